@@ -1,0 +1,71 @@
+//! The only clock. Everything that decides by time is handed a [`Now`], so tests never sleep to be right.
+//!
+//! Does not know: what anybody does with the time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// One reading of the clock, taken once per request and pinned in its visit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// Nanoseconds that never run backwards, counted from the Unix epoch as it stood when the clock was made.
+    /// Limits and durations are reckoned in these.
+    pub mono: u64,
+    /// Nanoseconds since the Unix epoch by the wall clock: what people and expiries mean by "when".
+    pub wall: u64,
+}
+
+impl Now {
+    /// Whole seconds since the Unix epoch.
+    pub fn unix(self) -> u64 {
+        self.wall / SECOND
+    }
+
+    /// Nanoseconds from `earlier` to this reading; 0 where `earlier` is later.
+    pub fn since(self, earlier: Now) -> u64 {
+        self.mono.saturating_sub(earlier.mono)
+    }
+}
+
+/// One second, in the nanoseconds that [`Now`] counts.
+pub const SECOND: u64 = 1_000_000_000;
+
+/// The system's clock, or one that a test moves by hand.
+#[derive(Clone, Debug)]
+pub enum Clock {
+    System { start: Instant, epoch: u64 },
+    Manual(Arc<AtomicU64>),
+}
+
+impl Clock {
+    pub fn system() -> Clock {
+        Clock::System { start: Instant::now(), epoch: wall() }
+    }
+
+    /// A clock that stands at `unix` seconds until [`Clock::advance`] moves it.
+    pub fn manual(unix: u64) -> Clock {
+        Clock::Manual(Arc::new(AtomicU64::new(unix * SECOND)))
+    }
+
+    /// Moves a manual clock on; the system's clock takes no orders.
+    pub fn advance(&self, by: std::time::Duration) {
+        if let Clock::Manual(at) = self {
+            at.fetch_add(by.as_nanos() as u64, Ordering::Relaxed);
+        }
+    }
+
+    pub fn now(&self) -> Now {
+        match self {
+            Clock::System { start, epoch } => Now { mono: epoch + start.elapsed().as_nanos() as u64, wall: wall() },
+            Clock::Manual(at) => {
+                let at = at.load(Ordering::Relaxed);
+                Now { mono: at, wall: at }
+            }
+        }
+    }
+}
+
+fn wall() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64)
+}

@@ -1,0 +1,17 @@
+//! boma, a layer-7 protective reverse proxy for government portals. ARCHITECTURE.md is the map of the house.
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+// Floor 0: the only clock; every hard bound.
+pub mod bounds;
+pub mod clock;
+// Floor 1: shared vocabulary, plain data.
+pub mod client;
+pub mod facts;
+pub mod fault;
+pub mod path;
+pub mod plan;
+pub mod portal;
+pub mod proofs;
+pub mod wire;

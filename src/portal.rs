@@ -1,0 +1,209 @@
+//! A portal and its routes as plain data: what the settings say, ready to be asked.
+//!
+//! Does not know: TOML, sockets, rules.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Texts per language tag, such as `en` or `sw`.
+pub type Texts = Vec<(String, String)>;
+
+/// One portal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Portal {
+    pub name: String,
+    /// Exact names, `*.suffix`, or `*`; lower case.
+    pub hosts: Vec<String>,
+    /// Canonical host, for boma's own fetches.
+    pub host: Option<String>,
+    /// Send the canonical host to the origin, not the one the citizen asked for.
+    pub canonical_host_header: bool,
+    pub title: String,
+    pub timezone: String,
+    /// At least one; the first is the default.
+    pub languages: Vec<String>,
+    /// At least one.
+    pub origins: Vec<OriginAddress>,
+    pub connect_timeout: Duration,
+    pub response_timeout: Duration,
+    pub max_in_flight: u32,
+    pub pass_domain: Option<String>,
+    pub snapshot: SnapshotPlan,
+    pub services: Vec<Service>,
+    pub routes: Routes,
+}
+
+/// Where an origin is: `http://name-or-address[:port]`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OriginAddress {
+    /// Host name, or an IP address without brackets.
+    pub host: String,
+    pub port: u16,
+}
+
+impl OriginAddress {
+    /// The address, where no name needs to be resolved.
+    pub fn literal(&self) -> Option<SocketAddr> {
+        self.host.parse().ok().map(|ip| SocketAddr::new(ip, self.port))
+    }
+
+    /// As a Host field spells it.
+    pub fn authority(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct SnapshotPlan {
+    /// Paths to begin with, besides every exact path of a route with `fallback = "snapshot"`.
+    pub start: Vec<String>,
+    pub every: Duration,
+    /// At most this many pages.
+    pub pages: usize,
+}
+
+/// What citizens call a service, and what they can do instead.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Service {
+    pub name: Texts,
+    pub paths: Vec<String>,
+    pub phone: Option<String>,
+    pub office: Option<String>,
+    pub ussd: Option<String>,
+}
+
+/// What a navigation gets when the origin fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fallback {
+    Statement,
+    Snapshot,
+    Off,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Route {
+    /// As the settings write it: exact, or a prefix that ends in `*`. `*` for what no route names.
+    pub path: String,
+    pub fallback: Fallback,
+    /// `challenge = "auto"`; false for "never": call-backs and APIs.
+    pub challenge: bool,
+    /// Still goes to the origin when the posture spares it otherwise.
+    pub stay_up: bool,
+    pub max_body: u64,
+}
+
+impl Route {
+    /// What holds where no route is named.
+    pub fn unnamed() -> Route {
+        Route { path: "*".into(), fallback: Fallback::Statement, challenge: true, stay_up: false, max_body: 32 << 20 }
+    }
+}
+
+/// Routes of one portal: exact beats prefix, the longest prefix wins.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Routes {
+    exact: HashMap<String, usize>,
+    /// Prefixes without their `*`, longest first.
+    prefixes: Vec<(String, usize)>,
+    /// The last one is the unnamed route.
+    all: Vec<Route>,
+}
+
+impl Routes {
+    pub fn new(mut all: Vec<Route>) -> Routes {
+        let mut exact = HashMap::new();
+        let mut prefixes = Vec::new();
+        for (i, route) in all.iter().enumerate() {
+            match route.path.strip_suffix('*') {
+                Some(prefix) => prefixes.push((prefix.to_owned(), i)),
+                None => {
+                    exact.insert(route.path.clone(), i);
+                }
+            }
+        }
+        prefixes.sort_by_key(|(p, _)| std::cmp::Reverse(p.len()));
+        all.push(Route::unnamed());
+        Routes { exact, prefixes, all }
+    }
+
+    /// The route of a path (normalised, without parameters), and its number.
+    pub fn find(&self, path: &str) -> (usize, &Route) {
+        let at = self
+            .exact
+            .get(path)
+            .copied()
+            .or_else(|| self.prefixes.iter().find(|(p, _)| path.starts_with(p.as_str())).map(|(_, i)| *i));
+        let at = at.unwrap_or(self.all.len() - 1);
+        (at, &self.all[at])
+    }
+
+    pub fn all(&self) -> &[Route] {
+        &self.all
+    }
+}
+
+/// All portals, found by host.
+#[derive(Debug, Default)]
+pub struct Portals {
+    pub list: Vec<Arc<Portal>>,
+    exact: HashMap<String, usize>,
+    /// `.suffix`, longest first.
+    wildcards: Vec<(String, usize)>,
+    any: Option<usize>,
+}
+
+impl Portals {
+    pub fn new(list: Vec<Portal>) -> Portals {
+        let mut portals = Portals::default();
+        for (i, portal) in list.iter().enumerate() {
+            for host in &portal.hosts {
+                if host == "*" {
+                    portals.any.get_or_insert(i);
+                } else if let Some(suffix) = host.strip_prefix('*') {
+                    portals.wildcards.push((suffix.to_owned(), i));
+                } else {
+                    portals.exact.entry(host.clone()).or_insert(i);
+                }
+            }
+        }
+        portals.wildcards.sort_by_key(|(s, _)| std::cmp::Reverse(s.len()));
+        portals.list = list.into_iter().map(Arc::new).collect();
+        portals
+    }
+
+    /// The portal of a host (lower case, without port), and its number.
+    pub fn find(&self, host: &str) -> Option<(usize, &Arc<Portal>)> {
+        let wildcard = || {
+            let found = self.wildcards.iter().find(|(s, _)| host.len() > s.len() && host.ends_with(s.as_str()));
+            found.map(|(_, i)| *i)
+        };
+        let at = self.exact.get(host).copied().or_else(wildcard).or(self.any)?;
+        Some((at, &self.list[at]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(path: &str) -> Route {
+        Route { path: path.into(), ..Route::unnamed() }
+    }
+
+    #[test]
+    fn exact_beats_prefix_and_the_longest_prefix_wins() {
+        let routes = Routes::new(vec![route("/a/*"), route("/a/b/*"), route("/a/b/c"), route("/s*")]);
+        let found = |p: &str| routes.find(p).1.path.clone();
+        assert_eq!(found("/a/b/c"), "/a/b/c");
+        assert_eq!(found("/a/b/d"), "/a/b/*");
+        assert_eq!(found("/a/x"), "/a/*");
+        assert_eq!(found("/a"), "*");
+        assert_eq!(found("/search"), "/s*");
+    }
+}

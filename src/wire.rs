@@ -1,0 +1,203 @@
+//! The seam between the corridor and whatever speaks HTTP: a borrowed request head, a poll-based body that need
+//! not be `Send`, and a reply. Names are lower case; values are bytes, as they came.
+//!
+//! Does not know: hyper, sockets, rules.
+
+use std::borrow::Cow;
+use std::future::poll_fn;
+use std::ops::Range;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+
+/// A request's head, borrowed from whoever parsed it.
+pub trait Head {
+    fn method(&self) -> &str;
+    /// Path as sent, with dot segments and percent signs.
+    fn path(&self) -> &str;
+    /// Query without its question mark.
+    fn query(&self) -> Option<&str>;
+    /// Authority of an absolute-form target or of `:authority`.
+    fn authority(&self) -> Option<&str>;
+    fn version(&self) -> Version;
+    /// The first value of a field; `name` in lower case.
+    fn field(&self, name: &str) -> Option<&[u8]>;
+    /// Whether any value of the field satisfies `test`.
+    fn any(&self, name: &str, test: &mut dyn FnMut(&[u8]) -> bool) -> bool;
+    /// Every field in the order in which it came (values of one name together, where the speaker keeps them so).
+    fn each(&self, visit: &mut dyn FnMut(&str, &[u8]));
+
+    /// The first value as text; `None` where it is absent or no UTF-8.
+    fn text(&self, name: &str) -> Option<&str> {
+        self.field(name).and_then(|v| std::str::from_utf8(v).ok())
+    }
+
+    fn count(&self, name: &str) -> usize {
+        let mut n = 0;
+        self.any(name, &mut |_| {
+            n += 1;
+            false
+        });
+        n
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    Http10,
+    Http11,
+    Http2,
+}
+
+impl Version {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Version::Http10 => "1.0",
+            Version::Http11 => "1.1",
+            Version::Http2 => "2",
+        }
+    }
+}
+
+/// A piece of a body.
+#[derive(Debug)]
+pub enum Chunk {
+    Data(Bytes),
+    Trailers(Fields),
+}
+
+/// Why a body ended before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// The sender went away or broke the framing.
+    Gone,
+    /// Nothing came for [`crate::bounds::BODY_IDLE`].
+    Idle,
+    /// More than the route's `max_body`.
+    TooLarge,
+}
+
+/// A body in the making. After an `Err` it is over, and must never be made to look whole.
+pub trait Body {
+    fn poll_chunk(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, Broken>>>;
+    /// Bytes still to come, where the framing says so.
+    fn exact(&self) -> Option<u64>;
+    /// Whether nothing more will come; `false` is always a lawful answer.
+    fn ended(&self) -> bool {
+        self.exact() == Some(0)
+    }
+}
+
+pub type BodyBox = Pin<Box<dyn Body>>;
+
+/// The body of a request that has none.
+pub struct Empty;
+
+impl Body for Empty {
+    fn poll_chunk(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Chunk, Broken>>> {
+        Poll::Ready(None)
+    }
+    fn exact(&self) -> Option<u64> {
+        Some(0)
+    }
+}
+
+/// Reads a body whole, up to `most` bytes.
+///
+/// # Errors
+/// [`Broken::TooLarge`] beyond `most`, or whatever broke the body.
+pub async fn read_whole(mut body: BodyBox, most: usize) -> Result<Bytes, Broken> {
+    let mut whole = BytesMut::new();
+    while let Some(chunk) = poll_fn(|cx| body.as_mut().poll_chunk(cx)).await {
+        if let Chunk::Data(data) = chunk? {
+            if whole.len() + data.len() > most {
+                return Err(Broken::TooLarge);
+            }
+            whole.extend_from_slice(&data);
+        }
+    }
+    Ok(whole.freeze())
+}
+
+/// Fields of a reply or a trailer section, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Fields(pub Vec<(Cow<'static, str>, Bytes)>);
+
+impl Fields {
+    pub fn with_capacity(n: usize) -> Fields {
+        Fields(Vec::with_capacity(n))
+    }
+
+    /// Appends a field; `name` in lower case.
+    pub fn push(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Bytes>) {
+        self.0.push((name.into(), value.into()));
+    }
+
+    /// Replaces every value of the field by this one.
+    pub fn set(&mut self, name: &'static str, value: impl Into<Bytes>) {
+        self.remove(name);
+        self.push(name, value);
+    }
+
+    pub fn remove(&mut self, name: &str) {
+        self.0.retain(|(n, _)| n != name);
+    }
+
+    pub fn first(&self, name: &str) -> Option<&[u8]> {
+        self.0.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_ref())
+    }
+
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> + 'a {
+        self.0.iter().filter(move |(n, _)| n == name).map(|(_, v)| v.as_ref())
+    }
+}
+
+/// What fills a hole in a prepared body. Every filling has a fixed width, so that a body's length is known when
+/// it is prepared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hole {
+    /// The reference code that a citizen can read out to staff ([`crate::reason::REFERENCE_WIDTH`] characters).
+    Reference,
+    /// The sealed challenge.
+    Seal,
+}
+
+/// A body made when the law was loaded, with holes to fill for each answer.
+#[derive(Clone, Debug, Default)]
+pub struct Prepared {
+    pub bytes: Bytes,
+    pub holes: Vec<(Hole, Range<usize>)>,
+}
+
+impl Prepared {
+    /// The body with its holes filled; without holes it is a reference to the prepared bytes, no copy.
+    pub fn fill(&self, mut filling: impl FnMut(Hole, &mut [u8])) -> Bytes {
+        if self.holes.is_empty() {
+            return self.bytes.clone();
+        }
+        let mut copy = BytesMut::from(self.bytes.as_ref());
+        for (hole, range) in &self.holes {
+            filling(*hole, &mut copy[range.clone()]);
+        }
+        copy.freeze()
+    }
+}
+
+/// What goes back.
+pub enum Reply {
+    Answer(Answer),
+    /// The connection ends without an answer.
+    Close,
+}
+
+pub struct Answer {
+    pub status: u16,
+    pub fields: Fields,
+    pub body: Payload,
+}
+
+pub enum Payload {
+    Bytes(Bytes),
+    Stream(BodyBox),
+}
