@@ -14,4 +14,8 @@ pub mod path;
 pub mod plan;
 pub mod portal;
 pub mod proofs;
+pub mod reason;
+pub mod seal;
 pub mod wire;
+// Floor 2: the rooms.
+pub mod limit;

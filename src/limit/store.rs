@@ -1,0 +1,95 @@
+//! Buckets by 128-bit key in a table of fixed size: sets of sixteen slots, each set under its own lock.
+//!
+//! A slot whose bucket is full again carries no knowledge and is free. Where a set has no free slot a new key is
+//! turned away to a coarser one; only that may push a slot out, and then the one nearest to full. So whoever
+//! spends the most is forgotten last.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+const WAYS: usize = 16;
+/// Sets are made in blocks when first touched, so that a large bound costs nothing at start.
+const BLOCK: usize = 256;
+
+struct Set {
+    keys: [u128; WAYS],
+    /// When each bucket is full again, in nanoseconds.
+    at: [u64; WAYS],
+    /// Slots whose bucket was not full when the set was last touched.
+    live: u32,
+}
+
+type Block = Box<[Mutex<Set>]>;
+
+pub struct Store {
+    blocks: Box<[OnceLock<Block>]>,
+    keys: AtomicU64,
+    evictions: AtomicU64,
+}
+
+pub enum Found {
+    Done(Result<(), u64>),
+    Full,
+}
+
+impl Store {
+    pub fn new(memory: u64) -> Store {
+        let block = (size_of::<Mutex<Set>>() * BLOCK) as u64;
+        let blocks = (memory / block).max(1) as usize;
+        Store {
+            blocks: (0..blocks).map(|_| OnceLock::new()).collect(),
+            keys: AtomicU64::new(0),
+            evictions: AtomicU64::new(0),
+        }
+    }
+
+    /// Finds or makes the bucket of `key` and lets `spend` move its time. A refusal leaves it as it is.
+    pub fn update(&self, key: u128, now: u64, force: bool, spend: impl Fn(u64) -> Result<u64, u64>) -> Found {
+        let at = (key >> 64) as usize;
+        let block = self.blocks[at % self.blocks.len()].get_or_init(fresh);
+        let set = &block[(at / self.blocks.len()) % BLOCK];
+        let mut set = set.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(slot) = self.slot(&mut set, key, now, force) else { return Found::Full };
+        let verdict = spend(set.at[slot]);
+        if let Ok(at) = verdict {
+            set.at[slot] = at;
+        }
+        let live = set.at.iter().filter(|at| **at > now).count() as u32;
+        let before = std::mem::replace(&mut set.live, live);
+        self.keys.fetch_add(u64::from(live).wrapping_sub(u64::from(before)), Ordering::Relaxed);
+        Found::Done(verdict.map(|_| ()))
+    }
+
+    fn slot(&self, set: &mut Set, key: u128, now: u64, force: bool) -> Option<usize> {
+        if let Some(slot) = set.keys.iter().position(|k| *k == key) {
+            return Some(slot);
+        }
+        let slot = match set.at.iter().position(|at| *at <= now) {
+            Some(free) => free,
+            None if force => {
+                self.evictions.fetch_add(1, Ordering::Relaxed);
+                (0..WAYS).min_by_key(|i| set.at[*i]).unwrap_or(0)
+            }
+            None => return None,
+        };
+        set.keys[slot] = key;
+        set.at[slot] = 0;
+        Some(slot)
+    }
+
+    pub fn keys(&self) -> u64 {
+        self.keys.load(Ordering::Relaxed)
+    }
+
+    pub fn capacity(&self) -> u64 {
+        (self.blocks.len() * BLOCK * WAYS) as u64
+    }
+
+    pub fn evictions(&self) -> u64 {
+        self.evictions.load(Ordering::Relaxed)
+    }
+}
+
+fn fresh() -> Block {
+    (0..BLOCK).map(|_| Mutex::new(Set { keys: [0; WAYS], at: [0; WAYS], live: 0 })).collect()
+}

@@ -1,0 +1,106 @@
+//! Buckets held against governor's, and the table under more keys than it can hold.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use governor::clock::FakeRelativeClock;
+use governor::{Quota as GovernorQuota, RateLimiter};
+
+use super::*;
+use crate::clock::SECOND;
+use crate::plan::{Per, Then};
+
+fn quota(per_second: u64, burst: u32) -> Quota {
+    Quota {
+        name: "q".into(),
+        id: 7,
+        per: Per::Client,
+        interval: SECOND / per_second,
+        burst,
+        then: Then::Challenge,
+        shadow: false,
+        budget: false,
+    }
+}
+
+#[test]
+fn the_same_verdicts_as_governor() {
+    let limits = Limits::new(1 << 20);
+    let quota = quota(20, 30);
+    let clock = FakeRelativeClock::default();
+    let oracle = RateLimiter::direct_with_clock(
+        GovernorQuota::with_period(Duration::from_nanos(quota.interval))
+            .unwrap()
+            .allow_burst(NonZeroU32::new(30).unwrap()),
+        clock.clone(),
+    );
+    let mut now = 1_000 * SECOND;
+    let mut random: u64 = 88_172_645_463_325_252;
+    let mut admitted = 0;
+    for _ in 0..20_000 {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        let step = random % 60_000_000;
+        now += step;
+        clock.advance(Duration::from_nanos(step));
+        let ours = limits.take(&quota, Key::Pass(1), Key::Network(1), 1000, now);
+        assert_eq!(ours.is_ok(), oracle.check().is_ok());
+        admitted += u64::from(ours.is_ok());
+    }
+    assert!(admitted > 5_000 && admitted < 20_000, "both verdicts occur: {admitted}");
+}
+
+#[test]
+fn a_refusal_names_the_wait_and_spends_nothing() {
+    let limits = Limits::new(1 << 20);
+    let quota = quota(10, 2);
+    let now = 50 * SECOND;
+    let take = |now| limits.take(&quota, Key::Prefix(5), Key::Network(1), 1000, now);
+    assert!(take(now).is_ok() && take(now).is_ok());
+    for _ in 0..10 {
+        assert_eq!(take(now), Err(Limited { retry_after: SECOND / 10 }));
+    }
+    assert!(take(now + SECOND / 10).is_ok());
+}
+
+#[test]
+fn a_factor_scales_rate_and_burst_and_a_changed_rate_keeps_the_fill() {
+    let limits = Limits::new(1 << 20);
+    let now = 50 * SECOND;
+    let burst = |factor, key| {
+        (0..1000).filter(|_| limits.take(&quota(20, 300), Key::Pass(key), Key::Network(1), factor, now).is_ok()).count()
+    };
+    assert_eq!(burst(1000, 1), 300);
+    assert_eq!(burst(500, 2), 150);
+    assert_eq!(burst(1, 3), 1, "never below one");
+    assert!(
+        limits.take(&quota(40, 300), Key::Pass(1), Key::Network(1), 1000, now).is_ok(),
+        "twice the rate: half the debt"
+    );
+}
+
+/// A million keys on 8 MiB, each with a debt that outlives the test, so that no slot ever comes free; among them one
+/// that asks far above its rate throughout.
+#[test]
+fn a_million_keys_stay_within_the_bound_and_the_heaviest_is_counted_exactly() {
+    let limits = Limits::new(8 << 20);
+    assert!(limits.capacity() * 25 <= 8 << 20);
+    let slow = Quota { interval: 1000 * SECOND, burst: 3, id: 1, ..quota(1, 1) };
+    let heavy = quota(20, 20);
+    let start = 1_000 * SECOND;
+    let mut admitted = 0u64;
+    let seconds = 100;
+    for i in 0..1_000_000u64 {
+        let now = start + i * seconds * SECOND / 1_000_000;
+        let network = u128::from(i) >> 8;
+        let _ = limits.take(&slow, Key::Prefix(u128::from(i)), Key::Network(network), 1000, now);
+        if i % 100 == 0 && limits.take(&heavy, Key::Prefix(u128::MAX), Key::Network(9), 1000, now).is_ok() {
+            admitted += 1;
+        }
+    }
+    let due = 20 + 20 * seconds;
+    assert!(admitted.abs_diff(due) * 100 <= due, "admitted {admitted}, due {due}");
+    assert!(limits.keys() <= limits.capacity());
+    assert!(limits.evictions() > 0 && limits.shared() > 0, "the table was full");
+}
