@@ -43,21 +43,19 @@ impl Store {
         }
     }
 
-    /// Finds or makes the bucket of `key` and lets `spend` move its time. A refusal leaves it as it is.
-    pub fn update(&self, key: u128, now: u64, force: bool, spend: impl Fn(u64) -> Result<u64, u64>) -> Found {
+    /// Finds or makes the bucket of `key` and lets `spend` move its time.
+    pub fn update(&self, key: u128, now: u64, force: bool, spend: impl Fn(u64) -> (u64, Result<(), u64>)) -> Found {
         let at = (key >> 64) as usize;
         let block = self.blocks[at % self.blocks.len()].get_or_init(fresh);
         let set = &block[(at / self.blocks.len()) % BLOCK];
         let mut set = set.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(slot) = self.slot(&mut set, key, now, force) else { return Found::Full };
-        let verdict = spend(set.at[slot]);
-        if let Ok(at) = verdict {
-            set.at[slot] = at;
-        }
+        let (at, verdict) = spend(set.at[slot]);
+        set.at[slot] = at;
         let live = set.at.iter().filter(|at| **at > now).count() as u32;
         let before = std::mem::replace(&mut set.live, live);
         self.keys.fetch_add(u64::from(live).wrapping_sub(u64::from(before)), Ordering::Relaxed);
-        Found::Done(verdict.map(|_| ()))
+        Found::Done(verdict)
     }
 
     fn slot(&self, set: &mut Set, key: u128, now: u64, force: bool) -> Option<usize> {
