@@ -74,10 +74,9 @@ fn a_factor_scales_rate_and_burst_and_a_changed_rate_keeps_the_fill() {
     assert_eq!(burst(1000, 1), 300);
     assert_eq!(burst(500, 2), 150);
     assert_eq!(burst(1, 3), 1, "never below one");
-    assert!(
-        limits.take(&quota(40, 300), Key::Pass(1), Key::Network(1), 1000, now).is_ok(),
-        "twice the rate: half the debt"
-    );
+    let again = |at| limits.take(&quota(40, 300), Key::Pass(1), Key::Network(1), 1000, at);
+    assert_eq!(again(now), Err(Limited { retry_after: SECOND / 40 }), "an empty bucket stays empty under a new rate");
+    assert!(again(now + SECOND / 40).is_ok(), "and fills at the new rate");
 }
 
 /// A million keys on 8 MiB, each with a debt that outlives the test, so that no slot ever comes free; among them one
