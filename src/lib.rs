@@ -18,4 +18,7 @@ pub mod reason;
 pub mod seal;
 pub mod wire;
 // Floor 2: the rooms.
+pub mod admit;
+pub mod challenge;
 pub mod limit;
+pub mod store;
