@@ -21,4 +21,6 @@ pub mod wire;
 pub mod admit;
 pub mod challenge;
 pub mod limit;
+pub mod origin;
 pub mod store;
+pub mod telemetry;

@@ -10,7 +10,7 @@ mod puzzle;
 
 use std::time::Duration;
 
-pub use puzzle::{SEAL_WIDTH, Work};
+pub use puzzle::{SEAL_WIDTH, Work, work};
 
 use crate::bounds;
 use crate::facts::Pass;

@@ -1,0 +1,201 @@
+//! One table of every metric. Names are the contract's (DESIGN 4.5); labels never hold what a client made up.
+//!
+//! Does not know: HTTP, requests.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeMetric, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RequestLabels {
+    pub portal: String,
+    pub route: String,
+    pub code: u16,
+    pub action: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct FailureLabels {
+    pub portal: String,
+    pub reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct PortalLabel {
+    pub portal: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct OutcomeLabel {
+    pub outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct BuildLabels {
+    pub version: &'static str,
+}
+
+/// Every metric that boma has.
+pub struct Metrics {
+    registry: Registry,
+    pub requests: Family<RequestLabels, Counter>,
+    pub duration: Seconds,
+    pub in_flight: Gauge<i64, AtomicI64>,
+    pub connections: Gauge<i64, AtomicI64>,
+    pub origin_failures: Family<FailureLabels, Counter>,
+    pub posture: Family<PortalLabel, Gauge>,
+    pub challenge: Family<OutcomeLabel, Counter>,
+    pub cache: Family<OutcomeLabel, Counter>,
+    pub limit_keys: Gauge,
+    pub limit_capacity: Gauge,
+    pub limit_evictions: Gauge,
+    pub limit_shared: Gauge,
+    pub snapshots: Gauge,
+    pub rules_generation: Gauge,
+    pub rules_rejected: Counter,
+    pub reload_successful: Gauge,
+    pub reload_at: Gauge,
+    pub troubles: Gauge,
+    pub store_lost: Gauge,
+    pub log_dropped: Counter,
+}
+
+impl Default for Metrics {
+    fn default() -> Metrics {
+        let mut m = Metrics {
+            registry: Registry::default(),
+            requests: Family::default(),
+            duration: Seconds::default(),
+            in_flight: Gauge::default(),
+            connections: Gauge::default(),
+            origin_failures: Family::default(),
+            posture: Family::default(),
+            challenge: Family::default(),
+            cache: Family::default(),
+            limit_keys: Gauge::default(),
+            limit_capacity: Gauge::default(),
+            limit_evictions: Gauge::default(),
+            limit_shared: Gauge::default(),
+            snapshots: Gauge::default(),
+            rules_generation: Gauge::default(),
+            rules_rejected: Counter::default(),
+            reload_successful: Gauge::default(),
+            reload_at: Gauge::default(),
+            troubles: Gauge::default(),
+            store_lost: Gauge::default(),
+            log_dropped: Counter::default(),
+        };
+        m.register();
+        m
+    }
+}
+
+impl Metrics {
+    #[rustfmt::skip]
+    fn register(&mut self) {
+        let r = &mut self.registry;
+        r.register("boma_http_requests", "Requests by portal, route, status and what was done", self.requests.clone());
+        r.register("boma_http_request_duration_seconds", "From the request's head to the end of the answer", self.duration.clone());
+        r.register("boma_http_in_flight", "Requests being answered", self.in_flight.clone());
+        r.register("boma_connections", "Connections of clients", self.connections.clone());
+        r.register("boma_origin_failures", "Requests that the origin refused, broke, left hanging or answered with 5xx", self.origin_failures.clone());
+        r.register("boma_posture", "Step of the posture ladder: 0 normal to 4 closed", self.posture.clone());
+        r.register("boma_challenge", "Challenges by outcome", self.challenge.clone());
+        r.register("boma_cache", "Answers from what boma keeps, by outcome", self.cache.clone());
+        r.register("boma_limit_keys", "Buckets in use", self.limit_keys.clone());
+        r.register("boma_limit_capacity", "Buckets that [client] memory has room for", self.limit_capacity.clone());
+        r.register("boma_limit_evictions", "Buckets given up to make room", self.limit_evictions.clone());
+        r.register("boma_limit_shared", "Requests counted on their network's bucket because the table was full", self.limit_shared.clone());
+        r.register("boma_snapshots", "Snapshots held", self.snapshots.clone());
+        r.register("boma_rules_generation", "Generation of the rules in force", self.rules_generation.clone());
+        r.register("boma_rules_rejected", "Changes of rules that were refused", self.rules_rejected.clone());
+        r.register("boma_config_last_reload_successful", "1 when the last reload of a file was taken, 0 when it was refused", self.reload_successful.clone());
+        r.register("boma_config_last_reload_success_timestamp_seconds", "When a file was last taken", self.reload_at.clone());
+        r.register("boma_troubles", "Troubles that status names: files replaced by their last good copy, a store that keeps nothing", self.troubles.clone());
+        r.register("boma_store_lost", "Writes to the store that were lost", self.store_lost.clone());
+        r.register("boma_log_dropped", "Access-log lines dropped because the sink was slower than the traffic", self.log_dropped.clone());
+        let build = Family::<BuildLabels, Gauge>::default();
+        build.get_or_create(&BuildLabels { version: env!("CARGO_PKG_VERSION") }).set(1);
+        r.register("boma_build_info", "Version of this boma", build);
+    }
+
+    /// The text that Prometheus scrapes (OpenMetrics 1.0).
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing into a String cannot fail.
+        let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
+        text
+    }
+}
+
+/// Upper bounds of the duration buckets, in seconds.
+const BOUNDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+
+/// A histogram of durations without a lock: prometheus-client's own takes one per observation.
+#[derive(Clone, Debug, Default)]
+pub struct Seconds(Arc<Buckets>);
+
+#[derive(Debug, Default)]
+struct Buckets {
+    counts: [AtomicU64; BOUNDS.len() + 1],
+    nanos: AtomicU64,
+}
+
+impl Seconds {
+    pub fn observe(&self, nanos: u64) {
+        let seconds = nanos as f64 / 1e9;
+        let at = BOUNDS.iter().position(|b| seconds <= *b).unwrap_or(BOUNDS.len());
+        self.0.counts[at].fetch_add(1, Ordering::Relaxed);
+        self.0.nanos.fetch_add(nanos, Ordering::Relaxed);
+    }
+}
+
+impl EncodeMetric for Seconds {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> Result<(), fmt::Error> {
+        let counts: Vec<u64> = self.0.counts.iter().map(|c| c.load(Ordering::Relaxed)).collect();
+        let bounds = BOUNDS.into_iter().chain([f64::INFINITY]);
+        let buckets: Vec<(f64, u64)> = bounds.zip(counts.iter().copied()).collect();
+        let sum = self.0.nanos.load(Ordering::Relaxed) as f64 / 1e9;
+        encoder.encode_histogram::<NoLabelSet>(sum, counts.iter().sum(), &buckets, None)
+    }
+
+    fn metric_type(&self) -> MetricType {
+        MetricType::Histogram
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_contracts_names_are_there() {
+        let metrics = Metrics::default();
+        let labels = RequestLabels { portal: "p\"\n".into(), route: "/a*".into(), code: 200, action: "allowed" };
+        metrics.requests.get_or_create(&labels).inc();
+        metrics.challenge.get_or_create(&OutcomeLabel { outcome: "solved" }).inc();
+        metrics.duration.observe(3_000_000);
+        let text = metrics.text();
+        for line in [
+            "boma_http_requests_total{portal=\"p\\\"\\n\",route=\"/a*\",code=\"200\",action=\"allowed\"} 1",
+            "boma_http_request_duration_seconds_bucket{le=\"0.005\"} 1",
+            "boma_http_request_duration_seconds_bucket{le=\"+Inf\"} 1",
+            "boma_http_in_flight 0",
+            "boma_limit_keys 0",
+            "boma_challenge_total{outcome=\"solved\"} 1",
+            "boma_rules_generation 0",
+            "boma_rules_rejected_total 0",
+            "boma_config_last_reload_successful 0",
+            "boma_build_info{version=",
+        ] {
+            assert!(text.contains(line), "{line} in\n{text}");
+        }
+    }
+}
