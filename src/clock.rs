@@ -2,9 +2,14 @@
 //!
 //! Does not know: what anybody does with the time.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Sleep;
 
 /// One reading of the clock, taken once per request and pinned in its visit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +54,7 @@ impl Clock {
     }
 
     /// Moves a manual clock on; the system's clock takes no orders.
-    pub fn advance(&self, by: std::time::Duration) {
+    pub fn advance(&self, by: Duration) {
         if let Clock::Manual(at) = self {
             at.fetch_add(by.as_nanos() as u64, Ordering::Relaxed);
         }
@@ -68,4 +73,35 @@ impl Clock {
 
 fn wall() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64)
+}
+
+/// How long nothing may move. Armed at the first wait only and pushed on lazily, because most transfers never wait:
+/// it runs out after one to two times its length.
+pub struct Patience {
+    most: Duration,
+    sleep: Option<Pin<Box<Sleep>>>,
+    moved: bool,
+}
+
+impl Patience {
+    pub fn new(most: Duration) -> Patience {
+        Patience { most, sleep: None, moved: false }
+    }
+
+    /// Something moved.
+    pub fn renew(&mut self) {
+        self.moved = true;
+    }
+
+    /// Ready when nothing has moved for too long.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.most)));
+            ready!(sleep.as_mut().poll(cx));
+            if !std::mem::take(&mut self.moved) {
+                return Poll::Ready(());
+            }
+            self.sleep = None;
+        }
+    }
 }

@@ -459,7 +459,7 @@ pub fn human(d: Duration) -> String {
             return format!("{}{unit}", ms / size);
         }
     }
-    format!("{ms}ms")
+    if ms == 0 { "0s".to_owned() } else { format!("{ms}ms") }
 }
 
 /// "64MiB" and its like, in bytes.
@@ -479,7 +479,8 @@ pub fn bytes(text: &str) -> Option<u64> {
 /// The known name nearest to a mistyped one, if any is near.
 pub fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     let best = known.iter().map(|k| (distance(name, k), *k)).min()?;
-    (best.0 <= 1 + name.chars().count() / 4).then_some(best.1)
+    let length = name.chars().count();
+    (best.0 <= 2.max(length / 3) && best.0 < length).then_some(best.1)
 }
 
 /// Levenshtein's edit distance, bounded by the length of what operators type.

@@ -19,8 +19,11 @@ pub mod seal;
 pub mod wire;
 // Floor 2: the rooms.
 pub mod admit;
+pub mod certificate;
 pub mod challenge;
 pub mod limit;
 pub mod origin;
+pub mod settings;
+pub mod snapshot;
 pub mod store;
 pub mod telemetry;

@@ -3,7 +3,6 @@
 //! Does not know: heads, pools' insides.
 
 use std::cell::Cell;
-use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -12,11 +11,11 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::sync::Notify;
-use tokio::time::Sleep;
 
 use super::headers;
 use super::pool::Connection;
 use crate::bounds;
+use crate::clock::Patience;
 use crate::proofs::Admitted;
 use crate::wire::{Body, BodyBox, Broken, Chunk};
 
@@ -120,14 +119,12 @@ pub struct Relay {
     incoming: Incoming,
     connection: Option<Connection>,
     admitted: Option<Admitted>,
-    /// Armed at the first wait only, and pushed on lazily: most bodies never wait.
-    idle: Option<Pin<Box<Sleep>>>,
-    moved: bool,
+    patience: Patience,
 }
 
 impl Relay {
     pub fn new(incoming: Incoming, connection: Option<Connection>, admitted: Option<Admitted>) -> Relay {
-        let mut relay = Relay { incoming, connection, admitted, idle: None, moved: false };
+        let mut relay = Relay { incoming, connection, admitted, patience: Patience::new(bounds::BODY_IDLE) };
         if http_body::Body::is_end_stream(&relay.incoming) {
             relay.finish();
         }
@@ -140,18 +137,6 @@ impl Relay {
             connection.give_back();
         }
     }
-
-    /// Ready when nothing has come for [`bounds::BODY_IDLE`].
-    fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            let idle = self.idle.get_or_insert_with(|| Box::pin(tokio::time::sleep(bounds::BODY_IDLE)));
-            ready!(idle.as_mut().poll(cx));
-            if !std::mem::take(&mut self.moved) {
-                return Poll::Ready(());
-            }
-            self.idle = None;
-        }
-    }
 }
 
 impl Body for Relay {
@@ -159,10 +144,10 @@ impl Body for Relay {
         loop {
             let polled = http_body::Body::poll_frame(Pin::new(&mut self.incoming), cx);
             let Poll::Ready(frame) = polled else {
-                ready!(self.poll_idle(cx));
+                ready!(self.patience.poll(cx));
                 return Poll::Ready(Some(Err(Broken::Idle)));
             };
-            self.moved = true;
+            self.patience.renew();
             match frame {
                 Some(Ok(frame)) => {
                     if http_body::Body::is_end_stream(&self.incoming) {

@@ -1,0 +1,227 @@
+//! The routes of the staff door, in one table. No GET changes anything.
+//!
+//! Does not know: how a change is made.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Query, Request, State};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_MATCH, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::Desk;
+use crate::control::{Change, Rejected, Who};
+use crate::plan::Level;
+use crate::posture::Pin;
+use crate::{bounds, fault};
+
+pub fn router(desk: Desk) -> Router {
+    let open = Router::new().route("/livez", get(livez)).route("/readyz", get(readyz)).route("/metrics", get(metrics));
+    let closed = Router::new()
+        .route("/api/v1/status", guarded(get(status), "GET, HEAD"))
+        .route("/api/v1/posture", guarded(get(posture).put(put_posture), "GET, HEAD, PUT"))
+        .route("/api/v1/rules", guarded(get(rules).put(put_rules), "GET, HEAD, PUT"))
+        .layer(DefaultBodyLimit::max(bounds::ADMIN_BODY_BYTES))
+        .layer(middleware::from_fn_with_state(desk.clone(), authorise));
+    open.merge(closed).fallback(nothing).with_state(desk)
+}
+
+/// A known path asked with a method that it does not have.
+fn guarded(routes: MethodRouter<Desk>, allow: &'static str) -> MethodRouter<Desk> {
+    routes.fallback(move || async move {
+        let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, &format!("write one of {allow}"));
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+        response
+    })
+}
+
+async fn authorise(State(desk): State<Desk>, request: Request, next: Next) -> Response {
+    let Some(token) = &desk.token else {
+        let help = "no administrator's token is set: start boma with BOMA_ADMIN_TOKEN in its environment";
+        return challenge(problem(StatusCode::UNAUTHORIZED, help));
+    };
+    if !token.opens(request.headers()) {
+        return challenge(problem(StatusCode::UNAUTHORIZED, "send the header Authorization: Bearer TOKEN"));
+    }
+    next.run(request).await
+}
+
+fn challenge(mut response: Response) -> Response {
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"boma\""));
+    response
+}
+
+async fn nothing() -> Response {
+    problem(StatusCode::NOT_FOUND, "there is /livez, /readyz, /metrics, /api/v1/status, /api/v1/posture and /api/v1/rules")
+}
+
+async fn livez() -> &'static str {
+    "ok\n"
+}
+
+#[derive(Deserialize)]
+struct Verbose {
+    verbose: Option<String>,
+}
+
+/// Ready unless boma drains. A dead origin is no reason: boma is what answers then.
+async fn readyz(State(desk): State<Desk>, Query(asked): Query<Verbose>) -> Response {
+    let ready = !desk.office.house.is_draining();
+    let code = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    if asked.verbose.is_none() {
+        return (code, if ready { "ok\n" } else { "draining\n" }).into_response();
+    }
+    let status = desk.office.status();
+    let mut text = String::from(if ready { "[+] serving\n" } else { "[-] draining\n" });
+    text.push_str(&format!("[+] rules generation {}\n", status.rules_generation));
+    for differs in &status.files_not_in_force {
+        text.push_str(&format!("[!] {} is not in force as it stands\n", differs.file));
+    }
+    for trouble in &status.troubles {
+        text.push_str(&format!("[!] {trouble}\n"));
+    }
+    (code, text).into_response()
+}
+
+async fn metrics(State(desk): State<Desk>) -> Response {
+    desk.office.gauge();
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(CONTENT_TYPE, kind)], desk.office.house.metrics.text()).into_response()
+}
+
+async fn status(State(desk): State<Desk>) -> Response {
+    fresh(Json(desk.office.status()).into_response())
+}
+
+/// What staff read must be now, not some cache's then.
+fn fresh(mut response: Response) -> Response {
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+async fn posture(State(desk): State<Desk>) -> Response {
+    let status = desk.office.status();
+    fresh(Json(json!({ "portals": status.postures, "pins": status.pins })).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wish {
+    level: String,
+    #[serde(rename = "for")]
+    lasts: Option<String>,
+    reason: Option<String>,
+    then: Option<String>,
+    portal: Option<String>,
+}
+
+async fn put_posture(State(desk): State<Desk>, body: Bytes) -> Response {
+    let wish: Wish = match serde_json::from_slice(&body) {
+        Ok(wish) => wish,
+        Err(e) => {
+            let help = format!("{e}; write {{\"level\": \"attack\", \"for\": \"30m\", \"reason\": \"INC-42\"}}");
+            return problem(StatusCode::UNPROCESSABLE_ENTITY, &help);
+        }
+    };
+    let now = desk.office.house.now().unix();
+    let change = match wish.change(now) {
+        Ok(change) => change,
+        Err(help) => return problem(StatusCode::UNPROCESSABLE_ENTITY, &help),
+    };
+    match desk.office.propose(change, &who()) {
+        Ok(_) => posture(State(desk)).await,
+        Err(rejected) => refused(rejected),
+    }
+}
+
+fn who() -> Who {
+    Who::Staff("administrator".into())
+}
+
+impl Wish {
+    fn change(self, now: u64) -> Result<Change, String> {
+        if self.level == "auto" {
+            return Ok(Change::Release(self.portal));
+        }
+        let names = Level::NAMES.join(", ");
+        let level = |name: &str| Level::named(name).ok_or_else(|| format!("{name:?} is no posture: write one of {names}, or auto"));
+        let lasts = self.lasts.as_deref().ok_or("\"for\" is missing: a pinned posture must end, write such as \"for\": \"30m\"")?;
+        let reason = self.reason.unwrap_or_default().trim().to_owned();
+        if reason.is_empty() || reason.len() > bounds::REASON_BYTES {
+            return Err(format!("\"reason\" is missing or longer than {} bytes: say why, such as \"INC-42\"", bounds::REASON_BYTES));
+        }
+        let most = bounds::PIN_LONGEST;
+        let lasts = fault::duration(lasts).filter(|d| *d >= Duration::from_secs(1) && *d <= most);
+        let lasts = lasts.ok_or_else(|| format!("\"for\" is a time from \"1s\" to \"{}\"", fault::human(most)))?;
+        let then = self.then.as_deref().map(level).transpose()?;
+        let until = now + lasts.as_secs();
+        Ok(Change::Pin(Pin { level: level(&self.level)?, until, reason, by: who().to_string(), since: now, then, portal: self.portal }))
+    }
+}
+
+async fn rules(State(desk): State<Desk>) -> Response {
+    let law = desk.office.house.law.load();
+    let text = law.rules.text().to_owned();
+    let tag = etag(law.generation);
+    fresh(([(CONTENT_TYPE, "application/toml"), (ETAG, tag.as_str())], text).into_response())
+}
+
+fn etag(generation: u64) -> String {
+    format!("\"{generation}\"")
+}
+
+async fn put_rules(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> Response {
+    let Some(given) = headers.get(IF_MATCH).and_then(|v| v.to_str().ok()) else {
+        let help = "send If-Match with the ETag of the rules that you changed, so that nobody's change is lost";
+        return problem(StatusCode::PRECONDITION_REQUIRED, help);
+    };
+    let current = desk.office.house.law.load().generation;
+    let generation = if given.trim() == "*" { Some(current) } else { given.trim().trim_start_matches("W/").trim_matches('"').parse().ok() };
+    let Some(generation) = generation else { return refused(Rejected::Stale { generation: current }) };
+    let Ok(text) = String::from_utf8(body.to_vec()) else {
+        return problem(StatusCode::UNPROCESSABLE_ENTITY, "the body is not UTF-8: send the TOML text of rules.toml");
+    };
+    // Parsing large rules and syncing the file take their time, and the probes must not wait for it.
+    let office = desk.office.clone();
+    let proposed = tokio::task::spawn_blocking(move || office.propose(Change::Rules { text, generation }, &who())).await;
+    match proposed {
+        Ok(Ok(applied)) => {
+            let body = json!({ "generation": applied.generation, "changed": applied.changed, "warnings": applied.warnings });
+            ([(ETAG, etag(applied.generation))], Json(body)).into_response()
+        }
+        Ok(Err(rejected)) => refused(rejected),
+        Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "the change could not be made; see the log"),
+    }
+}
+
+fn refused(rejected: Rejected) -> Response {
+    match rejected {
+        Rejected::Faults(faults) => (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({ "faults": faults }))).into_response(),
+        Rejected::Stale { generation } => {
+            let help = format!("the rules changed meanwhile: the generation in force is {generation}; read them again and repeat your change");
+            let mut response = problem(StatusCode::PRECONDITION_FAILED, &help);
+            if let Ok(tag) = HeaderValue::from_str(&etag(generation)) {
+                response.headers_mut().insert(ETAG, tag);
+            }
+            response
+        }
+        Rejected::ReadOnly(why) => {
+            let help = format!("the rules file cannot be written ({why}): use a measure, or change its source");
+            problem(StatusCode::CONFLICT, &help)
+        }
+        Rejected::Unknown(name) => problem(StatusCode::NOT_FOUND, &format!("there is no portal {name:?}")),
+    }
+}
+
+/// RFC 9457.
+fn problem(code: StatusCode, detail: &str) -> Response {
+    let body = json!({ "type": "about:blank", "title": code.canonical_reason(), "status": code.as_u16(), "detail": detail });
+    let kind: (HeaderName, &str) = (CONTENT_TYPE, "application/problem+json");
+    (code, [kind], body.to_string()).into_response()
+}

@@ -1,0 +1,229 @@
+//! Builds the house and takes it down: construction order, who gets which handle, drain order.
+//!
+//! Does not know: requests, rule texts, arguments.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tokio::runtime::LocalRuntime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::admin::{self, Desk, Token};
+use crate::certificate::Keyring;
+use crate::clock::Clock;
+use crate::control::{self, Bell, Given, Office, Started};
+use crate::edge::{self, Door, Phase};
+use crate::fault::Fault;
+use crate::force::{House, Law, Materials};
+use crate::store::{self, Table};
+use crate::telemetry::access::{AccessLog, Query};
+use crate::telemetry::Metrics;
+use crate::settings::{QueryLog, Settings};
+
+/// What `boma run` is told besides its files.
+pub struct Options {
+    pub given: Given,
+    pub token: Option<Token>,
+}
+
+/// Why boma does not run.
+#[derive(Debug)]
+pub enum Failure {
+    /// The configuration: exit code 78.
+    Configuration(Vec<Fault>),
+    /// A port in use, no threads: exit code 1.
+    Runtime(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Configuration(faults) => {
+                let all: Vec<String> = faults.iter().map(ToString::to_string).collect();
+                f.write_str(&all.join("\n"))
+            }
+            Failure::Runtime(why) => f.write_str(why),
+        }
+    }
+}
+
+/// A running boma.
+pub struct App {
+    pub doors: Vec<Door>,
+    pub admin: SocketAddr,
+    pub office: Arc<Office>,
+    bell: Bell,
+    phase: watch::Sender<Phase>,
+    stop_keeper: Arc<AtomicBool>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+impl App {
+    /// Starts everything; returns when citizens can come.
+    ///
+    /// # Errors
+    /// [`Failure`], with nothing left running that serves citizens.
+    pub fn start(options: Options) -> Result<App, Failure> {
+        let clock = Clock::system();
+        let started = control::start(&options.given, clock.now().unix()).map_err(Failure::Configuration)?;
+        for warning in &started.warnings {
+            tracing::warn!("{warning}");
+        }
+        let settings = started.settings.clone();
+        let wanted: Vec<Door> = settings.listen.iter().map(|l| Door { address: l.address, tls: l.tls }).collect();
+        let workers = settings.server.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+        let sockets = edge::bind(&wanted, workers).map_err(|e| Failure::Runtime(e.to_string()))?;
+        let staff = admin::bind(settings.admin.address).map_err(|e| {
+            let why = "another process may have this port: write another address in [admin]";
+            Failure::Runtime(format!("cannot listen on {} for the staff door: {e}\n    {why}", settings.admin.address))
+        })?;
+        let admin_address = staff.local_addr().unwrap_or(settings.admin.address);
+
+        let (office, keyring, rows) = found(started, &settings, clock)?;
+        office.restore(rows);
+        let bell = control::watch(office.clone()).map_err(no_thread)?;
+        let stop_keeper = Arc::new(AtomicBool::new(false));
+        let (office2, stop) = (office.clone(), stop_keeper.clone());
+        on_thread("boma-keeper", move || Box::pin(control::keep(office2, stop)))?;
+        let desk = Desk { office: office.clone(), token: options.token.map(Arc::new) };
+        on_thread("boma-admin", move || {
+            Box::pin(async move {
+                if let Err(e) = admin::serve(staff, desk).await {
+                    tracing::error!(error = %e, "the staff door is closed");
+                }
+            })
+        })?;
+        let (phase, heard) = watch::channel(Phase::Serving);
+        let mut running = Vec::new();
+        for (i, doors) in sockets.of_worker.into_iter().enumerate() {
+            let (house, keyring, heard) = (office.house.clone(), keyring.clone(), heard.clone());
+            let drain = settings.server.drain;
+            running.push(on_thread(&format!("boma-worker-{i}"), move || Box::pin(edge::work(house, doors, keyring, heard, drain)))?);
+        }
+        for door in &sockets.doors {
+            tracing::info!(address = %door.address, tls = door.tls, "listening");
+        }
+        tracing::info!(address = %admin_address, "staff door");
+        Ok(App { doors: sockets.doors, admin: admin_address, office, bell, phase, stop_keeper, workers: running })
+    }
+
+    /// Stops accepting, lets what is under way finish for `[server] drain`, closes the store.
+    pub fn drain(self) {
+        let App { office, phase, stop_keeper, workers, .. } = self;
+        tracing::info!("draining");
+        office.house.draining.store(true, Ordering::Relaxed);
+        stop_keeper.store(true, Ordering::Relaxed);
+        let _ = phase.send(Phase::Draining);
+        for worker in workers {
+            let _ = worker.join();
+        }
+        office.house.store.flush();
+        // The log's writer has its own thread; give it a moment for the last batch.
+        thread::sleep(Duration::from_millis(20));
+        tracing::info!("drained");
+    }
+
+    /// Re-reads the files now (HUP).
+    pub fn reload(&self) {
+        self.bell.ring();
+    }
+
+    pub fn reopen_logs(&self) {
+        self.office.house.access.reopen();
+    }
+}
+
+type Rows = Vec<(String, Vec<u8>)>;
+
+/// The house and its office, from what was read.
+fn found(started: Started, settings: &Arc<Settings>, clock: Clock) -> Result<(Arc<Office>, Arc<Keyring>, Rows), Failure> {
+    let metrics = Metrics::default();
+    let query = match settings.log.query {
+        QueryLog::Names => Query::Names,
+        QueryLog::Full => Query::Full,
+        QueryLog::Off => Query::Off,
+    };
+    let access = AccessLog::start(control::sink(settings), settings.log.combined, query, metrics.log_dropped.clone());
+    let access = access.map_err(|e| {
+        let help = "write a path that boma's user can write, \"stdout\" or \"off\" in [log] access";
+        Failure::Runtime(format!("the access log cannot be opened: {e}\n    {help}"))
+    })?;
+    let mut opened = store::open(&started.state_dir, clock.now().unix());
+    let row = opened.rows.remove(&Table::Standing).and_then(|rows| rows.into_iter().find(|(k, _)| k == "now"));
+    let standing = row.and_then(|(_, row)| serde_json::from_slice(&row).ok()).unwrap_or_default();
+    let mut troubles = started.troubles;
+    troubles.append(&mut opened.troubles);
+    let keyring = Arc::new(Keyring::new(started.certificates).map_err(|e| Failure::Runtime(format!("TLS cannot be set up: {e}")))?);
+    let house = Arc::new(House::new(Materials {
+        clock,
+        settings: settings.clone(),
+        law: Law { generation: 1, rules: Arc::new(started.rules), ladder: started.ladder },
+        standing,
+        metrics,
+        access,
+        store: opened.store,
+        secret: started.secret,
+        troubles,
+    }));
+    let config = started.config;
+    let office = Office::new(house, keyring.clone(), started.last_good, config, started.not_built, started.differs);
+    Ok((Arc::new(office), keyring, opened.rows.remove(&Table::Snapshots).unwrap_or_default()))
+}
+
+fn no_thread(error: std::io::Error) -> Failure {
+    Failure::Runtime(format!("no thread could be started: {error}"))
+}
+
+type Work = std::pin::Pin<Box<dyn Future<Output = ()>>>;
+
+/// Runs `work` on a thread with a runtime of its own.
+fn on_thread(name: &str, work: impl FnOnce() -> Work + Send + 'static) -> Result<JoinHandle<()>, Failure> {
+    let runtime = || LocalRuntime::new();
+    let spawned = thread::Builder::new().name(name.into()).spawn(move || match runtime() {
+        Ok(runtime) => runtime.block_on(work()),
+        Err(e) => tracing::error!(error = %e, "a thread has no runtime"),
+    });
+    spawned.map_err(no_thread)
+}
+
+/// The signals of DESIGN 4.1. Made before anything else, so that none is lost.
+pub struct Signals {
+    term: Signal,
+    int: Signal,
+    hup: Signal,
+    usr1: Signal,
+}
+
+impl Signals {
+    /// # Errors
+    /// Where the system refuses a handler. Must be called within a runtime.
+    pub fn new() -> std::io::Result<Signals> {
+        let on = |kind| signal(kind);
+        Ok(Signals { term: on(SignalKind::terminate())?, int: on(SignalKind::interrupt())?, hup: on(SignalKind::hangup())?, usr1: on(SignalKind::user_defined1())? })
+    }
+
+    /// Serves signals until one says to end.
+    pub async fn until_end(&mut self, app: &App) {
+        loop {
+            tokio::select! {
+                _ = self.term.recv() => return,
+                _ = self.int.recv() => return,
+                _ = self.hup.recv() => app.reload(),
+                _ = self.usr1.recv() => app.reopen_logs(),
+            }
+        }
+    }
+
+    /// A second TERM or INT, while draining, ends at once.
+    pub async fn second(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
+        }
+    }
+}

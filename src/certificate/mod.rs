@@ -1,0 +1,127 @@
+//! Certificates by name, for TLS 1.2 and 1.3 by rustls, taken anew without a restart.
+//!
+//! Does not know: where certificates are kept, sockets, requests.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+
+/// A certificate chain and its key, as their files hold them, and how the settings name them.
+#[derive(Clone)]
+pub struct Pem {
+    pub name: String,
+    pub chain: Vec<u8>,
+    pub key: Vec<u8>,
+}
+
+/// Why a certificate cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFault {
+    pub name: String,
+    pub why: String,
+}
+
+impl fmt::Display for TlsFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "certificate {}: {}", self.name, self.why)
+    }
+}
+
+/// Certificates by the names they are good for; the first one for all other names.
+#[derive(Debug, Default)]
+pub struct Certificates {
+    by_name: HashMap<String, Arc<CertifiedKey>>,
+    first: Option<Arc<CertifiedKey>>,
+}
+
+impl Certificates {
+    /// Reads and checks a chain and its key.
+    ///
+    /// # Errors
+    /// What is wrong, in words for whoever renews certificates.
+    pub fn add(&mut self, pem: &Pem) -> Result<(), TlsFault> {
+        let fault = |why: String| TlsFault { name: pem.name.clone(), why };
+        let chain: Result<Vec<CertificateDer<'static>>, _> = CertificateDer::pem_slice_iter(&pem.chain).collect();
+        let chain = chain.map_err(|e| fault(format!("the chain is no PEM ({e})")))?;
+        let leaf = chain.first().ok_or_else(|| {
+            fault("the chain holds no certificate: it must begin with -----BEGIN CERTIFICATE-----".into())
+        })?;
+        let names = names(leaf).map_err(&fault)?;
+        let key = PrivateKeyDer::from_pem_slice(&pem.key)
+            .map_err(|e| fault(format!("the key is no PEM private key ({e})")))?;
+        let key =
+            aws_lc_rs::sign::any_supported_type(&key).map_err(|e| fault(format!("the key cannot be used ({e})")))?;
+        let certified = CertifiedKey::new(chain, key);
+        certified.keys_match().map_err(|_| {
+            fault("the key does not belong to the certificate: chain and key are of different renewals".into())
+        })?;
+        let certified = Arc::new(certified);
+        for name in names {
+            self.by_name.entry(name).or_insert_with(|| certified.clone());
+        }
+        self.first.get_or_insert(certified);
+        Ok(())
+    }
+
+    fn find(&self, name: Option<&str>) -> Option<Arc<CertifiedKey>> {
+        let by_name = || {
+            let name = name?.to_ascii_lowercase();
+            let wildcard = || self.by_name.get(&format!("*.{}", name.split_once('.')?.1));
+            self.by_name.get(&name).or_else(wildcard)
+        };
+        by_name().or(self.first.as_ref()).cloned()
+    }
+}
+
+fn names(leaf: &CertificateDer<'_>) -> Result<Vec<String>, String> {
+    let certificate =
+        webpki::EndEntityCert::try_from(leaf).map_err(|e| format!("the first certificate cannot be read ({e:?})"))?;
+    Ok(certificate.valid_dns_names().map(str::to_ascii_lowercase).collect())
+}
+
+/// The certificates in force, and the configuration that asks them.
+pub struct Keyring {
+    ring: Arc<Ring>,
+    config: Arc<ServerConfig>,
+}
+
+#[derive(Debug)]
+struct Ring(ArcSwap<Certificates>);
+
+impl ResolvesServerCert for Ring {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.0.load().find(hello.server_name())
+    }
+}
+
+impl Keyring {
+    /// # Errors
+    /// Only where the crypto provider lacks both protocol versions, which would be a broken build.
+    pub fn new(certificates: Certificates) -> Result<Keyring, rustls::Error> {
+        let ring = Arc::new(Ring(ArcSwap::from_pointee(certificates)));
+        let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_cert_resolver(ring.clone());
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        // One ticketer for the process: rustls's default cache holds 256 sessions behind a lock.
+        config.ticketer = aws_lc_rs::Ticketer::new()?;
+        Ok(Keyring { ring, config: Arc::new(config) })
+    }
+
+    pub fn replace(&self, certificates: Certificates) {
+        self.ring.0.store(Arc::new(certificates));
+    }
+
+    pub fn config(&self) -> Arc<ServerConfig> {
+        self.config.clone()
+    }
+}

@@ -1,0 +1,84 @@
+//! Reading operators' files, writing them whole, and the copies of the last good ones.
+//!
+//! Does not know: what stands in them.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::bounds;
+
+/// Reads a whole file of bounded size.
+///
+/// # Errors
+/// The system's, and `InvalidData` beyond [`bounds::FILE_BYTES`].
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let file = fs::File::open(path)?;
+    let mut bytes = Vec::new();
+    file.take(bounds::FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > bounds::FILE_BYTES {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("larger than {} bytes", bounds::FILE_BYTES)));
+    }
+    Ok(bytes)
+}
+
+/// The same as text.
+///
+/// # Errors
+/// As [`read`], and `InvalidData` where it is no UTF-8.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    String::from_utf8(read(path)?).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "not UTF-8"))
+}
+
+/// Writes a file whole or not at all: a reader sees the old text or the new one. The old file's mode is kept.
+///
+/// # Errors
+/// The system's; the old file is untouched then.
+pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mode = fs::metadata(path).map_or(mode, |m| m.permissions().mode());
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".new-{}", std::process::id()));
+    let new = path.with_file_name(name);
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&new)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&new, path)
+    };
+    write().inspect_err(|_| {
+        let _ = fs::remove_file(&new);
+    })
+}
+
+/// Copies of the last good files, under the state directory.
+pub struct LastGood {
+    folder: PathBuf,
+}
+
+impl LastGood {
+    pub fn new(state: &Path) -> LastGood {
+        LastGood { folder: state.join("last-good") }
+    }
+
+    pub fn load(&self, name: &str) -> Option<Vec<u8>> {
+        read(&self.folder.join(name)).ok()
+    }
+
+    pub fn load_text(&self, name: &str) -> Option<String> {
+        String::from_utf8(self.load(name)?).ok()
+    }
+
+    /// Keeps a copy. Only the owner may read it: keys are among them.
+    ///
+    /// # Errors
+    /// The system's: a read-only state directory is no reason to stop, but must be said.
+    pub fn save(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        if self.load(name).as_deref() == Some(bytes) {
+            return Ok(());
+        }
+        fs::create_dir_all(&self.folder)?;
+        fs::set_permissions(&self.folder, fs::Permissions::from_mode(0o700))?;
+        write_whole(&self.folder.join(name), bytes, 0o600)
+    }
+}

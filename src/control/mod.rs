@@ -1,0 +1,170 @@
+//! The office: the one door for every change. [`Office::propose`] takes a change, checks it whole, puts it in force by
+//! one pointer swap, or says why not and leaves everything as it was.
+//!
+//! Does not know: HTTP, what rules mean, requests.
+
+mod change;
+mod files;
+mod keeper;
+mod start;
+mod watch;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+
+pub use change::{Applied, Change, Rejected, Who};
+pub use files::LastGood;
+pub use keeper::keep;
+pub use start::{Given, Started, sink, start};
+pub use watch::{Bell, watch};
+
+use crate::certificate::Keyring;
+use crate::fault::Fault;
+use crate::force::House;
+use crate::posture::Pin;
+
+/// The office. One lock: changes are rare, and must not pass each other.
+pub struct Office {
+    pub house: Arc<House>,
+    keyring: Arc<Keyring>,
+    desk: Mutex<Desk>,
+    last_good: LastGood,
+    pub config: PathBuf,
+}
+
+/// What the office remembers of its own work.
+#[derive(Default)]
+struct Desk {
+    /// Settings that differ from what is in force because they need a restart.
+    restart_needed: Vec<String>,
+    /// Keys of the contract that this version cannot do yet.
+    not_built: Vec<String>,
+    /// Files whose text is not what is in force, and why.
+    differs: Vec<Differs>,
+    history: Vec<Entry>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Differs {
+    pub file: String,
+    pub faults: Vec<Fault>,
+}
+
+/// One change that was proposed.
+#[derive(Clone, Debug, Serialize)]
+pub struct Entry {
+    /// Seconds since the Unix epoch.
+    pub at: u64,
+    pub who: String,
+    pub what: String,
+    pub outcome: String,
+}
+
+/// What `status` shows.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    pub version: &'static str,
+    pub draining: bool,
+    pub rules_generation: u64,
+    pub postures: Vec<PortalPosture>,
+    pub pins: Vec<Pin>,
+    pub troubles: Vec<String>,
+    pub restart_needed: Vec<String>,
+    pub not_built: Vec<String>,
+    pub files_not_in_force: Vec<Differs>,
+    pub snapshots: Vec<SnapshotLine>,
+    pub limits: LimitLine,
+    pub store_keeps: bool,
+    pub history: Vec<Entry>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct PortalPosture {
+    pub portal: String,
+    pub posture: &'static str,
+    pub in_flight: u32,
+    pub max_in_flight: u32,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct SnapshotLine {
+    pub portal: String,
+    pub path: String,
+    pub taken: u64,
+    pub bytes: usize,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct LimitLine {
+    pub keys: u64,
+    pub capacity: u64,
+    pub evictions: u64,
+    pub shared: u64,
+}
+
+impl Office {
+    pub fn new(house: Arc<House>, keyring: Arc<Keyring>, last_good: LastGood, config: PathBuf, not_built: Vec<String>, differs: Vec<(String, Vec<Fault>)>) -> Office {
+        let differs: Vec<Differs> = differs.into_iter().map(|(file, faults)| Differs { file, faults }).collect();
+        let desk = Desk { not_built, ..Desk::default() };
+        let office = Office { house, keyring, desk: Mutex::new(desk), last_good, config };
+        office.reloaded(differs.is_empty());
+        office.desk().differs = differs;
+        office
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn status(&self) -> Status {
+        let house = &self.house;
+        let (town, standing, now) = (house.town.load(), house.standing.load(), house.now().unix());
+        let posture = |(i, p): (usize, &Arc<crate::portal::Portal>)| PortalPosture {
+            portal: p.name.clone(),
+            posture: standing.level(&p.name, now).as_str(),
+            in_flight: town.gates[i].inside(),
+            max_in_flight: p.max_in_flight,
+        };
+        let snapshot = |(portal, path, taken, bytes)| SnapshotLine { portal, path, taken, bytes };
+        let desk = self.desk();
+        Status {
+            version: env!("CARGO_PKG_VERSION"),
+            draining: house.is_draining(),
+            rules_generation: house.law.load().generation,
+            postures: town.portals.list.iter().enumerate().map(posture).collect(),
+            pins: standing.pins().cloned().collect(),
+            troubles: house.troubles(),
+            restart_needed: desk.restart_needed.clone(),
+            not_built: desk.not_built.clone(),
+            files_not_in_force: desk.differs.clone(),
+            snapshots: house.board.list().into_iter().map(snapshot).collect(),
+            limits: LimitLine {
+                keys: house.limits.keys(),
+                capacity: house.limits.capacity(),
+                evictions: house.limits.evictions(),
+                shared: house.limits.shared(),
+            },
+            store_keeps: house.store.keeps(),
+            history: desk.history.clone(),
+        }
+    }
+
+    /// Brings the gauges up to date; called when metrics are asked for.
+    pub fn gauge(&self) {
+        let (house, m) = (&self.house, &self.house.metrics);
+        let (town, standing, now) = (house.town.load(), house.standing.load(), house.now().unix());
+        for portal in &town.portals.list {
+            let label = crate::telemetry::metrics::PortalLabel { portal: portal.name.clone() };
+            m.posture.get_or_create(&label).set(standing.level(&portal.name, now) as i64);
+        }
+        m.limit_keys.set(house.limits.keys() as i64);
+        m.limit_capacity.set(house.limits.capacity() as i64);
+        m.limit_evictions.set(house.limits.evictions() as i64);
+        m.limit_shared.set(house.limits.shared() as i64);
+        m.snapshots.set(house.board.len() as i64);
+        m.rules_generation.set(house.law.load().generation as i64);
+        m.store_lost.set(house.store.lost() as i64);
+    }
+}

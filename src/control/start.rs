@@ -1,0 +1,262 @@
+//! The start, availability first: whatever is broken is replaced by its last good copy, and said.
+//!
+//! Does not know: sockets, threads.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::files::{self, LastGood};
+use crate::certificate::{Certificates, Pem};
+use crate::fault::{Fault, Read};
+use crate::plan::Ladder;
+use crate::rules::RuleSet;
+use crate::seal::Secret;
+use crate::settings::{AccessSink, Certificate, Settings};
+use crate::{posture, rules, settings};
+
+/// Names of last good copies.
+pub const SETTINGS: &str = "boma.toml";
+pub const RULES: &str = "rules.toml";
+pub const POSTURES: &str = "postures.toml";
+
+/// What the command line and the environment say.
+pub struct Given {
+    pub config: PathBuf,
+    /// Refuse rather than fall back on last good copies.
+    pub strict: bool,
+    pub state_dir: Option<PathBuf>,
+    /// `$STATE_DIRECTORY`, as systemd sets it.
+    pub state_environment: Option<PathBuf>,
+}
+
+/// Everything that was read, whole and good.
+pub struct Started {
+    /// Absolute path of the settings file.
+    pub config: PathBuf,
+    pub settings: Arc<Settings>,
+    pub rules: RuleSet,
+    pub ladder: Ladder,
+    pub certificates: Certificates,
+    pub secret: Secret,
+    pub state_dir: PathBuf,
+    pub last_good: LastGood,
+    pub troubles: Vec<String>,
+    pub warnings: Vec<Fault>,
+    pub not_built: Vec<String>,
+    /// Files that are not in force as they stand, with their faults.
+    pub differs: Vec<(String, Vec<Fault>)>,
+}
+
+/// Reads all files.
+///
+/// # Errors
+/// Every fault of every file that has no last good copy; with `strict`, of every file.
+pub fn start(given: &Given, now_unix: u64) -> Result<Started, Vec<Fault>> {
+    let config = std::path::absolute(&given.config).unwrap_or_else(|_| given.config.clone());
+    let folder = config.parent().unwrap_or(Path::new("/")).to_owned();
+    let lookup = given.state_dir.clone().or_else(|| given.state_environment.clone()).unwrap_or_else(|| folder.join("state"));
+    let last_good = LastGood::new(&lookup);
+    let mut reading = Reading { strict: given.strict, last_good, found: Found::default() };
+
+    let settings = reading.file(&config, SETTINGS, |file, text| settings::read(file, text, &folder), None);
+    let Some(settings) = settings else { return Err(reading.found.faults) };
+    let rules = reading.file(&settings.server.rules, RULES, |file, text| rules::read(file, text, now_unix), Some(String::new()));
+    let ladder = match &settings.server.postures {
+        Some(path) => reading.file(path, POSTURES, posture::read_ladder, None),
+        None => Some(posture::read_ladder("config/postures.toml", posture::BUILT_IN).value),
+    };
+    let certificates = reading.certificates(&settings.certificates);
+    let state_dir = match &given.state_dir {
+        Some(state) => state.clone(),
+        None if settings.server.state_dir_given => settings.server.state_dir.clone(),
+        None => lookup,
+    };
+    let secret = reading.secret(settings.server.secret.as_deref(), &state_dir);
+    let Reading { found, last_good, .. } = reading;
+    match (rules, ladder, certificates, secret) {
+        (Some(rules), Some(ladder), Some(certificates), Some(secret)) if found.faults.is_empty() => Ok(Started {
+            config,
+            settings: Arc::new(settings),
+            rules,
+            ladder,
+            certificates,
+            secret,
+            state_dir,
+            last_good,
+            troubles: found.troubles,
+            warnings: found.warnings,
+            not_built: found.not_built,
+            differs: found.differs,
+        }),
+        _ => Err(found.faults),
+    }
+}
+
+#[derive(Default)]
+struct Found {
+    faults: Vec<Fault>,
+    troubles: Vec<String>,
+    warnings: Vec<Fault>,
+    not_built: Vec<String>,
+    differs: Vec<(String, Vec<Fault>)>,
+}
+
+struct Reading {
+    strict: bool,
+    last_good: LastGood,
+    found: Found,
+}
+
+impl Reading {
+    /// Reads one file, or its last good copy; `missing` is what a file that is not there stands for.
+    fn file<T>(&mut self, path: &Path, name: &str, read: impl Fn(&str, &str) -> Read<T>, missing: Option<String>) -> Option<T> {
+        let shown = path.display().to_string();
+        let faults = match files::read_text(path) {
+            Ok(text) => {
+                let got = read(&shown, &text);
+                if got.faults.is_empty() {
+                    self.keep(name, text.as_bytes());
+                    return Some(self.take(got));
+                }
+                got.faults
+            }
+            Err(e) => vec![unreadable(&shown, &e)],
+        };
+        let gone = !path.exists();
+        if self.strict {
+            self.found.faults.extend(faults);
+            return None;
+        }
+        if let Some(text) = self.last_good.load_text(name) {
+            let got = read(&format!("last good {name}"), &text);
+            if got.faults.is_empty() {
+                let first = faults.first().map(ToString::to_string).unwrap_or_default();
+                self.found.troubles.push(format!("{shown} cannot be used; its last good copy is in force. First fault: {first}"));
+                self.found.differs.push((shown, faults));
+                return Some(self.take(got));
+            }
+        }
+        if let (true, Some(text)) = (gone, missing) {
+            self.found.troubles.push(format!("{shown} is not there: boma serves without it"));
+            return Some(self.take(read(&shown, &text)));
+        }
+        self.found.faults.extend(faults);
+        None
+    }
+
+    fn take<T>(&mut self, got: Read<T>) -> T {
+        self.found.warnings.extend(got.warnings);
+        self.found.not_built.extend(got.not_built);
+        got.value
+    }
+
+    fn keep(&mut self, name: &str, bytes: &[u8]) {
+        if let Err(e) = self.last_good.save(name, bytes) {
+            let trouble = format!("no last good copies can be kept ({e}): a broken file at the next start would have nothing to fall back on");
+            if !self.found.troubles.contains(&trouble) {
+                self.found.troubles.push(trouble);
+            }
+        }
+    }
+
+    fn certificates(&mut self, wanted: &[Certificate]) -> Option<Certificates> {
+        let mut certificates = Certificates::default();
+        let mut whole = true;
+        for (i, certificate) in wanted.iter().enumerate() {
+            let good = self.certificate(&mut certificates, certificate, i);
+            whole &= good;
+        }
+        whole.then_some(certificates)
+    }
+
+    fn certificate(&mut self, all: &mut Certificates, certificate: &Certificate, i: usize) -> bool {
+        let shown = certificate.chain.display().to_string();
+        let why = match read_pem(certificate).and_then(|pem| all.add(&pem).map(|()| pem).map_err(|f| f.why)) {
+            Ok(pem) => {
+                keep_pem(&self.last_good, i, &pem).err().into_iter().for_each(|e| self.found.troubles.push(e));
+                return true;
+            }
+            Err(why) => why,
+        };
+        let fault = Fault::whole(&shown, why.clone(), "write a PEM chain and its private key in [[certificate]], readable by boma's user");
+        let kept = (!self.strict).then(|| kept_pem(&self.last_good, i, &shown)).flatten();
+        if let Some(pem) = kept
+            && all.add(&pem).is_ok()
+        {
+            self.found.troubles.push(format!("certificate {shown} cannot be used ({why}); its last good copy is in force"));
+            self.found.differs.push((shown, vec![fault]));
+            return true;
+        }
+        self.found.faults.push(fault);
+        false
+    }
+
+    /// The secret: named by the settings, else kept in the state directory, made where there is none.
+    fn secret(&mut self, named: Option<&Path>, state_dir: &Path) -> Option<Secret> {
+        if let Some(path) = named {
+            let shown = path.display().to_string();
+            let secret = files::read_text(path).map_err(|e| e.to_string());
+            let secret = secret.and_then(|t| Secret::parse(&t).ok_or_else(|| "not 64 hexadecimal digits".to_owned()));
+            // Never replaced by a random one: nodes that should share it would turn each other's citizens away.
+            return secret
+                .map_err(|why| {
+                    let help = "write 64 hexadecimal digits, such as `openssl rand -hex 32` prints, readable by boma's user";
+                    self.found.faults.push(Fault::whole(&shown, format!("the secret cannot be used: {why}"), help));
+                })
+                .ok();
+        }
+        let path = state_dir.join("secret.key");
+        if let Some(secret) = files::read_text(&path).ok().and_then(|t| Secret::parse(&t)) {
+            return Some(secret);
+        }
+        let Some(secret) = Secret::random() else {
+            self.found.faults.push(Fault::whole("system", "the system gives no random bytes", "check /dev/urandom"));
+            return None;
+        };
+        let kept = std::fs::create_dir_all(state_dir).and_then(|()| files::write_whole(&path, secret.to_text().as_bytes(), 0o600));
+        if let Err(e) = kept {
+            self.found.troubles.push(format!("{} cannot be kept ({e}): passes end with this process", path.display()));
+        }
+        Some(secret)
+    }
+}
+
+pub fn unreadable(shown: &str, error: &io::Error) -> Fault {
+    let help = match error.kind() {
+        io::ErrorKind::NotFound => "name a file that is there, or make it",
+        io::ErrorKind::PermissionDenied => "let boma's user read it",
+        _ => "make it a readable text file",
+    };
+    Fault::whole(shown, format!("cannot be read: {error}"), help)
+}
+
+pub fn read_pem(certificate: &Certificate) -> Result<Pem, String> {
+    let read = |path: &Path| files::read(path).map_err(|e| format!("{} cannot be read: {e}", path.display()));
+    Ok(Pem { name: certificate.chain.display().to_string(), chain: read(&certificate.chain)?, key: read(&certificate.key)? })
+}
+
+pub fn keep_pem(last_good: &LastGood, i: usize, pem: &Pem) -> Result<(), String> {
+    let saved = last_good.save(&format!("certificate-{i}.chain.pem"), &pem.chain);
+    let saved = saved.and_then(|()| last_good.save(&format!("certificate-{i}.key.pem"), &pem.key));
+    let saved = saved.and_then(|()| last_good.save(&format!("certificate-{i}.name"), pem.name.as_bytes()));
+    saved.map_err(|e| format!("no last good copy of certificate {} can be kept ({e})", pem.name))
+}
+
+/// A copy counts for the file that it was taken of, not for whatever now stands at that place in the list.
+fn kept_pem(last_good: &LastGood, i: usize, shown: &str) -> Option<Pem> {
+    let of = last_good.load_text(&format!("certificate-{i}.name"))?;
+    let chain = last_good.load(&format!("certificate-{i}.chain.pem"))?;
+    let key = last_good.load(&format!("certificate-{i}.key.pem"))?;
+    (of == shown).then(|| Pem { name: shown.to_owned(), chain, key })
+}
+
+/// The sink of the access log, in telemetry's terms.
+pub fn sink(settings: &Settings) -> crate::telemetry::access::Sink {
+    use crate::telemetry::access::Sink;
+    match &settings.log.access {
+        AccessSink::Stdout => Sink::Stdout,
+        AccessSink::File(path) => Sink::File(path.clone()),
+        AccessSink::Off => Sink::Off,
+    }
+}

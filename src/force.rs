@@ -1,0 +1,178 @@
+//! What is in force: the law, the town and the standing that the office publishes and each visit pins, and the
+//! shared parts of the house around them. Publishing is one pointer swap; whoever pinned the old one keeps it to
+//! the end of the request.
+//!
+//! This floor stands between the rooms and the corridor, because the corridor and the office both need it and must
+//! not know each other.
+//!
+//! Does not know: requests, files, who publishes.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use ipnet::IpNet;
+
+use crate::admit::{Counters, Gate};
+use crate::bounds;
+use crate::challenge::Challenge;
+use crate::client::canonical;
+use crate::clock::{Clock, Now, SECOND};
+use crate::limit::Limits;
+use crate::pages::Shelf;
+use crate::plan::{Ladder, Per, Quota, Then, quota_id};
+use crate::portal::Portals;
+use crate::posture::Standing;
+use crate::rules::RuleSet;
+use crate::seal::{Key, Secret};
+use crate::settings::Settings;
+use crate::snapshot::Board;
+use crate::store::Store;
+use crate::telemetry::{AccessLog, Metrics};
+
+/// The rules in force and the table of postures under them.
+pub struct Law {
+    /// Rises by one with every change of the rules; the ETag of the staff door.
+    pub generation: u64,
+    pub rules: Arc<RuleSet>,
+    pub ladder: Ladder,
+}
+
+/// The settings in force, ready to be asked: portals, their pages and permits, who is trusted.
+pub struct Town {
+    /// Rises with every reload, so that workers know when their handles are old.
+    pub edition: u64,
+    pub portals: Portals,
+    pub shelf: Shelf,
+    pub gates: Vec<Gate>,
+    pub settings: Arc<Settings>,
+}
+
+impl Town {
+    pub fn new(edition: u64, settings: Arc<Settings>, counters: &Counters) -> Town {
+        let portals = Portals::new(settings.portals.clone());
+        let gates = portals.list.iter().map(|p| Gate::new(counters.of(&p.name), p.max_in_flight)).collect();
+        let shelf = Shelf::new(&portals.list);
+        Town { edition, portals, shelf, gates, settings }
+    }
+
+    /// Whether the forwarding field of this peer is believed.
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        trusts(&self.settings.client.trusted_proxies, peer)
+    }
+}
+
+fn trusts(trusted: &[IpNet], peer: IpAddr) -> bool {
+    let peer = canonical(peer);
+    trusted.iter().any(|net| net.contains(&peer))
+}
+
+/// Everything that all workers and both doors share.
+pub struct House {
+    pub clock: Clock,
+    pub limits: Limits,
+    pub counters: Counters,
+    pub challenge: ArcSwap<Challenge>,
+    pub law: ArcSwap<Law>,
+    pub town: ArcSwap<Town>,
+    pub standing: ArcSwap<Standing>,
+    pub board: Board,
+    pub metrics: Metrics,
+    pub access: AccessLog,
+    pub store: Store,
+    pub secret: Secret,
+    /// Seals reference codes.
+    pub references: Key,
+    /// The limit on boma's own paths, which no rule stands before.
+    pub own_paths: Quota,
+    pub draining: AtomicBool,
+    troubles: Mutex<Vec<String>>,
+}
+
+/// What the house is built from.
+pub struct Materials {
+    pub clock: Clock,
+    pub settings: Arc<Settings>,
+    pub law: Law,
+    pub standing: Standing,
+    pub metrics: Metrics,
+    pub access: AccessLog,
+    pub store: Store,
+    pub secret: Secret,
+    pub troubles: Vec<String>,
+}
+
+impl House {
+    pub fn new(m: Materials) -> House {
+        let counters = Counters::default();
+        let town = Town::new(1, m.settings.clone(), &counters);
+        let house = House {
+            limits: Limits::new(m.settings.client.memory),
+            challenge: ArcSwap::from_pointee(Challenge::new(&m.secret, m.settings.challenge.pass_lifetime)),
+            law: ArcSwap::from_pointee(m.law),
+            town: ArcSwap::from_pointee(town),
+            standing: ArcSwap::from_pointee(m.standing),
+            board: Board::default(),
+            references: m.secret.key("boma reference v1"),
+            own_paths: own_paths(),
+            draining: AtomicBool::new(false),
+            troubles: Mutex::new(Vec::new()),
+            counters,
+            clock: m.clock,
+            metrics: m.metrics,
+            access: m.access,
+            store: m.store,
+            secret: m.secret,
+        };
+        m.troubles.into_iter().for_each(|t| house.trouble(t));
+        house
+    }
+
+    pub fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    /// Says a trouble loudly: in the log, in metrics and in status. The newest [`bounds::HISTORY`] stay.
+    pub fn trouble(&self, trouble: String) {
+        tracing::error!("{trouble}");
+        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        if !troubles.contains(&trouble) {
+            troubles.push(trouble);
+        }
+        if troubles.len() > bounds::HISTORY {
+            troubles.remove(0);
+        }
+        self.metrics.troubles.set(troubles.len() as i64);
+    }
+
+    /// Takes troubles back that are over.
+    pub fn untrouble(&self, over: impl Fn(&str) -> bool) {
+        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        troubles.retain(|t| !over(t));
+        self.metrics.troubles.set(troubles.len() as i64);
+    }
+
+    pub fn troubles(&self) -> Vec<String> {
+        self.troubles.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+}
+
+/// 100/s with a burst of 1,000 per prefix: a mobile operator's address may carry thousands who solve a challenge in
+/// the same minute, and one check costs microseconds.
+fn own_paths() -> Quota {
+    Quota {
+        name: "own-paths".into(),
+        id: quota_id("own-paths"),
+        per: Per::Address,
+        interval: SECOND / 100,
+        burst: 1000,
+        then: Then::Deny,
+        shadow: false,
+        budget: false,
+    }
+}

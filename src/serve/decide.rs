@@ -1,0 +1,162 @@
+//! What becomes of a request, from the plan, the posture and the limits: the order-free law of DESIGN 4.3.
+//!
+//! static < limited < deny < drop, the most severe wins; `allow` beats all but drop and the posture's reach; a
+//! challenge is a duty that any refusal cancels.
+//!
+//! Does not know: pages, statuses, the origin.
+
+use crate::challenge::Challenge;
+use crate::facts::Kind;
+use crate::limit::{Key, Limited};
+use crate::plan::{Per, Plan, Quota, Reach, Refusal, Then};
+use crate::proofs::Cleared;
+use crate::reason::Reason;
+use crate::wire::Head;
+use crate::{bounds, client::Client};
+
+use super::read::Request;
+use super::visit::Visit;
+
+pub enum Decision {
+    Go(Cleared),
+    /// A pass is needed; the reason says whose wish it is.
+    Challenge(Reason),
+    Limited(OverLimit),
+    Refuse(Reason),
+    Fallback(Reason),
+}
+
+/// Over a limit that nothing but waiting helps with.
+pub struct OverLimit {
+    pub limit: String,
+    pub burst: u32,
+    /// Seconds in which a whole burst comes back.
+    pub window: u64,
+    /// Nanoseconds until one token is back.
+    pub wait: u64,
+}
+
+/// The level of pass that a limit with `then = "challenge"` asks for.
+const LIMIT_LEVEL: u8 = 1;
+
+pub fn decide(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, head: &dyn Head) -> Decision {
+    if let Some((Refusal::Drop, rule)) = plan.refusal {
+        return named(visit, rule, Decision::Refuse(Reason::Dropped));
+    }
+    if let (Some((Refusal::Deny, rule)), None) = (plan.refusal, plan.allow) {
+        return named(visit, rule, Decision::Refuse(Reason::Denied));
+    }
+    match visit.effects().reach {
+        Reach::None => return Decision::Fallback(Reason::Closed),
+        Reach::StayUp if !visit.route().stay_up => return Decision::Fallback(Reason::Posture),
+        Reach::StayUp | Reach::All => {}
+    }
+    if let Some(rule) = plan.allow {
+        visit.rule = Some(rule.to_owned());
+        return cleared_or(0, visit, Reason::ChallengeRule);
+    }
+    let asked_by_limit = match take_limits(visit, plan, head) {
+        Ok(asked) => asked,
+        Err(over) => return Decision::Limited(over),
+    };
+    if let Some((Refusal::Static, rule)) = plan.refusal {
+        return named(visit, rule, Decision::Fallback(Reason::StaticRule));
+    }
+    duties(visit, request, plan, asked_by_limit)
+}
+
+fn named(visit: &mut Visit<'_>, rule: &str, decision: Decision) -> Decision {
+    visit.rule = Some(rule.to_owned());
+    decision
+}
+
+/// The challenge, by whoever demands the most: a rule, the posture, or a limit that was passed.
+fn duties(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, asked_by_limit: Option<OverLimit>) -> Decision {
+    if let Some(over) = asked_by_limit {
+        let takes_challenge = visit.kind == Kind::Navigation && visit.route().challenge && !request.spared;
+        return if takes_challenge { Decision::Challenge(Reason::ChallengeLimit) } else { Decision::Limited(over) };
+    }
+    if request.spared {
+        return cleared_or(0, visit, Reason::ChallengeRule);
+    }
+    let by_rule = plan.challenge.map_or(0, |(level, _)| level);
+    if by_rule > visit.pass.map_or(0, |p| p.level) {
+        visit.rule = plan.challenge.map(|(_, rule)| rule.to_owned());
+        if !visit.route().challenge {
+            return Decision::Refuse(Reason::NeedsPass);
+        }
+    }
+    // Call-backs and APIs are never asked for a pass by a posture: they keep to the small budget of programs.
+    let by_posture = if visit.route().challenge { visit.effects().needed(visit.kind, request.safe) } else { 0 };
+    let reason = if by_rule >= by_posture { Reason::ChallengeRule } else { Reason::ChallengePosture };
+    cleared_or(by_rule.max(by_posture), visit, reason)
+}
+
+fn cleared_or(needed: u8, visit: &Visit<'_>, reason: Reason) -> Decision {
+    match Challenge::check(needed, visit.pass.as_ref()) {
+        Some(cleared) => Decision::Go(cleared),
+        None => Decision::Challenge(reason),
+    }
+}
+
+/// Takes from every limit that matched, narrowest key first, and stops at the first refusal. `Ok(Some)` is a limit
+/// that asks for a challenge instead.
+fn take_limits(visit: &mut Visit<'_>, plan: &Plan<'_>, head: &dyn Head) -> Result<Option<OverLimit>, OverLimit> {
+    let law = visit.law.clone();
+    let built_in = (!law.rules.has_budget()).then_some(&law.ladder.budget);
+    for quota in built_in.into_iter().chain(plan.limits.iter().copied()) {
+        let exempt = quota.then == Then::Challenge && quota.per != Per::Client && visit.pass.is_some_and(|p| p.level >= LIMIT_LEVEL);
+        if exempt {
+            continue;
+        }
+        let Err(limited) = take(visit, quota, head) else { continue };
+        if quota.shadow {
+            visit.noted.push(quota.name.clone());
+            continue;
+        }
+        visit.rule = Some(quota.name.clone());
+        let over = over(quota, limited);
+        let has_own_bucket = quota.per == Per::Client && visit.pass.is_some();
+        return if quota.then == Then::Challenge && !has_own_bucket { Ok(Some(over)) } else { Err(over) };
+    }
+    Ok(None)
+}
+
+fn take(visit: &Visit<'_>, quota: &Quota, head: &dyn Head) -> Result<(), Limited> {
+    let portal = visit.portal();
+    // A call-back's budget does not depend on how it dresses.
+    let kind = if visit.route().challenge { visit.kind } else { Kind::Program };
+    let factor = if quota.budget { visit.effects().factor(visit.pass.is_some(), kind) } else { 1000 };
+    let key = key(&quota.per, visit, &portal.name, head);
+    visit.house.limits.take(quota, key, Key::Network(visit.client.network.0), factor, visit.now.mono)
+}
+
+fn key<'a>(per: &Per, visit: &Visit<'_>, portal: &'a str, head: &'a dyn Head) -> Key<'a> {
+    let Client { prefix, network, .. } = visit.client;
+    match per {
+        Per::Client => visit.pass.map_or(Key::Prefix(prefix.0), |p| Key::Pass(p.id)),
+        Per::Header(name) => match head.field(name) {
+            Some(value) if value.len() <= bounds::LIMIT_KEY_BYTES => Key::Header(value),
+            _ => Key::Prefix(prefix.0),
+        },
+        Per::Address => Key::Prefix(prefix.0),
+        Per::Network => Key::Network(network.0),
+        Per::Portal => Key::Portal(portal),
+    }
+}
+
+fn over(quota: &Quota, limited: Limited) -> OverLimit {
+    let window = (quota.interval.saturating_mul(u64::from(quota.burst)) / crate::clock::SECOND).max(1);
+    OverLimit { limit: quota.name.clone(), burst: quota.burst, window, wait: limited.retry_after }
+}
+
+/// The limit on boma's own paths.
+pub fn take_own(visit: &Visit<'_>) -> Result<(), OverLimit> {
+    let Client { prefix, network, .. } = visit.client;
+    let house = visit.house;
+    let quota = &house.own_paths;
+    house
+        .limits
+        .take(quota, Key::Prefix(prefix.0), Key::Network(network.0), 1000, visit.now.mono)
+        .map_err(|limited| over(quota, limited))
+}

@@ -1,0 +1,74 @@
+//! What helps when the origin does not, or may not be asked: snapshot, then statement. Total: it cannot fail.
+//!
+//! Does not know: why we are here, beyond the reason's name.
+
+use std::sync::Arc;
+
+use crate::facts::Kind;
+use crate::pages::Page;
+use crate::portal::Fallback;
+use crate::reason::{Blame, Reason};
+use crate::snapshot;
+use crate::telemetry::metrics::OutcomeLabel;
+use crate::wire::Head;
+
+use super::read::Request;
+use super::respond::{self, Made};
+use super::visit::Visit;
+
+pub fn answer(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reason: Reason) -> Made {
+    if let Some(page) = snapshot_for(visit, request, head, reason) {
+        return respond::snapshot(visit, &page, reason);
+    }
+    let unsure = visit.unsafe_sent && reason.row().blame == Blame::Origin;
+    let page = match reason {
+        _ if unsure => Page::StatementUnsure,
+        Reason::Busy => Page::Busy,
+        _ => Page::Statement,
+    };
+    let status = match (visit.kind, visit.route().fallback, reason.row().blame) {
+        (Kind::Navigation, Fallback::Off, Blame::Origin) => reason.row().status,
+        (Kind::Navigation, _, _) => 503,
+        _ => reason.row().status,
+    };
+    respond::error(visit, head, page, status, reason, None)
+}
+
+/// Whether an origin's own 5xx is replaced for this request: for whom a fallback is made, and nobody else.
+pub fn replaces(visit: &Visit<'_>, request: &Request) -> bool {
+    match (visit.kind, visit.route().fallback) {
+        (_, Fallback::Off) => false,
+        (Kind::Navigation, _) => true,
+        (Kind::Subresource, _) => visit.house.board.find(&visit.portal().name, &request.path).is_some(),
+        (Kind::Background | Kind::Program, _) => false,
+    }
+}
+
+/// Paths that are never challenged come from a snapshot where the posture spares the origin.
+pub fn spared(visit: &mut Visit<'_>, request: &Request, head: &dyn Head) -> Option<Made> {
+    if !request.spared || !visit.effects().spare_origin {
+        return None;
+    }
+    let page = exact(visit, request, head)?;
+    Some(respond::snapshot(visit, &page, Reason::Posture))
+}
+
+fn snapshot_for(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reason: Reason) -> Option<Arc<snapshot::Page>> {
+    let wanted = match reason {
+        // Closed serves statements only.
+        Reason::Closed => false,
+        // Where policy spares the origin, a program is served a copy as well; where the origin failed it is told so.
+        Reason::Posture | Reason::StaticRule => true,
+        _ => visit.route().fallback != Fallback::Off && matches!(visit.kind, Kind::Navigation | Kind::Subresource),
+    };
+    let found = wanted.then(|| exact(visit, request, head)).flatten();
+    let outcome = if found.is_some() { "snapshot" } else { "absent" };
+    visit.house.metrics.cache.get_or_create(&OutcomeLabel { outcome }).inc();
+    found
+}
+
+/// Exact addresses only: a page with a query is another page.
+fn exact(visit: &Visit<'_>, request: &Request, head: &dyn Head) -> Option<Arc<snapshot::Page>> {
+    let plain = matches!(head.method(), "GET" | "HEAD") && head.query().is_none();
+    plain.then(|| visit.house.board.find(&visit.portal().name, &request.path)).flatten()
+}

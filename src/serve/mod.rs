@@ -1,0 +1,130 @@
+//! The corridor: one request's way through the stages, in order (DESIGN section 2). [`Corridor::walk`] is the order
+//! and nothing else.
+//!
+//! own paths → rules → limit → challenge → admit → origin → fallback → respond → record
+//!
+//! Does not know: how any stage works, sockets, files.
+
+mod decide;
+mod fallback;
+mod own;
+mod read;
+mod record;
+mod reference;
+mod respond;
+mod visit;
+
+use std::sync::Arc;
+
+use crate::client::Client;
+use crate::force::House;
+use crate::origin::{Forward, OriginFault, Origins};
+use crate::proofs::{Admitted, Cleared};
+use crate::reason::Reason;
+use crate::wire::{BodyBox, Broken, Head, Reply};
+
+use decide::Decision;
+use read::Request;
+use record::{InFlight, Recorder};
+use respond::Made;
+use visit::Visit;
+
+/// One worker's corridor: the shared house, and what belongs to this worker alone.
+pub struct Corridor {
+    house: Arc<House>,
+    origins: Origins,
+    recorder: Recorder,
+}
+
+impl Corridor {
+    pub fn new(house: Arc<House>) -> Corridor {
+        let origins = Origins::new(house.clock.clone());
+        let recorder = Recorder::new(&house);
+        Corridor { house, origins, recorder }
+    }
+
+    /// Answers one request. Every exit passes `respond` and is recorded once.
+    pub async fn walk(&self, head: &dyn Head, body: BodyBox, client: Client, scheme: &'static str) -> Reply {
+        let in_flight = InFlight::new(self.house.clone());
+        let mut visit = Visit::open(&self.house, self.recorder.next_id(head, &client), client, scheme);
+        let made = self.stages(&mut visit, head, body).await;
+        self.recorder.send(&visit, head, made, in_flight)
+    }
+
+    async fn stages(&self, visit: &mut Visit<'_>, head: &dyn Head, body: BodyBox) -> Made {
+        let request = match read::read(visit, head) {
+            Ok(request) => request,
+            Err(reason) => return respond::refusal(visit, head, reason),
+        };
+        let law = visit.law.clone();
+        let plan = law.rules.plan(&request.facts(visit, head), visit.level, visit.now.unix());
+        visit.note(&plan);
+        if request.own {
+            return own::answer(visit, &request, &plan, head, body).await;
+        }
+        let cleared = match decide::decide(visit, &request, &plan, head) {
+            Decision::Go(cleared) => cleared,
+            Decision::Challenge(reason) => return respond::challenge(visit, &request, head, reason),
+            Decision::Limited(limited) => return respond::limited(visit, head, limited),
+            Decision::Refuse(reason) => return respond::refusal(visit, head, reason),
+            Decision::Fallback(reason) => return fallback::answer(visit, &request, head, reason),
+        };
+        if let Some(snapshot) = fallback::spared(visit, &request, head) {
+            return snapshot;
+        }
+        let Ok(admitted) = visit.gate().enter() else {
+            return fallback::answer(visit, &request, head, Reason::Busy);
+        };
+        self.origin(visit, &request, head, body, cleared, admitted).await
+    }
+
+    async fn origin(&self, visit: &mut Visit<'_>, request: &Request, head: &dyn Head, body: BodyBox, cleared: Cleared, admitted: Admitted) -> Made {
+        let Ok(body) = read::capped(body, visit.route().max_body) else {
+            return respond::refusal(visit, head, Reason::BodyTooLarge);
+        };
+        let portal = visit.portal();
+        visit.unsafe_sent = !request.safe;
+        let forward = Forward {
+            head,
+            target: &request.target,
+            client: &visit.client,
+            scheme: request.scheme,
+            host: &request.authority,
+            request_id: &visit.id,
+            cookie: read::foreign_cookies(head),
+        };
+        let sent = self.origins.send(&portal, forward, body, cleared, admitted).await;
+        match sent {
+            Ok(answer) => {
+                if answer.status >= 500 {
+                    self.recorder.origin_failed(visit, Reason::OriginError);
+                    if fallback::replaces(visit, request) {
+                        return fallback::answer(visit, request, head, Reason::OriginError);
+                    }
+                }
+                respond::relay(visit, request, answer)
+            }
+            Err(fault) => {
+                let reason = match fault {
+                    OriginFault::Refused => {
+                        visit.unsafe_sent = false;
+                        Reason::OriginRefused
+                    }
+                    OriginFault::Broke => Reason::OriginBroke,
+                    OriginFault::Nonsense => Reason::OriginNonsense,
+                    OriginFault::Hung => Reason::OriginHung,
+                    OriginFault::Upload(Broken::TooLarge) => return respond::refusal(visit, head, Reason::BodyTooLarge),
+                    OriginFault::Upload(_) => return respond::refusal(visit, head, Reason::ClientGone),
+                };
+                self.recorder.origin_failed(visit, reason);
+                fallback::answer(visit, request, head, reason)
+            }
+        }
+    }
+
+    /// Work between requests: closes idle origin connections, hands the log over.
+    pub fn tick(&self) {
+        self.origins.sweep(&self.house.town.load().portals.list);
+        self.recorder.flush();
+    }
+}

@@ -1,0 +1,268 @@
+//! From a head to facts: host, path, kind, pass. What is ambiguous ends here with 400.
+//!
+//! Does not know: rules.
+
+use std::borrow::Cow;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use crate::facts::{Facts, Kind, Pass};
+use crate::force::House;
+use crate::path;
+use crate::reason::Reason;
+use crate::wire::{Body, BodyBox, Broken, Chunk, Head};
+
+use super::visit::Visit;
+
+/// Where boma's own citizens' paths lie.
+pub const OWN: &str = "/.well-known/boma/";
+/// The cookie of a pass, and the field by which a program may send one.
+pub const COOKIE: &str = "boma_pass";
+pub const PASS_FIELD: &str = "boma-pass";
+
+/// A request, read.
+pub struct Request {
+    /// Lower case, without port.
+    pub host: String,
+    /// As the citizen sent it.
+    pub authority: String,
+    pub scheme: &'static str,
+    pub path: String,
+    pub match_path: String,
+    /// Normalised path and the query as it came: what the origin gets.
+    pub target: String,
+    /// A path of boma's own.
+    pub own: bool,
+    /// A path or preflight that no challenge may stand before (DESIGN 4.4).
+    pub spared: bool,
+    pub safe: bool,
+}
+
+impl Request {
+    pub fn facts<'a>(&'a self, visit: &'a Visit<'_>, head: &'a dyn Head) -> Facts<'a> {
+        Facts {
+            method: head.method(),
+            scheme: self.scheme,
+            host: &self.host,
+            path: &self.path,
+            match_path: &self.match_path,
+            query: head.query(),
+            kind: visit.kind,
+            client: &visit.client,
+            pass: visit.pass,
+            portal: visit.portal.map_or("", |p| &visit.town.portals.list[p].name),
+            route: visit.portal.map_or("*", |_| &visit.route().path),
+            head,
+        }
+    }
+}
+
+/// Reads a head, and notes in the visit what the log and the pages need even when it is refused.
+///
+/// # Errors
+/// [`Reason::BadRequest`] or [`Reason::WrongHost`].
+pub fn read(visit: &mut Visit<'_>, head: &dyn Head) -> Result<Request, Reason> {
+    visit.kind = Kind::of(head);
+    visit.path = head.path().to_owned();
+    let authority = authority(head)?;
+    let host = host_of(authority).ok_or(Reason::BadRequest)?;
+    visit.host.clone_from(&host);
+    let path = path::normalise(head.path()).map_err(|_| Reason::BadRequest)?.into_owned();
+    visit.path.clone_from(&path);
+    let own = path.starts_with(OWN);
+    let live = path == "/.well-known/boma/live";
+    match visit.town.portals.find(&host) {
+        Some((at, portal)) => {
+            visit.portal = Some(at);
+            visit.route = portal.routes.find(&path::for_matching(&path)).0;
+            visit.level = visit.house.standing.load().level(&portal.name, visit.now.unix());
+            visit.language = visit.town.shelf.language(at, head.query(), head.text("accept-language"));
+        }
+        None if live => {}
+        None => return Err(Reason::WrongHost),
+    }
+    visit.pass = best_pass(visit.house, head, visit.now.unix());
+    let match_path = path::for_matching(&path).into_owned();
+    let mut target = path.clone();
+    if let Some(query) = head.query() {
+        target.push('?');
+        target.push_str(query);
+    }
+    let safe = crate::facts::safe(head.method());
+    let spared = is_spared(head, &match_path);
+    let scheme = scheme(visit, head);
+    Ok(Request { host, authority: authority.to_owned(), scheme, path, match_path, target, own, spared, safe })
+}
+
+/// Exactly one authority, and no two that differ (RFC 9112 section 3.2).
+fn authority(head: &dyn Head) -> Result<&str, Reason> {
+    let host = match head.count("host") {
+        0 => None,
+        1 => Some(head.text("host").ok_or(Reason::BadRequest)?),
+        _ => return Err(Reason::BadRequest),
+    };
+    match (head.authority(), host) {
+        (Some(a), Some(b)) if !a.eq_ignore_ascii_case(b) => Err(Reason::BadRequest),
+        (Some(a), _) | (None, Some(a)) => Ok(a),
+        (None, None) => Err(Reason::BadRequest),
+    }
+}
+
+/// The host of an authority: lower case, without port; `None` where it is none.
+pub fn host_of(authority: &str) -> Option<String> {
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(rest) => {
+            let (inside, after) = rest.split_once(']')?;
+            inside.parse::<std::net::Ipv6Addr>().ok()?;
+            (&authority[..inside.len() + 2], after.strip_prefix(':').or(after.is_empty().then_some(""))?)
+        }
+        None => authority.split_once(':').unwrap_or((authority, "")),
+    };
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+    let named = !host.is_empty() && host.len() <= 253 && (host.starts_with('[') || host.bytes().all(plain));
+    let numbered = port.len() <= 5 && port.bytes().all(|b| b.is_ascii_digit());
+    (named && numbered).then(|| host.trim_end_matches('.').to_ascii_lowercase()).filter(|h| !h.is_empty())
+}
+
+/// What the citizen's browser speaks: a trusted peer's word counts.
+fn scheme(visit: &Visit<'_>, head: &dyn Head) -> &'static str {
+    let said = visit.client.peer_trusted.then(|| head.text("x-forwarded-proto")).flatten();
+    match said {
+        Some(proto) if proto.eq_ignore_ascii_case("https") => "https",
+        Some(proto) if proto.eq_ignore_ascii_case("http") => "http",
+        _ => visit.link_scheme,
+    }
+}
+
+fn is_spared(head: &dyn Head, path: &str) -> bool {
+    let preflight = || {
+        head.method() == "OPTIONS" && head.field("origin").is_some() && head.field("access-control-request-method").is_some()
+    };
+    path == "/robots.txt"
+        || path == "/.well-known/security.txt"
+        || path.starts_with("/.well-known/acme-challenge/")
+        || preflight()
+}
+
+/// The strongest of the passes that came: tabs and hosts may have left several cookies of the name.
+fn best_pass(house: &House, head: &dyn Head, now_unix: u64) -> Option<Pass> {
+    if head.field("cookie").is_none() && head.field(PASS_FIELD).is_none() {
+        return None;
+    }
+    let challenge = house.challenge.load();
+    let mut best: Option<Pass> = None;
+    let mut consider = |text: &[u8]| {
+        if let Some(pass) = challenge.open_pass(text, now_unix) {
+            let better = best.is_none_or(|b| (pass.level, pass.expires) > (b.level, b.expires));
+            best = if better { Some(pass) } else { best };
+        }
+    };
+    head.any(PASS_FIELD, &mut |value| {
+        consider(value.trim_ascii());
+        false
+    });
+    // A client may send a field full of them: only the first few are worth opening.
+    let mut left = 8;
+    head.any("cookie", &mut |value| {
+        for value in value.split(|b| *b == b';').filter_map(|pair| own_cookie(pair)).take(left) {
+            left = left.saturating_sub(1);
+            consider(value);
+        }
+        false
+    });
+    best
+}
+
+fn own_cookie(pair: &[u8]) -> Option<&[u8]> {
+    pair.trim_ascii().strip_prefix(COOKIE.as_bytes())?.strip_prefix(b"=")
+}
+
+/// The cookies that are the origin's: all but boma's own, in one field as HTTP/1 has it.
+pub fn foreign_cookies(head: &dyn Head) -> Option<Cow<'_, [u8]>> {
+    if head.count("cookie") == 1 {
+        let only = head.field("cookie")?;
+        if !only.windows(COOKIE.len()).any(|w| w == COOKIE.as_bytes()) {
+            return Some(Cow::Borrowed(only));
+        }
+    }
+    let mut kept: Vec<u8> = Vec::new();
+    head.any("cookie", &mut |value| {
+        for pair in value.split(|b| *b == b';').map(<[u8]>::trim_ascii).filter(|p| !p.is_empty() && own_cookie(p).is_none()) {
+            if !kept.is_empty() {
+                kept.extend_from_slice(b"; ");
+            }
+            kept.extend_from_slice(pair);
+        }
+        false
+    });
+    (!kept.is_empty()).then_some(Cow::Owned(kept))
+}
+
+/// The body under the route's `max_body`.
+///
+/// # Errors
+/// Where the head already says that it is larger: nothing of it need be read.
+pub fn capped(body: BodyBox, most: u64) -> Result<BodyBox, Broken> {
+    match body.exact() {
+        Some(0) => Ok(body),
+        Some(n) if n > most => Err(Broken::TooLarge),
+        Some(_) => Ok(body),
+        None => Ok(Box::pin(Capped { body, left: most })),
+    }
+}
+
+struct Capped {
+    body: BodyBox,
+    left: u64,
+}
+
+impl Body for Capped {
+    fn poll_chunk(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, Broken>>> {
+        let chunk = ready!(self.body.as_mut().poll_chunk(cx));
+        if let Some(Ok(Chunk::Data(data))) = &chunk {
+            match self.left.checked_sub(data.len() as u64) {
+                Some(left) => self.left = left,
+                None => return Poll::Ready(Some(Err(Broken::TooLarge))),
+            }
+        }
+        Poll::Ready(chunk)
+    }
+
+    fn exact(&self) -> Option<u64> {
+        self.body.exact()
+    }
+
+    fn ended(&self) -> bool {
+        self.body.ended()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_has_one_spelling_or_none() {
+        for (authority, host) in [
+            ("Huduma.Example", Some("huduma.example")),
+            ("huduma.example:8080", Some("huduma.example")),
+            ("huduma.example.", Some("huduma.example")),
+            ("[2001:DB8::1]:80", Some("[2001:db8::1]")),
+            ("127.0.0.1", Some("127.0.0.1")),
+            ("", None),
+            (":80", None),
+            (".", None),
+            ("a b", None),
+            ("a,b", None),
+            ("a/b", None),
+            ("user@a", None),
+            ("a:80:90", None),
+            ("a:8x", None),
+            ("[::1", None),
+            ("[zz]", None),
+            ("[::1]x", None),
+        ] {
+            assert_eq!(host_of(authority).as_deref(), host, "{authority}");
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! The one record of a visit: metrics and access log, once per request, at the end of its answer.
+//!
+//! Does not know: how an answer was decided.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use prometheus_client::metrics::counter::Counter;
+
+use crate::client::Client;
+use crate::clock::Now;
+use crate::force::House;
+use crate::reason::Reason;
+use crate::seal;
+use crate::telemetry::access::Batch;
+use crate::telemetry::metrics::{FailureLabels, RequestLabels};
+use crate::telemetry::Line;
+use crate::wire::{Answer, Body, BodyBox, Broken, Chunk, Head, Payload, Reply};
+
+use super::respond::Made;
+use super::visit::Visit;
+
+/// One worker's recorder.
+pub struct Recorder {
+    house: Arc<House>,
+    batch: Rc<Batch>,
+    /// Handles of counters by what labels them, so that no label is built on the hot path.
+    counters: RefCell<Counters>,
+    /// Random start of this worker's request ids, and how many it has given.
+    start: u64,
+    given: Cell<u64>,
+}
+
+#[derive(Default)]
+struct Counters {
+    edition: u64,
+    handles: HashMap<(Option<usize>, usize, u16, Reason), Counter>,
+}
+
+impl Recorder {
+    pub fn new(house: &Arc<House>) -> Recorder {
+        let mut start = [0; 8];
+        seal::random(&mut start);
+        Recorder {
+            house: house.clone(),
+            batch: Rc::new(house.access.batch()),
+            counters: RefCell::default(),
+            start: u64::from_le_bytes(start),
+            given: Cell::new(0),
+        }
+    }
+
+    /// A trusted peer's request id, where it is fit for a log; else a new one.
+    pub fn next_id(&self, head: &dyn Head, client: &Client) -> String {
+        let fit = |id: &&str| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+        if client.peer_trusted && let Some(id) = head.text("x-request-id").filter(fit) {
+            return id.to_owned();
+        }
+        let n = self.given.get();
+        self.given.set(n + 1);
+        format!("{:016x}{n:08x}", self.start)
+    }
+
+    pub fn origin_failed(&self, visit: &Visit<'_>, reason: Reason) {
+        let labels = FailureLabels { portal: visit.portal().name.clone(), reason: reason.row().name };
+        self.house.metrics.origin_failures.get_or_create(&labels).inc();
+    }
+
+    pub fn flush(&self) {
+        self.batch.flush();
+    }
+
+    /// Sends an answer off; it is recorded when its body has gone out, or at once where that is prepared.
+    pub fn send(&self, visit: &Visit<'_>, head: &dyn Head, mut made: Made, in_flight: InFlight) -> Reply {
+        self.count(visit, made.status, made.reason);
+        let line = self.line(visit, head, &made);
+        let record = Record { house: self.house.clone(), batch: self.batch.clone(), line, opened: visit.now, bytes: 0, _in_flight: in_flight };
+        if made.close {
+            drop(record);
+            return Reply::Close;
+        }
+        made.fields.push("x-request-id", visit.id.clone());
+        let body = match made.body {
+            Payload::Bytes(bytes) => {
+                let mut record = record;
+                record.bytes = if head.method() == "HEAD" { 0 } else { bytes.len() as u64 };
+                Payload::Bytes(bytes)
+            }
+            Payload::Stream(body) => Payload::Stream(Box::pin(Recorded { body, record })),
+        };
+        Reply::Answer(Answer { status: made.status, fields: made.fields, body })
+    }
+
+    fn count(&self, visit: &Visit<'_>, status: u16, reason: Reason) {
+        let mut counters = self.counters.borrow_mut();
+        if counters.edition != visit.town.edition {
+            *counters = Counters { edition: visit.town.edition, handles: HashMap::new() };
+        }
+        let key = (visit.portal, visit.route, status, reason);
+        let new = || {
+            let portal = visit.portal.map(|p| &visit.town.portals.list[p]);
+            let labels = RequestLabels {
+                portal: portal.map_or(String::new(), |p| p.name.clone()),
+                route: portal.map_or(String::new(), |p| p.routes.all()[visit.route].path.clone()),
+                code: status,
+                action: reason.row().verdict,
+            };
+            self.house.metrics.requests.get_or_create_owned(&labels)
+        };
+        counters.handles.entry(key).or_insert_with(new).inc();
+    }
+
+    fn line(&self, visit: &Visit<'_>, head: &dyn Head, made: &Made) -> Option<String> {
+        if !self.batch.is_on() || self.sampled_out(visit, made.reason) {
+            return None;
+        }
+        let row = made.reason.row();
+        Some(self.batch.begin(&Line {
+            at: visit.now.wall,
+            client: visit.client.address,
+            peer: visit.client.peer,
+            method: head.method(),
+            host: &visit.host,
+            path: &visit.path,
+            query: head.query(),
+            version: head.version().as_str(),
+            user_agent: head.field("user-agent"),
+            referrer: head.field("referer"),
+            id: &visit.id,
+            status: made.status,
+            portal: visit.portal.map_or("", |p| &visit.town.portals.list[p].name),
+            verdict: row.verdict,
+            reason: row.name,
+            rule: visit.rule.as_deref(),
+            noted: &visit.noted,
+            posture: visit.level.as_str(),
+            cache: visit.cache,
+            pass: visit.pass.map(|p| p.level),
+            reference: visit.reference.as_deref(),
+        }))
+    }
+
+    /// From the postures that say so, only one in N lines of refused requests is written.
+    fn sampled_out(&self, visit: &Visit<'_>, reason: Reason) -> bool {
+        let one_in = u64::from(visit.town.settings.log.refused.max(1));
+        let refused = reason.row().verdict != "allowed";
+        refused && visit.effects().sample_refused && one_in > 1 && !self.given.get().is_multiple_of(one_in)
+    }
+}
+
+/// Counts a request as being answered for as long as it lives; a client that leaves in the middle ends it too.
+pub struct InFlight(Arc<House>);
+
+impl InFlight {
+    pub fn new(house: Arc<House>) -> InFlight {
+        house.metrics.in_flight.inc();
+        InFlight(house)
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.metrics.in_flight.dec();
+    }
+}
+
+/// Written when it is dropped, however the answer ended.
+struct Record {
+    house: Arc<House>,
+    batch: Rc<Batch>,
+    line: Option<String>,
+    opened: Now,
+    bytes: u64,
+    _in_flight: InFlight,
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let nanos = self.house.now().since(self.opened);
+        self.house.metrics.duration.observe(nanos);
+        if let Some(line) = &self.line {
+            self.batch.end(line, self.bytes, nanos);
+        }
+    }
+}
+
+struct Recorded {
+    body: BodyBox,
+    record: Record,
+}
+
+impl Body for Recorded {
+    fn poll_chunk(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, Broken>>> {
+        let chunk = ready!(self.body.as_mut().poll_chunk(cx));
+        if let Some(Ok(Chunk::Data(data))) = &chunk {
+            self.record.bytes += data.len() as u64;
+        }
+        Poll::Ready(chunk)
+    }
+
+    fn exact(&self) -> Option<u64> {
+        self.body.exact()
+    }
+
+    fn ended(&self) -> bool {
+        self.body.ended()
+    }
+}

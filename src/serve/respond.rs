@@ -1,0 +1,274 @@
+//! The one place that maps a reason to status, fields and body. HTML goes to a navigation, `application/problem+json`
+//! (RFC 9457) to everybody else, gRPC gets its own status.
+//!
+//! Does not know: guards, the origin's connections.
+
+use bytes::Bytes;
+
+use crate::challenge::{SEAL_WIDTH, Work};
+use crate::facts::{Kind, Pass};
+use crate::origin::Answer;
+use crate::pages::{Html, Page};
+use crate::reason::Reason;
+use crate::telemetry::metrics::OutcomeLabel;
+use crate::wire::{Fields, Head, Hole, Payload};
+use crate::{clock, snapshot};
+
+use super::decide::OverLimit;
+use super::read::{COOKIE, OWN, Request};
+use super::reference::{self, Reference};
+use super::visit::Visit;
+
+/// An answer in the making, and why it is what it is.
+pub struct Made {
+    pub status: u16,
+    pub fields: Fields,
+    pub body: Payload,
+    pub reason: Reason,
+    /// End the connection without an answer.
+    pub close: bool,
+}
+
+impl Made {
+    pub fn empty(status: u16, reason: Reason) -> Made {
+        Made { status, fields: Fields::default(), body: Payload::Bytes(Bytes::new()), reason, close: false }
+    }
+}
+
+/// The origin's answer, passed on.
+pub fn relay(visit: &Visit<'_>, request: &Request, answer: Answer) -> Made {
+    let Answer { status, mut fields, body } = answer;
+    // An origin that names requests itself would give the answer two names.
+    fields.remove("x-request-id");
+    renew_pass(visit, request, &mut fields);
+    Made { status, fields, body: Payload::Stream(body), reason: Reason::Served, close: false }
+}
+
+/// A pass in use lives on; its cookie goes only on answers to navigations that no shared cache keeps.
+fn renew_pass(visit: &Visit<'_>, request: &Request, fields: &mut Fields) {
+    let Some(pass) = visit.pass.filter(|_| visit.kind == Kind::Navigation && request.safe) else { return };
+    let Some(renewed) = visit.house.challenge.load().renew(&pass, visit.now.unix()) else { return };
+    let shared = |v: &[u8]| {
+        let v = String::from_utf8_lossy(v).to_ascii_lowercase();
+        v.split(',').any(|d| matches!(d.split('=').next().unwrap_or("").trim(), "public" | "max-age" | "s-maxage"))
+    };
+    if fields.all("cache-control").any(shared) {
+        return;
+    }
+    fields.push("set-cookie", pass_cookie(visit, request, &renewed));
+    fields.push("cache-control", "private");
+}
+
+/// The `boma_pass` cookie. `SameSite=None` on TLS, so that a payment provider's return by POST still carries it.
+pub fn pass_cookie(visit: &Visit<'_>, request: &Request, pass: &Pass) -> String {
+    let challenge = visit.house.challenge.load();
+    let age = pass.expires.saturating_sub(visit.now.unix()).min(challenge.lifetime());
+    let mut cookie = format!("{COOKIE}={}; Path=/; Max-Age={age}; HttpOnly", challenge.seal_pass(pass));
+    if let Some(domain) = visit.portal.and_then(|p| visit.town.portals.list[p].pass_domain.as_deref()) {
+        cookie.push_str("; Domain=");
+        cookie.push_str(domain);
+    }
+    cookie.push_str(if request.scheme == "https" { "; Secure; SameSite=None" } else { "; SameSite=Lax" });
+    cookie
+}
+
+/// A snapshot, dated.
+pub fn snapshot(visit: &mut Visit<'_>, page: &snapshot::Page, reason: Reason) -> Made {
+    let about = &page.snapshot.about;
+    let age = visit.now.unix().saturating_sub(about.taken);
+    let mut made = Made::empty(200, reason);
+    made.body = Payload::Bytes(page.served.clone());
+    let fields = &mut made.fields;
+    fields.push("content-type", about.content_type.clone());
+    for (name, value) in &about.fields {
+        match (&page.policy, name.as_str()) {
+            (Some(policy), "content-security-policy") => fields.push("content-security-policy", policy.clone()),
+            _ => fields.push(name.clone(), value.clone()),
+        }
+    }
+    fields.push("age", age.to_string());
+    fields.push("cache-control", "no-cache");
+    fields.push("cache-status", "boma; hit; detail=snapshot");
+    fields.push("last-modified", http_date(about.taken));
+    visit.cache = Some("snapshot");
+    made
+}
+
+/// An HTTP-date (RFC 9110 section 5.6.7).
+fn http_date(unix: u64) -> String {
+    let time = jiff::Timestamp::new(unix as i64, 0).unwrap_or_default();
+    time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+/// A refusal that nothing helps against but another request.
+pub fn refusal(visit: &mut Visit<'_>, head: &dyn Head, reason: Reason) -> Made {
+    if reason == Reason::Dropped && !visit.client.peer_trusted {
+        return Made { close: true, ..Made::empty(0, reason) };
+    }
+    let page = match reason {
+        Reason::OwnNotFound => Page::NotFound,
+        Reason::Denied | Reason::Dropped => Page::Denied,
+        Reason::BodyTooLarge => Page::TooLarge,
+        Reason::WrongHost => Page::WrongHost,
+        Reason::NeedsPass => Page::Limited,
+        _ => Page::BadRequest,
+    };
+    let status = reason.row().status;
+    error(visit, head, page, status, reason, None)
+}
+
+/// Over a limit: 429, and when to come back.
+pub fn limited(visit: &mut Visit<'_>, head: &dyn Head, over: OverLimit) -> Made {
+    let seconds = over.wait.div_ceil(clock::SECOND).max(1);
+    let mut made = error(visit, head, Page::Limited, 429, Reason::OverLimit, Some(seconds));
+    let name = quoted(&over.limit);
+    made.fields.push("ratelimit-policy", format!("{name};q={};w={}", over.burst, over.window));
+    made.fields.push("ratelimit", format!("{name};r=0;t={seconds}"));
+    made
+}
+
+/// A structured-field string (RFC 9651 section 3.3.3): names with anything else than printable ASCII are cut to it.
+fn quoted(name: &str) -> String {
+    let inside: String = name.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').flat_map(|c| matches!(c, '"' | '\\').then_some('\\').into_iter().chain([c])).collect();
+    format!("\"{inside}\"")
+}
+
+/// A challenge, in the form that this kind of request can take.
+pub fn challenge(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reason: Reason) -> Made {
+    match visit.kind {
+        Kind::Navigation => {
+            let page = if request.safe { Page::Challenge } else { Page::ChallengeResend };
+            challenge_page(visit, head, page, reason)
+        }
+        Kind::Subresource | Kind::Background => error(visit, head, Page::Limited, 429, Reason::NeedsPass, None),
+        Kind::Program => {
+            let url = format!("{}://{}{OWN}challenge", request.scheme, request.authority);
+            let status = visit.town.settings.challenge.status;
+            let mut extra = serde_json::Map::new();
+            extra.insert("challenge_url".into(), url.into());
+            problem(visit, head, status, reason, retry_after(visit, reason, None), extra)
+        }
+    }
+}
+
+pub fn challenge_page(visit: &mut Visit<'_>, head: &dyn Head, page: Page, reason: Reason) -> Made {
+    visit.house.metrics.challenge.get_or_create(&OutcomeLabel { outcome: "issued" }).inc();
+    let status = visit.town.settings.challenge.status;
+    let mut seal = [0; SEAL_WIDTH];
+    visit.house.challenge.load().issue(1, Work::SHIPPED, visit.now.unix(), &mut seal);
+    let retry = retry_after(visit, reason, None);
+    html(visit, page, status, reason, retry, Some(&seal))
+}
+
+/// An error of boma's own: the page to a navigation, problem+json to all others.
+pub fn error(visit: &mut Visit<'_>, head: &dyn Head, page: Page, status: u16, reason: Reason, wait: Option<u64>) -> Made {
+    let retry = retry_after(visit, reason, wait);
+    match visit.kind {
+        Kind::Navigation => html(visit, page, status, reason, retry, None),
+        _ => problem(visit, head, status, reason, retry, serde_json::Map::new()),
+    }
+}
+
+/// Seconds for `Retry-After`, up to a fifth more or less, so that a crowd does not come back at once.
+fn retry_after(visit: &Visit<'_>, reason: Reason, wait: Option<u64>) -> Option<u64> {
+    let base = wait.unwrap_or(u64::from(reason.row().retry_after));
+    let spread = base / 5;
+    let jitter = if spread == 0 { 0 } else { mark(visit) % (2 * spread + 1) };
+    // Never earlier than the limit itself allows.
+    let least = if wait.is_some() { base } else { base - spread };
+    (base > 0).then_some(least + jitter)
+}
+
+/// A number that differs from request to request.
+fn mark(visit: &Visit<'_>) -> u64 {
+    visit.id.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3)) >> 8
+}
+
+fn common(reason: Reason, status: u16, retry: Option<u64>) -> Made {
+    let mut made = Made::empty(status, reason);
+    let error = reason.row().proxy_status;
+    if !error.is_empty() {
+        made.fields.push("proxy-status", format!("boma; error={error}"));
+    }
+    if let Some(seconds) = retry {
+        made.fields.push("retry-after", seconds.to_string());
+    }
+    made.fields.push("cache-control", "no-store");
+    made
+}
+
+fn html(visit: &mut Visit<'_>, page: Page, status: u16, reason: Reason, retry: Option<u64>, seal: Option<&[u8]>) -> Made {
+    let town = visit.town.clone();
+    let shown: &Html = match visit.portal {
+        Some(portal) => town.shelf.page(portal, visit.language, page),
+        None => town.shelf.plain(page),
+    };
+    let code = reference(visit, reason);
+    let mut made = common(reason, status, retry);
+    made.body = Payload::Bytes(shown.body.fill(|hole, out| match hole {
+        Hole::Reference => copy(code.as_bytes(), out),
+        Hole::Seal => copy(seal.unwrap_or(&[]), out),
+    }));
+    made.fields.push("content-type", "text/html; charset=utf-8");
+    made.fields.push("content-language", shown.language.clone());
+    made.fields.push("content-security-policy", shown.csp.clone());
+    made.fields.push("x-content-type-options", "nosniff");
+    made.fields.push("referrer-policy", "same-origin");
+    made.fields.push("vary", "accept-language, cookie");
+    made
+}
+
+fn copy(from: &[u8], to: &mut [u8]) {
+    if from.len() == to.len() {
+        to.copy_from_slice(from);
+    }
+}
+
+fn reference(visit: &mut Visit<'_>, reason: Reason) -> String {
+    let plain = Reference { unix: visit.now.unix() as u32, reason: reason as u8, mark: mark(visit) as u16 };
+    let code = reference::seal(&visit.house.references, plain);
+    visit.reference = Some(code.clone());
+    code
+}
+
+fn problem(visit: &mut Visit<'_>, head: &dyn Head, status: u16, reason: Reason, retry: Option<u64>, extra: serde_json::Map<String, serde_json::Value>) -> Made {
+    let row = reason.row();
+    let mut made = common(reason, status, retry);
+    if head.text("content-type").is_some_and(|t| t.starts_with("application/grpc")) {
+        grpc(&mut made, status, row.title);
+        return made;
+    }
+    let mut body = serde_json::Map::new();
+    body.insert("type".into(), "about:blank".into());
+    body.insert("title".into(), row.title.into());
+    body.insert("status".into(), status.into());
+    body.insert("request_id".into(), visit.id.clone().into());
+    body.insert("reference".into(), reference(visit, reason).into());
+    if let Some(seconds) = retry {
+        body.insert("retry_after".into(), seconds.into());
+    }
+    body.extend(extra);
+    if reason.row().blame == crate::reason::Blame::Origin && visit.unsafe_sent {
+        let detail = "It is not known whether this request was carried out. Check before you send it again.";
+        body.insert("detail".into(), detail.into());
+    }
+    made.body = Payload::Bytes(serde_json::Value::Object(body).to_string().into());
+    made.fields.push("content-type", "application/problem+json");
+    made
+}
+
+/// gRPC over HTTP/2 reads trailers-only answers: status 200 and `grpc-status` among the fields.
+fn grpc(made: &mut Made, status: u16, message: &'static str) {
+    let code = match status {
+        400 => "3",
+        403 => "7",
+        404 => "12",
+        429 => "8",
+        504 => "4",
+        _ => "14",
+    };
+    made.status = 200;
+    made.fields.push("content-type", "application/grpc");
+    made.fields.push("grpc-status", code);
+    made.fields.push("grpc-message", message);
+}

@@ -1,0 +1,91 @@
+//! One request's visit: the clock and the law pinned once, and what becomes known on the way.
+//!
+//! Does not know: policy.
+
+use std::sync::Arc;
+
+use crate::admit::Gate;
+use crate::client::Client;
+use crate::clock::Now;
+use crate::facts::{Kind, Pass};
+use crate::force::{House, Law, Town};
+use crate::plan::{Effects, Level, Plan};
+use crate::portal::{Portal, Route};
+
+pub struct Visit<'h> {
+    pub house: &'h House,
+    pub id: String,
+    pub now: Now,
+    pub law: Arc<Law>,
+    pub town: Arc<Town>,
+    pub client: Client,
+    /// How the connection came in; a trusted peer may say otherwise for the citizen.
+    pub link_scheme: &'static str,
+    pub level: Level,
+    /// Index of the portal, once the host is known.
+    pub portal: Option<usize>,
+    pub route: usize,
+    pub kind: Kind,
+    pub pass: Option<Pass>,
+    pub language: usize,
+    /// The rule or limit that decided, and those that only tell.
+    pub rule: Option<String>,
+    pub noted: Vec<String>,
+    pub reference: Option<String>,
+    pub cache: Option<&'static str>,
+    /// The request may change something at the origin, so a failure leaves its fate unknown.
+    pub unsafe_sent: bool,
+    /// As the log shows them.
+    pub host: String,
+    pub path: String,
+}
+
+impl<'h> Visit<'h> {
+    pub fn open(house: &'h House, id: String, client: Client, link_scheme: &'static str) -> Visit<'h> {
+        Visit {
+            house,
+            id,
+            now: house.now(),
+            law: house.law.load_full(),
+            town: house.town.load_full(),
+            client,
+            link_scheme,
+            level: Level::Normal,
+            portal: None,
+            route: 0,
+            kind: Kind::Program,
+            pass: None,
+            language: 0,
+            rule: None,
+            noted: Vec::new(),
+            reference: None,
+            cache: None,
+            unsafe_sent: false,
+            host: String::new(),
+            path: String::new(),
+        }
+    }
+
+    /// Remembers what rules wanted told, and whose word decided where a rule did.
+    pub fn note(&mut self, plan: &Plan<'_>) {
+        self.noted.extend(plan.noted.iter().map(|n| (*n).to_owned()));
+    }
+
+    pub fn effects(&self) -> &Effects {
+        &self.law.ladder.levels[self.level as usize]
+    }
+
+    /// The portal; only asked once `read` has found it.
+    pub fn portal(&self) -> Arc<Portal> {
+        self.town.portals.list[self.portal.unwrap_or(0)].clone()
+    }
+
+    pub fn route(&self) -> &Route {
+        let portal = &self.town.portals.list[self.portal.unwrap_or(0)];
+        &portal.routes.all()[self.route]
+    }
+
+    pub fn gate(&self) -> &Gate {
+        &self.town.gates[self.portal.unwrap_or(0)]
+    }
+}

@@ -1,0 +1,148 @@
+//! `boma.toml` as plain data: where things are. [`read`] names every fault at once; what it gives needs no further
+//! checking, only acting upon.
+//!
+//! Does not know: sockets, certificates' insides, what any room does with its settings.
+
+mod parts;
+mod portal;
+mod server;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::fault::{self, Read};
+use crate::portal::Portal;
+
+/// The whole file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    pub server: Server,
+    pub listen: Vec<Listen>,
+    pub certificates: Vec<Certificate>,
+    pub client: ClientSettings,
+    pub admin: Admin,
+    pub challenge: Challenge,
+    pub log: Log,
+    pub portals: Vec<Portal>,
+}
+
+/// `[server]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Server {
+    /// `None`: one per core.
+    pub workers: Option<usize>,
+    pub state_dir: PathBuf,
+    /// Whether the file names the state directory; only then does it beat `$STATE_DIRECTORY`.
+    pub state_dir_given: bool,
+    pub rules: PathBuf,
+    /// A file that replaces the built-in table of postures as a whole.
+    pub postures: Option<PathBuf>,
+    pub drain: Duration,
+    pub secret: Option<PathBuf>,
+}
+
+/// `[[listen]]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listen {
+    pub address: SocketAddr,
+    pub tls: bool,
+}
+
+/// `[[certificate]]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Certificate {
+    pub chain: PathBuf,
+    pub key: PathBuf,
+}
+
+/// `[client]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClientSettings {
+    pub trusted_proxies: Vec<IpNet>,
+    /// Lower case.
+    pub forwarded_header: String,
+    pub ipv6_prefix: u8,
+    /// Bytes.
+    pub memory: u64,
+}
+
+/// `[admin]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Admin {
+    pub address: SocketAddr,
+}
+
+/// `[challenge]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Challenge {
+    pub status: u16,
+    pub pass_lifetime: Duration,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Log {
+    pub access: AccessSink,
+    /// Apache's combined format instead of JSON.
+    pub combined: bool,
+    pub query: QueryLog,
+    /// Of refused requests one line in this many is written, in postures that sample.
+    pub refused: u32,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum AccessSink {
+    Stdout,
+    File(PathBuf),
+    Off,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum QueryLog {
+    Names,
+    Full,
+    Off,
+}
+
+/// Reads the text of `boma.toml`; relative paths start at `folder`. The value counts only where there are no faults.
+pub fn read(file: &str, text: &str, folder: &Path) -> Read<Settings> {
+    fault::read(file, text, |top| {
+        let certificates = server::certificates(top, folder);
+        let settings = Settings {
+            server: server::server(top, folder),
+            listen: server::listen(top, certificates.is_empty()),
+            certificates,
+            client: server::client(top),
+            admin: server::admin(top),
+            challenge: server::challenge(top),
+            log: server::log(top, folder),
+            portals: portal::portals(top),
+        };
+        server::cache(top);
+        settings
+    })
+}
+
+/// The keys that differ and need a restart; portals, routes, certificates, challenge and client policy reload live.
+pub fn restart_needed(old: &Settings, new: &Settings) -> Vec<String> {
+    let (a, b) = (&old.server, &new.server);
+    let checks = [
+        ("server.workers", a.workers == b.workers),
+        ("server.state_dir", a.state_dir == b.state_dir),
+        ("server.rules", a.rules == b.rules),
+        ("server.postures", a.postures == b.postures),
+        ("server.drain", a.drain == b.drain),
+        ("server.secret", a.secret == b.secret),
+        ("listen", old.listen == new.listen),
+        ("client.memory", old.client.memory == new.client.memory),
+        ("admin.address", old.admin == new.admin),
+        ("log", old.log == new.log),
+    ];
+    checks.into_iter().filter(|(_, same)| !same).map(|(key, _)| key.to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,141 @@
+//! The small forms: addresses, networks, hosts, origins, paths, languages.
+//!
+//! Does not know: which key they stand under.
+
+use std::net::{IpAddr, SocketAddr};
+
+use ipnet::IpNet;
+
+use crate::client::canonical;
+use crate::fault::{At, Section};
+use crate::path;
+use crate::portal::OriginAddress;
+
+pub fn socket(s: &Section<'_>, at: &At<String>) -> Option<SocketAddr> {
+    let parsed = at.value.parse();
+    if parsed.is_err() {
+        s.fault(
+            at.span.clone(),
+            format!("{:?} is no address with a port", at.value),
+            "write such as \"127.0.0.1:8080\" or \"[::]:443\"",
+        );
+    }
+    parsed.ok()
+}
+
+/// A network, or one address.
+pub fn cidr(s: &Section<'_>, at: &At<String>) -> Option<IpNet> {
+    let one = |a: IpAddr| IpNet::from(canonical(a));
+    let parsed = at.value.parse::<IpNet>().ok().or_else(|| at.value.parse().ok().map(one));
+    let Some(net) = parsed else {
+        s.fault(
+            at.span.clone(),
+            format!("{:?} is no network", at.value),
+            "write such as \"192.0.2.0/24\" or \"2001:db8::/32\"",
+        );
+        return None;
+    };
+    if net.trunc() != net {
+        s.fault(
+            at.span.clone(),
+            format!("{:?} has bits set beyond its prefix", at.value),
+            format!("write \"{}\"", net.trunc()),
+        );
+    }
+    Some(net.trunc())
+}
+
+/// A host, `*.suffix` or `*`, in lower case.
+pub fn host_pattern(s: &Section<'_>, at: &At<String>) -> Option<String> {
+    let host = at.value.to_ascii_lowercase();
+    let rest = host.strip_prefix("*.").unwrap_or(&host);
+    if host == "*" || is_host(rest) {
+        return Some(host);
+    }
+    let help =
+        "write a name without scheme or port, such as \"huduma.example\", \"*.huduma.example\", or \"*\" for all";
+    s.fault(at.span.clone(), format!("{:?} is no host", at.value), help);
+    None
+}
+
+pub fn is_host(host: &str) -> bool {
+    if let Some(inside) = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
+        return inside.parse::<std::net::Ipv6Addr>().is_ok();
+    }
+    let label =
+        |l: &str| !l.is_empty() && l.len() <= 63 && l.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+    !host.is_empty() && host.len() <= 253 && host.split('.').all(label)
+}
+
+/// `http://host[:port]`
+pub fn origin(s: &Section<'_>, at: &At<String>) -> Option<OriginAddress> {
+    let help = "write such as \"http://127.0.0.1:3000\": scheme, host and port only";
+    for scheme in ["https://", "h2://", "h2c://"] {
+        if at.value.to_ascii_lowercase().starts_with(scheme) {
+            s.fault(at.span.clone(), format!("{scheme} to origins is not built yet in this version of boma"), help);
+            return None;
+        }
+    }
+    let parsed = parse_origin(&at.value);
+    if parsed.is_none() {
+        s.fault(at.span.clone(), format!("{:?} is no origin address", at.value), help);
+    }
+    parsed
+}
+
+fn parse_origin(text: &str) -> Option<OriginAddress> {
+    let rest = text.get(..7).filter(|s| s.eq_ignore_ascii_case("http://")).map(|_| &text[7..])?;
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    let (host, port) = match rest.strip_prefix('[') {
+        Some(v6) => {
+            let (inside, after) = v6.split_once(']')?;
+            inside.parse::<std::net::Ipv6Addr>().ok()?;
+            (inside, if after.is_empty() { None } else { Some(after.strip_prefix(':')?) })
+        }
+        None => match rest.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (rest, None),
+        },
+    };
+    if !is_host(host) && host.parse::<IpAddr>().is_err() {
+        return None;
+    }
+    let port = match port {
+        Some(port) => port.parse().ok().filter(|p| *p != 0)?,
+        None => 80,
+    };
+    Some(OriginAddress { host: host.to_ascii_lowercase(), port })
+}
+
+/// An exact path, or a prefix that ends in `*` where `prefix` allows it; normalised as requests are.
+pub fn path_pattern(s: &Section<'_>, at: &At<String>, prefix: bool) -> Option<String> {
+    let (bare, star) = match at.value.strip_suffix('*') {
+        Some(bare) if prefix => (bare, "*"),
+        _ => (at.value.as_str(), ""),
+    };
+    if at.value == "*" && prefix {
+        return Some("*".into());
+    }
+    match path::normalise(bare) {
+        Ok(path) if !bare.contains('*') => Some(format!("{path}{star}")),
+        _ => {
+            let also = if prefix { " or a prefix such as \"/assets/*\"" } else { ", without *" };
+            s.fault(
+                at.span.clone(),
+                format!("{:?} is no path", at.value),
+                format!("write an exact path such as \"/pay\"{also}; it begins with /, and a query is not part of it"),
+            );
+            None
+        }
+    }
+}
+
+/// A language tag of one or two parts (BCP 47): `en`, `pt-BR`.
+pub fn is_language(tag: &str) -> bool {
+    let (language, region) = tag.split_once('-').map_or((tag, None), |(l, r)| (l, Some(r)));
+    let alpha = |t: &str, least: usize, most: usize| {
+        (least..=most).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_alphabetic())
+    };
+    alpha(language, 2, 3)
+        && region.is_none_or(|r| alpha(r, 2, 4) || (r.len() == 3 && r.bytes().all(|b| b.is_ascii_digit())))
+}

@@ -1,0 +1,296 @@
+//! The portals of `boma.toml`, their routes and services.
+//!
+//! Does not know: the rest of the file.
+
+use std::time::Duration;
+
+use super::parts;
+use crate::bounds;
+use crate::fault::{At, Section};
+use crate::portal::{Fallback, Portal, Route, Routes, Service, SnapshotPlan, Texts};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+pub fn portals(top: &Section<'_>) -> Vec<Portal> {
+    let sections = top.sections("portal");
+    if sections.is_empty() {
+        top.fault(
+            0..0,
+            "no [[portal]]: there is nothing to stand before",
+            "write [[portal]] with name, hosts and origins",
+        );
+    }
+    let mut all: Vec<Portal> = Vec::new();
+    for s in sections {
+        let name = s.string("name", "huduma");
+        if let Some(At { value, span }) = &name {
+            let fine = !value.is_empty()
+                && value.len() <= 64
+                && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+            if !fine {
+                s.fault(
+                    span.clone(),
+                    format!("{value:?} is no name for a portal"),
+                    "write letters, digits, -, _ or ., at most 64",
+                );
+            }
+            if all.iter().any(|p| p.name == *value) {
+                s.fault(span.clone(), format!("two portals are named {value:?}"), "give each its own name");
+            }
+        }
+        let portal = portal(&s, name.map(|n| n.value).unwrap_or_default(), &all);
+        s.finish();
+        all.push(portal);
+    }
+    all
+}
+
+fn portal(s: &Section<'_>, name: String, others: &[Portal]) -> Portal {
+    for key in ["name", "hosts", "origins"] {
+        if !s.has(key) {
+            s.fault(s.span(), format!("[[portal]] without {key}"), format!("write {key}"));
+        }
+    }
+    let hosts = hosts(s, others);
+    let host = canonical(s, &hosts);
+    let title = s.string("title", "Huduma").map_or_else(|| name.clone(), |t| t.value);
+    for key in ["health", "session_cookies"] {
+        s.not_built(key, "");
+    }
+    let origins = s.strings("origins", false, "http://127.0.0.1:3000").unwrap_or_default();
+    if s.has("origins") && origins.is_empty() {
+        s.fault(s.span(), "`portal.origins` names none", "write origins = [\"http://127.0.0.1:3000\"]");
+    }
+    let second = Duration::from_millis(1);
+    let routes = routes(s);
+    let snapshot = snapshot(s);
+    let wants =
+        !snapshot.start.is_empty() || routes.iter().any(|r| r.fallback == Fallback::Snapshot && !r.path.ends_with('*'));
+    if wants && host.is_none() && !hosts.is_empty() {
+        s.fault(
+            s.span(),
+            "this portal keeps snapshots but has no host to ask for",
+            "write host = \"huduma.example\": the name that boma's own fetches ask for",
+        );
+    }
+    Portal {
+        title,
+        timezone: timezone(s),
+        languages: languages(s),
+        origins: origins.iter().filter_map(|o| parts::origin(s, o)).collect(),
+        canonical_host_header: s
+            .word("host_header", &["preserve", "canonical"])
+            .is_some_and(|w| w.value == "canonical"),
+        connect_timeout: s.duration("connect_timeout", second, DAY).map_or(Duration::from_secs(2), |d| d.value),
+        response_timeout: s.duration("response_timeout", second, DAY).map_or(Duration::from_secs(60), |d| d.value),
+        max_in_flight: max_in_flight(s),
+        pass_domain: pass_domain(s, &hosts),
+        services: services(s),
+        routes: Routes::new(routes),
+        snapshot,
+        host,
+        hosts,
+        name,
+    }
+}
+
+fn hosts(s: &Section<'_>, others: &[Portal]) -> Vec<String> {
+    let mut hosts = Vec::new();
+    let written = s.strings("hosts", false, "huduma.example");
+    if written.as_ref().is_some_and(Vec::is_empty) {
+        s.fault(s.span(), "`portal.hosts` names none", "write hosts = [\"huduma.example\"], or [\"*\"] for all");
+    }
+    for at in written.unwrap_or_default() {
+        let Some(host) = parts::host_pattern(s, &at) else { continue };
+        if let Some(other) = others.iter().find(|p| p.hosts.contains(&host)) {
+            s.fault(
+                at.span,
+                format!("host {host:?} belongs to portal {:?} already", other.name),
+                "name each host in one portal",
+            );
+        } else if hosts.contains(&host) {
+            s.fault(at.span, format!("host {host:?} is named twice"), "write it once");
+        } else {
+            hosts.push(host);
+        }
+    }
+    hosts
+}
+
+/// The host for boma's own fetches: written, else the first exact one.
+fn canonical(s: &Section<'_>, hosts: &[String]) -> Option<String> {
+    if let Some(at) = s.string("host", "huduma.example") {
+        let host = at.value.to_ascii_lowercase();
+        if parts::is_host(host.rsplit_once(':').map_or(host.as_str(), |(h, _)| h)) {
+            return Some(host);
+        }
+        s.fault(at.span, format!("{:?} is no host", at.value), "write one name, such as \"huduma.example\"");
+    }
+    hosts.iter().find(|h| !h.starts_with('*')).cloned()
+}
+
+fn timezone(s: &Section<'_>) -> String {
+    let Some(at) = s.string("timezone", "Africa/Nairobi") else { return "UTC".into() };
+    if jiff::tz::TimeZone::get(&at.value).is_err() {
+        s.fault(
+            at.span,
+            format!("{:?} is no time zone", at.value),
+            "write a name of the IANA database, such as \"Africa/Nairobi\" or \"Europe/Tirane\"",
+        );
+    }
+    at.value
+}
+
+fn languages(s: &Section<'_>) -> Vec<String> {
+    let Some(written) = s.strings("languages", false, "en") else { return vec!["en".into()] };
+    if written.is_empty() {
+        s.fault(s.span(), "`portal.languages` names none", "write languages = [\"en\"]; the first is the default");
+    }
+    for at in &written {
+        if !parts::is_language(&at.value) {
+            s.fault(
+                at.span.clone(),
+                format!("{:?} is no language tag", at.value),
+                "write such as \"sw\", \"en\" or \"pt-BR\"",
+            );
+        }
+    }
+    written.into_iter().map(|at| at.value).collect()
+}
+
+fn max_in_flight(s: &Section<'_>) -> u32 {
+    if s.is_integer("max_in_flight") {
+        return s.integer("max_in_flight", 1, 1_000_000).map_or(bounds::IN_FLIGHT_DEFAULT, |n| n.value as u32);
+    }
+    if let Some(at) = s.string("max_in_flight", "adaptive")
+        && at.value != "adaptive"
+    {
+        s.fault(
+            at.span,
+            format!("`portal.max_in_flight` is {:?}", at.value),
+            "write \"adaptive\" or a whole number from 1 to 1000000",
+        );
+    }
+    bounds::IN_FLIGHT_DEFAULT
+}
+
+fn pass_domain(s: &Section<'_>, hosts: &[String]) -> Option<String> {
+    let at = s.string("pass_domain", "huduma.example")?;
+    let domain = at.value.trim_start_matches('.').to_ascii_lowercase();
+    let inside = |host: &String| {
+        let host = host.strip_prefix("*.").unwrap_or(host);
+        host == domain || host.ends_with(&format!(".{domain}"))
+    };
+    if !parts::is_host(&domain) || !hosts.iter().all(inside) {
+        s.fault(
+            at.span,
+            format!("{:?} does not hold every host of the portal", at.value),
+            "write the domain that all its hosts lie in, or leave it out",
+        );
+        return None;
+    }
+    Some(domain)
+}
+
+fn snapshot(s: &Section<'_>) -> SnapshotPlan {
+    let mut plan = SnapshotPlan { start: Vec::new(), every: Duration::from_secs(900), pages: 500 };
+    let Some(t) = s.section("snapshot") else { return plan };
+    let start = t.strings("start", true, "/").unwrap_or_default();
+    plan.start = start.iter().filter_map(|p| parts::path_pattern(&t, p, false)).collect();
+    plan.every = t.duration("every", Duration::from_secs(1), DAY).map_or(plan.every, |d| d.value);
+    plan.pages = t.integer("pages", 1, bounds::SNAPSHOTS_PER_PORTAL as u64).map_or(plan.pages, |n| n.value as usize);
+    t.not_built("sitemap", "");
+    t.finish();
+    plan
+}
+
+fn services(s: &Section<'_>) -> Vec<Service> {
+    let read = |t: Section<'_>| {
+        let text = |key: &str, example: &str| t.string(key, example).map(|at| at.value);
+        let service = Service {
+            name: names(&t),
+            paths: t
+                .strings("paths", true, "/pay/*")
+                .unwrap_or_default()
+                .iter()
+                .filter_map(|p| parts::path_pattern(&t, p, true))
+                .collect(),
+            phone: text("phone", "+254 20 000 0000"),
+            office: text("office", "Huduma Centre, ground floor"),
+            ussd: text("ussd", "*123#"),
+        };
+        if service.paths.is_empty() {
+            t.fault(t.span(), "[[portal.service]] without paths", "write paths = [\"/pay/*\"]");
+        }
+        t.finish();
+        service
+    };
+    s.sections("service").into_iter().map(read).collect()
+}
+
+fn names(t: &Section<'_>) -> Texts {
+    let mut names = Texts::new();
+    if let Some(table) = t.section("name") {
+        for key in table.keys() {
+            if !parts::is_language(&key.value) {
+                table.fault(
+                    key.span.clone(),
+                    format!("{:?} is no language tag", key.value),
+                    "write such as name = { en = \"Pay a licence\" }",
+                );
+            }
+            if let Some(text) = table.string(&key.value, "Pay a licence") {
+                names.push((key.value, text.value));
+            }
+        }
+    }
+    if names.is_empty() {
+        t.fault(t.span(), "[[portal.service]] without a name", "write name = { en = \"Pay a licence\" }");
+    }
+    names
+}
+
+fn routes(s: &Section<'_>) -> Vec<Route> {
+    let mut all: Vec<Route> = Vec::new();
+    for t in s.sections("route") {
+        let standard = Route::unnamed();
+        let fallback = match t.word("fallback", &["statement", "snapshot", "off"]).map(|w| w.value) {
+            Some("snapshot") => Fallback::Snapshot,
+            Some("off") => Fallback::Off,
+            _ => Fallback::Statement,
+        };
+        t.not_built("class", "\"information\"");
+        t.not_built("cache", "\"off\"");
+        t.not_built("query", "\"all\"");
+        let route = Route {
+            path: String::new(),
+            fallback,
+            challenge: t.word("challenge", &["auto", "never"]).is_none_or(|w| w.value == "auto"),
+            stay_up: t.boolean("stay_up").is_some_and(|b| b.value),
+            max_body: t.bytes("max_body", 1, 1 << 50).map_or(standard.max_body, |b| b.value),
+        };
+        match t.string("path", "/assets/*") {
+            Some(at) => {
+                if let Some(path) = parts::path_pattern(&t, &at, true) {
+                    if all.iter().any(|r| r.path == path) {
+                        t.fault(
+                            at.span,
+                            format!("two routes have the path {path:?}"),
+                            "write each path once in a portal",
+                        );
+                    } else {
+                        all.push(Route { path, ..route });
+                    }
+                }
+            }
+            None if !t.has("path") => t.fault(
+                t.span(),
+                "[[portal.route]] without path",
+                "write path = \"/pay\" or a prefix such as \"/assets/*\"",
+            ),
+            None => {}
+        }
+        t.finish();
+    }
+    all
+}
