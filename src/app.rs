@@ -20,10 +20,10 @@ use crate::control::{self, Bell, Given, Office, Started};
 use crate::edge::{self, Door, Phase};
 use crate::fault::Fault;
 use crate::force::{House, Law, Materials};
-use crate::store::{self, Table};
-use crate::telemetry::access::{AccessLog, Query};
-use crate::telemetry::Metrics;
 use crate::settings::{QueryLog, Settings};
+use crate::store::{self, Table};
+use crate::telemetry::Metrics;
+use crate::telemetry::access::{AccessLog, Query};
 
 /// What `boma run` is told besides its files.
 pub struct Options {
@@ -103,7 +103,9 @@ impl App {
         for (i, doors) in sockets.of_worker.into_iter().enumerate() {
             let (house, keyring, heard) = (office.house.clone(), keyring.clone(), heard.clone());
             let drain = settings.server.drain;
-            running.push(on_thread(&format!("boma-worker-{i}"), move || Box::pin(edge::work(house, doors, keyring, heard, drain)))?);
+            running.push(on_thread(&format!("boma-worker-{i}"), move || {
+                Box::pin(edge::work(house, doors, keyring, heard, drain))
+            })?);
         }
         for door in &sockets.doors {
             tracing::info!(address = %door.address, tls = door.tls, "listening");
@@ -141,7 +143,11 @@ impl App {
 type Rows = Vec<(String, Vec<u8>)>;
 
 /// The house and its office, from what was read.
-fn found(started: Started, settings: &Arc<Settings>, clock: Clock) -> Result<(Arc<Office>, Arc<Keyring>, Rows), Failure> {
+fn found(
+    started: Started,
+    settings: &Arc<Settings>,
+    clock: Clock,
+) -> Result<(Arc<Office>, Arc<Keyring>, Rows), Failure> {
     let metrics = Metrics::default();
     let query = match settings.log.query {
         QueryLog::Names => Query::Names,
@@ -158,7 +164,9 @@ fn found(started: Started, settings: &Arc<Settings>, clock: Clock) -> Result<(Ar
     let standing = row.and_then(|(_, row)| serde_json::from_slice(&row).ok()).unwrap_or_default();
     let mut troubles = started.troubles;
     troubles.append(&mut opened.troubles);
-    let keyring = Arc::new(Keyring::new(started.certificates).map_err(|e| Failure::Runtime(format!("TLS cannot be set up: {e}")))?);
+    let keyring = Arc::new(
+        Keyring::new(started.certificates).map_err(|e| Failure::Runtime(format!("TLS cannot be set up: {e}")))?,
+    );
     let house = Arc::new(House::new(Materials {
         clock,
         settings: settings.clone(),
@@ -204,7 +212,12 @@ impl Signals {
     /// Where the system refuses a handler. Must be called within a runtime.
     pub fn new() -> std::io::Result<Signals> {
         let on = |kind| signal(kind);
-        Ok(Signals { term: on(SignalKind::terminate())?, int: on(SignalKind::interrupt())?, hup: on(SignalKind::hangup())?, usr1: on(SignalKind::user_defined1())? })
+        Ok(Signals {
+            term: on(SignalKind::terminate())?,
+            int: on(SignalKind::interrupt())?,
+            hup: on(SignalKind::hangup())?,
+            usr1: on(SignalKind::user_defined1())?,
+        })
     }
 
     /// Serves signals until one says to end.

@@ -372,6 +372,10 @@ impl<'a> Section<'a> {
         self.table.get(key).is_some_and(|v| v.get_ref().is_integer())
     }
 
+    pub fn is_text(&self, key: &str) -> bool {
+        self.table.get(key).is_some_and(|v| v.get_ref().is_str())
+    }
+
     /// A key of the contract that this version cannot do yet: it may be left out or stand at its default
     /// (`default`, a TOML value; empty: the key has none), and is refused by name at any other value.
     pub fn not_built(&self, key: &str, default: &str) {

@@ -23,7 +23,22 @@ pub mod certificate;
 pub mod challenge;
 pub mod limit;
 pub mod origin;
+pub mod pages;
+pub mod posture;
+pub mod rules;
 pub mod settings;
 pub mod snapshot;
 pub mod store;
 pub mod telemetry;
+// Floor 3: what is in force.
+pub mod force;
+// Floor 4: the corridor and the office.
+pub mod control;
+pub mod serve;
+// Floor 5: the two doors.
+pub mod admin;
+pub mod edge;
+// Floor 6: builds the house.
+pub mod app;
+// Floor 7: arguments and exit codes.
+pub mod cli;

@@ -5,13 +5,15 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::facts::Kind;
 
 /// The steps of the posture ladder, mildest first. What each step does is a file ([`Effects`]); code compares
 /// levels and never asks for one by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Level {
     Normal,
     Guarded,
@@ -76,6 +78,51 @@ pub struct Quota {
     /// The budget that passes have and postures scale: the built-in one, or the operator's own `per = "client"`
     /// limit that holds for every request.
     pub budget: bool,
+}
+
+/// How fast a bucket fills again, as the files write it: "20/s".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Nanoseconds for one token to come back.
+    pub interval: u64,
+    /// What comes back in one second, rounded up: the burst where none is written.
+    pub per_second: u32,
+}
+
+impl Rate {
+    /// The fastest rate: at a million a second a token takes a microsecond, still far from the clock's grain.
+    const FASTEST: f64 = 1e6;
+    /// The longest that an empty bucket may take to fill, ten years: what a bucket reckons with stays far inside
+    /// 64 bits, and a slower one is a mistype.
+    const LONGEST: u64 = 10 * 365 * 86_400 * 1_000_000_000;
+
+    /// A number and what it is counted per: `s`, `m` or `h`.
+    pub fn parse(text: &str) -> Option<Rate> {
+        let (number, unit) = text.split_once('/')?;
+        let seconds = match unit {
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3600.0,
+            _ => return None,
+        };
+        let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+        let digits = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
+        if !digits(whole) || !digits(part) {
+            return None;
+        }
+        let number: f64 = number.parse().ok()?;
+        let per_second = number / seconds;
+        if number <= 0.0 || per_second > Rate::FASTEST {
+            return None;
+        }
+        let interval = (seconds * 1e9 / number).round() as u64;
+        Some(Rate { interval, per_second: per_second.ceil().max(1.0) as u32 }).filter(|r| r.fills(1))
+    }
+
+    /// Whether an empty bucket of this size fills again within ten years.
+    pub fn fills(self, burst: u32) -> bool {
+        self.interval.checked_mul(u64::from(burst)).is_some_and(|t| t <= Rate::LONGEST)
+    }
 }
 
 /// Why a request is refused by rule, mildest first; the most severe wins.
@@ -157,4 +204,24 @@ pub struct Ladder {
 /// hashed once more under a secret, so a plain hash does.
 pub fn quota_id(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_as_the_files_write_them() {
+        let parsed = |t: &str| Rate::parse(t).map(|r| (r.interval, r.per_second));
+        assert_eq!(parsed("20/s"), Some((50_000_000, 20)));
+        assert_eq!(parsed("0.5/s"), Some((2_000_000_000, 1)));
+        assert_eq!(parsed("100/m"), Some((600_000_000, 2)));
+        assert_eq!(parsed("1000000/s"), Some((1000, 1_000_000)));
+        assert_eq!(parsed("1/h"), Some((3_600_000_000_000, 1)));
+        for bad in ["", "20", "20/d", "/s", "0/s", "-1/s", "1e3/s", "20 /s", "1000001/s", ".5/s", "5./s", "0.000001/h"]
+        {
+            assert_eq!(parsed(bad), None, "{bad:?}");
+        }
+        assert!(!Rate::parse("1/h").is_some_and(|r| r.fills(10_000_000)));
+    }
 }

@@ -116,7 +116,7 @@ impl Reason {
             Reason::OriginBroke      => row("origin.broke_off",  "fallback",   Origin, 502, "connection_terminated", 30, "The service behind this address broke off"),
             Reason::OriginNonsense   => row("origin.nonsense",   "fallback",   Origin, 502, "http_protocol_error", 30, "The service behind this address answered what cannot be read"),
             Reason::OriginHung       => row("origin.hung",       "fallback",   Origin, 504, "http_response_timeout", 30, "The service behind this address takes too long"),
-            Reason::OriginError      => row("origin.error",      "fallback",   Origin, 503, "", 30, "The service behind this address has a problem"),
+            Reason::OriginError      => row("origin.error",      "fallback",   Origin, 503, "destination_unavailable", 30, "The service behind this address has a problem"),
             Reason::BadRequest       => row("read.bad_request",  "denied",     Client, 400, "http_request_error", 0, "The request cannot be read"),
             Reason::BodyTooLarge     => row("read.body_too_large", "denied",   Client, 413, "http_request_error", 0, "The request is too large"),
             Reason::WrongHost        => row("read.wrong_host",   "denied",     Client, 421, "destination_not_found", 0, "This host is not served here"),

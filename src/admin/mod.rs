@@ -6,6 +6,7 @@
 //! Does not know: citizens' requests.
 
 mod auth;
+pub mod client;
 mod routes;
 
 use std::net::{SocketAddr, TcpListener};

@@ -58,7 +58,10 @@ fn challenge(mut response: Response) -> Response {
 }
 
 async fn nothing() -> Response {
-    problem(StatusCode::NOT_FOUND, "there is /livez, /readyz, /metrics, /api/v1/status, /api/v1/posture and /api/v1/rules")
+    problem(
+        StatusCode::NOT_FOUND,
+        "there is /livez, /readyz, /metrics, /api/v1/status, /api/v1/posture and /api/v1/rules",
+    )
 }
 
 async fn livez() -> &'static str {
@@ -150,18 +153,34 @@ impl Wish {
             return Ok(Change::Release(self.portal));
         }
         let names = Level::NAMES.join(", ");
-        let level = |name: &str| Level::named(name).ok_or_else(|| format!("{name:?} is no posture: write one of {names}, or auto"));
-        let lasts = self.lasts.as_deref().ok_or("\"for\" is missing: a pinned posture must end, write such as \"for\": \"30m\"")?;
+        let level = |name: &str| {
+            Level::named(name).ok_or_else(|| format!("{name:?} is no posture: write one of {names}, or auto"))
+        };
+        let lasts = self
+            .lasts
+            .as_deref()
+            .ok_or("\"for\" is missing: a pinned posture must end, write such as \"for\": \"30m\"")?;
         let reason = self.reason.unwrap_or_default().trim().to_owned();
         if reason.is_empty() || reason.len() > bounds::REASON_BYTES {
-            return Err(format!("\"reason\" is missing or longer than {} bytes: say why, such as \"INC-42\"", bounds::REASON_BYTES));
+            return Err(format!(
+                "\"reason\" is missing or longer than {} bytes: say why, such as \"INC-42\"",
+                bounds::REASON_BYTES
+            ));
         }
         let most = bounds::PIN_LONGEST;
         let lasts = fault::duration(lasts).filter(|d| *d >= Duration::from_secs(1) && *d <= most);
         let lasts = lasts.ok_or_else(|| format!("\"for\" is a time from \"1s\" to \"{}\"", fault::human(most)))?;
         let then = self.then.as_deref().map(level).transpose()?;
         let until = now + lasts.as_secs();
-        Ok(Change::Pin(Pin { level: level(&self.level)?, until, reason, by: who().to_string(), since: now, then, portal: self.portal }))
+        Ok(Change::Pin(Pin {
+            level: level(&self.level)?,
+            until,
+            reason,
+            by: who().to_string(),
+            since: now,
+            then,
+            portal: self.portal,
+        }))
     }
 }
 
@@ -182,17 +201,23 @@ async fn put_rules(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) ->
         return problem(StatusCode::PRECONDITION_REQUIRED, help);
     };
     let current = desk.office.house.law.load().generation;
-    let generation = if given.trim() == "*" { Some(current) } else { given.trim().trim_start_matches("W/").trim_matches('"').parse().ok() };
+    let generation = if given.trim() == "*" {
+        Some(current)
+    } else {
+        given.trim().trim_start_matches("W/").trim_matches('"').parse().ok()
+    };
     let Some(generation) = generation else { return refused(Rejected::Stale { generation: current }) };
     let Ok(text) = String::from_utf8(body.to_vec()) else {
         return problem(StatusCode::UNPROCESSABLE_ENTITY, "the body is not UTF-8: send the TOML text of rules.toml");
     };
     // Parsing large rules and syncing the file take their time, and the probes must not wait for it.
     let office = desk.office.clone();
-    let proposed = tokio::task::spawn_blocking(move || office.propose(Change::Rules { text, generation }, &who())).await;
+    let proposed =
+        tokio::task::spawn_blocking(move || office.propose(Change::Rules { text, generation }, &who())).await;
     match proposed {
         Ok(Ok(applied)) => {
-            let body = json!({ "generation": applied.generation, "changed": applied.changed, "warnings": applied.warnings });
+            let body =
+                json!({ "generation": applied.generation, "changed": applied.changed, "warnings": applied.warnings });
             ([(ETAG, etag(applied.generation))], Json(body)).into_response()
         }
         Ok(Err(rejected)) => refused(rejected),
@@ -202,9 +227,13 @@ async fn put_rules(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) ->
 
 fn refused(rejected: Rejected) -> Response {
     match rejected {
-        Rejected::Faults(faults) => (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({ "faults": faults }))).into_response(),
+        Rejected::Faults(faults) => {
+            (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({ "faults": faults }))).into_response()
+        }
         Rejected::Stale { generation } => {
-            let help = format!("the rules changed meanwhile: the generation in force is {generation}; read them again and repeat your change");
+            let help = format!(
+                "the rules changed meanwhile: the generation in force is {generation}; read them again and repeat your change"
+            );
             let mut response = problem(StatusCode::PRECONDITION_FAILED, &help);
             if let Ok(tag) = HeaderValue::from_str(&etag(generation)) {
                 response.headers_mut().insert(ETAG, tag);
@@ -221,7 +250,8 @@ fn refused(rejected: Rejected) -> Response {
 
 /// RFC 9457.
 fn problem(code: StatusCode, detail: &str) -> Response {
-    let body = json!({ "type": "about:blank", "title": code.canonical_reason(), "status": code.as_u16(), "detail": detail });
+    let body =
+        json!({ "type": "about:blank", "title": code.canonical_reason(), "status": code.as_u16(), "detail": detail });
     let kind: (HeaderName, &str) = (CONTENT_TYPE, "application/problem+json");
     (code, [kind], body.to_string()).into_response()
 }

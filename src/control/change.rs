@@ -45,7 +45,10 @@ pub enum Change {
     /// The rules file as it stands now.
     RulesFile(String),
     /// New rules from staff, to be written to the file; `generation` is the one that they were made from.
-    Rules { text: String, generation: u64 },
+    Rules {
+        text: String,
+        generation: u64,
+    },
     Postures(String),
     Settings(String),
     Certificates,
@@ -88,7 +91,9 @@ pub struct Applied {
 pub enum Rejected {
     Faults(Vec<Fault>),
     /// Made from an older generation than the one in force.
-    Stale { generation: u64 },
+    Stale {
+        generation: u64,
+    },
     /// The file cannot be written.
     ReadOnly(String),
     /// No such portal.
@@ -251,11 +256,16 @@ impl Office {
         let mut pems = Vec::new();
         for certificate in &settings.certificates {
             let shown = certificate.chain.display().to_string();
-            let pem = start::read_pem(certificate).and_then(|pem| certificates.add(&pem).map(|()| pem).map_err(|f| f.why));
+            let pem =
+                start::read_pem(certificate).and_then(|pem| certificates.add(&pem).map(|()| pem).map_err(|f| f.why));
             match pem {
                 Ok(pem) => pems.push((shown, pem)),
                 Err(why) => {
-                    let fault = Fault::whole(&shown, why, "write a PEM chain and its private key; until then the old one stays in use");
+                    let fault = Fault::whole(
+                        &shown,
+                        why,
+                        "write a PEM chain and its private key; until then the old one stays in use",
+                    );
                     return Err(self.refused(desk, &shown, vec![fault]));
                 }
             }

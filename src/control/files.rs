@@ -53,16 +53,21 @@ pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 
 /// Copies of the last good files, under the state directory.
 pub struct LastGood {
-    folder: PathBuf,
+    /// `None`: nothing is kept and nothing is found.
+    folder: Option<PathBuf>,
 }
 
 impl LastGood {
     pub fn new(state: &Path) -> LastGood {
-        LastGood { folder: state.join("last-good") }
+        LastGood { folder: Some(state.join("last-good")) }
+    }
+
+    pub fn none() -> LastGood {
+        LastGood { folder: None }
     }
 
     pub fn load(&self, name: &str) -> Option<Vec<u8>> {
-        read(&self.folder.join(name)).ok()
+        read(&self.folder.as_ref()?.join(name)).ok()
     }
 
     pub fn load_text(&self, name: &str) -> Option<String> {
@@ -77,8 +82,9 @@ impl LastGood {
         if self.load(name).as_deref() == Some(bytes) {
             return Ok(());
         }
-        fs::create_dir_all(&self.folder)?;
-        fs::set_permissions(&self.folder, fs::Permissions::from_mode(0o700))?;
-        write_whole(&self.folder.join(name), bytes, 0o600)
+        let Some(folder) = &self.folder else { return Ok(()) };
+        fs::create_dir_all(folder)?;
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+        write_whole(&folder.join(name), bytes, 0o600)
     }
 }

@@ -100,7 +100,11 @@ impl Office {
         let Some(at) = town.portals.list.iter().position(|p| p.name == portal) else { return false };
         let dressed = snapshots.into_iter().map(|(path, snapshot)| {
             let html = snapshot.about.is_html();
-            let served = if html { town.shelf.banner(at, &snapshot.body, snapshot.about.taken).into() } else { snapshot.body.clone() };
+            let served = if html {
+                town.shelf.banner(at, &snapshot.body, snapshot.about.taken).into()
+            } else {
+                snapshot.body.clone()
+            };
             let policy = snapshot.about.fields.iter().find(|(name, _)| name == "content-security-policy");
             let policy = policy.filter(|_| html).map(|(_, csp)| pages::admit_banner(csp));
             (path, Page { snapshot, served, policy })
@@ -109,7 +113,8 @@ impl Office {
     }
 
     fn take_down(&self, portals: &[Arc<Portal>]) {
-        let keep = |name: &str, path: &str| portals.iter().any(|p| p.name == name && wanted(p).iter().any(|w| w == path));
+        let keep =
+            |name: &str, path: &str| portals.iter().any(|p| p.name == name && wanted(p).iter().any(|w| w == path));
         for (portal, path) in self.house.board.retain(keep) {
             self.house.store.remove(Table::Snapshots, &snapshot::row_key(&portal, &path));
         }
@@ -131,7 +136,9 @@ impl Office {
     async fn take(&self, origins: &Origins, portal: &Portal, path: &str) -> bool {
         let now = self.house.now().wall / SECOND;
         let judged = match origins.fetch(portal, path, bounds::SNAPSHOT_BYTES).await {
-            Ok(fetched) => snapshot::judge(fetched.status, &fetched.fields, fetched.body, now).map_err(|r| r.to_string()),
+            Ok(fetched) => {
+                snapshot::judge(fetched.status, &fetched.fields, fetched.body, now).map_err(|r| r.to_string())
+            }
             Err(fault) => Err(format!("the origin could not be asked ({fault:?})")),
         };
         let snapshot = match judged {
@@ -143,7 +150,10 @@ impl Office {
         };
         let row = snapshot::encode(&snapshot);
         if !self.put_up(&portal.name, vec![(path.to_owned(), snapshot)]) {
-            self.house.trouble(format!("no room for a snapshot of {path} of portal {}: fewer pages must be wanted", portal.name));
+            self.house.trouble(format!(
+                "no room for a snapshot of {path} of portal {}: fewer pages must be wanted",
+                portal.name
+            ));
             return false;
         }
         self.house.store.put(Table::Snapshots, &snapshot::row_key(&portal.name, path), row);

@@ -17,7 +17,7 @@ use serde::Serialize;
 pub use change::{Applied, Change, Rejected, Who};
 pub use files::LastGood;
 pub use keeper::keep;
-pub use start::{Given, Started, sink, start};
+pub use start::{Checked, Given, Started, check, sink, start};
 pub use watch::{Bell, watch};
 
 use crate::certificate::Keyring;
@@ -105,7 +105,14 @@ pub struct LimitLine {
 }
 
 impl Office {
-    pub fn new(house: Arc<House>, keyring: Arc<Keyring>, last_good: LastGood, config: PathBuf, not_built: Vec<String>, differs: Vec<(String, Vec<Fault>)>) -> Office {
+    pub fn new(
+        house: Arc<House>,
+        keyring: Arc<Keyring>,
+        last_good: LastGood,
+        config: PathBuf,
+        not_built: Vec<String>,
+        differs: Vec<(String, Vec<Fault>)>,
+    ) -> Office {
         let differs: Vec<Differs> = differs.into_iter().map(|(file, faults)| Differs { file, faults }).collect();
         let desk = Desk { not_built, ..Desk::default() };
         let office = Office { house, keyring, desk: Mutex::new(desk), last_good, config };

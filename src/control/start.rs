@@ -55,13 +55,19 @@ pub struct Started {
 pub fn start(given: &Given, now_unix: u64) -> Result<Started, Vec<Fault>> {
     let config = std::path::absolute(&given.config).unwrap_or_else(|_| given.config.clone());
     let folder = config.parent().unwrap_or(Path::new("/")).to_owned();
-    let lookup = given.state_dir.clone().or_else(|| given.state_environment.clone()).unwrap_or_else(|| folder.join("state"));
+    let lookup =
+        given.state_dir.clone().or_else(|| given.state_environment.clone()).unwrap_or_else(|| folder.join("state"));
     let last_good = LastGood::new(&lookup);
     let mut reading = Reading { strict: given.strict, last_good, found: Found::default() };
 
     let settings = reading.file(&config, SETTINGS, |file, text| settings::read(file, text, &folder), None);
     let Some(settings) = settings else { return Err(reading.found.faults) };
-    let rules = reading.file(&settings.server.rules, RULES, |file, text| rules::read(file, text, now_unix), Some(String::new()));
+    let rules = reading.file(
+        &settings.server.rules,
+        RULES,
+        |file, text| rules::read(file, text, now_unix),
+        Some(String::new()),
+    );
     let ladder = match &settings.server.postures {
         Some(path) => reading.file(path, POSTURES, posture::read_ladder, None),
         None => Some(posture::read_ladder("config/postures.toml", posture::BUILT_IN).value),
@@ -93,6 +99,36 @@ pub fn start(given: &Given, now_unix: u64) -> Result<Started, Vec<Fault>> {
     }
 }
 
+/// What `boma check` found.
+pub struct Checked {
+    pub faults: Vec<Fault>,
+    pub warnings: Vec<Fault>,
+    pub not_built: Vec<String>,
+}
+
+/// Reads the settings and all files that they name as they stand: no last good copy counts, and nothing is written.
+pub fn check(config: &Path) -> Checked {
+    let config = std::path::absolute(config).unwrap_or_else(|_| config.to_owned());
+    let folder = config.parent().unwrap_or(Path::new("/")).to_owned();
+    let last_good = LastGood::none();
+    let mut reading = Reading { strict: true, last_good, found: Found::default() };
+    let settings = reading.file(&config, SETTINGS, |file, text| settings::read(file, text, &folder), None);
+    if let Some(settings) = settings {
+        let now = crate::clock::Clock::system().now().unix();
+        reading.file(&settings.server.rules, RULES, |file, text| rules::read(file, text, now), Some(String::new()));
+        if let Some(path) = &settings.server.postures {
+            reading.file(path, POSTURES, posture::read_ladder, None);
+        }
+        reading.certificates(&settings.certificates);
+        if let Some(secret) = &settings.server.secret {
+            reading.secret(Some(secret), &folder);
+        }
+    }
+    let Found { faults, mut warnings, not_built, troubles, .. } = reading.found;
+    warnings.extend(troubles.iter().map(|t| Fault::whole(&config.display().to_string(), t.as_str(), "")));
+    Checked { faults, warnings, not_built }
+}
+
 #[derive(Default)]
 struct Found {
     faults: Vec<Fault>,
@@ -110,7 +146,13 @@ struct Reading {
 
 impl Reading {
     /// Reads one file, or its last good copy; `missing` is what a file that is not there stands for.
-    fn file<T>(&mut self, path: &Path, name: &str, read: impl Fn(&str, &str) -> Read<T>, missing: Option<String>) -> Option<T> {
+    fn file<T>(
+        &mut self,
+        path: &Path,
+        name: &str,
+        read: impl Fn(&str, &str) -> Read<T>,
+        missing: Option<String>,
+    ) -> Option<T> {
         let shown = path.display().to_string();
         let faults = match files::read_text(path) {
             Ok(text) => {
@@ -123,23 +165,21 @@ impl Reading {
             }
             Err(e) => vec![unreadable(&shown, &e)],
         };
-        let gone = !path.exists();
-        if self.strict {
-            self.found.faults.extend(faults);
-            return None;
+        let kept = self.last_good.load_text(name);
+        if let (false, Some(text)) = (path.exists() || kept.is_some(), missing) {
+            self.found.troubles.push(format!("{shown} is not there: boma serves without it"));
+            return Some(self.take(read(&shown, &text)));
         }
-        if let Some(text) = self.last_good.load_text(name) {
+        if let (false, Some(text)) = (self.strict, kept) {
             let got = read(&format!("last good {name}"), &text);
             if got.faults.is_empty() {
                 let first = faults.first().map(ToString::to_string).unwrap_or_default();
-                self.found.troubles.push(format!("{shown} cannot be used; its last good copy is in force. First fault: {first}"));
+                self.found
+                    .troubles
+                    .push(format!("{shown} cannot be used; its last good copy is in force. First fault: {first}"));
                 self.found.differs.push((shown, faults));
                 return Some(self.take(got));
             }
-        }
-        if let (true, Some(text)) = (gone, missing) {
-            self.found.troubles.push(format!("{shown} is not there: boma serves without it"));
-            return Some(self.take(read(&shown, &text)));
         }
         self.found.faults.extend(faults);
         None
@@ -153,7 +193,9 @@ impl Reading {
 
     fn keep(&mut self, name: &str, bytes: &[u8]) {
         if let Err(e) = self.last_good.save(name, bytes) {
-            let trouble = format!("no last good copies can be kept ({e}): a broken file at the next start would have nothing to fall back on");
+            let trouble = format!(
+                "no last good copies can be kept ({e}): a broken file at the next start would have nothing to fall back on"
+            );
             if !self.found.troubles.contains(&trouble) {
                 self.found.troubles.push(trouble);
             }
@@ -179,12 +221,18 @@ impl Reading {
             }
             Err(why) => why,
         };
-        let fault = Fault::whole(&shown, why.clone(), "write a PEM chain and its private key in [[certificate]], readable by boma's user");
+        let fault = Fault::whole(
+            &shown,
+            why.clone(),
+            "write a PEM chain and its private key in [[certificate]], readable by boma's user",
+        );
         let kept = (!self.strict).then(|| kept_pem(&self.last_good, i, &shown)).flatten();
         if let Some(pem) = kept
             && all.add(&pem).is_ok()
         {
-            self.found.troubles.push(format!("certificate {shown} cannot be used ({why}); its last good copy is in force"));
+            self.found
+                .troubles
+                .push(format!("certificate {shown} cannot be used ({why}); its last good copy is in force"));
             self.found.differs.push((shown, vec![fault]));
             return true;
         }
@@ -201,7 +249,8 @@ impl Reading {
             // Never replaced by a random one: nodes that should share it would turn each other's citizens away.
             return secret
                 .map_err(|why| {
-                    let help = "write 64 hexadecimal digits, such as `openssl rand -hex 32` prints, readable by boma's user";
+                    let help =
+                        "write 64 hexadecimal digits, such as `openssl rand -hex 32` prints, readable by boma's user";
                     self.found.faults.push(Fault::whole(&shown, format!("the secret cannot be used: {why}"), help));
                 })
                 .ok();
@@ -214,7 +263,8 @@ impl Reading {
             self.found.faults.push(Fault::whole("system", "the system gives no random bytes", "check /dev/urandom"));
             return None;
         };
-        let kept = std::fs::create_dir_all(state_dir).and_then(|()| files::write_whole(&path, secret.to_text().as_bytes(), 0o600));
+        let kept = std::fs::create_dir_all(state_dir)
+            .and_then(|()| files::write_whole(&path, secret.to_text().as_bytes(), 0o600));
         if let Err(e) = kept {
             self.found.troubles.push(format!("{} cannot be kept ({e}): passes end with this process", path.display()));
         }
@@ -233,7 +283,11 @@ pub fn unreadable(shown: &str, error: &io::Error) -> Fault {
 
 pub fn read_pem(certificate: &Certificate) -> Result<Pem, String> {
     let read = |path: &Path| files::read(path).map_err(|e| format!("{} cannot be read: {e}", path.display()));
-    Ok(Pem { name: certificate.chain.display().to_string(), chain: read(&certificate.chain)?, key: read(&certificate.key)? })
+    Ok(Pem {
+        name: certificate.chain.display().to_string(),
+        chain: read(&certificate.chain)?,
+        key: read(&certificate.key)?,
+    })
 }
 
 pub fn keep_pem(last_good: &LastGood, i: usize, pem: &Pem) -> Result<(), String> {

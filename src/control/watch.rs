@@ -85,7 +85,8 @@ impl Watch {
     /// The files in force, and the change that each stands for.
     fn files(&self) -> Vec<(PathBuf, Kind)> {
         let settings = self.office.house.town.load().settings.clone();
-        let mut files = vec![(self.office.config.clone(), Kind::Settings), (settings.server.rules.clone(), Kind::Rules)];
+        let mut files =
+            vec![(self.office.config.clone(), Kind::Settings), (settings.server.rules.clone(), Kind::Rules)];
         files.extend(settings.server.postures.iter().map(|p| (p.clone(), Kind::Postures)));
         for certificate in &settings.certificates {
             files.push((certificate.chain.clone(), Kind::Certificates));

@@ -69,7 +69,6 @@ impl Upload {
     pub fn new(incoming: Incoming) -> Upload {
         Upload { incoming, patience: Patience::new(bounds::BODY_IDLE) }
     }
-
 }
 
 impl Body for Upload {

@@ -39,7 +39,12 @@ pub async fn serve(post: Post, stream: TcpStream, peer: SocketAddr) {
     }
 }
 
-async fn http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(post: Post, stream: S, peer: SocketAddr, scheme: &'static str) {
+async fn http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(
+    post: Post,
+    stream: S,
+    peer: SocketAddr,
+    scheme: &'static str,
+) {
     let mut phase = post.phase.clone();
     let post = Rc::new(post);
     let service = service_fn(move |request| one(post.clone(), request, peer, scheme));
@@ -76,7 +81,12 @@ async fn http2<S: AsyncRead + AsyncWrite + Unpin + 'static>(post: Post, stream: 
     let _ = connection.await;
 }
 
-async fn one(post: Rc<Post>, request: Request<Incoming>, peer: SocketAddr, scheme: &'static str) -> Result<Response<Download>, Cut> {
+async fn one(
+    post: Rc<Post>,
+    request: Request<Incoming>,
+    peer: SocketAddr,
+    scheme: &'static str,
+) -> Result<Response<Download>, Cut> {
     let (parts, incoming) = request.into_parts();
     let head = HyperHead(parts);
     let client = identify(&post.house.town.load(), peer.ip(), &head);

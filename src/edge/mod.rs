@@ -40,7 +40,13 @@ pub(crate) struct Tally {
 }
 
 /// Runs one worker until the house drains and its last connection has ended, or `drain` is over.
-pub async fn work(house: Arc<House>, doors: Vec<(Door, std::net::TcpListener)>, keyring: Arc<Keyring>, phase: watch::Receiver<Phase>, drain: Duration) {
+pub async fn work(
+    house: Arc<House>,
+    doors: Vec<(Door, std::net::TcpListener)>,
+    keyring: Arc<Keyring>,
+    phase: watch::Receiver<Phase>,
+    drain: Duration,
+) {
     let corridor = Rc::new(Corridor::new(house.clone()));
     let tally = Rc::new(Tally { open: Cell::new(0), left: Notify::new() });
     let mut accepting = Vec::new();
@@ -52,7 +58,14 @@ pub async fn work(house: Arc<House>, doors: Vec<(Door, std::net::TcpListener)>, 
                 continue;
             }
         };
-        let post = Post { corridor: corridor.clone(), house: house.clone(), keyring: keyring.clone(), tally: tally.clone(), phase: phase.clone(), tls: door.tls };
+        let post = Post {
+            corridor: corridor.clone(),
+            house: house.clone(),
+            keyring: keyring.clone(),
+            tally: tally.clone(),
+            phase: phase.clone(),
+            tls: door.tls,
+        };
         accepting.push(tokio::task::spawn_local(post.accept(listener)));
     }
     let ticking = tokio::task::spawn_local(tick(corridor.clone()));

@@ -105,7 +105,9 @@ fn take_limits(visit: &mut Visit<'_>, plan: &Plan<'_>, head: &dyn Head) -> Resul
     let law = visit.law.clone();
     let built_in = (!law.rules.has_budget()).then_some(&law.ladder.budget);
     for quota in built_in.into_iter().chain(plan.limits.iter().copied()) {
-        let exempt = quota.then == Then::Challenge && quota.per != Per::Client && visit.pass.is_some_and(|p| p.level >= LIMIT_LEVEL);
+        let exempt = quota.then == Then::Challenge
+            && quota.per != Per::Client
+            && visit.pass.is_some_and(|p| p.level >= LIMIT_LEVEL);
         if exempt {
             continue;
         }

@@ -53,7 +53,12 @@ pub fn spared(visit: &mut Visit<'_>, request: &Request, head: &dyn Head) -> Opti
     Some(respond::snapshot(visit, &page, Reason::Posture))
 }
 
-fn snapshot_for(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reason: Reason) -> Option<Arc<snapshot::Page>> {
+fn snapshot_for(
+    visit: &mut Visit<'_>,
+    request: &Request,
+    head: &dyn Head,
+    reason: Reason,
+) -> Option<Arc<snapshot::Page>> {
     let wanted = match reason {
         // Closed serves statements only.
         Reason::Closed => false,

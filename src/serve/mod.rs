@@ -10,7 +10,7 @@ mod fallback;
 mod own;
 mod read;
 mod record;
-mod reference;
+pub mod reference;
 mod respond;
 mod visit;
 
@@ -78,7 +78,15 @@ impl Corridor {
         self.origin(visit, &request, head, body, cleared, admitted).await
     }
 
-    async fn origin(&self, visit: &mut Visit<'_>, request: &Request, head: &dyn Head, body: BodyBox, cleared: Cleared, admitted: Admitted) -> Made {
+    async fn origin(
+        &self,
+        visit: &mut Visit<'_>,
+        request: &Request,
+        head: &dyn Head,
+        body: BodyBox,
+        cleared: Cleared,
+        admitted: Admitted,
+    ) -> Made {
         let Ok(body) = read::capped(body, visit.route().max_body) else {
             return respond::refusal(visit, head, Reason::BodyTooLarge);
         };
@@ -113,7 +121,9 @@ impl Corridor {
                     OriginFault::Broke => Reason::OriginBroke,
                     OriginFault::Nonsense => Reason::OriginNonsense,
                     OriginFault::Hung => Reason::OriginHung,
-                    OriginFault::Upload(Broken::TooLarge) => return respond::refusal(visit, head, Reason::BodyTooLarge),
+                    OriginFault::Upload(Broken::TooLarge) => {
+                        return respond::refusal(visit, head, Reason::BodyTooLarge);
+                    }
                     OriginFault::Upload(_) => return respond::refusal(visit, head, Reason::ClientGone),
                 };
                 self.recorder.origin_failed(visit, reason);

@@ -11,10 +11,10 @@ use crate::telemetry::metrics::OutcomeLabel;
 use crate::wire::{self, BodyBox, Head};
 use crate::{bounds, pages};
 
+use super::decide;
 use super::read::{OWN, Request};
 use super::respond::{self, Made};
 use super::visit::Visit;
-use super::decide;
 
 pub async fn answer(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, head: &dyn Head, body: BodyBox) -> Made {
     let name = request.path.strip_prefix(OWN).unwrap_or("");
@@ -30,7 +30,7 @@ pub async fn answer(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, h
         return respond::limited(visit, head, over);
     }
     match (name, head.method()) {
-        ("challenge", "GET" | "HEAD") => challenge(visit, head),
+        ("challenge", "GET" | "HEAD") => challenge(visit),
         ("challenge", "POST") => solution(visit, request, head, body).await,
         ("challenge", _) => {
             let mut made = Made::empty(405, Reason::OwnNotFound);
@@ -42,7 +42,7 @@ pub async fn answer(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, h
 }
 
 /// The page that `challenge_url` points to: for people whose program was asked for a pass.
-fn challenge(visit: &mut Visit<'_>, head: &dyn Head) -> Made {
+fn challenge(visit: &mut Visit<'_>) -> Made {
     if visit.pass.is_some_and(|p| p.level > 0) {
         let mut made = Made::empty(303, Reason::Own);
         made.fields.push("location", "/");
@@ -50,7 +50,7 @@ fn challenge(visit: &mut Visit<'_>, head: &dyn Head) -> Made {
         return made;
     }
     visit.kind = Kind::Navigation;
-    respond::challenge_page(visit, head, pages::Page::Challenge, Reason::ChallengeRule)
+    respond::challenge_page(visit, pages::Page::Challenge, Reason::ChallengeRule)
 }
 
 /// A solution: 204 and the pass to a script, a redirect to a form.

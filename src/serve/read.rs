@@ -136,7 +136,9 @@ fn scheme(visit: &Visit<'_>, head: &dyn Head) -> &'static str {
 
 fn is_spared(head: &dyn Head, path: &str) -> bool {
     let preflight = || {
-        head.method() == "OPTIONS" && head.field("origin").is_some() && head.field("access-control-request-method").is_some()
+        head.method() == "OPTIONS"
+            && head.field("origin").is_some()
+            && head.field("access-control-request-method").is_some()
     };
     path == "/robots.txt"
         || path == "/.well-known/security.txt"
@@ -187,7 +189,9 @@ pub fn foreign_cookies(head: &dyn Head) -> Option<Cow<'_, [u8]>> {
     }
     let mut kept: Vec<u8> = Vec::new();
     head.any("cookie", &mut |value| {
-        for pair in value.split(|b| *b == b';').map(<[u8]>::trim_ascii).filter(|p| !p.is_empty() && own_cookie(p).is_none()) {
+        for pair in
+            value.split(|b| *b == b';').map(<[u8]>::trim_ascii).filter(|p| !p.is_empty() && own_cookie(p).is_none())
+        {
             if !kept.is_empty() {
                 kept.extend_from_slice(b"; ");
             }

@@ -16,9 +16,9 @@ use crate::clock::Now;
 use crate::force::House;
 use crate::reason::Reason;
 use crate::seal;
+use crate::telemetry::Line;
 use crate::telemetry::access::Batch;
 use crate::telemetry::metrics::{FailureLabels, RequestLabels};
-use crate::telemetry::Line;
 use crate::wire::{Answer, Body, BodyBox, Broken, Chunk, Head, Payload, Reply};
 
 use super::respond::Made;
@@ -56,8 +56,12 @@ impl Recorder {
 
     /// A trusted peer's request id, where it is fit for a log; else a new one.
     pub fn next_id(&self, head: &dyn Head, client: &Client) -> String {
-        let fit = |id: &&str| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-        if client.peer_trusted && let Some(id) = head.text("x-request-id").filter(fit) {
+        let fit = |id: &&str| {
+            (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        };
+        if client.peer_trusted
+            && let Some(id) = head.text("x-request-id").filter(fit)
+        {
             return id.to_owned();
         }
         let n = self.given.get();
@@ -78,7 +82,14 @@ impl Recorder {
     pub fn send(&self, visit: &Visit<'_>, head: &dyn Head, mut made: Made, in_flight: InFlight) -> Reply {
         self.count(visit, made.status, made.reason);
         let line = self.line(visit, head, &made);
-        let record = Record { house: self.house.clone(), batch: self.batch.clone(), line, opened: visit.now, bytes: 0, _in_flight: in_flight };
+        let record = Record {
+            house: self.house.clone(),
+            batch: self.batch.clone(),
+            line,
+            opened: visit.now,
+            bytes: 0,
+            _in_flight: in_flight,
+        };
         if made.close {
             drop(record);
             return Reply::Close;

@@ -95,7 +95,8 @@ mod tests {
         assert_eq!(reference.reason(), Some(Reason::Denied));
         let other = Secret::parse(&"5b".repeat(32)).unwrap().key("boma reference v1");
         assert_eq!(open(&other, &code), None);
-        for bad in ["", "A", &code[1..], &format!("{code}A"), "ÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄ", "AAAAAAAAAAAAAAAAAAAA"] {
+        for bad in ["", "A", &code[1..], &format!("{code}A"), "ÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄ", "AAAAAAAAAAAAAAAAAAAA"]
+        {
             assert_eq!(open(&key, bad), None, "{bad}");
         }
     }

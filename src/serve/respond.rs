@@ -129,7 +129,11 @@ pub fn limited(visit: &mut Visit<'_>, head: &dyn Head, over: OverLimit) -> Made 
 
 /// A structured-field string (RFC 9651 section 3.3.3): names with anything else than printable ASCII are cut to it.
 fn quoted(name: &str) -> String {
-    let inside: String = name.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').flat_map(|c| matches!(c, '"' | '\\').then_some('\\').into_iter().chain([c])).collect();
+    let inside: String = name
+        .chars()
+        .filter(|c| c.is_ascii_graphic() || *c == ' ')
+        .flat_map(|c| matches!(c, '"' | '\\').then_some('\\').into_iter().chain([c]))
+        .collect();
     format!("\"{inside}\"")
 }
 
@@ -138,7 +142,7 @@ pub fn challenge(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reas
     match visit.kind {
         Kind::Navigation => {
             let page = if request.safe { Page::Challenge } else { Page::ChallengeResend };
-            challenge_page(visit, head, page, reason)
+            challenge_page(visit, page, reason)
         }
         Kind::Subresource | Kind::Background => error(visit, head, Page::Limited, 429, Reason::NeedsPass, None),
         Kind::Program => {
@@ -151,7 +155,7 @@ pub fn challenge(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reas
     }
 }
 
-pub fn challenge_page(visit: &mut Visit<'_>, head: &dyn Head, page: Page, reason: Reason) -> Made {
+pub fn challenge_page(visit: &mut Visit<'_>, page: Page, reason: Reason) -> Made {
     visit.house.metrics.challenge.get_or_create(&OutcomeLabel { outcome: "issued" }).inc();
     let status = visit.town.settings.challenge.status;
     let mut seal = [0; SEAL_WIDTH];
@@ -161,7 +165,14 @@ pub fn challenge_page(visit: &mut Visit<'_>, head: &dyn Head, page: Page, reason
 }
 
 /// An error of boma's own: the page to a navigation, problem+json to all others.
-pub fn error(visit: &mut Visit<'_>, head: &dyn Head, page: Page, status: u16, reason: Reason, wait: Option<u64>) -> Made {
+pub fn error(
+    visit: &mut Visit<'_>,
+    head: &dyn Head,
+    page: Page,
+    status: u16,
+    reason: Reason,
+    wait: Option<u64>,
+) -> Made {
     let retry = retry_after(visit, reason, wait);
     match visit.kind {
         Kind::Navigation => html(visit, page, status, reason, retry, None),
@@ -197,7 +208,14 @@ fn common(reason: Reason, status: u16, retry: Option<u64>) -> Made {
     made
 }
 
-fn html(visit: &mut Visit<'_>, page: Page, status: u16, reason: Reason, retry: Option<u64>, seal: Option<&[u8]>) -> Made {
+fn html(
+    visit: &mut Visit<'_>,
+    page: Page,
+    status: u16,
+    reason: Reason,
+    retry: Option<u64>,
+    seal: Option<&[u8]>,
+) -> Made {
     let town = visit.town.clone();
     let shown: &Html = match visit.portal {
         Some(portal) => town.shelf.page(portal, visit.language, page),
@@ -231,7 +249,14 @@ fn reference(visit: &mut Visit<'_>, reason: Reason) -> String {
     code
 }
 
-fn problem(visit: &mut Visit<'_>, head: &dyn Head, status: u16, reason: Reason, retry: Option<u64>, extra: serde_json::Map<String, serde_json::Value>) -> Made {
+fn problem(
+    visit: &mut Visit<'_>,
+    head: &dyn Head,
+    status: u16,
+    reason: Reason,
+    retry: Option<u64>,
+    extra: serde_json::Map<String, serde_json::Value>,
+) -> Made {
     let row = reason.row();
     let mut made = common(reason, status, retry);
     if head.text("content-type").is_some_and(|t| t.starts_with("application/grpc")) {

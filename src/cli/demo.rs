@@ -1,0 +1,181 @@
+//! `boma demo`: a sample portal and boma before it, with nothing to set up.
+//!
+//! Does not know: how either works.
+
+use std::fs;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use super::{FAILED, Failed, run, sample};
+use crate::admin::Token;
+use crate::app::{App, Options};
+use crate::control::Given;
+use crate::seal;
+
+/// How many ports are tried from the first one on.
+const PORTS: u16 = 50;
+
+#[derive(clap::Args)]
+pub struct Demo {
+    /// Where citizens come to [default: 127.0.0.1:8080, or the next free port]
+    #[arg(long)]
+    listen: Option<SocketAddr>,
+    /// The staff door [default: 127.0.0.1:9900, or the next free port]
+    #[arg(long)]
+    admin: Option<SocketAddr>,
+    /// The sample portal [default: 127.0.0.1:3000, or the next free port]
+    #[arg(long)]
+    origin: Option<SocketAddr>,
+}
+
+impl Demo {
+    pub fn run(self) -> Result<(), Failed> {
+        super::log_to_stderr("warn");
+        let failed = |what: &str, e: io::Error| Failed(FAILED, format!("{what}: {e}"));
+        let origin = address(self.origin, 3000).map_err(|e| failed("no port for the sample portal", e))?;
+        let portal =
+            sample::start(origin).map_err(|e| failed(&format!("the sample portal cannot listen on {origin}"), e))?;
+        let listen = address(self.listen, 8080).map_err(|e| failed("no port for boma", e))?;
+        let admin = address(self.admin, 9900).map_err(|e| failed("no port for the staff door", e))?;
+        let folder = folder().map_err(|e| failed("no folder for the demo's files", e))?;
+        write_files(&folder, listen, admin, portal.address)
+            .map_err(|e| failed("the demo's files cannot be written", e))?;
+        let mut random = [0; 16];
+        if !seal::random(&mut random) {
+            return Err(Failed(FAILED, "the system gives no random bytes".into()));
+        }
+        let token = seal::base64(&random);
+        let given = Given { config: folder.join("boma.toml"), strict: false, state_dir: None, state_environment: None };
+        let options = Options { given, token: Token::new(&token) };
+        let origin = portal.address;
+        let outcome = run::serve(options, |app| print(app, origin, &folder, &token));
+        portal.stop();
+        let _ = fs::remove_dir_all(&folder);
+        if outcome.is_ok() {
+            println!("ended; the demo's files are gone");
+        }
+        outcome
+    }
+}
+
+/// The wished address, or the first free port from the standard one on.
+fn address(wished: Option<SocketAddr>, standard: u16) -> io::Result<SocketAddr> {
+    if let Some(wished) = wished {
+        return Ok(wished);
+    }
+    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let port = (standard..standard + PORTS).find(free);
+    let port =
+        port.ok_or_else(|| io::Error::other(format!("{standard} to {} are all in use", standard + PORTS - 1)))?;
+    Ok(([127, 0, 0, 1], port).into())
+}
+
+fn folder() -> io::Result<PathBuf> {
+    let folder = std::env::temp_dir().join(format!("boma-demo-{}", std::process::id()));
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+fn write_files(folder: &Path, listen: SocketAddr, admin: SocketAddr, origin: SocketAddr) -> io::Result<()> {
+    fs::write(
+        folder.join("boma.toml"),
+        format!(
+            r#"[[listen]]
+address = "{listen}"
+
+[admin]
+address = "{admin}"
+
+[log]
+access = "access.log"
+
+[[portal]]
+name = "demo"
+hosts = ["*"]
+host = "{listen}"
+title = "Huduma Demo"
+timezone = "Africa/Nairobi"
+languages = ["sw", "en", "fr", "sq", "ar"]
+origins = ["http://{origin}"]
+response_timeout = "10s"
+snapshot = {{ start = ["/"], every = "1m" }}
+
+[[portal.service]]
+name = {{ sw = "Leseni za biashara", en = "Business licences" }}
+paths = ["/forms/*"]
+phone = "+254 20 000 0000"
+office = "Huduma Centre"
+ussd = "*000#"
+
+[[portal.route]]
+path = "/"
+fallback = "snapshot"
+
+[[portal.route]]
+path = "/en/"
+fallback = "snapshot"
+
+[[portal.route]]
+path = "/services"
+fallback = "snapshot"
+
+[[portal.route]]
+path = "/style.css"
+fallback = "snapshot"
+
+[[portal.route]]
+path = "/switch"
+fallback = "off"
+challenge = "never"
+stay_up = true
+"#
+        ),
+    )?;
+    fs::write(
+        folder.join("rules.toml"),
+        r#"# What is done to traffic. Save this file, and it is in force within a second.
+
+[[limit]]
+name  = "search"
+per   = "client"
+rate  = "1/s"
+burst = 10
+match = { path = "/search*" }
+
+# [[rule]]
+# name  = "no-licences-now"
+# match = { path = "/forms/*" }
+# then  = "deny"
+"#,
+    )
+}
+
+fn print(app: &App, origin: SocketAddr, folder: &Path, token: &str) {
+    let boma = app.doors.first().map(|d| d.address.to_string()).unwrap_or_default();
+    let (admin, rules, log) = (app.admin, folder.join("rules.toml"), folder.join("access.log"));
+    println!(
+        r#"boma stands before a sample portal.
+
+  the portal through boma   http://{boma}/
+  the portal itself         http://{origin}/
+  the staff door            http://{admin}/   (/metrics, /readyz?verbose)
+  rules                     {rules}
+  access log                {log}
+  token                     {token}
+
+  export BOMA_ADMIN=http://{admin} BOMA_ADMIN_TOKEN={token}
+
+Five things to try (the commands in another terminal, after the line above):
+  1. Open http://{boma}/ and look around.
+  2. boma posture attack --for 10m --reason "trying it out"   then load a page: it is challenged once.
+  3. Open http://{boma}/switch and make the portal fail: the front page comes as a dated copy,
+     http://{boma}/search says what still helps. Switch it back: all is well within seconds.
+  4. Load http://{boma}/search?q=x eleven times in a row: the limit asks for a check.
+  5. Take the # from the rule in {rules}, save, and open http://{boma}/forms/licence
+
+Ctrl-C ends it."#,
+        rules = rules.display(),
+        log = log.display(),
+    );
+}

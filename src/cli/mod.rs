@@ -1,0 +1,108 @@
+//! Arguments and exit codes; one file per command. 0 ok, 1 runtime failure, 2 usage, 78 bad configuration.
+//!
+//! Does not know: how anything is done.
+
+mod ask;
+mod check;
+mod demo;
+mod posture;
+mod rules;
+mod run;
+mod sample;
+mod status;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// The command failed while it ran.
+const FAILED: u8 = 1;
+/// It was called wrongly.
+const USAGE: u8 = 2;
+/// The configuration is at fault (sysexits' EX_CONFIG).
+const CONFIGURATION: u8 = 78;
+
+/// A layer-7 protective reverse proxy for government portals.
+#[derive(Parser)]
+#[command(name = "boma", version, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run boma before a portal
+    Run(run::Run),
+    /// Try boma: a sample portal, boma before it, nothing to set up
+    Demo(demo::Demo),
+    /// Check boma.toml and the files that it names
+    Check(check::Check),
+    /// Show what a running boma does
+    Status(status::Status),
+    /// Show or pin the posture
+    Posture(posture::Posture),
+    /// Show or change the rules in force
+    #[command(subcommand)]
+    Rules(rules::Rules),
+}
+
+/// Where a running boma is, for commands that act on it.
+#[derive(clap::Args)]
+struct Staff {
+    /// The staff door
+    #[arg(long = "admin", env = "BOMA_ADMIN", default_value = "http://127.0.0.1:9900")]
+    url: String,
+    /// The administrator's token
+    #[arg(long, env = "BOMA_ADMIN_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+/// Why a command failed: its exit code and what to say.
+struct Failed(u8, String);
+
+pub fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Run(run) => run.run(),
+        Command::Demo(demo) => demo.run(),
+        Command::Check(check) => check.run(),
+        Command::Status(status) => status.run(),
+        Command::Posture(posture) => posture.run(),
+        Command::Rules(rules) => rules.run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failed(code, said)) => {
+            if !said.is_empty() {
+                eprintln!("boma: {said}");
+            }
+            ExitCode::from(code)
+        }
+    }
+}
+
+/// boma's own log goes to standard error, so that the access log may have standard output. `BOMA_LOG` sets the level.
+fn log_to_stderr(standard: &str) {
+    let filter = std::env::var("BOMA_LOG").unwrap_or_else(|_| standard.to_owned());
+    let filter =
+        tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(standard));
+    let _ =
+        tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr).try_init();
+}
+
+/// A folder named in the environment.
+fn folder(name: &str) -> Option<PathBuf> {
+    // systemd may name several, separated by colons; the first is boma's.
+    let value = std::env::var(name).ok()?;
+    value.split(':').next().filter(|p| !p.is_empty()).map(PathBuf::from)
+}

@@ -1,0 +1,85 @@
+//! `boma posture`: show it, pin it with reason and end, or give it back.
+//!
+//! Does not know: what a posture does.
+
+use serde_json::{Value, json};
+
+use super::status::plain;
+use super::{Failed, Format, Staff, USAGE};
+use crate::plan::Level;
+
+#[derive(clap::Args)]
+pub struct Posture {
+    /// normal, guarded, attack, static, closed, or auto; left out: show
+    level: Option<String>,
+    /// How long, such as 30m
+    #[arg(long = "for")]
+    lasts: Option<String>,
+    /// Why, such as INC-42
+    #[arg(long)]
+    reason: Option<String>,
+    /// What follows at the end
+    #[arg(long)]
+    then: Option<String>,
+    /// One portal instead of all
+    #[arg(long)]
+    portal: Option<String>,
+    #[command(flatten)]
+    staff: Staff,
+}
+
+impl Posture {
+    pub fn run(self) -> Result<(), Failed> {
+        let reply = match &self.level {
+            None => self.staff.ask("GET", "/api/v1/posture", &[], String::new())?,
+            Some(level) => {
+                self.complete(level)?;
+                let wish = json!({ "level": level, "for": self.lasts, "reason": self.reason, "then": self.then, "portal": self.portal });
+                self.staff.ask("PUT", "/api/v1/posture", &[("content-type", "application/json")], wish.to_string())?
+            }
+        };
+        if self.staff.format == Format::Json {
+            println!("{}", reply.body);
+            return Ok(());
+        }
+        let value: Value = serde_json::from_str(&reply.body).unwrap_or_default();
+        for portal in value["portals"].as_array().cloned().unwrap_or_default() {
+            println!("{}: {}", plain(&portal["portal"]), plain(&portal["posture"]));
+        }
+        if let Some(level) = self.level.as_deref().and_then(Level::named) {
+            println!("{}", loses(level));
+        }
+        Ok(())
+    }
+
+    /// Usage faults are told here, before anybody is asked.
+    fn complete(&self, level: &str) -> Result<(), Failed> {
+        let names = Level::NAMES.join(", ");
+        let known = |name: &str| name == "auto" || Level::named(name).is_some();
+        if let Some(bad) = [Some(level), self.then.as_deref()].into_iter().flatten().find(|n| !known(n)) {
+            return Err(Failed(USAGE, format!("{bad:?} is no posture: write one of {names}, or auto")));
+        }
+        if level != "auto" && (self.lasts.is_none() || self.reason.as_deref().is_none_or(|r| r.trim().is_empty())) {
+            return Err(Failed(
+                USAGE,
+                "a posture is pinned with an end and a reason: --for 30m --reason INC-42".into(),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// What citizens lose; said to whoever pins it.
+fn loses(level: Level) -> &'static str {
+    match level {
+        Level::Normal => "Citizens lose nothing; limits hold.",
+        Level::Guarded => {
+            "Without a pass citizens have half their budget, and are checked once before they send a form."
+        }
+        Level::Attack => {
+            "Without a pass every page is checked once by a few seconds' calculation; programs have a small budget; pass-holders half of theirs."
+        }
+        Level::Static => "Citizens read copies and statements; nothing can be sent, except on routes with stay_up.",
+        Level::Closed => "Citizens read statements only; nothing reaches the origin.",
+    }
+}

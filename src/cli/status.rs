@@ -1,0 +1,63 @@
+//! `boma status`
+//!
+//! Does not know: where the figures come from.
+
+use serde_json::Value;
+
+use super::{Failed, Format, Staff};
+
+#[derive(clap::Args)]
+pub struct Status {
+    #[command(flatten)]
+    staff: Staff,
+}
+
+impl Status {
+    pub fn run(self) -> Result<(), Failed> {
+        let reply = self.staff.ask("GET", "/api/v1/status", &[], String::new())?;
+        if self.staff.format == Format::Json {
+            println!("{}", reply.body);
+        } else {
+            print(&serde_json::from_str(&reply.body).unwrap_or_default());
+        }
+        Ok(())
+    }
+}
+
+fn print(status: &Value) {
+    let list = |key: &str| status[key].as_array().cloned().unwrap_or_default();
+    println!("boma {}   rules generation {}", status["version"].as_str().unwrap_or("?"), status["rules_generation"]);
+    for p in list("postures") {
+        println!(
+            "  portal {}   posture {}   in flight {} of {}",
+            plain(&p["portal"]),
+            plain(&p["posture"]),
+            p["in_flight"],
+            p["max_in_flight"]
+        );
+    }
+    for pin in list("pins") {
+        println!("  pinned: {}   by {}   {}", plain(&pin["level"]), plain(&pin["by"]), plain(&pin["reason"]));
+    }
+    println!(
+        "  limits: {} buckets of {}   snapshots: {}",
+        status["limits"]["keys"],
+        status["limits"]["capacity"],
+        list("snapshots").len()
+    );
+    for (key, label) in [("troubles", "TROUBLE"), ("restart_needed", "needs a restart"), ("not_built", "not built")] {
+        for item in list(key) {
+            println!("  {label}: {}", plain(&item));
+        }
+    }
+    for file in list("files_not_in_force") {
+        println!("  NOT IN FORCE as it stands: {}", plain(&file["file"]));
+        for fault in file["faults"].as_array().cloned().unwrap_or_default() {
+            println!("    {}:{}  {}", fault["line"], fault["column"], plain(&fault["message"]));
+        }
+    }
+}
+
+pub fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

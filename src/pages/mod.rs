@@ -1,0 +1,124 @@
+//! What citizens read. [`Shelf`] renders every page once per portal and language when the settings are loaded;
+//! serving one is a copy of bytes with fixed-width holes filled.
+//!
+//! Each page is one response: style and script inside it under a strict policy, no fonts, no third party.
+//!
+//! Does not know: hyper, guards, why a page is shown.
+
+mod banner;
+mod render;
+mod text;
+
+use std::sync::Arc;
+
+pub use banner::admit_banner;
+use render::Renderer;
+use text::Language;
+
+use crate::portal::Portal;
+use crate::wire::Prepared;
+
+/// Characters of [`crate::wire::Hole::Reference`].
+pub const REFERENCE_WIDTH: usize = 20;
+/// Characters of [`crate::wire::Hole::Seal`].
+pub const SEAL_WIDTH: usize = 96;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Page {
+    /// Solve, then load again.
+    Challenge,
+    /// After an unsafe method: solve, then ask to send again. Never turned into a GET in silence.
+    ChallengeResend,
+    Statement,
+    /// After an unsafe request whose fate is unknown.
+    StatementUnsure,
+    Busy,
+    Limited,
+    Denied,
+    NotFound,
+    BadRequest,
+    TooLarge,
+    WrongHost,
+}
+
+impl Page {
+    pub const ALL: [Page; 11] = [
+        Page::Challenge,
+        Page::ChallengeResend,
+        Page::Statement,
+        Page::StatementUnsure,
+        Page::Busy,
+        Page::Limited,
+        Page::Denied,
+        Page::NotFound,
+        Page::BadRequest,
+        Page::TooLarge,
+        Page::WrongHost,
+    ];
+}
+
+/// A page in one language, ready to serve.
+#[derive(Clone, Debug, Default)]
+pub struct Html {
+    pub body: Prepared,
+    pub language: String,
+    /// The page's Content-Security-Policy.
+    pub csp: String,
+}
+
+/// All pages of all portals.
+pub struct Shelf {
+    portals: Vec<Rack>,
+    plain: Vec<Html>,
+}
+
+struct Rack {
+    portal: Arc<Portal>,
+    languages: Vec<&'static Language>,
+    /// By language, then by page.
+    pages: Vec<Vec<Html>>,
+}
+
+impl Shelf {
+    pub fn new(portals: &[Arc<Portal>]) -> Shelf {
+        let renderer = Renderer::new();
+        let rack = |portal: &Arc<Portal>| {
+            let languages: Vec<_> = portal.languages.iter().map(|tag| text::language(tag)).collect();
+            let page = |at: usize| {
+                Page::ALL.iter().map(|p| renderer.page(Some((portal.as_ref(), at)), languages[at], *p)).collect()
+            };
+            let pages = (0..languages.len()).map(page).collect();
+            Rack { portal: portal.clone(), languages, pages }
+        };
+        let plain = Page::ALL.iter().map(|p| renderer.page(None, text::language("en"), *p)).collect();
+        Shelf { portals: portals.iter().map(rack).collect(), plain }
+    }
+
+    /// Which of the portal's languages: `?lang=`, else by `Accept-Language` (RFC 9110 section 12.5.4, with the
+    /// look-up of RFC 4647 section 3.4), else the portal's first.
+    pub fn language(&self, portal: usize, query: Option<&str>, accept_language: Option<&str>) -> usize {
+        let tags = &self.portals[portal].portal.languages;
+        text::choose(tags, query, accept_language)
+    }
+
+    pub fn page(&self, portal: usize, language: usize, page: Page) -> &Html {
+        &self.portals[portal].pages[language][page as usize]
+    }
+
+    /// For requests that belong to no portal.
+    pub fn plain(&self, page: Page) -> &Html {
+        &self.plain[page as usize]
+    }
+
+    /// A snapshot's page with its dated banner, in the language that the page declares, else the portal's first;
+    /// its forms are made inert.
+    pub fn banner(&self, portal: usize, html: &[u8], taken_unix: u64) -> Vec<u8> {
+        let rack = &self.portals[portal];
+        let declared = banner::declared_language(html);
+        let language = declared.and_then(|tag| rack.portal.languages.iter().position(|l| text::same_language(l, &tag)));
+        banner::put(html, rack.languages[language.unwrap_or(0)], &rack.portal.timezone, taken_unix)
+    }
+}
+
+#[cfg(test)]
+mod tests;

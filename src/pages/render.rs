@@ -1,0 +1,153 @@
+//! From template, texts and portal to a prepared page.
+//!
+//! Does not know: who asks for a page.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use minijinja::{AutoEscape, Environment, Value, context};
+
+use super::text::{self, Language};
+use super::{Html, Page, REFERENCE_WIDTH, SEAL_WIDTH};
+use crate::portal::{Portal, Service};
+use crate::wire::{Hole, Prepared};
+
+const TEMPLATE: &str = include_str!("assets/page.html");
+const STYLE: &str = include_str!("assets/boma.css");
+const SCRIPT: &str = include_str!("assets/challenge.js");
+
+/// Ways out that one page lists at most: beyond it the page outgrows a first flight of packets.
+const SERVICES: usize = 12;
+
+pub struct Renderer {
+    templates: Environment<'static>,
+    style: String,
+    script: String,
+}
+
+impl Renderer {
+    pub fn new() -> Renderer {
+        let mut templates = Environment::new();
+        templates.set_auto_escape_callback(|_| AutoEscape::Html);
+        // The template is part of the build; a test renders every page from it.
+        let _ = templates.add_template("page", TEMPLATE);
+        Renderer { templates, style: lines(STYLE), script: lines(SCRIPT) }
+    }
+
+    /// One page; `of` is its portal and which of the portal's languages this is.
+    pub fn page(&self, of: Option<(&Portal, usize)>, language: &Language, page: Page) -> Html {
+        let key = key(page);
+        let script = matches!(page, Page::Challenge | Page::ChallengeResend);
+        let title = of.map(|(portal, _)| portal.title.as_str());
+        let lead = language.get(&format!("{key}_lead")).replace("{portal}", title.unwrap_or("boma"));
+        let tag = of.map_or(language.tag, |(portal, at)| shown_tag(&portal.languages[at], language));
+        let rendered = self.templates.get_template("page").and_then(|template| {
+            template.render(context! {
+                t => Value::from_pairs(language.texts.iter().map(|(k, v)| (k.as_str(), v.as_str()))),
+                lang => tag,
+                title => language.get(&format!("{key}_title")),
+                lead => lead,
+                note => language.get(&format!("{key}_note")),
+                portal => title,
+                services => of.map(|(portal, _)| ways_out(portal, language)),
+                languages => of.map(|(portal, _)| choices(portal, page)),
+                retry => matches!(page, Page::Statement | Page::Busy | Page::Limited),
+                script => script,
+                resend => page == Page::ChallengeResend,
+                css => self.style.as_str(),
+                js => self.script.as_str(),
+                seal => mark(Hole::Seal),
+                reference => mark(Hole::Reference),
+            })
+        });
+        let body = prepare(lines(&rendered.unwrap_or_default()));
+        Html { body, language: tag.to_owned(), csp: self.policy(script) }
+    }
+
+    fn policy(&self, script: bool) -> String {
+        let mut csp = format!(
+            "default-src 'none'; style-src '{}'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+            hash(&self.style)
+        );
+        if script {
+            csp.push_str(&format!("; script-src '{}'; connect-src 'self'", hash(&self.script)));
+        }
+        csp
+    }
+}
+
+/// A language that is not shipped is shown in English, and says so.
+fn shown_tag<'a>(wanted: &'a str, language: &'a Language) -> &'a str {
+    if text::same_language(wanted, language.tag) { wanted } else { language.tag }
+}
+
+fn key(page: Page) -> &'static str {
+    match page {
+        Page::Challenge => "challenge",
+        Page::ChallengeResend => "resend",
+        Page::Statement => "statement",
+        Page::StatementUnsure => "unsure",
+        Page::Busy => "busy",
+        Page::Limited => "limited",
+        Page::Denied => "denied",
+        Page::NotFound => "not_found",
+        Page::BadRequest => "bad_request",
+        Page::TooLarge => "too_large",
+        Page::WrongHost => "wrong_host",
+    }
+}
+
+fn ways_out(portal: &Portal, language: &Language) -> Vec<Value> {
+    let way = |service: &Service| {
+        let own = service.name.iter().find(|(tag, _)| text::same_language(tag, language.tag));
+        let (lang, name) = own.or(service.name.first())?;
+        let any = service.phone.is_some() || service.office.is_some() || service.ussd.is_some();
+        let tel: String =
+            service.phone.as_deref().unwrap_or("").chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
+        any.then(|| {
+            context! {
+                name => name.as_str(),
+                lang => lang.as_str(),
+                phone => service.phone.as_deref(),
+                tel => tel,
+                office => service.office.as_deref(),
+                ussd => service.ussd.as_deref(),
+            }
+        })
+    };
+    portal.services.iter().filter_map(way).take(SERVICES).collect()
+}
+
+/// Links to the other languages; not where following one would lose a form.
+fn choices(portal: &Portal, page: Page) -> Vec<Value> {
+    let keeps = !matches!(page, Page::ChallengeResend | Page::StatementUnsure);
+    let shown =
+        portal.languages.iter().map(|tag| context! { tag => tag.as_str(), name => text::language(tag).get("name") });
+    if keeps && portal.languages.len() > 1 { shown.collect() } else { Vec::new() }
+}
+
+/// What stands in a template where a hole will be; as wide as the hole, and nothing that a title could hold by
+/// chance.
+fn mark(hole: Hole) -> String {
+    match hole {
+        Hole::Reference => format!("{:\u{7e}^width$}", "HOLE-REFERENCE", width = REFERENCE_WIDTH),
+        Hole::Seal => format!("{:\u{7e}^width$}", "HOLE-SEAL", width = SEAL_WIDTH),
+    }
+}
+
+fn prepare(text: String) -> Prepared {
+    let find = |hole| text.find(&mark(hole)).map(|at| (hole, at..at + mark(hole).len()));
+    let holes = [Hole::Reference, Hole::Seal].into_iter().filter_map(find).collect();
+    Prepared { bytes: text.into(), holes }
+}
+
+/// Without indentation, empty lines and lines that are only a comment.
+fn lines(text: &str) -> String {
+    let kept = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with("//"));
+    kept.collect::<Vec<_>>().join("\n")
+}
+
+/// A source expression of CSP level 3 for inline text.
+pub fn hash(text: &str) -> String {
+    format!("sha256-{}", STANDARD.encode(digest(&SHA256, text.as_bytes())))
+}

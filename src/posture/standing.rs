@@ -1,0 +1,144 @@
+//! Where the house stands: pins with reason and end, for all portals or for one.
+//!
+//! Does not know: what a step does.
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::Level;
+
+/// A posture that somebody fixed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pin {
+    pub level: Level,
+    /// Seconds since the Unix epoch; `u64::MAX`: until somebody changes it.
+    pub until: u64,
+    pub reason: String,
+    pub by: String,
+    pub since: u64,
+    /// What follows at the end; nothing: `auto`, and after `closed` `static`.
+    pub then: Option<Level>,
+    /// One portal, or all.
+    pub portal: Option<String>,
+}
+
+/// A pin that ended, in words; an alarm where the portal does not come back by itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expired {
+    pub text: String,
+    pub alarm: bool,
+}
+
+/// All pins. A value: a change makes a new one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Standing {
+    pins: Vec<Pin>,
+}
+
+impl Standing {
+    /// The posture of a portal: its own pin before the one for all. A pin whose time is over counts as what follows
+    /// it, whether or not [`Standing::expire`] has been called since.
+    pub fn level(&self, portal: &str, now_unix: u64) -> Level {
+        let own = self.pins.iter().find(|p| p.portal.as_deref() == Some(portal)).and_then(|p| p.at(now_unix));
+        let all = || self.pins.iter().find(|p| p.portal.is_none()).and_then(|p| p.at(now_unix));
+        own.or_else(all).unwrap_or(Level::Normal)
+    }
+
+    pub fn pin(&self, pin: Pin) -> Standing {
+        let mut next = self.release(pin.portal.as_deref());
+        next.pins.push(pin);
+        next
+    }
+
+    /// Back to `auto`.
+    pub fn release(&self, portal: Option<&str>) -> Standing {
+        Standing { pins: self.pins.iter().filter(|p| p.portal.as_deref() != portal).cloned().collect() }
+    }
+
+    /// Replaces what has ended by what follows it.
+    pub fn expire(&self, now_unix: u64) -> (Standing, Vec<Expired>) {
+        let mut expired = Vec::new();
+        let mut pins = Vec::new();
+        for pin in &self.pins {
+            if pin.until > now_unix {
+                pins.push(pin.clone());
+                continue;
+            }
+            let of = pin.portal.as_deref().map_or(String::new(), |p| format!(" of portal {p}"));
+            let next = pin.follows();
+            let then = next.map_or("auto", Level::as_str);
+            let alarm = pin.level == Level::Closed;
+            expired.push(Expired {
+                text: format!("posture {}{of} has expired; now {then}. It was pinned for: {}", pin.level, pin.reason),
+                alarm,
+            });
+            if let Some(level) = next {
+                let reason = format!("{} expired", pin.level);
+                pins.push(Pin {
+                    level,
+                    until: u64::MAX,
+                    reason,
+                    by: "clock".into(),
+                    since: now_unix,
+                    then: None,
+                    portal: pin.portal.clone(),
+                });
+            }
+        }
+        (Standing { pins }, expired)
+    }
+
+    pub fn pins(&self) -> impl Iterator<Item = &Pin> {
+        self.pins.iter()
+    }
+}
+
+impl Pin {
+    fn at(&self, now_unix: u64) -> Option<Level> {
+        if self.until > now_unix { Some(self.level) } else { self.follows() }
+    }
+
+    /// A closed portal does not open by itself at full: its origin may still be what it was closed for.
+    fn follows(&self) -> Option<Level> {
+        self.then.or((self.level == Level::Closed).then_some(Level::Static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pin(level: Level, until: u64, portal: Option<&str>) -> Pin {
+        Pin {
+            level,
+            until,
+            reason: "INC-1".into(),
+            by: "staff".into(),
+            since: 0,
+            then: None,
+            portal: portal.map(Into::into),
+        }
+    }
+
+    #[test]
+    fn a_portals_own_pin_goes_before_the_one_for_all() {
+        let standing = Standing::default().pin(pin(Level::Attack, 100, None)).pin(pin(Level::Closed, 50, Some("tax")));
+        assert_eq!(standing.level("tax", 10), Level::Closed);
+        assert_eq!(standing.level("land", 10), Level::Attack);
+        assert_eq!(standing.level("land", 100), Level::Normal);
+        assert_eq!(standing.release(Some("tax")).level("tax", 10), Level::Attack);
+        assert_eq!(standing.pin(pin(Level::Guarded, 100, None)).level("land", 10), Level::Guarded);
+    }
+
+    #[test]
+    fn closed_expires_to_static_with_an_alarm_and_others_to_auto() {
+        let standing = Standing::default().pin(pin(Level::Closed, 50, None)).pin(pin(Level::Attack, 50, Some("tax")));
+        assert_eq!(standing.level("land", 50), Level::Static, "judged before it is swept");
+        let (next, expired) = standing.expire(50);
+        assert_eq!(expired.iter().map(|e| e.alarm).collect::<Vec<_>>(), [true, false]);
+        assert_eq!(next.level("land", 1_000_000), Level::Static);
+        assert_eq!(next.level("tax", 60), Level::Static, "back under the pin for all");
+        assert_eq!(next.expire(60), (next.clone(), vec![]));
+        let then = Pin { then: Some(Level::Guarded), ..pin(Level::Closed, 50, None) };
+        assert_eq!(Standing::default().pin(then).expire(50).0.level("x", 60), Level::Guarded);
+    }
+}

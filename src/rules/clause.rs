@@ -1,0 +1,208 @@
+//! The `match` table of a rule or limit: which fields must hold, and by which patterns.
+//!
+//! Does not know: requests, verdicts, how clauses are compiled.
+
+use super::lists::Lists;
+use super::pattern::Pattern;
+use crate::facts::Kind;
+use crate::fault::{At, Section, nearest};
+
+/// What a clause looks at.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Field {
+    Path,
+    Method,
+    Host,
+    Scheme,
+    List,
+    UserAgent,
+    /// Name in lower case.
+    Header(String),
+    Cookie(String),
+    Query,
+    Param(String),
+    Pass,
+    Kind,
+    Route,
+    Portal,
+}
+
+impl Field {
+    pub fn ignores_case(&self) -> bool {
+        matches!(self, Field::Host | Field::UserAgent)
+    }
+}
+
+/// One field of a `match` table: any of the patterns, or none of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Clause {
+    pub field: Field,
+    pub patterns: Vec<Pattern>,
+    pub not: bool,
+}
+
+impl Clause {
+    /// Whether it says who the client is, as `allow` must.
+    pub fn names_client(&self) -> bool {
+        !self.not && matches!(self.field, Field::List | Field::Pass)
+    }
+}
+
+/// Fields of the contract that this version does not know.
+pub const NOT_BUILT: [&str; 6] = ["country", "asn", "known_path", "class", "service", "fingerprint"];
+
+/// Reads a `match` table; `what` is how faults call it, such as `rule.match`.
+pub fn read(table: &Section<'_>, what: &str, lists: &Lists) -> Vec<Clause> {
+    let mut reader = Reader { lists, clauses: Vec::new() };
+    for (key, field, example) in [
+        ("path", Field::Path, "/login*"),
+        ("method", Field::Method, "POST"),
+        ("host", Field::Host, "huduma.example"),
+        ("scheme", Field::Scheme, "http"),
+        ("list", Field::List, "offices"),
+        ("user_agent", Field::UserAgent, "*curl*"),
+        ("pass", Field::Pass, "true"),
+        ("kind", Field::Kind, "navigation"),
+        ("route", Field::Route, "/assets/*"),
+        ("portal", Field::Portal, "huduma"),
+    ] {
+        reader.clause(table, what, key, field, example);
+    }
+    reader.named(table, what, "header", header);
+    reader.named(table, what, "cookie", cookie);
+    if table.is_table("query") {
+        reader.named(table, what, "query", parameter);
+    } else {
+        reader.clause(table, what, "query", Field::Query, "*id=*");
+    }
+    for key in NOT_BUILT {
+        table.not_built(key, "");
+    }
+    if table.keys().is_empty() {
+        table.fault(table.span(), format!("`{what}` names no field"), "write at least one, such as path = \"/login*\"");
+    }
+    table.finish();
+    reader.clauses
+}
+
+pub(super) fn header(name: &str) -> Option<Field> {
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    let fit = !name.is_empty() && name != "not" && name.bytes().all(token);
+    fit.then(|| Field::Header(name.to_ascii_lowercase()))
+}
+
+fn cookie(name: &str) -> Option<Field> {
+    (!name.is_empty() && name != "not").then(|| Field::Cookie(name.to_owned()))
+}
+
+/// `query = { not = … }` is about the whole query; there is no way to ask for a parameter of that name.
+fn parameter(name: &str) -> Option<Field> {
+    Some(if name == "not" { Field::Query } else { Field::Param(name.to_owned()) })
+}
+
+struct Reader<'l> {
+    lists: &'l Lists,
+    clauses: Vec<Clause>,
+}
+
+impl Reader<'_> {
+    /// `header.NAME` and its like: dotted keys, which TOML reads as a table.
+    fn named(&mut self, table: &Section<'_>, what: &str, key: &str, field: fn(&str) -> Option<Field>) {
+        let Some(names) = table.section(key) else { return };
+        let what = format!("{what}.{key}");
+        for name in names.keys() {
+            match field(&name.value) {
+                Some(Field::Query) => self.values(&names, "not", &what, Field::Query, true, "*id=*"),
+                Some(field) => self.clause(&names, &what, &name.value, field, "…"),
+                None => names.fault(
+                    name.span,
+                    format!("`{what}` needs a name, and `{}` can be none", name.value),
+                    format!("write {key}.NAME = \"…\" or {key}.NAME = {{ not = \"…\" }}"),
+                ),
+            }
+        }
+    }
+
+    /// A value, a list, or `{ not = … }`.
+    fn clause(&mut self, table: &Section<'_>, what: &str, key: &str, field: Field, example: &str) {
+        let what = format!("{what}.{key}");
+        if !table.is_table(key) {
+            return self.values(table, key, &what, field, false, example);
+        }
+        let Some(inner) = table.section(key) else { return };
+        if inner.has("not") {
+            self.values(&inner, "not", &what, field, true, example);
+        } else {
+            let help = format!("write {{ not = \"{example}\" }}, or the value alone");
+            inner.fault(inner.span(), format!("`{what}` is a table without `not`"), help);
+        }
+        inner.finish();
+    }
+
+    fn values(&mut self, table: &Section<'_>, key: &str, what: &str, field: Field, not: bool, example: &str) {
+        match field {
+            Field::Pass | Field::Query if table.is_boolean(key) => {
+                let Some(truth) = table.boolean(key) else { return };
+                // A pass that is there reads as "true"; one that is not there reads as nothing.
+                let there = if field == Field::Query { Pattern::any() } else { Pattern::Exact("true".into()) };
+                self.clauses.push(Clause { field, patterns: vec![there], not: truth.value == not });
+            }
+            Field::Pass => self.unfit_pass(table, key, what),
+            _ => {
+                let Some(texts) = table.strings(key, true, example) else { return };
+                if texts.is_empty() {
+                    let span = table.keys().into_iter().find(|k| k.value == key).map_or(table.span(), |k| k.span);
+                    table.fault(span, format!("`{what}` names nothing"), "write at least one value, or leave it out");
+                }
+                let mut patterns: Vec<Pattern> =
+                    texts.iter().filter_map(|t| self.pattern(table, what, &field, t)).collect();
+                patterns.sort();
+                patterns.dedup();
+                self.clauses.push(Clause { field, patterns, not });
+            }
+        }
+    }
+
+    fn unfit_pass(&self, table: &Section<'_>, key: &str, what: &str) {
+        if !table.is_text(key) {
+            // Names the fault by itself; nothing where the key is not there.
+            table.boolean(key);
+            return;
+        }
+        let Some(word) = table.string(key, "") else { return };
+        let help = "write true or false, without quotes";
+        if word.value == "settled" {
+            table.fault(word.span, format!("`{what} = \"settled\"` is not built yet in this version of boma"), help);
+        } else {
+            table.fault(word.span, format!("`{what}` is {:?}", word.value), help);
+        }
+    }
+
+    fn pattern(&self, table: &Section<'_>, what: &str, field: &Field, text: &At<String>) -> Option<Pattern> {
+        let known: Vec<&str> = match field {
+            Field::Scheme => vec!["http", "https"],
+            Field::Kind => Kind::ALL.map(Kind::as_str).to_vec(),
+            Field::List => self.lists.names(),
+            // A route's own text may hold a star, which is then no pattern.
+            Field::Route => return Some(Pattern::Exact(text.value.clone())),
+            _ => {
+                let wrong = |(message, help)| table.fault(text.span.clone(), format!("`{what}`: {message}"), help);
+                return Pattern::of(field, &text.value).map_err(wrong).ok();
+            }
+        };
+        if known.contains(&text.value.as_str()) {
+            return Some(Pattern::Exact(text.value.clone()));
+        }
+        let help = match nearest(&text.value, &known) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None if *field == Field::List => "name a [[list]] of this file".to_owned(),
+            None => format!("write one of {}", known.join(", ")),
+        };
+        let message = match field {
+            Field::List => format!("there is no list {:?}", text.value),
+            _ => format!("`{what}` is {:?}", text.value),
+        };
+        table.fault(text.span.clone(), message, help);
+        None
+    }
+}

@@ -1,0 +1,257 @@
+//! The tables of `rules.toml`: names, rates, verdicts, times.
+//!
+//! Does not know: requests, how rules are compiled.
+
+use std::collections::HashSet;
+
+use super::clause::{self, Clause};
+use super::lists::Lists;
+use super::{Draft, Meaning, Verdict};
+use crate::bounds;
+use crate::fault::{At, Section, nearest};
+use crate::plan::{Level, Per, Quota, Rate, Then, quota_id};
+
+/// The longest name of a rule, limit or list.
+const NAME_BYTES: usize = 100;
+
+/// Reads `[[limit]]` and `[[rule]]`; what has expired is among them, and marked.
+pub fn read(top: &Section<'_>, lists: &Lists, now_unix: u64) -> Vec<Draft> {
+    posture(top);
+    let mut file = File { lists, now_unix, names: HashSet::new(), drafts: Vec::new() };
+    for table in top.sections("limit") {
+        file.limit(&table);
+        table.finish();
+    }
+    for table in top.sections("rule") {
+        file.rule(&table);
+        table.finish();
+    }
+    file.drafts
+}
+
+/// The ladder climbs by hand only, until it is built.
+fn posture(top: &Section<'_>) {
+    let Some(table) = top.section("posture") else { return };
+    let raise =
+        r#"{ requests = "4x", min_requests = "200/s", origin_errors = "20%", origin_latency = "4x", hold = "10s" }"#;
+    for (key, default) in [("auto", "false"), ("auto_max", "\"attack\""), ("raise", raise), ("lower_after", "\"5m\"")] {
+        table.not_built(key, default);
+    }
+    table.finish();
+}
+
+/// The name that a table must have.
+pub fn name(table: &Section<'_>, what: &str) -> Option<At<String>> {
+    let Some(name) = table.string("name", "a-name") else {
+        if !table.has("name") {
+            table.fault(table.span(), format!("`{what}.name` is missing"), "write name = \"a-name\"");
+        }
+        return None;
+    };
+    let text = name.value.as_str();
+    let fit = (1..=NAME_BYTES).contains(&text.len())
+        && text.trim() == text
+        && text.bytes().all(|b| (b' '..=b'~').contains(&b) && b != b'"' && b != b'\\');
+    if !fit {
+        let help =
+            format!("write 1 to {NAME_BYTES} letters, digits and signs of ASCII: names stand in logs and headers");
+        table.fault(name.span, format!("`{what}.name` is {text:?}"), help);
+        return None;
+    }
+    Some(name)
+}
+
+struct File<'l> {
+    lists: &'l Lists,
+    now_unix: u64,
+    names: HashSet<String>,
+    drafts: Vec<Draft>,
+}
+
+/// What rules and limits have in common.
+struct Common {
+    name: Option<At<String>>,
+    clauses: Vec<Clause>,
+    from: Level,
+    shadow: bool,
+    until: Option<u64>,
+    reason: Option<String>,
+}
+
+impl File<'_> {
+    fn rule(&mut self, table: &Section<'_>) {
+        let common = self.common(table, "rule");
+        if !table.has("match") {
+            let help = "write match = { path = \"/login*\" }, or match = { path = \"*\" } for every request";
+            table.fault(table.span(), "`rule.match` is missing", help);
+        }
+        let known = [
+            ("log", Verdict::Log),
+            ("challenge", Verdict::Challenge),
+            ("static", Verdict::Static),
+            ("deny", Verdict::Deny),
+            ("drop", Verdict::Drop),
+            ("allow", Verdict::Allow),
+        ];
+        if !table.has("then") {
+            table.fault(table.span(), "`rule.then` is missing", "write then = \"challenge\", or \"log\" to try it out");
+        }
+        let Some(then) = choice(table, "rule.then", "then", &known, &["queue"]) else { return };
+        if then.value == Verdict::Allow && !common.clauses.iter().any(Clause::names_client) {
+            let help = "add `list` or `pass = true` to its match: what else a request says of itself, anyone can say";
+            table.fault(then.span, "`allow` must say who the client is", help);
+        }
+        self.add(table, common, Meaning::Rule(then.value));
+    }
+
+    fn limit(&mut self, table: &Section<'_>) {
+        let common = self.common(table, "limit");
+        for key in ["count", "ban"] {
+            table.not_built(key, "");
+        }
+        let per = per(table);
+        let rate = rate(table);
+        let burst = table.integer("burst", 1, 10_000_000);
+        if let (Some(rate), Some(burst)) = (rate, &burst)
+            && !rate.fills(burst.value as u32)
+        {
+            let help = "write a smaller burst or a higher rate";
+            table.fault(burst.span.clone(), "a bucket of this size takes more than ten years to fill", help);
+        }
+        let then = choice(table, "limit.then", "then", &[("challenge", Then::Challenge), ("deny", Then::Deny)], &[]);
+        let (Some(per), Some(rate)) = (per, rate) else { return };
+        let budget = per == Per::Client
+            && !table.has("match")
+            && common.from == Level::Normal
+            && common.until.is_none()
+            && !common.shadow;
+        let name = common.name.as_ref().map_or("", |n| n.value.as_str());
+        if name == "budget" && !budget {
+            let help = "give it another name; only a limit per client on all requests may take the budget's place";
+            table.fault(table.span(), "\"budget\" is the name of the built-in budget", help);
+        }
+        let quota = Quota {
+            name: name.to_owned(),
+            id: quota_id(name),
+            per,
+            interval: rate.interval,
+            burst: burst.map_or(rate.per_second, |b| b.value as u32),
+            then: then.map_or(Then::Challenge, |t| t.value),
+            shadow: common.shadow,
+            budget,
+        };
+        self.add(table, common, Meaning::Limit(quota));
+    }
+
+    fn common(&mut self, table: &Section<'_>, what: &str) -> Common {
+        let name = name(table, what);
+        if let Some(name) = &name
+            && !self.names.insert(name.value.clone())
+        {
+            let message = format!("{:?} is the name of another rule or limit", name.value);
+            table.fault(name.span.clone(), message, "give each its own: logs and counters go by it");
+        }
+        let clauses = match table.section("match") {
+            Some(inner) => clause::read(&inner, &format!("{what}.match"), self.lists),
+            None => Vec::new(),
+        };
+        let from = table.word("from", &Level::NAMES).and_then(|w| Level::named(w.value));
+        let until = table.instant("until");
+        let reason = table.string("reason", "INC-42");
+        if let Some(reason) = &reason
+            && reason.value.len() > bounds::REASON_BYTES
+        {
+            let message = format!("`{what}.reason` has {} bytes", reason.value.len());
+            table.fault(reason.span.clone(), message, format!("write at most {}", bounds::REASON_BYTES));
+        }
+        table.not_built("owner", "");
+        if let (Some(until), Some(name)) = (&until, &name)
+            && until.value <= self.now_unix
+        {
+            let message = format!("{:?} expired {} and is out", name.value, date(until.value));
+            table.warn(until.span.clone(), message, "take it out of the file, or give it a later `until`");
+        }
+        Common {
+            name,
+            clauses,
+            from: from.unwrap_or(Level::Normal),
+            shadow: table.boolean("shadow").is_some_and(|s| s.value),
+            until: until.map(|u| u.value),
+            reason: reason.map(|r| r.value),
+        }
+    }
+
+    fn add(&mut self, table: &Section<'_>, common: Common, meaning: Meaning) {
+        let Some(name) = common.name else { return };
+        if self.drafts.len() == bounds::RULES {
+            let message = format!("more than {} rules and limits", bounds::RULES);
+            table.fault(table.span(), message, "put addresses into a [[list]], or several patterns into one rule");
+        }
+        self.drafts.push(Draft {
+            name: name.value,
+            clauses: common.clauses,
+            from: common.from,
+            shadow: common.shadow,
+            until: common.until,
+            reason: common.reason,
+            expired: common.until.is_some_and(|u| u <= self.now_unix),
+            meaning,
+        });
+    }
+}
+
+fn date(unix: u64) -> String {
+    jiff::Timestamp::from_second(unix as i64).map_or_else(|_| unix.to_string(), |t| t.to_string())
+}
+
+/// One of a few words, some of which only a later version knows.
+fn choice<T: Copy>(table: &Section<'_>, what: &str, key: &str, known: &[(&str, T)], unbuilt: &[&str]) -> Option<At<T>> {
+    let word = table.string(key, known[0].0)?;
+    if let Some((_, value)) = known.iter().find(|(w, _)| *w == word.value) {
+        return Some(At { value: *value, span: word.span });
+    }
+    let words: Vec<&str> = known.iter().map(|(w, _)| *w).collect();
+    let list = format!("write one of {}", words.join(", "));
+    if unbuilt.contains(&word.value.as_str()) {
+        table.fault(word.span, format!("`{what} = {:?}` is not built yet in this version of boma", word.value), list);
+    } else {
+        let help = nearest(&word.value, &words).map_or(list, |near| format!("did you mean \"{near}\"?"));
+        table.fault(word.span, format!("`{what}` is {:?}", word.value), help);
+    }
+    None
+}
+
+fn per(table: &Section<'_>) -> Option<Per> {
+    if !table.has("per") {
+        table.fault(table.span(), "`limit.per` is missing", "write per = \"client\"");
+    }
+    if let Some(text) = table.string("per", "client").filter(|t| t.value.starts_with("header:")) {
+        let name = &text.value["header:".len()..];
+        if let Some(clause::Field::Header(name)) = clause::header(name) {
+            return Some(Per::Header(name));
+        }
+        table.fault(text.span, format!("{name:?} is no header's name"), "write per = \"header:x-api-key\"");
+        return None;
+    }
+    let known = [("client", 0), ("address", 1), ("network", 2), ("portal", 3), ("header:NAME", 4)];
+    match table.is_text("per").then(|| choice(table, "limit.per", "per", &known, &["asn", "country"]))??.value {
+        0 => Some(Per::Client),
+        1 => Some(Per::Address),
+        2 => Some(Per::Network),
+        3 => Some(Per::Portal),
+        _ => None,
+    }
+}
+
+fn rate(table: &Section<'_>) -> Option<Rate> {
+    if !table.has("rate") {
+        table.fault(table.span(), "`limit.rate` is missing", "write rate = \"20/s\"");
+    }
+    let text = table.string("rate", "20/s")?;
+    let rate = Rate::parse(&text.value);
+    if rate.is_none() {
+        let help = "write a number above 0, at most a million a second, per s, m or h: \"20/s\", \"1.5/m\"";
+        table.fault(text.span, format!("`limit.rate` is {:?}", text.value), help);
+    }
+    rate
+}

@@ -1,0 +1,198 @@
+//! The SOC's law: `rules.toml`, read, checked and compiled into a [`RuleSet`], which answers one question per
+//! request: what do the rules want done ([`RuleSet::plan`])?
+//!
+//! Verdicts need no order: all rules that match count, and the plan is the same however the file is sorted.
+//!
+//! Does not know: guards, files, pages, who may change rules.
+
+mod clause;
+mod column;
+mod compile;
+mod file;
+mod lists;
+mod pattern;
+mod values;
+
+use serde::Serialize;
+use smallvec::SmallVec;
+
+use compile::Compiled;
+use lists::Lists;
+
+use crate::facts::Facts;
+use crate::fault::{self, Fault, Read};
+use crate::plan::{Level, Plan, Quota, Refusal};
+
+/// What a rule wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Log,
+    Challenge,
+    Static,
+    Deny,
+    Drop,
+    Allow,
+}
+
+impl Verdict {
+    fn as_str(self) -> &'static str {
+        match self {
+            Verdict::Log => "log",
+            Verdict::Challenge => "challenge",
+            Verdict::Static => "static",
+            Verdict::Deny => "deny",
+            Verdict::Drop => "drop",
+            Verdict::Allow => "allow",
+        }
+    }
+}
+
+/// What a table of the file is.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Meaning {
+    Rule(Verdict),
+    Limit(Quota),
+}
+
+/// A rule or limit as it was written.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Draft {
+    pub name: String,
+    pub clauses: Vec<clause::Clause>,
+    pub from: Level,
+    pub shadow: bool,
+    pub until: Option<u64>,
+    pub reason: Option<String>,
+    /// It had expired when it was read: it never comes back.
+    pub expired: bool,
+    pub meaning: Meaning,
+}
+
+/// The level of pass that a rule's challenge demands.
+const CHALLENGE_LEVEL: u8 = 1;
+
+/// All rules and limits of one file, ready to be asked. Immutable; a change makes a new one.
+pub struct RuleSet {
+    text: String,
+    compiled: Compiled,
+    summaries: Vec<Summary>,
+}
+
+/// A rule or limit, for people.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    pub name: String,
+    pub then: &'static str,
+    pub from: &'static str,
+    pub shadow: bool,
+    pub until: Option<u64>,
+    pub reason: Option<String>,
+    pub expired: bool,
+}
+
+/// Reads the text of `rules.toml`: parse, validate, compile. The value counts only where there are no faults.
+pub fn read(file: &str, text: &str, now_unix: u64) -> Read<RuleSet> {
+    let read = fault::read(file, text, |top| {
+        let lists = Lists::read(top);
+        let drafts = file::read(top, &lists, now_unix);
+        (lists, drafts)
+    });
+    let Read { value: (lists, drafts), mut faults, warnings, not_built } = read;
+    let summaries = drafts.iter().map(Summary::of).collect();
+    let compiled = if faults.is_empty() { compile::compile(drafts, lists) } else { Ok(Compiled::default()) };
+    let compiled = compiled.unwrap_or_else(|message| {
+        faults.push(Fault::whole(file, message, "write fewer or simpler expressions"));
+        Compiled::default()
+    });
+    Read { value: RuleSet { text: text.to_owned(), compiled, summaries }, faults, warnings, not_built }
+}
+
+impl Summary {
+    fn of(draft: &Draft) -> Summary {
+        Summary {
+            name: draft.name.clone(),
+            then: match &draft.meaning {
+                Meaning::Rule(verdict) => verdict.as_str(),
+                Meaning::Limit(_) => "limit",
+            },
+            from: draft.from.as_str(),
+            shadow: draft.shadow,
+            until: draft.until,
+            reason: draft.reason.clone(),
+            expired: draft.expired,
+        }
+    }
+}
+
+impl RuleSet {
+    pub fn empty() -> RuleSet {
+        RuleSet { text: String::new(), compiled: Compiled::default(), summaries: Vec::new() }
+    }
+
+    /// The plan for one request at a posture. Pure; what it costs grows with the conditions that the request
+    /// satisfies, hardly with the number of rules.
+    pub fn plan<'a>(&'a self, facts: &Facts<'_>, level: Level, now_unix: u64) -> Plan<'a> {
+        let mut plan = Plan::default();
+        let mut limits: SmallVec<[u32; 8]> = SmallVec::new();
+        let mut matched = self.compiled.matching(facts);
+        // Numbers are in the order of names, so that of two rules with one verdict always the same is named.
+        matched.sort_unstable();
+        for number in matched {
+            let one = &self.compiled.all[number as usize];
+            if one.from > level || one.until.is_some_and(|u| u <= now_unix) {
+                continue;
+            }
+            match &one.meaning {
+                Meaning::Limit(_) => limits.push(number),
+                Meaning::Rule(_) if one.shadow => plan.noted.push(&one.name),
+                Meaning::Rule(verdict) => plan.add(*verdict, &one.name),
+            }
+        }
+        limits.sort_unstable_by_key(|n| self.compiled.limit_order[*n as usize]);
+        plan.limits = limits.iter().filter_map(|n| self.compiled.quota(*n)).collect();
+        plan
+    }
+
+    /// As it was read.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub fn quotas(&self) -> impl Iterator<Item = &Quota> {
+        (0..self.compiled.all.len() as u32).filter_map(|n| self.compiled.quota(n))
+    }
+
+    /// Whether the operator wrote a budget of their own, which takes the built-in one's place.
+    pub fn has_budget(&self) -> bool {
+        self.compiled.has_budget
+    }
+
+    pub fn rules(&self) -> impl Iterator<Item = &Summary> {
+        self.summaries.iter()
+    }
+}
+
+impl<'a> Plan<'a> {
+    fn add(&mut self, verdict: Verdict, name: &'a str) {
+        let refusal = match verdict {
+            Verdict::Log => return self.noted.push(name),
+            Verdict::Allow => {
+                self.allow.get_or_insert(name);
+                return;
+            }
+            Verdict::Challenge => {
+                self.challenge.get_or_insert((CHALLENGE_LEVEL, name));
+                return;
+            }
+            Verdict::Static => Refusal::Static,
+            Verdict::Deny => Refusal::Deny,
+            Verdict::Drop => Refusal::Drop,
+        };
+        if self.refusal.is_none_or(|(worst, _)| refusal > worst) {
+            self.refusal = Some((refusal, name));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

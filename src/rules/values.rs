@@ -1,0 +1,88 @@
+//! The values that a request has in a field: none, one, or several where fields repeat.
+//!
+//! Does not know: patterns, rules.
+
+use std::borrow::Cow;
+
+use super::clause::Field;
+use crate::facts::Facts;
+
+/// Parameters of a query that are read: more than this no form has.
+const PARAMETERS: usize = 512;
+
+/// Calls `see` with every value of the field.
+pub fn each(field: &Field, facts: &Facts<'_>, see: &mut dyn FnMut(&str)) {
+    match field {
+        Field::Path => see(facts.match_path),
+        Field::Method => see(facts.method),
+        Field::Host => see(facts.host),
+        Field::Scheme => see(facts.scheme),
+        Field::Kind => see(facts.kind.as_str()),
+        Field::Route => see(facts.route),
+        Field::Portal => see(facts.portal),
+        Field::Pass if facts.pass.is_some() => see("true"),
+        Field::Pass | Field::List => {}
+        Field::UserAgent => header("user-agent", facts, see),
+        Field::Header(name) => header(name, facts, see),
+        Field::Query => facts.query.into_iter().for_each(see),
+        Field::Param(name) => parameter(name, facts, see),
+        Field::Cookie(name) => cookie(name, facts, see),
+    }
+}
+
+fn header(name: &str, facts: &Facts<'_>, see: &mut dyn FnMut(&str)) {
+    facts.head.any(name, &mut |value| {
+        see(&String::from_utf8_lossy(value));
+        false
+    });
+}
+
+fn parameter(name: &str, facts: &Facts<'_>, see: &mut dyn FnMut(&str)) {
+    for pair in facts.query.unwrap_or("").split('&').take(PARAMETERS) {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        if decoded(key) == name {
+            see(&decoded(value));
+        }
+    }
+}
+
+fn cookie(name: &str, facts: &Facts<'_>, see: &mut dyn FnMut(&str)) {
+    facts.head.any("cookie", &mut |value| {
+        let value = String::from_utf8_lossy(value);
+        for pair in value.split(';').take(PARAMETERS) {
+            if let Some((key, value)) = pair.split_once('=')
+                && key.trim() == name
+            {
+                see(value.trim());
+            }
+        }
+        false
+    });
+}
+
+/// Percent signs and plus signs undone, as forms are encoded; what is malformed stays as it is.
+fn decoded(text: &str) -> Cow<'_, str> {
+    if !text.contains(['%', '+']) {
+        return Cow::Borrowed(text);
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let digit = |i: usize| tail.get(i).and_then(|b| char::from(*b).to_digit(16));
+        rest = match (first, digit(0), digit(1)) {
+            (b'%', Some(high), Some(low)) => {
+                bytes.push((high * 16 + low) as u8);
+                &tail[2..]
+            }
+            (b'+', ..) => {
+                bytes.push(b' ');
+                tail
+            }
+            _ => {
+                bytes.push(*first);
+                tail
+            }
+        };
+    }
+    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+}
