@@ -59,8 +59,8 @@ impl Lists {
 
     fn insert(&mut self, net: IpNet, list: u32) {
         let within = match net {
-            IpNet::V4(net) => self.v4.entry(net).or_insert_with(Within::new),
-            IpNet::V6(net) => self.v6.entry(net).or_insert_with(Within::new),
+            IpNet::V4(net) => self.v4.entry(net).or_default(),
+            IpNet::V6(net) => self.v6.entry(net).or_default(),
         };
         // Lists are read one after the other, so a repeated network repeats the last number.
         if within.last() != Some(&list) {
