@@ -179,7 +179,7 @@ fn found(
         troubles,
     }));
     let config = started.config;
-    let office = Office::new(house, keyring.clone(), started.last_good, config, started.not_built, started.differs);
+    let office = Office::new(house, keyring.clone(), started.last_good, config, started.differs);
     Ok((Arc::new(office), keyring, opened.rows.remove(&Table::Snapshots).unwrap_or_default()))
 }
 

@@ -16,6 +16,7 @@ pub mod portal;
 pub mod proofs;
 pub mod reason;
 pub mod seal;
+pub mod units;
 pub mod wire;
 // Floor 2: the rooms.
 pub mod admit;
@@ -40,5 +41,6 @@ pub mod admin;
 pub mod edge;
 // Floor 6: builds the house.
 pub mod app;
+pub mod fuzzing;
 // Floor 7: arguments and exit codes.
 pub mod cli;

@@ -19,7 +19,7 @@ use super::Desk;
 use crate::control::{Change, Rejected, Who};
 use crate::plan::Level;
 use crate::posture::Pin;
-use crate::{bounds, fault};
+use crate::{bounds, units};
 
 pub fn router(desk: Desk) -> Router {
     let open = Router::new().route("/livez", get(livez)).route("/readyz", get(readyz)).route("/metrics", get(metrics));
@@ -168,8 +168,8 @@ impl Wish {
             ));
         }
         let most = bounds::PIN_LONGEST;
-        let lasts = fault::duration(lasts).filter(|d| *d >= Duration::from_secs(1) && *d <= most);
-        let lasts = lasts.ok_or_else(|| format!("\"for\" is a time from \"1s\" to \"{}\"", fault::human(most)))?;
+        let lasts = units::duration(lasts).filter(|d| *d >= Duration::from_secs(1) && *d <= most);
+        let lasts = lasts.ok_or_else(|| format!("\"for\" is a time from \"1s\" to \"{}\"", units::human(most)))?;
         let then = self.then.as_deref().map(level).transpose()?;
         let until = now + lasts.as_secs();
         Ok(Change::Pin(Pin {

@@ -78,77 +78,10 @@ fn folder() -> io::Result<PathBuf> {
 }
 
 fn write_files(folder: &Path, listen: SocketAddr, admin: SocketAddr, origin: SocketAddr) -> io::Result<()> {
-    fs::write(
-        folder.join("boma.toml"),
-        format!(
-            r#"[[listen]]
-address = "{listen}"
-
-[admin]
-address = "{admin}"
-
-[log]
-access = "access.log"
-
-[[portal]]
-name = "demo"
-hosts = ["*"]
-host = "{listen}"
-title = "Huduma Demo"
-timezone = "Africa/Nairobi"
-languages = ["sw", "en", "fr", "sq", "ar"]
-origins = ["http://{origin}"]
-response_timeout = "10s"
-snapshot = {{ start = ["/"], every = "1m" }}
-
-[[portal.service]]
-name = {{ sw = "Leseni za biashara", en = "Business licences" }}
-paths = ["/forms/*"]
-phone = "+254 20 000 0000"
-office = "Huduma Centre"
-ussd = "*000#"
-
-[[portal.route]]
-path = "/"
-fallback = "snapshot"
-
-[[portal.route]]
-path = "/en/"
-fallback = "snapshot"
-
-[[portal.route]]
-path = "/services"
-fallback = "snapshot"
-
-[[portal.route]]
-path = "/style.css"
-fallback = "snapshot"
-
-[[portal.route]]
-path = "/switch"
-fallback = "off"
-challenge = "never"
-stay_up = true
-"#
-        ),
-    )?;
-    fs::write(
-        folder.join("rules.toml"),
-        r#"# What is done to traffic. Save this file, and it is in force within a second.
-
-[[limit]]
-name  = "search"
-per   = "client"
-rate  = "1/s"
-burst = 10
-match = { path = "/search*" }
-
-# [[rule]]
-# name  = "no-licences-now"
-# match = { path = "/forms/*" }
-# then  = "deny"
-"#,
-    )
+    let settings = include_str!("../../config/demo/boma.toml");
+    let settings = settings.replace("LISTEN", &listen.to_string()).replace("ADMIN", &admin.to_string());
+    fs::write(folder.join("boma.toml"), settings.replace("ORIGIN", &origin.to_string()))?;
+    fs::write(folder.join("rules.toml"), include_str!("../../config/demo/rules.toml"))
 }
 
 fn print(app: &App, origin: SocketAddr, folder: &Path, token: &str) {

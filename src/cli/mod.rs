@@ -8,7 +8,7 @@ mod demo;
 mod posture;
 mod rules;
 mod run;
-mod sample;
+pub mod sample;
 mod status;
 
 use std::path::PathBuf;

@@ -144,6 +144,9 @@ impl Office {
             tracing::info!(%who, what, outcome = said, "change applied");
         } else {
             tracing::error!(%who, what, outcome = said, "change rejected");
+            if let Err(Rejected::Faults(faults)) = outcome {
+                faults.iter().take(bounds::HISTORY).for_each(|fault| tracing::error!("{fault}"));
+            }
         }
         let entry = Entry { at: self.house.now().unix(), who: who.to_string(), what, outcome: said };
         desk.history.push(entry);

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::{Change, Office, Who};
 use crate::bounds;
 use crate::clock::SECOND;
-use crate::origin::Origins;
+use crate::origin::{self, Origins};
 use crate::plan::{Effects, Reach};
 use crate::portal::{Fallback, Portal};
 use crate::snapshot::{self, Page, Snapshot};
@@ -29,9 +29,14 @@ pub async fn keep(office: Arc<Office>, stop: Arc<AtomicBool>) {
     let origins = Origins::new(office.house.clock.clone());
     let mut due: HashMap<(String, String), u64> = HashMap::new();
     let mut edition = 0;
+    let mut names_due = 0;
     while !stop.load(Ordering::Relaxed) {
         let _ = office.propose(Change::Expire, &Who::Clock);
         let town = office.house.town.load_full();
+        if office.house.now().mono >= names_due {
+            office.check_names(&town.portals.list).await;
+            names_due = office.house.now().mono + bounds::RESOLVE_FRESH.as_nanos() as u64;
+        }
         if town.edition != edition {
             edition = town.edition;
             office.take_down(&town.portals.list);
@@ -129,6 +134,20 @@ impl Office {
             Reach::All => true,
             Reach::StayUp => portal.routes.find(path).1.stay_up,
             Reach::None => false,
+        }
+    }
+
+    /// Says which origins' names do not resolve, and takes it back when they do.
+    async fn check_names(&self, portals: &[Arc<Portal>]) {
+        for portal in portals {
+            for address in &portal.origins {
+                let trouble = format!("origin {} of portal {} does not resolve", address.authority(), portal.name);
+                if origin::resolves(address).await {
+                    self.house.untrouble(|t| t == trouble);
+                } else if !self.house.troubles().contains(&trouble) {
+                    self.house.trouble(trouble);
+                }
+            }
         }
     }
 

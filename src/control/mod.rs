@@ -39,8 +39,6 @@ pub struct Office {
 struct Desk {
     /// Settings that differ from what is in force because they need a restart.
     restart_needed: Vec<String>,
-    /// Keys of the contract that this version cannot do yet.
-    not_built: Vec<String>,
     /// Files whose text is not what is in force, and why.
     differs: Vec<Differs>,
     history: Vec<Entry>,
@@ -72,7 +70,7 @@ pub struct Status {
     pub pins: Vec<Pin>,
     pub troubles: Vec<String>,
     pub restart_needed: Vec<String>,
-    pub not_built: Vec<String>,
+    pub not_built: Vec<&'static str>,
     pub files_not_in_force: Vec<Differs>,
     pub snapshots: Vec<SnapshotLine>,
     pub limits: LimitLine,
@@ -110,11 +108,10 @@ impl Office {
         keyring: Arc<Keyring>,
         last_good: LastGood,
         config: PathBuf,
-        not_built: Vec<String>,
         differs: Vec<(String, Vec<Fault>)>,
     ) -> Office {
         let differs: Vec<Differs> = differs.into_iter().map(|(file, faults)| Differs { file, faults }).collect();
-        let desk = Desk { not_built, ..Desk::default() };
+        let desk = Desk::default();
         let office = Office { house, keyring, desk: Mutex::new(desk), last_good, config };
         office.reloaded(differs.is_empty());
         office.desk().differs = differs;
@@ -144,7 +141,7 @@ impl Office {
             pins: standing.pins().cloned().collect(),
             troubles: house.troubles(),
             restart_needed: desk.restart_needed.clone(),
-            not_built: desk.not_built.clone(),
+            not_built: crate::settings::NOT_BUILT.iter().chain(&crate::rules::NOT_BUILT).copied().collect(),
             files_not_in_force: desk.differs.clone(),
             snapshots: house.board.list().into_iter().map(snapshot).collect(),
             limits: LimitLine {

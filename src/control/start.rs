@@ -43,7 +43,6 @@ pub struct Started {
     pub last_good: LastGood,
     pub troubles: Vec<String>,
     pub warnings: Vec<Fault>,
-    pub not_built: Vec<String>,
     /// Files that are not in force as they stand, with their faults.
     pub differs: Vec<(String, Vec<Fault>)>,
 }
@@ -92,7 +91,6 @@ pub fn start(given: &Given, now_unix: u64) -> Result<Started, Vec<Fault>> {
             last_good,
             troubles: found.troubles,
             warnings: found.warnings,
-            not_built: found.not_built,
             differs: found.differs,
         }),
         _ => Err(found.faults),
@@ -103,30 +101,36 @@ pub fn start(given: &Given, now_unix: u64) -> Result<Started, Vec<Fault>> {
 pub struct Checked {
     pub faults: Vec<Fault>,
     pub warnings: Vec<Fault>,
-    pub not_built: Vec<String>,
 }
 
 /// Reads the settings and all files that they name as they stand: no last good copy counts, and nothing is written.
 pub fn check(config: &Path) -> Checked {
     let config = std::path::absolute(config).unwrap_or_else(|_| config.to_owned());
     let folder = config.parent().unwrap_or(Path::new("/")).to_owned();
-    let last_good = LastGood::none();
-    let mut reading = Reading { strict: true, last_good, found: Found::default() };
-    let settings = reading.file(&config, SETTINGS, |file, text| settings::read(file, text, &folder), None);
-    if let Some(settings) = settings {
-        let now = crate::clock::Clock::system().now().unix();
-        reading.file(&settings.server.rules, RULES, |file, text| rules::read(file, text, now), Some(String::new()));
-        if let Some(path) = &settings.server.postures {
-            reading.file(path, POSTURES, posture::read_ladder, None);
+    let mut reading = Reading { strict: true, last_good: LastGood::none(), found: Found::default() };
+    let shown = config.display().to_string();
+    match files::read_text(&config) {
+        Ok(text) => {
+            // Even settings with faults say well enough where the other files are.
+            let got = settings::read(&shown, &text, &folder);
+            reading.found.faults.extend(got.faults.iter().cloned());
+            let settings = reading.take(got);
+            let now = crate::clock::Clock::system().now().unix();
+            let rules = |file: &str, text: &str| rules::read(file, text, now);
+            reading.file(&settings.server.rules, RULES, rules, Some(String::new()));
+            if let Some(path) = &settings.server.postures {
+                reading.file(path, POSTURES, posture::read_ladder, None);
+            }
+            reading.certificates(&settings.certificates);
+            if let Some(secret) = &settings.server.secret {
+                reading.secret(Some(secret), &folder);
+            }
         }
-        reading.certificates(&settings.certificates);
-        if let Some(secret) = &settings.server.secret {
-            reading.secret(Some(secret), &folder);
-        }
+        Err(e) => reading.found.faults.push(unreadable(&shown, &e)),
     }
-    let Found { faults, mut warnings, not_built, troubles, .. } = reading.found;
+    let Found { faults, mut warnings, troubles, .. } = reading.found;
     warnings.extend(troubles.iter().map(|t| Fault::whole(&config.display().to_string(), t.as_str(), "")));
-    Checked { faults, warnings, not_built }
+    Checked { faults, warnings }
 }
 
 #[derive(Default)]
@@ -134,7 +138,6 @@ struct Found {
     faults: Vec<Fault>,
     troubles: Vec<String>,
     warnings: Vec<Fault>,
-    not_built: Vec<String>,
     differs: Vec<(String, Vec<Fault>)>,
 }
 
@@ -187,7 +190,6 @@ impl Reading {
 
     fn take<T>(&mut self, got: Read<T>) -> T {
         self.found.warnings.extend(got.warnings);
-        self.found.not_built.extend(got.not_built);
         got.value
     }
 

@@ -68,6 +68,11 @@ pub struct Origins {
     clock: Clock,
 }
 
+/// Whether an origin's name resolves now; a literal address always does.
+pub async fn resolves(address: &OriginAddress) -> bool {
+    address.literal().is_some() || !pool::look_up(address).await.unwrap_or_default().is_empty()
+}
+
 impl Origins {
     pub fn new(clock: Clock) -> Origins {
         Origins { pools: RefCell::default(), turn: Cell::new(0), clock }

@@ -109,11 +109,7 @@ impl Pool {
         {
             return resolved.addresses.clone();
         }
-        let ask = tokio::net::lookup_host((self.address.host.as_str(), self.address.port));
-        let found: Option<Vec<SocketAddr>> = match within(bounds::RESOLVE_DEADLINE, ask).await {
-            Some(Ok(found)) => Some(found.collect()),
-            _ => None,
-        };
+        let found = look_up(&self.address).await;
         let mut resolved = self.resolved.borrow_mut();
         match found {
             Some(addresses) if !addresses.is_empty() => {
@@ -122,5 +118,13 @@ impl Pool {
             }
             _ => resolved.as_ref().map(|r| r.addresses.clone()).unwrap_or_default(),
         }
+    }
+}
+
+pub async fn look_up(address: &OriginAddress) -> Option<Vec<SocketAddr>> {
+    let ask = tokio::net::lookup_host((address.host.as_str(), address.port));
+    match within(bounds::RESOLVE_DEADLINE, ask).await {
+        Some(Ok(found)) => Some(found.collect()),
+        _ => None,
     }
 }

@@ -121,7 +121,7 @@ mod tests {
             said.iter().any(|f| f.contains("unknown key `atack`") && f.contains("did you mean `attack`")),
             "{said:?}"
         );
-        let wrong = BUILT_IN.replace("reach = \"none\"", "reach = \"nowhere\"");
+        let wrong = BUILT_IN.replace("= \"none\"", "= \"nowhere\"");
         assert!(read_ladder("p.toml", &wrong).faults[0].help.contains("\"stay_up\""));
     }
 }

@@ -5,7 +5,8 @@
 use super::lists::Lists;
 use super::pattern::Pattern;
 use crate::facts::Kind;
-use crate::fault::{At, Section, nearest};
+use crate::fault::{At, Section};
+use crate::units::nearest;
 
 /// What a clause looks at.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -8,8 +8,9 @@ use super::clause::{self, Clause};
 use super::lists::Lists;
 use super::{Draft, Meaning, Verdict};
 use crate::bounds;
-use crate::fault::{At, Section, nearest};
+use crate::fault::{At, Section};
 use crate::plan::{Level, Per, Quota, Rate, Then, quota_id};
+use crate::units::nearest;
 
 /// The longest name of a rule, limit or list.
 const NAME_BYTES: usize = 100;

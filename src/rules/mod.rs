@@ -90,6 +90,36 @@ pub struct Summary {
     pub expired: bool,
 }
 
+/// Keys and words of the contract that this version holds at their default, whether or not their table is written.
+pub const NOT_BUILT: [&str; 26] = [
+    "limit.ban",
+    "limit.count",
+    "limit.match.asn",
+    "limit.match.class",
+    "limit.match.country",
+    "limit.match.fingerprint",
+    "limit.match.known_path",
+    "limit.match.service",
+    "limit.owner",
+    "limit.per = \"asn\"",
+    "limit.per = \"country\"",
+    "list.file",
+    "posture.auto",
+    "posture.auto_max",
+    "posture.lower_after",
+    "posture.raise",
+    "rule.match.asn",
+    "rule.match.class",
+    "rule.match.country",
+    "rule.match.fingerprint",
+    "rule.match.known_path",
+    "rule.match.pass = \"settled\"",
+    "rule.match.service",
+    "rule.owner",
+    "rule.then = \"queue\"",
+    "limit.match.pass = \"settled\"",
+];
+
 /// Reads the text of `rules.toml`: parse, validate, compile. The value counts only where there are no faults.
 pub fn read(file: &str, text: &str, now_unix: u64) -> Read<RuleSet> {
     let read = fault::read(file, text, |top| {

@@ -107,6 +107,25 @@ pub enum QueryLog {
     Off,
 }
 
+/// Keys of the contract that this version holds at their default, whether or not their table is written.
+pub const NOT_BUILT: [&str; 15] = [
+    "admin.tokens",
+    "cache.memory",
+    "challenge.seal_max",
+    "client.asn_db",
+    "client.country_db",
+    "listen.h2c",
+    "listen.proxy_protocol",
+    "listen.redirect_https",
+    "portal.health",
+    "portal.max_in_flight = \"adaptive\"",
+    "portal.route.cache",
+    "portal.route.class",
+    "portal.route.query",
+    "portal.session_cookies",
+    "portal.snapshot.sitemap",
+];
+
 /// Reads the text of `boma.toml`; relative paths start at `folder`. The value counts only where there are no faults.
 pub fn read(file: &str, text: &str, folder: &Path) -> Read<Settings> {
     fault::read(file, text, |top| {

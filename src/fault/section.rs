@@ -1,126 +1,16 @@
-//! Reading an operator's TOML so that every fault is named at once: file, line, column, what is wrong and what to
-//! write instead. Both files of the contract, and the posture table, are read through [`Section`].
-//!
-//! serde's derive was set aside here: it stops at the first fault, and `flatten` and untagged enums lose places.
+//! A table being read: every question notes what is wrong with its answer.
 //!
 //! Does not know: what any key means.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
-use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
-use serde::Serialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// One thing that is wrong with a file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Fault {
-    pub file: String,
-    /// 1-based; 0 where the file as a whole is meant.
-    pub line: u32,
-    /// 1-based, in characters.
-    pub column: u32,
-    /// What is wrong.
-    pub message: String,
-    /// What to write instead.
-    pub help: String,
-}
-
-impl Fault {
-    /// A fault of a file as a whole: unreadable, too large.
-    pub fn whole(file: &str, message: impl Into<String>, help: impl Into<String>) -> Fault {
-        Fault { file: file.into(), line: 0, column: 0, message: message.into(), help: help.into() }
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.line == 0 {
-            write!(f, "{}: {}", self.file, self.message)?;
-        } else {
-            write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.message)?;
-        }
-        if !self.help.is_empty() {
-            write!(f, "\n    {}", self.help)?;
-        }
-        Ok(())
-    }
-}
-
-/// What reading a file gave. The value counts only where there are no faults.
-pub struct Read<T> {
-    pub value: T,
-    pub faults: Vec<Fault>,
-    /// True, but worth saying: a rule that has expired.
-    pub warnings: Vec<Fault>,
-    /// Keys of the contract that this version holds at their default.
-    pub not_built: Vec<String>,
-}
-
-/// Parses `text` and hands its top table to `meaning`, gathering every fault of syntax and of meaning.
-pub fn read<T>(file: &str, text: &str, meaning: impl FnOnce(&Section<'_>) -> T) -> Read<T> {
-    let (table, errors) = DeTable::parse_recoverable(text);
-    let ledger =
-        Ledger { file, text, faults: RefCell::default(), warnings: RefCell::default(), not_built: RefCell::default() };
-    for error in &errors {
-        let span = error.span().unwrap_or(0..0);
-        let message = error.message().lines().next().unwrap_or("not TOML").to_owned();
-        ledger.fault(span, format!("not TOML: {message}"), "mend the syntax; see https://toml.io for its forms");
-    }
-    let broken: BTreeSet<u32> = ledger.faults.borrow().iter().map(|f| f.line).collect();
-    let top =
-        Section { ledger: &ledger, table: table.get_ref(), span: 0..0, path: String::new(), asked: RefCell::default() };
-    let value = meaning(&top);
-    top.finish();
-    let mut faults = ledger.faults.into_inner();
-    if !errors.is_empty() {
-        // What the parser guessed to go on must not be blamed on the operator: keep one fault per broken line, and
-        // faults of meaning only from whole lines.
-        let syntax = errors.len();
-        let mut index = 0;
-        faults.retain(|f| {
-            index += 1;
-            index <= syntax || !broken.contains(&f.line)
-        });
-    }
-    faults.sort_by_key(|f| (f.line, f.column));
-    Read {
-        value,
-        faults,
-        warnings: ledger.warnings.into_inner(),
-        not_built: ledger.not_built.into_inner().into_iter().collect(),
-    }
-}
-
-struct Ledger<'a> {
-    file: &'a str,
-    text: &'a str,
-    faults: RefCell<Vec<Fault>>,
-    warnings: RefCell<Vec<Fault>>,
-    not_built: RefCell<BTreeSet<String>>,
-}
-
-impl Ledger<'_> {
-    fn place(&self, span: Range<usize>, message: String, help: String) -> Fault {
-        let before = self.text.get(..span.start.min(self.text.len())).unwrap_or(self.text);
-        let line_start = before.rfind('\n').map_or(0, |i| i + 1);
-        Fault {
-            file: self.file.to_owned(),
-            line: before.matches('\n').count() as u32 + 1,
-            column: before[line_start..].chars().count() as u32 + 1,
-            message,
-            help,
-        }
-    }
-
-    fn fault(&self, span: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
-        let fault = self.place(span, message.into(), help.into());
-        self.faults.borrow_mut().push(fault);
-    }
-}
+use super::Ledger;
+use crate::units::{bytes, duration, human, nearest};
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
@@ -137,11 +27,11 @@ impl<T> At<T> {
 
 /// A table being read. Keys that nobody asked for are faults when [`Section::finish`] is called.
 pub struct Section<'a> {
-    ledger: &'a Ledger<'a>,
-    table: &'a DeTable<'a>,
-    span: Range<usize>,
-    path: String,
-    asked: RefCell<Vec<String>>,
+    pub(super) ledger: &'a Ledger<'a>,
+    pub(super) table: &'a DeTable<'a>,
+    pub(super) span: Range<usize>,
+    pub(super) path: String,
+    pub(super) asked: RefCell<Vec<String>>,
 }
 
 impl<'a> Section<'a> {
@@ -437,118 +327,5 @@ fn same(a: &DeValue<'_>, b: &DeValue<'_>) -> bool {
                 && a.iter().all(|(k, v)| b.get(k.get_ref().as_ref()).is_some_and(|w| same(v.get_ref(), w.get_ref())))
         }
         (a, b) => a.same_type(b) && kind(a) == kind(b),
-    }
-}
-
-/// "10m" and its like: digits and one of ms, s, m, h, d.
-pub fn duration(text: &str) -> Option<Duration> {
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let n: u64 = text.get(..digits)?.parse().ok()?;
-    let unit = match &text[digits..] {
-        "ms" => return Some(Duration::from_millis(n)),
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86_400,
-        _ => return None,
-    };
-    n.checked_mul(unit).map(Duration::from_secs)
-}
-
-/// A duration as the files write it.
-pub fn human(d: Duration) -> String {
-    let ms = d.as_millis();
-    for (unit, size) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)] {
-        if ms >= size && ms.is_multiple_of(size) {
-            return format!("{}{unit}", ms / size);
-        }
-    }
-    if ms == 0 { "0s".to_owned() } else { format!("{ms}ms") }
-}
-
-/// "64MiB" and its like, in bytes.
-pub fn bytes(text: &str) -> Option<u64> {
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let n: u64 = text.get(..digits)?.parse().ok()?;
-    let unit = match text[digits..].trim_start() {
-        "B" => 1,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        _ => return None,
-    };
-    n.checked_mul(unit)
-}
-
-/// The known name nearest to a mistyped one, if any is near.
-pub fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
-    let best = known.iter().map(|k| (distance(name, k), *k)).min()?;
-    let length = name.chars().count();
-    (best.0 <= 2.max(length / 3) && best.0 < length).then_some(best.1)
-}
-
-/// Levenshtein's edit distance, bounded by the length of what operators type.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().take(64).collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().take(64).enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let next = (row[j + 1] + 1).min(row[j] + 1).min(diagonal + usize::from(x != *y));
-            diagonal = std::mem::replace(&mut row[j + 1], next);
-        }
-    }
-    row[b.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn all_faults_come_at_once_with_their_places() {
-        let text = "rate = 5\nbust = 300\n[inner]\nlong = \"9x\"\n";
-        let got = read("r.toml", text, |top| {
-            top.string("rate", "20/s");
-            top.integer("burst", 1, 10);
-            let inner = top.section("inner").unwrap();
-            inner.duration("long", Duration::ZERO, Duration::from_secs(60));
-            inner.finish();
-        });
-        let said: Vec<String> = got.faults.iter().map(|f| format!("{}:{} {}", f.line, f.column, f.message)).collect();
-        assert_eq!(said, ["1:8 `rate` is 5", "2:1 unknown key `bust`", "4:8 `inner.long` is \"9x\""]);
-        assert_eq!(got.faults[1].help, "did you mean `burst`?");
-    }
-
-    #[test]
-    fn syntax_faults_have_places_too() {
-        let got = read("r.toml", "a = 1\nb = = 2\n", |top| {
-            top.integer("a", 0, 5);
-            top.integer("b", 0, 5);
-        });
-        assert_eq!(got.faults.first().map(|f| f.line), Some(2));
-        assert!(got.faults.iter().all(|f| f.line == 2), "{:?}", got.faults);
-    }
-
-    #[test]
-    fn keys_not_built_are_refused_by_name_but_load_at_their_default() {
-        let check = |text: &str| read("b.toml", text, |top| top.not_built("auto_max", "\"attack\""));
-        assert!(check("").faults.is_empty());
-        assert!(check("auto_max = \"attack\"").faults.is_empty());
-        assert_eq!(check("").not_built, ["auto_max"]);
-        assert!(check("auto_max = \"guarded\"").faults[0].message.contains("`auto_max` is not built"));
-    }
-
-    #[test]
-    fn times_and_sizes() {
-        assert_eq!(duration("1500ms"), Some(Duration::from_millis(1500)));
-        assert_eq!(duration("2h"), Some(Duration::from_secs(7200)));
-        for bad in ["", "5", "m", "-5s", "5 s", "99999999999999999999s", "5é"] {
-            assert_eq!(duration(bad), None, "{bad}");
-        }
-        assert_eq!(human(Duration::from_secs(5400)), "90m");
-        assert_eq!(bytes("8MiB"), Some(8 << 20));
-        assert_eq!(bytes("8MB"), None);
     }
 }

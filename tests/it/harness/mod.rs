@@ -1,0 +1,51 @@
+//! The house under test, its origin and its clients. Everything on port 0, everything ended by its own handle.
+
+mod boma;
+mod http;
+mod origin;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+pub use boma::{Boma, Setup, TOKEN, command};
+pub use http::{Answer, Client, get, load, navigate, request};
+pub use origin::{Mode, Origin};
+
+/// The ceiling under which whatever is waited for must happen; how fast it does is a bench's to say.
+pub const CEILING: Duration = Duration::from_secs(60);
+
+/// Waits until `done` gives something; fails with `what` at the ceiling.
+pub fn eventually<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(value) = done() {
+            return value;
+        }
+        assert!(start.elapsed() < CEILING, "within {CEILING:?}: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A folder of one test's own, gone when it is dropped.
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    pub fn new() -> Folder {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("boma-it-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.0.join(name), text).unwrap();
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,30 @@
+//! boma as its users meet it: a real process on port 0, real sockets, real nginx.
+//!
+//! harness     the house, its origin, its clients
+//! path        a request's way, and a real site behind nginx byte for byte
+//! law         rules changed while traffic runs
+//! limit       buckets, one per client, and a million of them
+//! challenge   pages, passes, and who gets what instead
+//! fallback    the origin dead, hanging, failing; snapshots over a restart
+//! admit       permits
+//! posture     pinned by hand, by file and by command
+//! start       whatever is broken at start
+//! admin       the staff door
+//! log         the access log
+//! life        signals, drain, ports, TLS, settings that change
+//! browser     a real Chromium
+
+mod harness;
+
+mod admin;
+mod admit;
+mod browser;
+mod challenge;
+mod fallback;
+mod law;
+mod life;
+mod limit;
+mod log;
+mod path;
+mod posture;
+mod start;
