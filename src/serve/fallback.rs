@@ -35,12 +35,12 @@ pub fn answer(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reason:
 }
 
 /// Whether an origin's own 5xx is replaced for this request: for whom a fallback is made, and nobody else.
-pub fn replaces(visit: &Visit<'_>, request: &Request) -> bool {
+pub fn replaces(visit: &Visit<'_>, request: &Request, head: &dyn Head) -> bool {
     match (visit.kind, visit.route().fallback) {
         (_, Fallback::Off) => false,
         (Kind::Navigation, _) => true,
-        (Kind::Subresource, _) => visit.house.board.find(&visit.portal().name, &request.path).is_some(),
-        (Kind::Background | Kind::Program, _) => false,
+        (kind, _) if part_of_page(kind, head) => visit.house.board.find(&visit.portal().name, &request.path).is_some(),
+        _ => false,
     }
 }
 
@@ -64,12 +64,22 @@ fn snapshot_for(
         Reason::Closed => false,
         // Where policy spares the origin, a program is served a copy as well; where the origin failed it is told so.
         Reason::Posture | Reason::StaticRule => true,
-        _ => visit.route().fallback != Fallback::Off && matches!(visit.kind, Kind::Navigation | Kind::Subresource),
+        _ => {
+            visit.route().fallback != Fallback::Off
+                && (visit.kind == Kind::Navigation || part_of_page(visit.kind, head))
+        }
     };
     let found = wanted.then(|| exact(visit, request, head)).flatten();
     let outcome = if found.is_some() { "snapshot" } else { "absent" };
     visit.house.metrics.cache.get_or_create(&OutcomeLabel { outcome }).inc();
     found
+}
+
+/// Over plain HTTP browsers send no `Sec-Fetch-*`; a style sheet or image then shows itself by what it accepts. It
+/// decides whether a copy is served, and opens no road to the origin.
+fn part_of_page(kind: Kind, head: &dyn Head) -> bool {
+    let accepts = |v: &[u8]| v.starts_with(b"text/css") || v.starts_with(b"image/");
+    kind == Kind::Subresource || (kind == Kind::Program && head.any("accept", &mut |v| accepts(v)))
 }
 
 /// Exact addresses only: a page with a query is another page.

@@ -106,7 +106,7 @@ impl Corridor {
             Ok(answer) => {
                 if answer.status >= 500 {
                     self.recorder.origin_failed(visit, Reason::OriginError);
-                    if fallback::replaces(visit, request) {
+                    if fallback::replaces(visit, request, head) {
                         return fallback::answer(visit, request, head, Reason::OriginError);
                     }
                 }

@@ -42,7 +42,7 @@ try {
     await page.waitForSelector('#again:not([hidden])', { timeout: 60000 });
     await shoot(page);
     page.on('dialog', (d) => d.accept());
-    await page.click('#again');
+    await page.click('#again', { noWaitAfter: true });
   }
   if (todo.solved) {
     await page.waitForFunction((text) => document.body && document.body.innerText.includes(text), todo.solved, { timeout: 60000 });

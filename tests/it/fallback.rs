@@ -43,6 +43,8 @@ fn everybody_is_helped(boma: &Boma, program: u16) {
     assert_eq!(navigate(boma.at(), "/off").status, program, "fallback off");
     let style = request(boma.at(), "GET", "/style.css", "Sec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: style\r\n", "");
     assert_eq!(style.status, 200, "a snapshot's style sheet comes with it");
+    let plain = request(boma.at(), "GET", "/style.css", "Accept: text/css,*/*;q=0.1\r\n", "");
+    assert_eq!(plain.status, 200, "over plain HTTP too, where browsers send no Sec-Fetch");
     assert_eq!(request(boma.at(), "HEAD", "/", "Accept: text/html\r\n", "").status, 200);
 }
 

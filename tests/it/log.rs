@@ -10,7 +10,7 @@ fn every_exit_is_a_line_with_verdict_and_reason() {
     let origin = Origin::start();
     let rules = "[[rule]]\nname = \"no-x\"\nmatch = { path = \"/denied\" }\nthen = \"deny\"\n[[rule]]\nname = \"gone\"\nmatch = { path = \"/dropped\" }\nthen = \"drop\"\n\
 [[rule]]\nname = \"asks\"\nmatch = { path = \"/asked\" }\nthen = \"challenge\"\n[[rule]]\nname = \"tells\"\nmatch = { path = \"/a\" }\nthen = \"log\"\n\
-[[limit]]\nname = \"slow\"\nper = \"client\"\nrate = \"1/h\"\nthen = \"deny\"\nmatch = { path = \"/limited\" }\n";
+[[limit]]\nname = \"slow\"\nper = \"client\"\nrate = \"1/h\"\nthen = \"deny\"\nmatch = { path = \"/limited*\" }\n";
     let boma = Setup::new().rules(rules).start(origin.address);
     request(
         boma.at(),
@@ -19,7 +19,7 @@ fn every_exit_is_a_line_with_verdict_and_reason() {
         "User-Agent: a \"test\"\r\nReferer: https://huduma.example/p?id=1\r\n",
         "",
     );
-    get(boma.at(), "/limited");
+    get(boma.at(), "/limited-not-yet");
     get(boma.at(), "/limited");
     let denied = navigate(boma.at(), "/denied");
     navigate(boma.at(), "/asked");
