@@ -61,15 +61,17 @@ impl Renderer {
             })
         });
         let body = prepare(lines(&rendered.unwrap_or_default()));
-        Html { body, language: tag.to_owned(), csp: self.policy(script) }
+        Html { body, language: tag.to_owned(), csp: self.policy(page) }
     }
 
-    fn policy(&self, script: bool) -> String {
+    fn policy(&self, page: Page) -> String {
+        // Loading a posted page again is sending its form again, and the browser asks this policy for leave.
+        let form = if page == Page::ChallengeResend { "'self'" } else { "'none'" };
         let mut csp = format!(
-            "default-src 'none'; style-src '{}'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+            "default-src 'none'; style-src '{}'; img-src data:; base-uri 'none'; frame-ancestors 'none'; form-action {form}",
             hash(&self.style)
         );
-        if script {
+        if matches!(page, Page::Challenge | Page::ChallengeResend) {
             csp.push_str(&format!("; script-src '{}'; connect-src 'self'", hash(&self.script)));
         }
         csp
