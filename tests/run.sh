@@ -28,6 +28,6 @@ else
   cargo test --profile quick --no-fail-fast
 fi
 # cargo-fuzz wants nightly to run; that the targets still compile is seen here, and tests/corpus.rs runs their corpora.
-CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/fuzz" cargo check --quiet --manifest-path fuzz/Cargo.toml
+CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}" cargo check --profile quick --quiet --locked --manifest-path fuzz/Cargo.toml
 bash deploy/verify
 echo "all is well"

@@ -1,0 +1,63 @@
+//! What the guards cost by themselves: `cargo bench --bench rooms`. Nanoseconds per call, the median of five runs.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use boma::challenge::{Challenge, SEAL_WIDTH, Work, work};
+use boma::clock::SECOND;
+use boma::limit::{Key, Limits};
+use boma::plan::{Per, Quota, Then};
+use boma::seal::Secret;
+
+fn main() {
+    let quota = Quota {
+        name: "q".into(),
+        id: 1,
+        per: Per::Client,
+        interval: SECOND / 20,
+        burst: 300,
+        then: Then::Deny,
+        shadow: false,
+        budget: false,
+    };
+    let limits = Limits::new(64 << 20);
+    let mut now = 1_000 * SECOND;
+    row("limit: take, one key", 1_000_000, |_| {
+        now += 1000;
+        black_box(limits.take(&quota, Key::Prefix(7), Key::Network(7), 1000, now).is_ok());
+    });
+    row("limit: take, a million keys", 1_000_000, |i| {
+        now += 1000;
+        black_box(limits.take(&quota, Key::Prefix(u128::from(i)), Key::Network(7), 1000, now).is_ok());
+    });
+
+    let Some(secret) = Secret::random() else { return };
+    let challenge = Challenge::new(&secret, Duration::from_secs(3600));
+    let mut seal = [0; SEAL_WIDTH];
+    row("challenge: issue", 100_000, |_| challenge.issue(1, Work::SHIPPED, 1_790_000_000, black_box(&mut seal)));
+    let solution = work(&seal, Work::SHIPPED);
+    row("challenge: verify a solution", 20_000, |_| {
+        assert!(challenge.solve(black_box(&seal), solution.as_bytes(), 1_790_000_001).is_ok());
+    });
+    if let Ok(pass) = challenge.solve(&seal, solution.as_bytes(), 1_790_000_001) {
+        let text = challenge.seal_pass(&pass);
+        row("challenge: open a pass", 100_000, |_| {
+            assert!(challenge.open_pass(black_box(text.as_bytes()), 1_790_000_002).is_some());
+        });
+    }
+    row("path: normalise, nothing to do", 1_000_000, |_| {
+        black_box(boma::path::normalise(black_box("/services/licences/business/renew")).is_ok());
+    });
+}
+
+fn row(name: &str, calls: u64, mut call: impl FnMut(u64)) {
+    let mut runs: Vec<f64> = (0..5)
+        .map(|_| {
+            let start = Instant::now();
+            (0..calls).for_each(&mut call);
+            start.elapsed().as_nanos() as f64 / calls as f64
+        })
+        .collect();
+    runs.sort_by(f64::total_cmp);
+    println!("{name:<34} {:>10.0} ns", runs[2]);
+}
