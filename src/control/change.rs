@@ -234,12 +234,12 @@ impl Office {
             client: settings::ClientSettings { memory: old.client.memory, ..read.value.client },
             ..read.value
         };
+        if new.certificates != old.certificates {
+            self.load_certificates(desk, &new)?;
+        }
         self.taken(desk, &path, SETTINGS, text);
         if new == *old {
             return Ok(self.unchanged());
-        }
-        if new.certificates != old.certificates {
-            self.load_certificates(desk, &new)?;
         }
         let edition = house.town.load().edition + 1;
         house.challenge.store(Arc::new(Challenge::new(&house.secret, new.challenge.pass_lifetime)));
