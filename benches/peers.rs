@@ -92,7 +92,7 @@ fn row(name: &str, options: &Options, nginx: (&Running, u16), boma: (&Running, u
     wrk(nginx.1, 1);
     wrk(boma.1, 1);
     for _ in 0..options.repeats {
-        let mut one = |(running, port): (&Running, u16)| {
+        let one = |(running, port): (&Running, u16)| {
             let before = running.cpu();
             let (requests, refused, speed) = wrk(port, options.seconds);
             let cpu = running.cpu() - before;

@@ -3,13 +3,15 @@
 //!
 //! Does not know: guards, the origin's connections.
 
+use std::fmt::Write as _;
+
 use bytes::Bytes;
 
 use crate::challenge::{SEAL_WIDTH, Work};
 use crate::facts::{Kind, Pass};
 use crate::origin::Answer;
 use crate::pages::{Html, Page};
-use crate::reason::Reason;
+use crate::reason::{Blame, Reason};
 use crate::telemetry::metrics::OutcomeLabel;
 use crate::wire::{Fields, Head, Hole, Payload};
 use crate::{clock, snapshot};
@@ -148,9 +150,7 @@ pub fn challenge(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reas
         Kind::Program => {
             let url = format!("{}://{}{OWN}challenge", request.scheme, request.authority);
             let status = visit.town.settings.challenge.status;
-            let mut extra = serde_json::Map::new();
-            extra.insert("challenge_url".into(), url.into());
-            problem(visit, head, status, reason, retry_after(visit, reason, None), extra)
+            problem(visit, head, status, reason, retry_after(visit, reason, None), Some(url))
         }
     }
 }
@@ -176,7 +176,7 @@ pub fn error(
     let retry = retry_after(visit, reason, wait);
     match visit.kind {
         Kind::Navigation => html(visit, page, status, reason, retry, None),
-        _ => problem(visit, head, status, reason, retry, serde_json::Map::new()),
+        _ => problem(visit, head, status, reason, retry, None),
     }
 }
 
@@ -255,7 +255,7 @@ fn problem(
     status: u16,
     reason: Reason,
     retry: Option<u64>,
-    extra: serde_json::Map<String, serde_json::Value>,
+    challenge_url: Option<String>,
 ) -> Made {
     let row = reason.row();
     let mut made = common(reason, status, retry);
@@ -263,21 +263,27 @@ fn problem(
         grpc(&mut made, status, row.title);
         return made;
     }
-    let mut body = serde_json::Map::new();
-    body.insert("type".into(), "about:blank".into());
-    body.insert("title".into(), row.title.into());
-    body.insert("status".into(), status.into());
-    body.insert("request_id".into(), visit.id.clone().into());
-    body.insert("reference".into(), reference(visit, reason).into());
+    // Titles and ids hold nothing that JSON would escape, so that a refusal under flood costs one formatting.
+    let mut body = format!(
+        "{{\"type\":\"about:blank\",\"title\":\"{}\",\"status\":{status},\"reason\":\"{}\",\"request_id\":\"{}\"",
+        row.title, row.name, visit.id
+    );
+    if !matches!(reason, Reason::OverLimit | Reason::NeedsPass) {
+        let _ = write!(body, ",\"reference\":\"{}\"", reference(visit, reason));
+    }
     if let Some(seconds) = retry {
-        body.insert("retry_after".into(), seconds.into());
+        let _ = write!(body, ",\"retry_after\":{seconds}");
     }
-    body.extend(extra);
-    if reason.row().blame == crate::reason::Blame::Origin && visit.unsafe_sent {
-        let detail = "It is not known whether this request was carried out. Check before you send it again.";
-        body.insert("detail".into(), detail.into());
+    if let Some(url) = challenge_url {
+        let _ = write!(body, ",\"challenge_url\":{}", serde_json::Value::from(url));
     }
-    made.body = Payload::Bytes(serde_json::Value::Object(body).to_string().into());
+    if row.blame == Blame::Origin && visit.unsafe_sent {
+        body.push_str(
+            ",\"detail\":\"It is not known whether this request was carried out. Check before you send it again.\"",
+        );
+    }
+    body.push('}');
+    made.body = Payload::Bytes(body.into());
     made.fields.push("content-type", "application/problem+json");
     made
 }
