@@ -97,7 +97,7 @@ fn print(app: &App, origin: SocketAddr, folder: &Path, token: &str) {
   access log                {log}
   token                     {token}
 
-  export BOMA_ADMIN=http://{admin} BOMA_ADMIN_TOKEN={token}
+export BOMA_ADMIN=http://{admin} BOMA_ADMIN_TOKEN={token}
 
 Five things to try (the commands in another terminal, after the line above):
   1. Open http://{boma}/ and look around.
