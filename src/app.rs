@@ -17,10 +17,10 @@ use crate::admin::{self, Desk, Token};
 use crate::certificate::Keyring;
 use crate::clock::Clock;
 use crate::control::{self, Bell, Given, Office, Started};
-use crate::edge::{self, Door, Phase};
+use crate::edge::{self, Crowd, Door, Phase};
 use crate::fault::Fault;
 use crate::force::{House, Law, Materials};
-use crate::settings::{QueryLog, Settings};
+use crate::settings::{Listen, QueryLog, Settings};
 use crate::store::{self, Table};
 use crate::telemetry::Metrics;
 use crate::telemetry::access::{AccessLog, Query};
@@ -75,7 +75,7 @@ impl App {
             tracing::warn!("{warning}");
         }
         let settings = started.settings.clone();
-        let wanted: Vec<Door> = settings.listen.iter().map(|l| Door { address: l.address, tls: l.tls }).collect();
+        let wanted: Vec<Door> = settings.listen.iter().map(door).collect();
         let workers = settings.server.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
         let sockets = edge::bind(&wanted, workers).map_err(|e| Failure::Runtime(e.to_string()))?;
         let staff = admin::bind(settings.admin.address).map_err(|e| {
@@ -98,14 +98,18 @@ impl App {
                 }
             })
         })?;
+        let crowd = Arc::new(Crowd::new(descriptors()));
         let (phase, heard) = watch::channel(Phase::Serving);
         let mut running = Vec::new();
         for (i, doors) in sockets.of_worker.into_iter().enumerate() {
-            let (house, keyring, heard) = (office.house.clone(), keyring.clone(), heard.clone());
-            let drain = settings.server.drain;
-            running.push(on_thread(&format!("boma-worker-{i}"), move || {
-                Box::pin(edge::work(house, doors, keyring, heard, drain))
-            })?);
+            let shared = edge::Shared {
+                house: office.house.clone(),
+                keyring: keyring.clone(),
+                crowd: crowd.clone(),
+                phase: heard.clone(),
+                drain: settings.server.drain,
+            };
+            running.push(on_thread(&format!("boma-worker-{i}"), move || Box::pin(edge::work(shared, doors)))?);
         }
         for door in &sockets.doors {
             tracing::info!(address = %door.address, tls = door.tls, "listening");
@@ -138,6 +142,24 @@ impl App {
     pub fn reopen_logs(&self) {
         self.office.house.access.reopen();
     }
+}
+
+fn door(listen: &Listen) -> Door {
+    Door {
+        address: listen.address,
+        tls: listen.tls,
+        h2c: listen.h2c,
+        redirect_https: listen.redirect_https,
+        proxy_protocol: listen.proxy_protocol,
+    }
+}
+
+/// How many files the process may open, raised to what the system lets it have: shells start with 1,024.
+fn descriptors() -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    getrlimit(Resource::Nofile).current.map_or(usize::MAX, |n| n as usize)
 }
 
 type Rows = Vec<(String, Vec<u8>)>;
@@ -176,6 +198,7 @@ fn found(
         access,
         store: opened.store,
         secret: started.secret,
+        outbound: started.outbound,
         troubles,
     }));
     let config = started.config;

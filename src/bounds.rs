@@ -5,27 +5,72 @@
 
 use std::time::Duration;
 
-/// Bytes of one request head. Large enough for the cookie jars that old portals grow, small enough that
-/// 10,000 half-sent heads stay under half a GiB.
-pub const HEAD_BYTES: usize = 32 * 1024;
-/// Fields in one request head; hyper's own default, which no browser comes near.
-pub const HEAD_FIELDS: usize = 100;
-/// Streams per HTTP/2 connection, as Envoy's guide for edge proxies has it.
-pub const H2_STREAMS: u32 = 100;
+/// Fields in one request head that `[caps] fields` may ask for: room for them lies on the stack while parsing.
+pub const HEAD_FIELDS_MOST: usize = 256;
+/// Bytes and fields of an origin's head. Origins are not attackers, but a broken one must not fill the memory.
+pub const ORIGIN_HEAD_BYTES: usize = 64 * 1024;
+pub const ORIGIN_HEAD_FIELDS: usize = 200;
+/// Informational answers that an origin may send before the real one.
+pub const INFORMATIONAL: u32 = 16;
+/// Bytes of the line before a chunk, and of all chunk extensions of one body: nobody uses them, attackers do.
+pub const CHUNK_LINE_BYTES: usize = 4096;
+pub const CHUNK_EXTENSION_BYTES: usize = 16 * 1024;
+/// Bytes and fields of a trailer section.
+pub const TRAILER_BYTES: usize = 8 * 1024;
+pub const TRAILER_FIELDS: usize = 32;
 /// Flow-control window of one HTTP/2 stream (Envoy's edge guide).
 pub const H2_STREAM_WINDOW: u32 = 64 * 1024;
 /// Flow-control window of one HTTP/2 connection (Envoy's edge guide).
 pub const H2_CONNECTION_WINDOW: u32 = 1024 * 1024;
-/// How long a client may take over a request head, and how long an idle kept-alive connection is held: hyper
-/// uses one timer for both.
-pub const HEAD_DEADLINE: Duration = Duration::from_secs(30);
-/// A TLS handshake on a bad mobile link takes seconds; one that takes longer is a slow attack.
-pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(15);
-/// No byte of a body for this long, in either direction: the transfer is dead.
-pub const BODY_IDLE: Duration = Duration::from_secs(60);
-/// Connections held per worker. Each holds a descriptor; the unit file allows a million, this keeps memory in
-/// hand until the per-address caps come.
-pub const CONNECTIONS_PER_WORKER: usize = 20_000;
+/// Windows towards an origin: its answers are wanted as fast as they come, and a slow reader pins one stream's.
+pub const H2_ORIGIN_WINDOW: u32 = 64 * 1024;
+pub const H2_ORIGIN_CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+/// Connections to one HTTP/2 origin that a worker opens when all streams of the others are taken.
+pub const H2_ORIGIN_CONNECTIONS: usize = 8;
+/// How long a client that has closed its half of the connection may wait for an answer. It cannot be told from one
+/// that has left, and a permit that nobody waits for is lost to others.
+pub const HALF_CLOSED: Duration = Duration::from_secs(5);
+/// After an answer to a request whose body was not read: how long and how much is read and thrown away, so that the
+/// answer is not lost in a reset (RFC 9112 section 9.6).
+pub const LINGER: Duration = Duration::from_secs(3);
+pub const LINGER_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of a PROXY protocol header: version 2 with every TLV that balancers send.
+pub const PROXY_HEADER_BYTES: usize = 4096;
+/// How slowly a transfer may go is judged over this span, so that a phone's dead spots do not count against it.
+pub const RATE_WINDOW: Duration = Duration::from_secs(60);
+/// How often deadlines and caps are looked at: one look over all connections instead of a timer for each.
+pub const SWEEP: Duration = Duration::from_millis(200);
+/// A connection younger than this is not evicted for want of a head: its bytes may be on the way.
+pub const EVICT_AGE: Duration = Duration::from_secs(1);
+/// When the house is full, one connection in this many makes room at once, so that looking for them pays.
+pub const EVICT_SHARE: usize = 64;
+/// Connections that each live pass of the last hour adds to its address's cap: browsers open six.
+pub const CONNECTIONS_PER_PASS: usize = 8;
+/// Passes remembered for that, in two generations of half an hour; 16 bytes each.
+pub const PASSES_SEEN: usize = 500_000;
+pub const PASSES_GENERATION: Duration = Duration::from_secs(30 * 60);
+/// Descriptors kept for everything that is no client: origins, files, the staff door.
+pub const DESCRIPTORS_KEPT: usize = 2048;
+/// HTTP/2 frames that do no work: in a window, this many for nothing and this many more for each request in it.
+pub const H2_IDLE_FRAMES: u32 = 500;
+pub const H2_FRAMES_PER_REQUEST: u32 = 64;
+pub const H2_FRAME_WINDOW: Duration = Duration::from_secs(10);
+/// Retries that an origin's portal may make at once, and what each request adds to that: one in five.
+pub const RETRY_BURST: u32 = 10;
+pub const RETRY_SHARE: u32 = 5;
+/// Failures in a row after which an origin is left out, for how long at first and at most, and how long it takes to
+/// get its full share back.
+pub const EJECT_AFTER: u32 = 5;
+pub const EJECT_FIRST: Duration = Duration::from_secs(5);
+pub const EJECT_LONGEST: Duration = Duration::from_secs(60);
+pub const RETURN_OVER: Duration = Duration::from_secs(20);
+/// How often an origin's health is asked, and how long its answer may take.
+pub const HEALTH_EVERY: Duration = Duration::from_secs(2);
+pub const HEALTH_DEADLINE: Duration = Duration::from_secs(2);
+/// How often a full origin is looked at again by a request that waits for a connection.
+pub const ORIGIN_WAIT: Duration = Duration::from_millis(10);
+/// How long the process that takes over may take until it serves.
+pub const TAKEOVER_DEADLINE: Duration = Duration::from_secs(30);
 /// How long boma pauses accepting after the system refused a socket (out of descriptors), rather than spin.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Waiting connections per listening socket; the kernel caps it at `net.core.somaxconn`.
@@ -59,6 +104,9 @@ pub const OWN_FETCH_DEADLINE: Duration = Duration::from_secs(30);
 pub const OWN_BODY_BYTES: usize = 16 * 1024;
 /// Bytes of a body that the staff door reads (a rules file).
 pub const ADMIN_BODY_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes of a request's head at the staff door, and how long it may take.
+pub const ADMIN_HEAD_BYTES: usize = 32 * 1024;
+pub const ADMIN_HEAD_DEADLINE: Duration = Duration::from_secs(30);
 /// Connections that the staff door holds at once.
 pub const ADMIN_CONNECTIONS: usize = 256;
 /// How long a challenge may be worked on before it is void. A slow phone may sleep in between.

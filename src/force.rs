@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
+use rustls::ClientConfig;
 
 use crate::admit::{Counters, Gate};
 use crate::bounds;
@@ -20,12 +21,13 @@ use crate::challenge::Challenge;
 use crate::client::canonical;
 use crate::clock::{Clock, Now, SECOND};
 use crate::limit::Limits;
+use crate::origin::Fleet;
 use crate::pages::Shelf;
 use crate::plan::{Ladder, Per, Quota, Then, quota_id};
 use crate::portal::Portals;
 use crate::posture::Standing;
 use crate::rules::RuleSet;
-use crate::seal::{Key, Secret};
+use crate::seal::{self, Key, Secret};
 use crate::settings::Settings;
 use crate::snapshot::Board;
 use crate::store::Store;
@@ -39,6 +41,9 @@ pub struct Law {
     pub ladder: Ladder,
 }
 
+/// For each portal how boma speaks TLS with its origins; `None` where it does not, or its files cannot be used.
+pub type Outbound = Vec<Option<Arc<ClientConfig>>>;
+
 /// The settings in force, ready to be asked: portals, their pages and permits, who is trusted.
 pub struct Town {
     /// Rises with every reload, so that workers know when their handles are old.
@@ -46,15 +51,21 @@ pub struct Town {
     pub portals: Portals,
     pub shelf: Shelf,
     pub gates: Vec<Gate>,
+    outbound: Outbound,
     pub settings: Arc<Settings>,
 }
 
 impl Town {
-    pub fn new(edition: u64, settings: Arc<Settings>, counters: &Counters) -> Town {
+    pub fn new(edition: u64, settings: Arc<Settings>, outbound: Outbound, counters: &Counters) -> Town {
         let portals = Portals::new(settings.portals.clone());
         let gates = portals.list.iter().map(|p| Gate::new(counters.of(&p.name), p.max_in_flight)).collect();
         let shelf = Shelf::new(&portals.list);
-        Town { edition, portals, shelf, gates, settings }
+        Town { edition, portals, shelf, gates, outbound, settings }
+    }
+
+    /// TLS towards the origins of a portal, by its number.
+    pub fn outbound(&self, portal: usize) -> Option<&Arc<ClientConfig>> {
+        self.outbound.get(portal)?.as_ref()
     }
 
     /// Whether the forwarding field of this peer is believed.
@@ -87,6 +98,10 @@ pub struct House {
     /// The limit on boma's own paths, which no rule stands before.
     pub own_paths: Quota,
     pub draining: AtomicBool,
+    /// How all origins have been doing.
+    pub fleet: Arc<Fleet>,
+    /// What `Via` calls this process: a request that comes back with it has gone round.
+    pub pseudonym: String,
     troubles: Mutex<Vec<String>>,
 }
 
@@ -100,13 +115,14 @@ pub struct Materials {
     pub access: AccessLog,
     pub store: Store,
     pub secret: Secret,
+    pub outbound: Outbound,
     pub troubles: Vec<String>,
 }
 
 impl House {
     pub fn new(m: Materials) -> House {
         let counters = Counters::default();
-        let town = Town::new(1, m.settings.clone(), &counters);
+        let town = Town::new(1, m.settings.clone(), m.outbound, &counters);
         let house = House {
             limits: Limits::new(m.settings.client.memory),
             challenge: ArcSwap::from_pointee(Challenge::new(&m.secret, m.settings.challenge.pass_lifetime)),
@@ -117,6 +133,8 @@ impl House {
             references: m.secret.key("boma reference v1"),
             own_paths: own_paths(),
             draining: AtomicBool::new(false),
+            fleet: Arc::default(),
+            pseudonym: pseudonym(),
             troubles: Mutex::new(Vec::new()),
             counters,
             clock: m.clock,
@@ -160,6 +178,12 @@ impl House {
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }
+}
+
+fn pseudonym() -> String {
+    let mut bytes = [0; 4];
+    seal::random(&mut bytes);
+    format!("boma-{:08x}", u32::from_le_bytes(bytes))
 }
 
 /// 100/s with a burst of 1,000 per prefix: a mobile operator's address may carry thousands who solve a challenge in

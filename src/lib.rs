@@ -10,6 +10,8 @@ pub mod clock;
 pub mod client;
 pub mod facts;
 pub mod fault;
+pub mod http1;
+pub mod http2;
 pub mod path;
 pub mod plan;
 pub mod portal;

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,13 @@ pub struct Portal {
     pub origins: Vec<OriginAddress>,
     pub connect_timeout: Duration,
     pub response_timeout: Duration,
+    /// No byte of an origin's body for this long: it has broken.
+    pub body_timeout: Duration,
+    /// Path that is asked to see whether an origin is well.
+    pub health: Option<String>,
+    pub tls: OriginTls,
+    /// Connections to one origin, of all workers together.
+    pub max_connections: u32,
     pub max_in_flight: u32,
     pub pass_domain: Option<String>,
     pub snapshot: SnapshotPlan,
@@ -35,9 +43,46 @@ pub struct Portal {
     pub routes: Routes,
 }
 
-/// Where an origin is: `http://name-or-address[:port]`.
+/// What is spoken with an origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    Http,
+    Https,
+    /// HTTP/2 over TLS.
+    H2,
+    /// HTTP/2 by prior knowledge without TLS.
+    H2c,
+}
+
+impl Scheme {
+    pub fn tls(self) -> bool {
+        matches!(self, Scheme::Https | Scheme::H2)
+    }
+
+    pub fn http2(self) -> bool {
+        matches!(self, Scheme::H2 | Scheme::H2c)
+    }
+
+    pub fn port(self) -> u16 {
+        if self.tls() { 443 } else { 80 }
+    }
+}
+
+/// TLS towards the origins of a portal: the system's roots, and no certificate of boma's own, where not said.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OriginTls {
+    /// PEM file of the roots that are believed instead of the system's.
+    pub roots: Option<PathBuf>,
+    /// PEM files of the chain and key that boma shows.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+    /// The name that the origin's certificate must bear, where it is not the address's.
+    pub name: Option<String>,
+}
+
+/// Where an origin is: `scheme://name-or-address[:port]`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OriginAddress {
+    pub scheme: Scheme,
     /// Host name, or an IP address without brackets.
     pub host: String,
     pub port: u16,

@@ -28,8 +28,13 @@ pub enum Reason {
     OriginHung,
     OriginError,
     BadRequest,
+    HeadTooLarge,
+    BadVersion,
     BodyTooLarge,
+    BodyStalled,
     WrongHost,
+    Loop,
+    ToHttps,
     ClientGone,
 }
 
@@ -61,7 +66,7 @@ pub struct Row {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 25] = [
+    pub const ALL: [Reason; 30] = [
         Reason::Served,
         Reason::Own,
         Reason::OwnNotFound,
@@ -84,8 +89,13 @@ impl Reason {
         Reason::OriginHung,
         Reason::OriginError,
         Reason::BadRequest,
+        Reason::HeadTooLarge,
+        Reason::BadVersion,
         Reason::BodyTooLarge,
+        Reason::BodyStalled,
         Reason::WrongHost,
+        Reason::Loop,
+        Reason::ToHttps,
         Reason::ClientGone,
     ];
 
@@ -118,8 +128,13 @@ impl Reason {
             Reason::OriginHung       => row("origin.hung",       "fallback",   Origin, 504, "http_response_timeout", 30, "The service behind this address takes too long"),
             Reason::OriginError      => row("origin.error",      "fallback",   Origin, 503, "destination_unavailable", 30, "The service behind this address has a problem"),
             Reason::BadRequest       => row("read.bad_request",  "denied",     Client, 400, "http_request_error", 0, "The request cannot be read"),
+            Reason::HeadTooLarge     => row("read.head_too_large", "denied",   Client, 431, "http_request_error", 0, "The request's head is too large"),
+            Reason::BadVersion       => row("read.bad_version",  "denied",     Client, 505, "http_request_error", 0, "This version of HTTP is not spoken here"),
             Reason::BodyTooLarge     => row("read.body_too_large", "denied",   Client, 413, "http_request_error", 0, "The request is too large"),
+            Reason::BodyStalled      => row("read.body_stalled", "denied",     Client, 408, "http_request_error", 0, "The request did not come whole in time"),
             Reason::WrongHost        => row("read.wrong_host",   "denied",     Client, 421, "destination_not_found", 0, "This host is not served here"),
+            Reason::Loop             => row("read.loop",         "denied",     Policy, 502, "proxy_loop_detected", 0, "The request came back to where it had been"),
+            Reason::ToHttps          => row("own.to_https",      "allowed",    Nobody, 308, "", 0, ""),
             Reason::ClientGone       => row("client.gone",       "allowed",    Client, 499, "", 0, ""),
         }
     }

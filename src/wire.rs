@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 /// A request's head, borrowed from whoever parsed it.
 pub trait Head {
@@ -27,6 +28,11 @@ pub trait Head {
     fn any(&self, name: &str, test: &mut dyn FnMut(&[u8]) -> bool) -> bool;
     /// Every field in the order in which it came (values of one name together, where the speaker keeps them so).
     fn each(&self, visit: &mut dyn FnMut(&str, &[u8]));
+    /// The protocol that the client wants to go on with, by `Upgrade` (RFC 9110 section 7.8) or `:protocol`
+    /// (RFC 8441).
+    fn upgrade(&self) -> Option<&str> {
+        None
+    }
 
     /// The first value as text; `None` where it is absent or no UTF-8.
     fn text(&self, name: &str) -> Option<&str> {
@@ -41,6 +47,34 @@ pub trait Head {
         });
         n
     }
+}
+
+/// What is left of a head that could not be read.
+pub struct NoHead;
+
+impl Head for NoHead {
+    fn method(&self) -> &str {
+        ""
+    }
+    fn path(&self) -> &str {
+        ""
+    }
+    fn query(&self) -> Option<&str> {
+        None
+    }
+    fn authority(&self) -> Option<&str> {
+        None
+    }
+    fn version(&self) -> Version {
+        Version::Http11
+    }
+    fn field(&self, _: &str) -> Option<&[u8]> {
+        None
+    }
+    fn any(&self, _: &str, _: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        false
+    }
+    fn each(&self, _: &mut dyn FnMut(&str, &[u8])) {}
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,9 +104,11 @@ pub enum Chunk {
 /// Why a body ended before its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Broken {
-    /// The sender went away or broke the framing.
+    /// The sender went away.
     Gone,
-    /// Nothing came for [`crate::bounds::BODY_IDLE`].
+    /// The sender broke the framing.
+    Malformed,
+    /// Nothing came for as long as `[deadlines]` allows.
     Idle,
     /// More than the route's `max_body`.
     TooLarge,
@@ -184,6 +220,30 @@ impl Prepared {
     }
 }
 
+/// A client's connection, as far as the corridor may speak to it before the answer.
+pub trait Line {
+    /// Sends an informational answer (1xx), where the client's version has them.
+    fn inform(&self, status: u16, fields: &Fields);
+    /// The request showed a valid pass.
+    fn showed(&self, pass: u128);
+}
+
+/// How a request came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// This door only sends citizens on to https.
+    pub redirect_https: bool,
+}
+
+/// Bytes both ways, after the origin has agreed to another protocol.
+pub trait Tunnel: AsyncRead + AsyncWrite {}
+
+impl<T: AsyncRead + AsyncWrite> Tunnel for T {}
+
+pub type TunnelBox = Pin<Box<dyn Tunnel>>;
+
 /// What goes back.
 pub enum Reply {
     Answer(Answer),
@@ -200,4 +260,6 @@ pub struct Answer {
 pub enum Payload {
     Bytes(Bytes),
     Stream(BodyBox),
+    /// The other protocol begins; the answer's status is 101.
+    Tunnel(TunnelBox),
 }

@@ -57,8 +57,8 @@ pub async fn serve(listener: TcpListener, desk: Desk) -> std::io::Result<()> {
         tokio::task::spawn_local(async move {
             let _ = http1::Builder::new()
                 .timer(TokioTimer::new())
-                .header_read_timeout(bounds::HEAD_DEADLINE)
-                .max_header_size(bounds::HEAD_BYTES)
+                .header_read_timeout(bounds::ADMIN_HEAD_DEADLINE)
+                .max_header_size(bounds::ADMIN_HEAD_BYTES)
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
             open.fetch_sub(1, Ordering::Relaxed);

@@ -7,12 +7,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 /// A certificate chain and its key, as their files hold them, and how the settings name them.
 #[derive(Clone)]
@@ -85,6 +85,46 @@ fn names(leaf: &CertificateDer<'_>) -> Result<Vec<String>, String> {
     let certificate =
         webpki::EndEntityCert::try_from(leaf).map_err(|e| format!("the first certificate cannot be read ({e:?})"))?;
     Ok(certificate.valid_dns_names().map(str::to_ascii_lowercase).collect())
+}
+
+/// TLS towards origins: the roots that are believed (PEM; the system's where none are given), and boma's own
+/// certificate where the origin asks for one.
+///
+/// # Errors
+/// What is wrong, in words for whoever renews certificates.
+pub fn client_config(roots: Option<&Pem>, own: Option<&Pem>) -> Result<Arc<ClientConfig>, TlsFault> {
+    let mut store = RootCertStore::empty();
+    match roots {
+        Some(pem) => {
+            let fault = |why: String| TlsFault { name: pem.name.clone(), why };
+            for root in CertificateDer::pem_slice_iter(&pem.chain) {
+                let root = root.map_err(|e| fault(format!("the roots are no PEM ({e})")))?;
+                store.add(root).map_err(|e| fault(format!("a root cannot be used ({e})")))?;
+            }
+            if store.is_empty() {
+                return Err(fault("there is no certificate: it must begin with -----BEGIN CERTIFICATE-----".into()));
+            }
+        }
+        None => {
+            store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+    }
+    let fault = |why: String| TlsFault { name: own.map_or("of origins".into(), |p| p.name.clone()), why };
+    let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|e| fault(e.to_string()))?
+        .with_root_certificates(store);
+    let config = match own {
+        None => builder.with_no_client_auth(),
+        Some(pem) => {
+            let chain: Result<Vec<CertificateDer<'static>>, _> = CertificateDer::pem_slice_iter(&pem.chain).collect();
+            let chain = chain.map_err(|e| fault(format!("the chain is no PEM ({e})")))?;
+            let key = PrivateKeyDer::from_pem_slice(&pem.key)
+                .map_err(|e| fault(format!("the key is no PEM private key ({e})")))?;
+            builder.with_client_auth_cert(chain, key).map_err(|e| fault(format!("they do not fit together ({e})")))?
+        }
+    };
+    Ok(Arc::new(config))
 }
 
 /// The certificates in force, and the configuration that asks them.

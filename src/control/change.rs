@@ -12,7 +12,7 @@ use crate::bounds;
 use crate::certificate::Certificates;
 use crate::challenge::Challenge;
 use crate::fault::Fault;
-use crate::force::{Law, Town};
+use crate::force::{Law, Outbound, Town};
 use crate::plan::Ladder;
 use crate::posture::{self, Pin, Standing};
 use crate::rules::{self, RuleSet};
@@ -237,13 +237,15 @@ impl Office {
         if new.certificates != old.certificates {
             self.load_certificates(desk, &new)?;
         }
+        let outbound = new.portals.iter().map(start::outbound_of).collect::<Result<Outbound, _>>();
+        let outbound = outbound.map_err(|fault| self.refused(desk, &path, vec![fault]))?;
         self.taken(desk, &path, SETTINGS, text);
         if new == *old {
             return Ok(self.unchanged());
         }
         let edition = house.town.load().edition + 1;
         house.challenge.store(Arc::new(Challenge::new(&house.secret, new.challenge.pass_lifetime)));
-        house.town.store(Arc::new(Town::new(edition, Arc::new(new), &house.counters)));
+        house.town.store(Arc::new(Town::new(edition, Arc::new(new), outbound, &house.counters)));
         self.dress_all();
         Ok(Applied { generation: house.law.load().generation, changed: true, warnings: read.warnings })
     }

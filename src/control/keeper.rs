@@ -26,7 +26,9 @@ const AGAIN: Duration = Duration::from_secs(10);
 
 /// Runs until `stop`. Needs a local runtime around it.
 pub async fn keep(office: Arc<Office>, stop: Arc<AtomicBool>) {
-    let origins = Origins::new(office.house.clock.clone());
+    let origins = Origins::new(office.house.fleet.clone(), office.house.clock.clone());
+    // Beside the snapshots, which may wait long for a slow page.
+    let checks = tokio::task::spawn_local(check_health(office.clone()));
     let mut due: HashMap<(String, String), u64> = HashMap::new();
     let mut edition = 0;
     let mut names_due = 0;
@@ -53,12 +55,30 @@ pub async fn keep(office: Arc<Office>, stop: Arc<AtomicBool>) {
                 let wait = if taken { portal.snapshot.every } else { portal.snapshot.every.min(AGAIN) };
                 due.insert(key, office.house.now().mono + wait.as_nanos() as u64);
                 if stop.load(Ordering::Relaxed) {
-                    return;
+                    break;
                 }
             }
         }
         origins.sweep(&town.portals.list);
         tokio::time::sleep(BEAT).await;
+    }
+    checks.abort();
+}
+
+/// Asks the origins of portals with `health` how they are; a posture that spares the origin spares it this too.
+async fn check_health(office: Arc<Office>) {
+    let origins = Origins::new(office.house.fleet.clone(), office.house.clock.clone());
+    loop {
+        let town = office.house.town.load_full();
+        for (at, portal) in town.portals.list.iter().enumerate() {
+            if let Some(path) = &portal.health
+                && office.may_fetch(portal, path.split('?').next().unwrap_or(path))
+            {
+                origins.check(portal, town.outbound(at), path).await;
+            }
+        }
+        origins.sweep(&town.portals.list);
+        tokio::time::sleep(bounds::HEALTH_EVERY).await;
     }
 }
 
@@ -152,9 +172,12 @@ impl Office {
     }
 
     /// Takes one page; whether a good one came.
-    async fn take(&self, origins: &Origins, portal: &Portal, path: &str) -> bool {
+    async fn take(&self, origins: &Origins, portal: &Arc<Portal>, path: &str) -> bool {
+        let town = self.house.town.load_full();
+        let at = town.portals.list.iter().position(|p| p.name == portal.name);
+        let tls = at.and_then(|at| town.outbound(at));
         let now = self.house.now().wall / SECOND;
-        let judged = match origins.fetch(portal, path, bounds::SNAPSHOT_BYTES).await {
+        let judged = match origins.fetch(portal, tls, path, bounds::SNAPSHOT_BYTES).await {
             Ok(fetched) => {
                 snapshot::judge(fetched.status, &fetched.fields, fetched.body, now).map_err(|r| r.to_string())
             }

@@ -6,10 +6,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::ClientConfig;
+
 use super::files::{self, LastGood};
-use crate::certificate::{Certificates, Pem};
+use crate::certificate::{self, Certificates, Pem};
 use crate::fault::{Fault, Read};
+use crate::force::Outbound;
 use crate::plan::Ladder;
+use crate::portal::Portal;
 use crate::rules::RuleSet;
 use crate::seal::Secret;
 use crate::settings::{AccessSink, Certificate, Settings};
@@ -39,6 +43,7 @@ pub struct Started {
     pub ladder: Ladder,
     pub certificates: Certificates,
     pub secret: Secret,
+    pub outbound: Outbound,
     pub state_dir: PathBuf,
     pub last_good: LastGood,
     pub troubles: Vec<String>,
@@ -78,6 +83,7 @@ pub fn start(given: &Given, now_unix: u64) -> Result<Started, Vec<Fault>> {
         None => lookup,
     };
     let secret = reading.secret(settings.server.secret.as_deref(), &state_dir);
+    let outbound = reading.outbound(&settings.portals);
     let Reading { found, last_good, .. } = reading;
     match (rules, ladder, certificates, secret) {
         (Some(rules), Some(ladder), Some(certificates), Some(secret)) if found.faults.is_empty() => Ok(Started {
@@ -87,6 +93,7 @@ pub fn start(given: &Given, now_unix: u64) -> Result<Started, Vec<Fault>> {
             ladder,
             certificates,
             secret,
+            outbound,
             state_dir,
             last_good,
             troubles: found.troubles,
@@ -122,6 +129,7 @@ pub fn check(config: &Path) -> Checked {
                 reading.file(path, POSTURES, posture::read_ladder, None);
             }
             reading.certificates(&settings.certificates);
+            reading.outbound(&settings.portals);
             if let Some(secret) = &settings.server.secret {
                 reading.secret(Some(secret), &folder);
             }
@@ -242,6 +250,27 @@ impl Reading {
         false
     }
 
+    /// TLS towards origins. What cannot be used keeps its portal's origins from being reached, and nothing else.
+    fn outbound(&mut self, portals: &[Portal]) -> Outbound {
+        let mut all = Outbound::new();
+        for portal in portals {
+            match outbound_of(portal) {
+                Ok(config) => all.push(config),
+                Err(fault) => {
+                    if self.strict {
+                        self.found.faults.push(fault);
+                    } else {
+                        self.found
+                            .troubles
+                            .push(format!("origins of portal {} cannot be reached: {fault}", portal.name));
+                    }
+                    all.push(None);
+                }
+            }
+        }
+        all
+    }
+
     /// The secret: named by the settings, else kept in the state directory, made where there is none.
     fn secret(&mut self, named: Option<&Path>, state_dir: &Path) -> Option<Secret> {
         if let Some(path) = named {
@@ -272,6 +301,33 @@ impl Reading {
         }
         Some(secret)
     }
+}
+
+/// How boma speaks TLS with a portal's origins; `None` where none of them wants it.
+///
+/// # Errors
+/// Which file cannot be used.
+pub fn outbound_of(portal: &Portal) -> Result<Option<Arc<ClientConfig>>, Fault> {
+    if !portal.origins.iter().any(|o| o.scheme.tls()) {
+        return Ok(None);
+    }
+    let read = |path: &Path| {
+        let shown = path.display().to_string();
+        files::read(path).map_err(|e| unreadable(&shown, &e))
+    };
+    let tls = &portal.tls;
+    let roots = match &tls.roots {
+        Some(path) => Some(Pem { name: path.display().to_string(), chain: read(path)?, key: Vec::new() }),
+        None => None,
+    };
+    let own = match &tls.certificate {
+        Some((chain, key)) => Some(Pem { name: chain.display().to_string(), chain: read(chain)?, key: read(key)? }),
+        None => None,
+    };
+    let help = "write PEM files in [portal.origin_tls], readable by boma's user";
+    certificate::client_config(roots.as_ref(), own.as_ref())
+        .map(Some)
+        .map_err(|fault| Fault::whole(&fault.name, fault.why, help))
 }
 
 pub fn unreadable(shown: &str, error: &io::Error) -> Fault {

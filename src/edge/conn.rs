@@ -1,115 +1,82 @@
-//! One connection: the handshake under its deadline, then HTTP/1.1 or HTTP/2 by what ALPN agreed on.
-//!
-//! hyper-util's `auto` builder was set aside: its read deadline leaks while it waits for the preface.
+//! One connection: PROXY header, TLS, then HTTP/1 or HTTP/2 by what was agreed on.
 //!
 //! Does not know: guards.
 
-use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
-use http::header::{CONNECTION, HeaderValue};
-use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper::rt::Executor;
-use hyper::server::conn::{http1, http2};
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
+use bytes::BytesMut;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-use super::body::{Cut, Download, HyperHead, Upload, response};
-use super::identify::identify;
-use super::{Phase, Post};
-use crate::bounds;
-use crate::wire::Reply;
+use super::crowd::{Phase, Ticket};
+use super::tcp::Tcp;
+use super::{Post, http1, http2, proxy};
+use crate::wire::Arrival;
 
-pub async fn serve(post: Post, stream: TcpStream, peer: SocketAddr) {
+/// What both versions need of a connection.
+pub struct Seat {
+    pub post: Post,
+    pub ticket: Rc<Ticket>,
+    pub peer: IpAddr,
+    pub arrival: Arrival,
+}
+
+pub async fn serve(post: Post, stream: TcpStream, peer: SocketAddr, ticket: Rc<Ticket>) {
     let _ = stream.set_nodelay(true);
-    if !post.tls {
-        return http1(post, stream, peer, "http").await;
-    }
-    let handshake = TlsAcceptor::from(post.keyring.config()).accept(stream);
-    let Ok(Ok(stream)) = tokio::time::timeout(bounds::HANDSHAKE_DEADLINE, handshake).await else { return };
-    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-        http2(post, stream, peer).await;
-    } else {
-        http1(post, stream, peer, "https").await;
-    }
-}
-
-async fn http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(
-    post: Post,
-    stream: S,
-    peer: SocketAddr,
-    scheme: &'static str,
-) {
-    let mut phase = post.phase.clone();
-    let post = Rc::new(post);
-    let service = service_fn(move |request| one(post.clone(), request, peer, scheme));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(bounds::HEAD_DEADLINE)
-        .max_headers(bounds::HEAD_FIELDS)
-        .max_header_size(bounds::HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
-    tokio::select! {
-        _ = connection.as_mut() => return,
-        _ = phase.wait_for(|p| *p == Phase::Draining) => connection.as_mut().graceful_shutdown(),
-    }
-    let _ = connection.await;
-}
-
-async fn http2<S: AsyncRead + AsyncWrite + Unpin + 'static>(post: Post, stream: S, peer: SocketAddr) {
-    let mut phase = post.phase.clone();
-    let post = Rc::new(post);
-    let service = service_fn(move |request| one(post.clone(), request, peer, "https"));
-    let connection = http2::Builder::new(Local)
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(bounds::H2_STREAMS)
-        .initial_stream_window_size(bounds::H2_STREAM_WINDOW)
-        .initial_connection_window_size(bounds::H2_CONNECTION_WINDOW)
-        .max_header_list_size(bounds::HEAD_BYTES as u32)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
-    tokio::select! {
-        _ = connection.as_mut() => return,
-        _ = phase.wait_for(|p| *p == Phase::Draining) => connection.as_mut().graceful_shutdown(),
-    }
-    let _ = connection.await;
-}
-
-async fn one(
-    post: Rc<Post>,
-    request: Request<Incoming>,
-    peer: SocketAddr,
-    scheme: &'static str,
-) -> Result<Response<Download>, Cut> {
-    let (parts, incoming) = request.into_parts();
-    let head = HyperHead(parts);
-    let client = identify(&post.house.town.load(), peer.ip(), &head);
-    match post.corridor.walk(&head, Box::pin(Upload::new(incoming)), client, scheme).await {
-        Reply::Close => Err(Cut),
-        Reply::Answer(answer) => {
-            // After what could not be read, or was not read to its end, the two sides may differ on where they are.
-            let unread = matches!(answer.status, 400 | 413) && head.0.version != http::Version::HTTP_2;
-            let mut response = response(answer)?;
-            if unread {
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    let first = if post.door.tls { Phase::Handshake } else { Phase::Head };
+    let mut tcp = Tcp::new(stream, ticket.clone(), first);
+    let mut peer = peer.ip();
+    if post.door.proxy_protocol {
+        match proxy::read(&mut tcp).await {
+            Some(proxy::Source::Address(address)) => {
+                peer = address;
+                let town = post.house.town.load();
+                if !ticket.speaks_for(address, town.trusts(address), &town.settings.caps) {
+                    return;
+                }
             }
-            Ok(response)
+            Some(proxy::Source::Local) => {}
+            None => return,
         }
     }
+    let scheme = if post.door.tls { "https" } else { "http" };
+    let arrival = Arrival { scheme, redirect_https: post.door.redirect_https };
+    let (tls, h2c) = (post.door.tls, post.door.h2c);
+    let acceptor = tls.then(|| TlsAcceptor::from(post.keyring.config()));
+    let seat = Rc::new(Seat { post, ticket, peer, arrival });
+    let Some(acceptor) = acceptor else {
+        if h2c && begins_as_http2(&mut tcp).await {
+            return Box::pin(http2::serve(seat, tcp)).await;
+        }
+        return http1::serve(seat, tcp).await;
+    };
+    // Boxed: the handshake's state would else be part of every idle connection's future.
+    let Ok(stream) = Box::pin(acceptor.accept(tcp)).await else { return };
+    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+        Box::pin(http2::serve(seat, stream)).await;
+    } else {
+        seat.ticket.phase(Phase::Head);
+        http1::serve(seat, stream).await;
+    }
 }
 
-/// hyper's HTTP/2 spawns a task per stream; they stay on this worker's thread.
-#[derive(Clone, Copy)]
-struct Local;
-
-impl<F: Future<Output = ()> + 'static> Executor<F> for Local {
-    fn execute(&self, future: F) {
-        tokio::task::spawn_local(future);
-    }
+/// Whether the client begins with HTTP/2's preface (RFC 9113 section 3.4); what came is read again.
+async fn begins_as_http2(tcp: &mut Tcp) -> bool {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let mut came = BytesMut::new();
+    let http2 = loop {
+        let like = came.iter().zip(PREFACE).all(|(a, b)| a == b);
+        if !like || came.len() >= PREFACE.len() {
+            break like;
+        }
+        let mut room = [0; 256];
+        match tokio::io::AsyncReadExt::read(tcp, &mut room).await {
+            Ok(n @ 1..) => came.extend_from_slice(&room[..n]),
+            _ => break false,
+        }
+    };
+    came.unsplit(std::mem::take(&mut tcp.before));
+    tcp.before = came;
+    http2
 }

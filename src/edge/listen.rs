@@ -16,6 +16,9 @@ pub struct Door {
     /// As bound: a port 0 in the settings is the port that was given.
     pub address: SocketAddr,
     pub tls: bool,
+    pub h2c: bool,
+    pub redirect_https: bool,
+    pub proxy_protocol: bool,
 }
 
 /// Every listening socket of the process.
@@ -56,7 +59,7 @@ pub fn bind(doors: &[Door], workers: usize) -> Result<Sockets, BindFault> {
         let fault = |error| BindFault { address: door.address, error };
         // With SO_REUSEPORT a second process would bind silently and take half the traffic: ask without it first.
         let address = probe(door.address).map_err(fault)?;
-        let bound = Door { address, tls: door.tls };
+        let bound = Door { address, ..*door };
         for of_worker in &mut sockets.of_worker {
             of_worker.push((bound, listen(address).map_err(fault)?));
         }
@@ -94,7 +97,13 @@ mod tests {
 
     #[test]
     fn a_port_in_use_is_seen_and_every_worker_has_a_socket() {
-        let any = Door { address: "127.0.0.1:0".parse().unwrap(), tls: false };
+        let any = Door {
+            address: "127.0.0.1:0".parse().unwrap(),
+            tls: false,
+            h2c: false,
+            redirect_https: false,
+            proxy_protocol: false,
+        };
         let sockets = bind(&[any, any], 3).unwrap();
         assert_eq!(sockets.of_worker.len(), 3);
         assert!(sockets.of_worker.iter().all(|w| w.len() == 2 && w[0].0 == sockets.doors[0]));

@@ -1,29 +1,42 @@
-//! The citizens' door: sockets, TLS, who is asking, and the two versions of HTTP, spoken by hyper. [`work`] runs one
+//! The citizens' door: sockets, TLS, who is asking, and the two versions of HTTP. [`work`] runs one
 //! worker: accept, TLS, client, then the corridor.
 //!
 //! Does not know: rules, what an answer means.
 
-mod body;
+mod answer;
 mod conn;
+mod crowd;
+mod frames;
+mod http1;
+mod http2;
 mod identify;
 mod listen;
+mod passes;
+mod proxy;
+mod tcp;
 
-use std::cell::Cell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
+pub use crowd::Crowd;
+pub use frames::{Counter, TooBusy};
 pub use identify::{Field, believed};
 pub use listen::{BindFault, Door, Sockets, bind};
+pub use proxy::{Parsed, Source, parse as parse_proxy};
+
+use crowd::{Attended, Room};
 
 use crate::bounds;
 use crate::certificate::Keyring;
 use crate::force::House;
 use crate::serve::Corridor;
+
+const MILLISECOND: u64 = 1_000_000;
 
 /// Where the process is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,22 +46,20 @@ pub enum Phase {
     Draining,
 }
 
-/// One worker's connections.
-pub(crate) struct Tally {
-    open: Cell<usize>,
-    left: Notify,
+/// What all workers' doors share.
+pub struct Shared {
+    pub house: Arc<House>,
+    pub keyring: Arc<Keyring>,
+    pub crowd: Arc<Crowd>,
+    pub phase: watch::Receiver<Phase>,
+    pub drain: Duration,
 }
 
 /// Runs one worker until the house drains and its last connection has ended, or `drain` is over.
-pub async fn work(
-    house: Arc<House>,
-    doors: Vec<(Door, std::net::TcpListener)>,
-    keyring: Arc<Keyring>,
-    phase: watch::Receiver<Phase>,
-    drain: Duration,
-) {
+pub async fn work(shared: Shared, doors: Vec<(Door, std::net::TcpListener)>) {
+    let Shared { house, keyring, crowd, phase, drain } = shared;
     let corridor = Rc::new(Corridor::new(house.clone()));
-    let tally = Rc::new(Tally { open: Cell::new(0), left: Notify::new() });
+    let room = Room::new(crowd, house.now().mono / MILLISECOND);
     let mut accepting = Vec::new();
     for (door, socket) in doors {
         let listener = match TcpListener::from_std(socket) {
@@ -62,19 +73,20 @@ pub async fn work(
             corridor: corridor.clone(),
             house: house.clone(),
             keyring: keyring.clone(),
-            tally: tally.clone(),
+            room: room.clone(),
             phase: phase.clone(),
-            tls: door.tls,
+            door,
         };
         accepting.push(tokio::task::spawn_local(post.accept(listener)));
     }
-    let ticking = tokio::task::spawn_local(tick(corridor.clone()));
+    let ticking = tokio::task::spawn_local(tick(corridor.clone(), house.clone(), room.clone()));
     for task in accepting {
         let _ = task.await;
     }
+    room.drain();
     let finish = async {
-        while tally.open.get() > 0 {
-            tally.left.notified().await;
+        while room.open() > 0 {
+            tokio::time::sleep(bounds::SWEEP).await;
         }
     };
     let _ = tokio::time::timeout(drain, finish).await;
@@ -82,11 +94,13 @@ pub async fn work(
     corridor.tick();
 }
 
-async fn tick(corridor: Rc<Corridor>) {
-    let mut beat = tokio::time::interval(bounds::LOG_FLUSH);
+async fn tick(corridor: Rc<Corridor>, house: Arc<House>, room: Rc<Room>) {
+    let mut beat = tokio::time::interval(bounds::SWEEP);
     loop {
         beat.tick().await;
         corridor.tick();
+        let settings = house.town.load().settings.clone();
+        room.sweep(house.now().mono / MILLISECOND, &settings.deadlines, &settings.caps);
     }
 }
 
@@ -96,9 +110,9 @@ pub(crate) struct Post {
     corridor: Rc<Corridor>,
     house: Arc<House>,
     keyring: Arc<Keyring>,
-    tally: Rc<Tally>,
+    room: Rc<Room>,
     phase: watch::Receiver<Phase>,
-    tls: bool,
+    door: Door,
 }
 
 impl Post {
@@ -124,28 +138,33 @@ impl Post {
     }
 
     fn welcome(&mut self, stream: TcpStream, peer: SocketAddr) {
-        let open = self.tally.open.get();
-        if open >= bounds::CONNECTIONS_PER_WORKER {
+        let town = self.house.town.load();
+        // Behind a balancer that speaks PROXY, its own address says nothing of whom it brings.
+        let trusted = self.door.proxy_protocol || town.trusts(peer.ip());
+        let Some(ticket) = self.room.admit(peer.ip(), trusted, &town.settings.caps) else {
+            self.house.metrics.connections_refused.inc();
             return;
-        }
-        self.tally.open.set(open + 1);
+        };
         self.house.metrics.connections.inc();
-        let leave = Leave(self.tally.clone(), self.house.clone());
+        let leave = Leave(self.house.clone());
         let post = self.clone();
+        let work = conn::serve(post, stream, peer, ticket.clone());
         tokio::task::spawn_local(async move {
-            conn::serve(post, stream, peer).await;
+            Attended::new(ticket, work).await;
             drop(leave);
         });
+    }
+
+    fn draining(&self) -> bool {
+        self.room.draining()
     }
 }
 
 /// Counts a connection out, however it ended.
-struct Leave(Rc<Tally>, Arc<House>);
+struct Leave(Arc<House>);
 
 impl Drop for Leave {
     fn drop(&mut self) {
-        self.0.open.set(self.0.open.get() - 1);
-        self.0.left.notify_one();
-        self.1.metrics.connections.dec();
+        self.0.metrics.connections.dec();
     }
 }

@@ -4,11 +4,13 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::client::Client;
+use crate::http1::{ResponseHead, lists};
 use crate::portal::Portal;
 use crate::wire::{Fields, Head};
 
@@ -22,12 +24,16 @@ pub struct Forward<'a> {
     /// The Host field as the citizen sent it.
     pub host: &'a str,
     pub request_id: &'a str,
+    /// What `Via` calls this boma.
+    pub pseudonym: &'a str,
     /// The Cookie field without boma's own; `None` where nothing is left.
     pub cookie: Option<Cow<'a, [u8]>>,
+    /// The protocol to go on with, where it is one that boma passes.
+    pub upgrade: Option<&'a str>,
 }
 
 /// Fields that belong to one hop (RFC 9110 section 7.6.1), and `Expect`, which boma answers itself.
-const HOP: [&str; 9] = [
+const HOP: [&str; 10] = [
     "connection",
     "keep-alive",
     "proxy-connection",
@@ -37,6 +43,7 @@ const HOP: [&str; 9] = [
     "transfer-encoding",
     "upgrade",
     "expect",
+    "http2-settings",
 ];
 
 /// Fields by which a client could speak for another, or ask the origin for another address than the rules saw.
@@ -51,112 +58,131 @@ const FORGED: [&str; 8] = [
     "x-cluster-client-ip",
 ];
 
+/// Fields that boma writes itself.
+const OWN: [&str; 7] = ["host", "cookie", "x-request-id", "boma-pass", "via", "content-length", "forwarded"];
+
+/// Whether a name could be taken for one of those above by an origin that, like CGI, makes `_` of whatever is no
+/// letter: `X_Forwarded_For`, `Content.Length`.
+fn looks_alike(name: &str) -> bool {
+    if name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+        return false;
+    }
+    let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let plain = plain.trim_matches('-');
+    let known = |list: &[&str]| list.contains(&plain);
+    known(&HOP) || known(&FORGED) || known(&OWN) || plain.starts_with("x-forwarded-") || plain == "content-type"
+}
+
 impl Forward<'_> {
-    pub fn headers(&self, portal: &Portal) -> HeaderMap {
-        let mut map = HeaderMap::with_capacity(24);
-        let named = connection_names(self.head);
-        self.head.each(&mut |name, value| {
-            let own = matches!(name, "host" | "cookie" | "x-request-id" | "boma-pass");
-            let hop = HOP.contains(&name) || named.iter().any(|n| n == name);
-            let forged = !self.client.peer_trusted && (name.starts_with("x-forwarded-") || FORGED.contains(&name));
-            if !own && !hop && !forged {
-                append(&mut map, name, value);
+    /// Every field but Host and those that frame the body.
+    pub fn fields(&self, put: &mut dyn FnMut(&str, &[u8])) {
+        let all = self.head;
+        let mut chain = String::new();
+        let (mut forwarded, mut via) = (String::new(), String::new());
+        let mut host = false;
+        let named = all.field("connection").is_some();
+        let names_it = |name: &str| {
+            named
+                && !matches!(name, "close" | "keep-alive")
+                && all.any("connection", &mut |v| lists(v, name.as_bytes()))
+        };
+        let trusted = self.client.peer_trusted;
+        let join = |to: &mut String, value: &[u8]| {
+            if let Ok(text) = std::str::from_utf8(value) {
+                to.push_str(text);
+                to.push_str(", ");
+            }
+        };
+        all.each(&mut |name, value| match name {
+            "via" => join(&mut via, value),
+            "x-forwarded-for" if trusted => join(&mut chain, value),
+            "forwarded" if trusted => join(&mut forwarded, value),
+            "x-forwarded-proto" => {}
+            _ if OWN.contains(&name) || HOP.contains(&name) || names_it(name) || looks_alike(name) => {}
+            _ if !trusted && (name.starts_with("x-forwarded-") || FORGED.contains(&name)) => {}
+            _ => {
+                host |= name == "x-forwarded-host";
+                put(name, value);
             }
         });
-        let canonical = portal.host.as_deref().filter(|_| portal.canonical_host_header);
-        set(&mut map, header::HOST, canonical.unwrap_or(self.host).as_bytes());
         if let Some(cookie) = &self.cookie {
-            set(&mut map, header::COOKIE, cookie);
+            put("cookie", cookie);
         }
-        set(&mut map, HeaderName::from_static("x-request-id"), self.request_id.as_bytes());
-        self.forwarded(&mut map);
-        map
+        if all.any("te", &mut |v| lists(v, b"trailers")) {
+            put("te", b"trailers");
+        }
+        put("x-request-id", self.request_id.as_bytes());
+        // Scheme and host are the citizen's own, as a trusted peer knew them.
+        let _ = write!(chain, "{}", self.client.peer);
+        put("x-forwarded-for", chain.as_bytes());
+        put("x-forwarded-proto", self.scheme.as_bytes());
+        if !host {
+            put("x-forwarded-host", self.host.as_bytes());
+        }
+        // RFC 7239: an IPv6 address stands in brackets and quotes.
+        let _ = match self.client.peer {
+            IpAddr::V4(peer) => write!(forwarded, "for={peer}"),
+            IpAddr::V6(peer) => write!(forwarded, "for=\"[{peer}]\""),
+        };
+        let _ = write!(forwarded, ";host=\"{}\";proto={}", self.host, self.scheme);
+        put("forwarded", forwarded.as_bytes());
+        let _ = write!(via, "{} {}", self.head.version().as_str(), self.pseudonym);
+        put("via", via.as_bytes());
     }
 
-    /// `X-Forwarded-For` grows by the peer; scheme and host are the citizen's own, as a trusted peer knew them.
-    fn forwarded(&self, map: &mut HeaderMap) {
-        let name = HeaderName::from_static("x-forwarded-for");
-        let mut chain = String::new();
-        for value in map.get_all(&name) {
-            if let Ok(text) = value.to_str() {
-                chain.push_str(text);
-                chain.push_str(", ");
-            }
-        }
-        let _ = write!(chain, "{}", self.client.peer);
-        set(map, name, chain.as_bytes());
-        let proto = HeaderName::from_static("x-forwarded-proto");
-        set(map, proto, self.scheme.as_bytes());
-        let host = HeaderName::from_static("x-forwarded-host");
-        if !map.contains_key(&host) {
-            set(map, host, self.host.as_bytes());
-        }
+    /// The Host field that the origin gets.
+    pub fn host(&self, portal: &Portal) -> String {
+        let canonical = portal.host.as_deref().filter(|_| portal.canonical_host_header);
+        canonical.unwrap_or(self.host).to_owned()
     }
+}
+
+/// The host that boma's own fetches ask for.
+pub fn own_host(portal: &Portal) -> String {
+    portal.host.clone().or_else(|| portal.origins.first().map(|o| o.authority())).unwrap_or_default()
 }
 
 /// The head of boma's own fetch: no more than a page needs, and nothing of anybody's.
-pub fn own_fetch(portal: &Portal) -> HeaderMap {
-    let mut map = HeaderMap::with_capacity(8);
-    let host = portal.host.clone().or_else(|| portal.origins.first().map(|o| o.authority())).unwrap_or_default();
-    set(&mut map, header::HOST, host.as_bytes());
-    set(&mut map, header::ACCEPT, b"text/html,application/xhtml+xml,*/*;q=0.8");
-    set(&mut map, header::ACCEPT_ENCODING, b"identity");
-    set(&mut map, header::USER_AGENT, concat!("boma/", env!("CARGO_PKG_VERSION"), " (snapshot)").as_bytes());
-    set(&mut map, HeaderName::from_static("x-forwarded-host"), host.as_bytes());
-    map
+pub fn own_fields(host: &str, purpose: &str, put: &mut dyn FnMut(&str, &[u8])) {
+    put("accept", b"text/html,application/xhtml+xml,*/*;q=0.8");
+    put("accept-encoding", b"identity");
+    put("user-agent", format!("boma/{} ({purpose})", env!("CARGO_PKG_VERSION")).as_bytes());
+    put("x-forwarded-host", host.as_bytes());
 }
 
-/// An answer's fields without those of its hop.
-pub fn answer_fields(map: &HeaderMap) -> Fields {
+/// An answer's fields without those of its hop; the length stays where it says something.
+pub fn answer_fields(head: &ResponseHead) -> Fields {
+    let mut fields = Fields::with_capacity(18);
+    let named = head.all("connection").next().is_some();
+    head.each(|name, value| {
+        let hop = HOP.contains(&name) || (named && head.all("connection").any(|v| lists(v, name.as_bytes())));
+        if !hop {
+            fields.push(known(name), value);
+        }
+    });
+    fields
+}
+
+/// The same for an answer over HTTP/2, and for trailers.
+pub fn map_fields(map: &HeaderMap) -> Fields {
     let mut fields = Fields::with_capacity(map.len() + 2);
-    let named: Vec<String> =
-        map.get_all(header::CONNECTION).iter().filter_map(|v| v.to_str().ok()).flat_map(tokens).collect();
     for (name, value) in map {
-        let name = name.as_str();
-        if !HOP.contains(&name) && !named.iter().any(|n| n == name) {
-            fields.push(known(name), Bytes::copy_from_slice(value.as_bytes()));
+        if !HOP.contains(&name.as_str()) {
+            fields.push(known(name.as_str()), Bytes::copy_from_slice(value.as_bytes()));
         }
     }
     fields
 }
 
-pub fn to_map(fields: &Fields) -> HeaderMap {
-    let mut map = HeaderMap::with_capacity(fields.0.len());
-    for (name, value) in &fields.0 {
-        append(&mut map, name, value);
-    }
-    map
-}
-
-fn connection_names(head: &dyn Head) -> Vec<String> {
-    let mut named = Vec::new();
-    head.any("connection", &mut |value| {
-        named.extend(std::str::from_utf8(value).iter().flat_map(|v| tokens(v)));
-        false
-    });
-    named.retain(|n| n != "close" && n != "keep-alive");
-    named
-}
-
-fn tokens(list: &str) -> impl Iterator<Item = String> + '_ {
-    list.split(',').map(|t| t.trim().to_ascii_lowercase()).filter(|t| !t.is_empty())
-}
-
-fn append(map: &mut HeaderMap, name: &str, value: &[u8]) {
+pub fn append(map: &mut HeaderMap, name: &str, value: &[u8]) {
     if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value)) {
         map.append(name, value);
     }
 }
 
-fn set(map: &mut HeaderMap, name: HeaderName, value: &[u8]) {
-    if let Ok(value) = HeaderValue::from_bytes(value) {
-        map.insert(name, value);
-    }
-}
-
 /// The names that nearly every answer carries need no allocation.
 fn known(name: &str) -> Cow<'static, str> {
-    const COMMON: [&str; 20] = [
+    const COMMON: [&str; 21] = [
         "date",
         "server",
         "content-type",
@@ -177,9 +203,25 @@ fn known(name: &str) -> Cow<'static, str> {
         "content-security-policy",
         "x-frame-options",
         "x-content-type-options",
+        "x-powered-by",
     ];
     match COMMON.iter().find(|c| **c == name) {
         Some(common) => Cow::Borrowed(common),
         None => Cow::Owned(name.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn look_alikes_are_seen_and_others_left_alone() {
+        for name in ["x_forwarded_for", "content_length", "transfer.encoding", "host_", "x_real_ip", "_forwarded"] {
+            assert!(looks_alike(name), "{name}");
+        }
+        for name in ["x-forwarded-for", "x_custom", "session_id", "host"] {
+            assert!(!looks_alike(name), "{name}");
+        }
     }
 }

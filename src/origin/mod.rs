@@ -2,47 +2,62 @@
 //! holds no permit does not compile. [`Origins::fetch`] is the second door, for boma's own fetches: no client field
 //! and no body can go through it.
 //!
-//! One `Origins` per worker, with idle connections of its own; nothing here crosses threads.
+//! One `Origins` per worker, with connections of its own; how origins have been doing is shared ([`Fleet`]).
 //!
 //! Does not know: why a request was admitted, what becomes of a failure.
 
-mod body;
+mod dial;
+mod group;
 mod headers;
+mod http1;
+mod http2;
 mod pool;
+mod state;
+mod tunnel;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::Future;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, Uri};
-use hyper::body::Incoming;
+use rustls::ClientConfig;
 
-use body::{Outbound, Relay, Upload};
+use group::Group;
 pub use headers::Forward;
-use pool::{Connection, Pool};
+use pool::Pool;
+pub use state::{Fleet, State};
+use tunnel::Held;
 
 use crate::bounds;
 use crate::clock::Clock;
 use crate::portal::{OriginAddress, Portal};
 use crate::proofs::{Admitted, Cleared};
-use crate::wire::{self, BodyBox, Broken, Empty, Fields};
+use crate::wire::{self, BodyBox, Broken, Empty, Fields, Line, TunnelBox};
 
 /// What came back.
 pub struct Answer {
     pub status: u16,
     pub fields: Fields,
-    /// Holds the permit until it has been read or dropped.
-    pub body: BodyBox,
+    pub body: Came,
+}
+
+pub enum Came {
+    /// Holds the permit until it has come whole or is dropped.
+    Body(BodyBox),
+    /// The other protocol, after 101; the permit is held as long.
+    Tunnel(TunnelBox),
 }
 
 /// Why nothing usable came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OriginFault {
-    /// No connection: refused, unreachable, the name does not resolve, the connect timed out.
+    /// No connection: refused, unreachable, the name does not resolve, the connect timed out, TLS failed.
     Refused,
+    /// Every connection that the origin may have stayed taken.
+    Full,
     /// The connection ended before an answer.
     Broke,
     /// What came is no HTTP.
@@ -60,175 +75,303 @@ pub struct Fetched {
     pub body: Bytes,
 }
 
+/// A request as the exchanges send it.
+pub struct Ask<'a> {
+    method: &'a str,
+    target: &'a str,
+    host: String,
+    /// Every field but Host and those that frame the body.
+    fields: &'a dyn Fn(&mut dyn FnMut(&str, &[u8])),
+    upgrade: Option<&'a str>,
+    /// Where the client's version of HTTP has none (RFC 8441).
+    websocket_key: Option<String>,
+    response_timeout: Duration,
+    body_timeout: Duration,
+}
+
 /// The origins as one worker sees them.
 pub struct Origins {
-    pools: RefCell<HashMap<OriginAddress, Rc<Pool>>>,
-    /// Where the next request of any portal begins its round.
-    turn: Cell<usize>,
+    portals: RefCell<HashMap<String, Rc<Group>>>,
+    fleet: Arc<Fleet>,
     clock: Clock,
 }
 
 /// Whether an origin's name resolves now; a literal address always does.
 pub async fn resolves(address: &OriginAddress) -> bool {
-    address.literal().is_some() || !pool::look_up(address).await.unwrap_or_default().is_empty()
+    address.literal().is_some() || !dial::look_up(address).await.unwrap_or_default().is_empty()
+}
+
+/// Idempotent by RFC 9110 section 9.2.2.
+fn idempotent(method: &str) -> bool {
+    matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE")
+}
+
+/// What came of one try.
+enum Outcome {
+    Answer(Answer),
+    /// It may be tried again elsewhere: nothing of it can have been acted upon, or doing so twice is harmless. The
+    /// body is whole and here.
+    Again(OriginFault, BodyBox, bool),
+    Fault(OriginFault),
 }
 
 impl Origins {
-    pub fn new(clock: Clock) -> Origins {
-        Origins { pools: RefCell::default(), turn: Cell::new(0), clock }
+    pub fn new(fleet: Arc<Fleet>, clock: Clock) -> Origins {
+        Origins { portals: RefCell::default(), fleet, clock }
     }
 
     /// Sends a citizen's request on.
     ///
     /// # Errors
-    /// [`OriginFault`]. A request is sent a second time only where nothing of it can have been acted upon: it never
-    /// left, or it is safe, without a body, and its kept-alive connection died under it.
+    /// [`OriginFault`]. A request is sent a second time only where nothing of it can have been acted upon (it never
+    /// left, or the origin says so), or where it is idempotent, without a body, and its connection died under it.
     pub async fn send(
         &self,
-        portal: &Portal,
+        portal: &Arc<Portal>,
+        tls: Option<&Arc<ClientConfig>>,
         request: Forward<'_>,
         body: BodyBox,
-        cleared: Cleared,
-        admitted: Admitted,
+        line: &dyn Line,
+        (cleared, admitted): (Cleared, Admitted),
     ) -> Result<Answer, OriginFault> {
         let _ = cleared;
-        let method = Method::from_bytes(request.head.method().as_bytes()).map_err(|_| OriginFault::Nonsense)?;
-        let uri: Uri = request.target.parse().map_err(|_| OriginFault::Nonsense)?;
-        let headers = request.headers(portal);
-        let upload = Upload::new(body.ended());
-        let outbound = Outbound::new(body, upload.clone());
-        let again = crate::facts::safe(method.as_str()) && upload.is_done();
-        let call = Call { method, uri, headers, again, response_timeout: portal.response_timeout };
-        let (response, connection) = self.exchange(portal, call, outbound, &upload).await?;
-        let (parts, incoming) = response.into_parts();
-        let fields = headers::answer_fields(&parts.headers);
-        Ok(Answer {
-            status: parts.status.as_u16(),
-            fields,
-            body: Box::pin(Relay::new(incoming, Some(connection), Some(admitted))),
-        })
+        let websocket_key = request.upgrade.filter(|_| request.head.field("sec-websocket-key").is_none());
+        let fields = |put: &mut dyn FnMut(&str, &[u8])| request.fields(put);
+        let ask = Ask {
+            method: request.head.method(),
+            target: request.target,
+            host: request.host(portal),
+            fields: &fields,
+            upgrade: request.upgrade,
+            websocket_key: websocket_key.map(|_| websocket_nonce()),
+            response_timeout: portal.response_timeout,
+            body_timeout: portal.body_timeout,
+        };
+        let group = self.group(portal, tls);
+        self.exchange(&group, &ask, body, Some(line), Some(admitted)).await
     }
 
     /// Fetches a page for boma itself: GET, identity encoding, no cookie, nothing of any citizen's.
     ///
     /// # Errors
     /// [`OriginFault`]; [`OriginFault::Nonsense`] also where the body is larger than `most`.
-    pub async fn fetch(&self, portal: &Portal, path: &str, most: usize) -> Result<Fetched, OriginFault> {
-        let uri: Uri = path.parse().map_err(|_| OriginFault::Nonsense)?;
-        let headers = headers::own_fetch(portal);
-        let upload = Upload::new(true);
-        let call = Call { method: Method::GET, uri, headers, again: true, response_timeout: portal.response_timeout };
+    pub async fn fetch(
+        &self,
+        portal: &Arc<Portal>,
+        tls: Option<&Arc<ClientConfig>>,
+        path: &str,
+        most: usize,
+    ) -> Result<Fetched, OriginFault> {
+        let group = self.group(portal, tls);
+        let host = headers::own_host(portal);
+        let fields = |put: &mut dyn FnMut(&str, &[u8])| headers::own_fields(&host, "snapshot", put);
+        let ask = own_ask(portal, path, &host, &fields);
         let whole = async {
-            let (response, connection) =
-                self.exchange(portal, call, Outbound::new(Box::pin(Empty), upload.clone()), &upload).await?;
-            let (parts, incoming) = response.into_parts();
-            let fields = headers::answer_fields(&parts.headers);
-            let body: BodyBox = Box::pin(Relay::new(incoming, Some(connection), None));
-            let body = wire::read_whole(body, most).await.map_err(|broken| match broken {
-                Broken::TooLarge => OriginFault::Nonsense,
-                Broken::Gone => OriginFault::Broke,
-                Broken::Idle => OriginFault::Hung,
-            })?;
-            Ok(Fetched { status: parts.status.as_u16(), fields, body })
+            let answer = self.exchange(&group, &ask, Box::pin(Empty), None, None).await?;
+            read(answer, most).await
         };
         within(bounds::OWN_FETCH_DEADLINE, whole).await.unwrap_or(Err(OriginFault::Hung))
     }
 
-    async fn exchange(
-        &self,
-        portal: &Portal,
-        call: Call,
-        body: Outbound,
-        upload: &Upload,
-    ) -> Result<(Response<Incoming>, Connection), OriginFault> {
-        let mut body = Some(body);
-        let mut reuse = true;
-        loop {
-            let mut connection = self.connect(portal, reuse).await?;
-            let reused = connection.reused;
-            let request = call.request(body.take().unwrap_or_else(|| Outbound::new(Box::pin(Empty), upload.clone())));
-            let sent = connection.sender.try_send_request(request);
-            let patience = async {
-                upload.done().await;
-                tokio::time::sleep(call.response_timeout).await;
-            };
-            let outcome = tokio::select! {
-                outcome = sent => outcome,
-                () = patience => return Err(OriginFault::Hung),
-            };
-            let mut error = match outcome {
-                Ok(response) => return Ok((response, connection)),
-                Err(error) => error,
-            };
-            if let Some(broken) = upload.broken() {
-                return Err(OriginFault::Upload(broken));
-            }
-            if let Some(unsent) = error.take_message() {
-                if !reused {
-                    return Err(OriginFault::Broke);
+    /// Asks each origin of a portal how it is; each answer goes to its state.
+    pub async fn check(&self, portal: &Arc<Portal>, tls: Option<&Arc<ClientConfig>>, path: &str) {
+        let group = self.group(portal, tls);
+        let host = headers::own_host(portal);
+        let fields = |put: &mut dyn FnMut(&str, &[u8])| headers::own_fields(&host, "health", put);
+        let ask = own_ask(portal, path, &host, &fields);
+        for pool in &group.pools {
+            let asked = async {
+                match self.attempt(pool, &ask, Box::pin(Empty), None, &mut None, true, portal.connect_timeout).await {
+                    Outcome::Answer(answer) => {
+                        read(answer, bounds::OWN_BODY_BYTES * 16).await.is_ok_and(|f| (200..400).contains(&f.status))
+                    }
+                    _ => false,
                 }
-                body = Some(unsent.into_body());
-            } else if !(reused && call.again) {
-                let error = error.error();
-                return Err(if error.is_parse() { OriginFault::Nonsense } else { OriginFault::Broke });
-            }
-            reuse = false;
+            };
+            pool.state.checked(within(bounds::HEALTH_DEADLINE, asked).await.unwrap_or(false));
         }
     }
 
-    /// A connection to one of the portal's origins: an idle one, else a new one to the first that takes it.
-    async fn connect(&self, portal: &Portal, reuse: bool) -> Result<Connection, OriginFault> {
-        let turn = self.turn.get();
-        self.turn.set(turn.wrapping_add(1));
-        let count = portal.origins.len();
+    async fn exchange(
+        &self,
+        group: &Rc<Group>,
+        ask: &Ask<'_>,
+        mut body: BodyBox,
+        line: Option<&dyn Line>,
+        mut admitted: Option<Admitted>,
+    ) -> Result<Answer, OriginFault> {
+        group.earn_retry();
+        let turn = group.turn.get();
+        group.turn.set(turn.wrapping_add(1));
+        let (mut tried, mut fresh) = (Vec::new(), false);
         let mut last = OriginFault::Refused;
-        for i in 0..count {
-            let pool = self.pool(&portal.origins[(turn + i) % count]);
-            if reuse && let Some(connection) = pool.idle() {
-                return Ok(connection);
-            }
-            match within(portal.connect_timeout, pool.connect()).await {
-                Some(Ok(connection)) => return Ok(connection),
-                Some(Err(fault)) => last = fault,
-                None => last = OriginFault::Refused,
+        while let Some(i) = state::choose(&group.states, &tried, turn, self.clock.now()) {
+            let pool = &group.pools[i];
+            let deadline = group.made_of.connect_timeout;
+            match self.attempt(pool, ask, body, line, &mut admitted, fresh, deadline).await {
+                Outcome::Answer(answer) => {
+                    pool.state.succeeded(self.clock.now());
+                    return Ok(answer);
+                }
+                Outcome::Fault(fault) => {
+                    self.judge(pool, fault);
+                    return Err(fault);
+                }
+                Outcome::Again(fault, whole, stale) => {
+                    (body, last) = (whole, fault);
+                    // A kept-alive connection that the origin closed meanwhile says nothing against it.
+                    if stale {
+                        fresh = true;
+                    } else {
+                        self.judge(pool, fault);
+                        tried.push(i);
+                        if !group.spend_retry() {
+                            return Err(fault);
+                        }
+                    }
+                }
             }
         }
         Err(last)
     }
 
-    fn pool(&self, address: &OriginAddress) -> Rc<Pool> {
-        if let Some(pool) = self.pools.borrow().get(address) {
-            return pool.clone();
+    fn judge(&self, pool: &Pool, fault: OriginFault) {
+        if !matches!(fault, OriginFault::Upload(_) | OriginFault::Full) {
+            pool.state.failed(self.clock.now());
         }
-        let pool = Rc::new(Pool::new(address.clone(), self.clock.clone()));
-        self.pools.borrow_mut().insert(address.clone(), pool.clone());
-        pool
     }
 
-    /// Closes connections that have idled too long, and forgets origins that no portal names any more.
-    pub fn sweep(&self, portals: &[std::sync::Arc<Portal>]) {
-        let mut pools = self.pools.borrow_mut();
-        pools.retain(|address, _| portals.iter().any(|p| p.origins.contains(address)));
-        pools.values().for_each(|pool| pool.sweep());
+    #[allow(clippy::too_many_arguments)]
+    async fn attempt(
+        &self,
+        pool: &Rc<Pool>,
+        ask: &Ask<'_>,
+        body: BodyBox,
+        line: Option<&dyn Line>,
+        admitted: &mut Option<Admitted>,
+        fresh: bool,
+        deadline: Duration,
+    ) -> Outcome {
+        let at = pool.state.enter();
+        let harmless = idempotent(ask.method) && body.ended() && ask.upgrade.is_none();
+        if pool.is_http2() {
+            return attempt2(pool, ask, body, line, admitted, (fresh, deadline, harmless), at).await;
+        }
+        let connection = match pool.connect(fresh, deadline).await {
+            Ok(connection) => connection,
+            Err(fault) => return Outcome::Again(fault, body, false),
+        };
+        let reused = connection.reused;
+        let mut exchange = http1::Exchange::new(ask, connection, body);
+        let head = match exchange.answer(ask, line).await {
+            Ok(head) => head,
+            // Nothing came: a reused connection was closed by the origin, a new one it broke.
+            Err(failed) if failed.silent && harmless => {
+                return Outcome::Again(failed.fault, Box::pin(Empty), reused && !fresh);
+            }
+            Err(failed) => return Outcome::Fault(failed.fault),
+        };
+        let mut fields = headers::answer_fields(&head);
+        if head.status == 101 {
+            let Some(protocol) = agreed(ask, &head) else { return Outcome::Fault(OriginFault::Nonsense) };
+            fields.push("upgrade", protocol);
+            let tunnel = Held::new(exchange.into_tunnel(), admitted.take(), at);
+            return Outcome::Answer(Answer { status: 101, fields, body: Came::Tunnel(Box::pin(tunnel)) });
+        }
+        match exchange.body(&head, ask.method == "HEAD", ask.body_timeout, admitted.take(), at) {
+            Ok(relay) => Outcome::Answer(Answer { status: head.status, fields, body: Came::Body(Box::pin(relay)) }),
+            Err(fault) => Outcome::Fault(fault),
+        }
+    }
+
+    fn group(&self, portal: &Arc<Portal>, tls: Option<&Arc<ClientConfig>>) -> Rc<Group> {
+        let old = self.portals.borrow().get(&portal.name).cloned();
+        if let Some(group) = old.as_ref().filter(|g| Arc::ptr_eq(&g.made_of, portal)) {
+            return group.clone();
+        }
+        let group = Rc::new(Group::new(portal, tls, old.as_deref(), &self.fleet, &self.clock));
+        self.portals.borrow_mut().insert(portal.name.clone(), group.clone());
+        group
+    }
+
+    /// Closes connections that have idled too long, and forgets portals that are no more.
+    pub fn sweep(&self, portals: &[Arc<Portal>]) {
+        let mut groups = self.portals.borrow_mut();
+        groups.retain(|name, _| portals.iter().any(|p| p.name == *name));
+        groups.values().flat_map(|g| &g.pools).for_each(|pool| pool.sweep());
     }
 }
 
-struct Call {
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    again: bool,
-    response_timeout: Duration,
+async fn attempt2(
+    pool: &Rc<Pool>,
+    ask: &Ask<'_>,
+    body: BodyBox,
+    line: Option<&dyn Line>,
+    admitted: &mut Option<Admitted>,
+    (fresh, deadline, harmless): (bool, Duration, bool),
+    at: state::At,
+) -> Outcome {
+    let (shared, new) = match pool.share(fresh, deadline).await {
+        Ok(shared) => shared,
+        Err(fault) => return Outcome::Again(fault, body, false),
+    };
+    pool.used(&shared);
+    let bodiless = body.ended();
+    match http2::exchange(ask, shared, pool.is_tls(), body, line).await {
+        Ok(mut answered) => {
+            let status = answered.status;
+            let mut fields = std::mem::take(&mut answered.fields);
+            if status != 101 {
+                let body = Came::Body(Box::pin(answered.body(ask.body_timeout, admitted.take(), at)));
+                return Outcome::Answer(Answer { status, fields, body });
+            }
+            fields.push("upgrade", ask.upgrade.unwrap_or_default().to_owned());
+            let Some(pipe) = answered.into_tunnel() else { return Outcome::Fault(OriginFault::Nonsense) };
+            let tunnel = Held::new(pipe, admitted.take(), at);
+            Outcome::Answer(Answer { status, fields, body: Came::Tunnel(Box::pin(tunnel)) })
+        }
+        Err(failed) if bodiless && (failed.untouched || (harmless && failed.fault == OriginFault::Broke)) => {
+            Outcome::Again(failed.fault, Box::pin(Empty), !new && !fresh)
+        }
+        Err(failed) => Outcome::Fault(failed.fault),
+    }
 }
 
-impl Call {
-    fn request(&self, body: Outbound) -> Request<Outbound> {
-        let mut request = Request::new(body);
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self.uri.clone();
-        *request.headers_mut() = self.headers.clone();
-        request
+/// The protocol that the origin agreed to, where it was asked and agreed to the same.
+fn agreed(ask: &Ask<'_>, head: &crate::http1::ResponseHead) -> Option<String> {
+    let asked = ask.upgrade?;
+    let answer = std::str::from_utf8(head.all("upgrade").next()?).ok()?;
+    answer.eq_ignore_ascii_case(asked).then(|| answer.to_owned())
+}
+
+fn websocket_nonce() -> String {
+    use base64::Engine as _;
+    let mut nonce = [0; 16];
+    crate::seal::random(&mut nonce);
+    base64::engine::general_purpose::STANDARD.encode(nonce)
+}
+
+fn own_ask<'a>(portal: &Portal, path: &'a str, host: &str, fields: &'a dyn Fn(&mut dyn FnMut(&str, &[u8]))) -> Ask<'a> {
+    Ask {
+        method: "GET",
+        target: path,
+        host: host.to_owned(),
+        fields,
+        upgrade: None,
+        websocket_key: None,
+        response_timeout: portal.response_timeout,
+        body_timeout: portal.body_timeout,
     }
+}
+
+async fn read(answer: Answer, most: usize) -> Result<Fetched, OriginFault> {
+    let Answer { status, fields, body: Came::Body(body) } = answer else { return Err(OriginFault::Nonsense) };
+    let body = wire::read_whole(body, most).await.map_err(|broken| match broken {
+        Broken::TooLarge | Broken::Malformed => OriginFault::Nonsense,
+        Broken::Gone => OriginFault::Broke,
+        Broken::Idle => OriginFault::Hung,
+    })?;
+    Ok(Fetched { status, fields, body })
 }
 
 async fn within<T>(most: Duration, work: impl Future<Output = T>) -> Option<T> {

@@ -1,130 +1,229 @@
-//! Connections to one origin: the idle ones, the newest first, and how new ones are made.
-//!
-//! hyper-util's client was set aside: it caps idle connections only and knows no deadlines.
+//! Connections to one origin: the idle ones, the newest first; the shared ones of HTTP/2; and the room for new ones.
 //!
 //! Does not know: requests, portals.
 
-use std::cell::RefCell;
-use std::net::SocketAddr;
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use bytes::{Bytes, BytesMut};
+use h2::client::SendRequest;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::body::Outbound;
+use super::dial::{Dialler, Tls, Transport};
+use super::state::{Slot, State};
 use super::{OriginFault, within};
 use crate::bounds;
 use crate::clock::{Clock, Now};
+use crate::http1::Link;
 use crate::portal::OriginAddress;
 
 pub struct Pool {
+    pub state: Arc<State>,
     address: OriginAddress,
+    dialler: Dialler,
     idle: RefCell<Vec<Idle>>,
-    resolved: RefCell<Option<Resolved>>,
+    shared: RefCell<Vec<Rc<Shared>>>,
+    most: u32,
     clock: Clock,
 }
 
 struct Idle {
-    sender: http1::SendRequest<Outbound>,
+    link: Link<Transport>,
+    slot: Slot,
     since: Now,
 }
 
-struct Resolved {
-    addresses: Vec<SocketAddr>,
-    at: Now,
-}
-
-/// A connection that carries one request at a time.
+/// An HTTP/1 connection that carries one request at a time.
 pub struct Connection {
-    pub sender: http1::SendRequest<Outbound>,
+    pub link: Link<Transport>,
     /// It carried a request before, so the origin may have closed it meanwhile.
     pub reused: bool,
+    slot: Slot,
     pool: Weak<Pool>,
 }
 
 impl Connection {
-    /// Puts the connection back, where it is still good and there is room.
-    pub fn give_back(self) {
+    /// Puts the connection back, where there is room.
+    pub fn give_back(mut self) {
         let Some(pool) = self.pool.upgrade() else { return };
         let mut idle = pool.idle.borrow_mut();
-        if !self.sender.is_closed() && idle.len() < bounds::ORIGIN_IDLE {
-            idle.push(Idle { sender: self.sender, since: pool.clock.now() });
+        if idle.len() < bounds::ORIGIN_IDLE {
+            self.link.buf = BytesMut::new();
+            idle.push(Idle { link: self.link, slot: self.slot, since: pool.clock.now() });
         }
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.link).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+        buf: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.link).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.link).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.link).poll_shutdown(cx)
+    }
+}
+
+/// An HTTP/2 connection that carries many.
+pub struct Shared {
+    pub sender: RefCell<SendRequest<Bytes>>,
+    pub open: Cell<usize>,
+    over: Cell<bool>,
+    used: Cell<Now>,
+}
+
+impl Shared {
+    fn has_room(&self) -> bool {
+        !self.over.get() && self.open.get() < self.sender.borrow().current_max_send_streams().min(256)
+    }
+
+    /// Nothing more goes out on it.
+    pub fn leave(&self) {
+        self.over.set(true);
     }
 }
 
 impl Pool {
-    pub fn new(address: OriginAddress, clock: Clock) -> Pool {
-        Pool { address, idle: RefCell::default(), resolved: RefCell::default(), clock }
+    pub fn new(address: OriginAddress, tls: Option<Tls>, state: Arc<State>, most: u32, clock: Clock) -> Pool {
+        let dialler = Dialler::new(address.clone(), tls, clock.clone());
+        Pool { state, address, dialler, idle: RefCell::default(), shared: RefCell::default(), most, clock }
     }
 
-    pub fn idle(self: &Rc<Self>) -> Option<Connection> {
+    pub fn is_http2(&self) -> bool {
+        self.address.scheme.http2()
+    }
+
+    pub fn is_tls(&self) -> bool {
+        self.address.scheme.tls()
+    }
+
+    /// An idle connection that nothing came on since.
+    async fn idle(self: &Rc<Pool>) -> Option<Connection> {
         let now = self.clock.now();
-        let mut idle = self.idle.borrow_mut();
-        while let Some(Idle { sender, since }) = idle.pop() {
-            if sender.is_ready() && now.since(since) < bounds::ORIGIN_IDLE_FOR.as_nanos() as u64 {
-                return Some(Connection { sender, reused: true, pool: Rc::downgrade(self) });
+        loop {
+            let Idle { mut link, slot, since } = self.idle.borrow_mut().pop()?;
+            let fresh = now.since(since) < bounds::ORIGIN_IDLE_FOR.as_nanos() as u64;
+            let quiet = poll_fn(|cx| Poll::Ready(link.poll_fill(cx).is_pending())).await;
+            if fresh && quiet {
+                return Some(Connection { link, reused: true, slot, pool: Rc::downgrade(self) });
             }
         }
-        None
     }
 
+    /// Closes what has idled too long.
     pub fn sweep(&self) {
         let now = self.clock.now();
         let most = bounds::ORIGIN_IDLE_FOR.as_nanos() as u64;
-        self.idle.borrow_mut().retain(|i| !i.sender.is_closed() && now.since(i.since) < most);
+        self.idle.borrow_mut().retain(|i| now.since(i.since) < most);
+        let stays = |s: &Rc<Shared>| !s.over.get() && (s.open.get() > 0 || now.since(s.used.get()) < most);
+        self.shared.borrow_mut().retain(stays);
     }
 
-    pub async fn connect(self: &Rc<Self>) -> Result<Connection, OriginFault> {
-        let stream = self.dial(self.clock.now()).await?;
-        let _ = stream.set_nodelay(true);
-        let handshake = http1::Builder::new().max_headers(bounds::HEAD_FIELDS).handshake(TokioIo::new(stream)).await;
-        let (sender, connection) = handshake.map_err(|_| OriginFault::Broke)?;
-        tokio::task::spawn_local(async move {
-            // Its errors reach whoever waits for the answer.
-            let _ = connection.await;
-        });
-        Ok(Connection { sender, reused: false, pool: Rc::downgrade(self) })
-    }
-
-    async fn dial(&self, now: Now) -> Result<TcpStream, OriginFault> {
-        for address in self.addresses(now).await {
-            if let Ok(stream) = TcpStream::connect(address).await {
-                return Ok(stream);
-            }
+    async fn dial(&self, deadline: Duration) -> Result<(Transport, Slot), OriginFault> {
+        let connect = async {
+            let slot = loop {
+                match self.state.connect(self.most) {
+                    Some(slot) => break slot,
+                    // Its connections may be other workers', which cannot be waited for; look again.
+                    None => tokio::time::sleep(bounds::ORIGIN_WAIT).await,
+                }
+            };
+            let transport = self.dialler.dial().await;
+            transport.map(|t| (t, slot))
+        };
+        let before = self.state.connect(self.most).is_some();
+        match within(deadline, connect).await {
+            Some(Some(connected)) => Ok(connected),
+            None if !before => Err(OriginFault::Full),
+            _ => Err(OriginFault::Refused),
         }
-        Err(OriginFault::Refused)
     }
 
-    /// Addresses of the origin's name. Where asking again fails, the last good ones stay in use: a broken resolver
-    /// must not take down a portal whose origin is where it was.
-    async fn addresses(&self, now: Now) -> Vec<SocketAddr> {
-        if let Some(address) = self.address.literal() {
-            return vec![address];
+    /// A connection for one request; `fresh`: not one that has idled.
+    ///
+    /// # Errors
+    /// [`OriginFault::Refused`], or [`OriginFault::Full`] where all connections stayed taken for `deadline`.
+    pub async fn connect(self: &Rc<Pool>, fresh: bool, deadline: Duration) -> Result<Connection, OriginFault> {
+        if !fresh && let Some(connection) = self.idle().await {
+            return Ok(connection);
         }
-        if let Some(resolved) = &*self.resolved.borrow()
-            && now.since(resolved.at) < bounds::RESOLVE_FRESH.as_nanos() as u64
-            && !resolved.addresses.is_empty()
+        let (transport, slot) = self.dial(deadline).await?;
+        Ok(Connection { link: Link::new(transport), reused: false, slot, pool: Rc::downgrade(self) })
+    }
+
+    /// A connection with room for another stream, and whether it is a new one.
+    ///
+    /// # Errors
+    /// As [`Pool::connect`]; [`OriginFault::Nonsense`] where the origin does not speak HTTP/2.
+    pub async fn share(self: &Rc<Pool>, fresh: bool, deadline: Duration) -> Result<(Rc<Shared>, bool), OriginFault> {
+        let with_room = || self.shared.borrow().iter().find(|s| s.has_room()).cloned();
+        if !fresh && let Some(shared) = with_room() {
+            return Ok((shared, false));
+        }
+        if self.shared.borrow().len() >= bounds::H2_ORIGIN_CONNECTIONS {
+            let least = self.shared.borrow().iter().filter(|s| !s.over.get()).min_by_key(|s| s.open.get()).cloned();
+            return least.map(|s| (s, false)).ok_or(OriginFault::Full);
+        }
+        let (transport, slot) = self.dial(deadline).await?;
+        if let Transport::Tls(tls) = &transport
+            && tls.get_ref().1.alpn_protocol() != Some(b"h2")
         {
-            return resolved.addresses.clone();
+            return Err(OriginFault::Nonsense);
         }
-        let found = look_up(&self.address).await;
-        let mut resolved = self.resolved.borrow_mut();
-        match found {
-            Some(addresses) if !addresses.is_empty() => {
-                *resolved = Some(Resolved { addresses: addresses.clone(), at: now });
-                addresses
+        let handshake = h2::client::Builder::new()
+            .enable_push(false)
+            .initial_window_size(bounds::H2_ORIGIN_WINDOW)
+            .initial_connection_window_size(bounds::H2_ORIGIN_CONNECTION_WINDOW)
+            .max_header_list_size(bounds::ORIGIN_HEAD_BYTES as u32)
+            .max_send_buffer_size(bounds::H2_STREAM_WINDOW as usize)
+            .handshake::<_, Bytes>(transport);
+        let (sender, connection) = match within(deadline, handshake).await {
+            Some(Ok(pair)) => pair,
+            _ => return Err(OriginFault::Nonsense),
+        };
+        let shared = Rc::new(Shared {
+            sender: RefCell::new(sender),
+            open: Cell::new(0),
+            over: Cell::new(false),
+            used: Cell::new(self.clock.now()),
+        });
+        let weak = Rc::downgrade(&shared);
+        tokio::task::spawn_local(async move {
+            // Its errors reach whoever waits for an answer.
+            let _ = connection.await;
+            if let Some(shared) = weak.upgrade() {
+                shared.leave();
             }
-            _ => resolved.as_ref().map(|r| r.addresses.clone()).unwrap_or_default(),
-        }
+            drop(slot);
+        });
+        self.shared.borrow_mut().push(shared.clone());
+        Ok((shared, true))
     }
-}
 
-pub async fn look_up(address: &OriginAddress) -> Option<Vec<SocketAddr>> {
-    let ask = tokio::net::lookup_host((address.host.as_str(), address.port));
-    match within(bounds::RESOLVE_DEADLINE, ask).await {
-        Some(Ok(found)) => Some(found.collect()),
-        _ => None,
+    pub fn used(&self, shared: &Shared) {
+        shared.used.set(self.clock.now());
     }
 }

@@ -21,7 +21,7 @@ use crate::force::House;
 use crate::origin::{Forward, OriginFault, Origins};
 use crate::proofs::{Admitted, Cleared};
 use crate::reason::Reason;
-use crate::wire::{BodyBox, Broken, Head, Reply};
+use crate::wire::{Arrival, BodyBox, Head, Line, Reply};
 
 use decide::Decision;
 use read::Request;
@@ -38,27 +38,49 @@ pub struct Corridor {
 
 impl Corridor {
     pub fn new(house: Arc<House>) -> Corridor {
-        let origins = Origins::new(house.clock.clone());
+        let origins = Origins::new(house.fleet.clone(), house.clock.clone());
         let recorder = Recorder::new(&house);
         Corridor { house, origins, recorder }
     }
 
     /// Answers one request. Every exit passes `respond` and is recorded once.
-    pub async fn walk(&self, head: &dyn Head, body: BodyBox, client: Client, scheme: &'static str) -> Reply {
+    pub async fn walk(
+        &self,
+        head: &dyn Head,
+        body: BodyBox,
+        client: Client,
+        arrival: Arrival,
+        line: &dyn Line,
+    ) -> Reply {
         let in_flight = InFlight::new(self.house.clone());
-        let mut visit = Visit::open(&self.house, self.recorder.next_id(head, &client), client, scheme);
-        let made = self.stages(&mut visit, head, body).await;
+        let mut visit = Visit::open(&self.house, self.recorder.next_id(head, &client), client, arrival);
+        let made = self.stages(&mut visit, head, body, line).await;
         self.recorder.send(&visit, head, made, in_flight)
     }
 
-    async fn stages(&self, visit: &mut Visit<'_>, head: &dyn Head, body: BodyBox) -> Made {
+    /// Answers what could not be read as a request; `head` is what is known of it.
+    pub fn refuse(&self, head: &dyn Head, client: Client, arrival: Arrival, reason: Reason) -> Reply {
+        let in_flight = InFlight::new(self.house.clone());
+        let mut visit = Visit::open(&self.house, self.recorder.next_id(head, &client), client, arrival);
+        visit.path = head.path().to_owned();
+        let made = respond::refusal(&mut visit, head, reason);
+        self.recorder.send(&visit, head, made, in_flight)
+    }
+
+    async fn stages(&self, visit: &mut Visit<'_>, head: &dyn Head, body: BodyBox, line: &dyn Line) -> Made {
         let request = match read::read(visit, head) {
             Ok(request) => request,
             Err(reason) => return respond::refusal(visit, head, reason),
         };
+        if let Some(pass) = visit.pass {
+            line.showed(pass.id);
+        }
         let law = visit.law.clone();
         let plan = law.rules.plan(&request.facts(visit, head), visit.level, visit.now.unix());
         visit.note(&plan);
+        if visit.arrival.redirect_https && request.scheme == "http" && !request.stays_http() {
+            return respond::to_https(&request);
+        }
         if request.own {
             return own::answer(visit, &request, &plan, head, body).await;
         }
@@ -75,7 +97,7 @@ impl Corridor {
         let Ok(admitted) = visit.gate().enter() else {
             return fallback::answer(visit, &request, head, Reason::Busy);
         };
-        self.origin(visit, &request, head, body, cleared, admitted).await
+        self.origin(visit, &request, head, body, line, (cleared, admitted)).await
     }
 
     async fn origin(
@@ -84,8 +106,8 @@ impl Corridor {
         request: &Request,
         head: &dyn Head,
         body: BodyBox,
-        cleared: Cleared,
-        admitted: Admitted,
+        line: &dyn Line,
+        proofs: (Cleared, Admitted),
     ) -> Made {
         let Ok(body) = read::capped(body, visit.route().max_body) else {
             return respond::refusal(visit, head, Reason::BodyTooLarge);
@@ -99,10 +121,14 @@ impl Corridor {
             scheme: request.scheme,
             host: &request.authority,
             request_id: &visit.id,
+            pseudonym: &self.house.pseudonym,
             cookie: read::foreign_cookies(head),
+            upgrade: read::upgrade(head),
         };
-        let sent = self.origins.send(&portal, forward, body, cleared, admitted).await;
-        match sent {
+        let town = visit.town.clone();
+        let tls = town.outbound(visit.portal.unwrap_or(0));
+        let sent = self.origins.send(&portal, tls, forward, body, line, proofs).await;
+        match respond::begun(sent).await {
             Ok(answer) => {
                 if answer.status >= 500 {
                     self.recorder.origin_failed(visit, Reason::OriginError);
@@ -112,19 +138,20 @@ impl Corridor {
                 }
                 respond::relay(visit, request, answer)
             }
+            Err(OriginFault::Upload(broken)) => respond::refusal(visit, head, respond::upload_broke(broken)),
+            Err(OriginFault::Full) => {
+                visit.unsafe_sent = false;
+                fallback::answer(visit, request, head, Reason::Busy)
+            }
             Err(fault) => {
                 let reason = match fault {
                     OriginFault::Refused => {
                         visit.unsafe_sent = false;
                         Reason::OriginRefused
                     }
-                    OriginFault::Broke => Reason::OriginBroke,
                     OriginFault::Nonsense => Reason::OriginNonsense,
                     OriginFault::Hung => Reason::OriginHung,
-                    OriginFault::Upload(Broken::TooLarge) => {
-                        return respond::refusal(visit, head, Reason::BodyTooLarge);
-                    }
-                    OriginFault::Upload(_) => return respond::refusal(visit, head, Reason::ClientGone),
+                    _ => Reason::OriginBroke,
                 };
                 self.recorder.origin_failed(visit, reason);
                 fallback::answer(visit, request, head, reason)

@@ -16,6 +16,7 @@ use super::visit::Visit;
 
 /// Where boma's own citizens' paths lie.
 pub const OWN: &str = "/.well-known/boma/";
+pub const LIVE: &str = "/.well-known/boma/live";
 /// The cookie of a pass, and the field by which a program may send one.
 pub const COOKIE: &str = "boma_pass";
 pub const PASS_FIELD: &str = "boma-pass";
@@ -39,6 +40,11 @@ pub struct Request {
 }
 
 impl Request {
+    /// What must be answered without TLS: certificates are renewed by it, and balancers ask for life.
+    pub fn stays_http(&self) -> bool {
+        self.path.starts_with("/.well-known/acme-challenge/") || self.path == LIVE
+    }
+
     pub fn facts<'a>(&'a self, visit: &'a Visit<'_>, head: &'a dyn Head) -> Facts<'a> {
         Facts {
             method: head.method(),
@@ -67,10 +73,18 @@ pub fn read(visit: &mut Visit<'_>, head: &dyn Head) -> Result<Request, Reason> {
     let authority = authority(head)?;
     let host = host_of(authority).ok_or(Reason::BadRequest)?;
     visit.host.clone_from(&host);
-    let path = path::normalise(head.path()).map_err(|_| Reason::BadRequest)?.into_owned();
+    let path = match head.path() {
+        // OPTIONS of the server as a whole (RFC 9110 section 9.3.7).
+        "*" if head.method() == "OPTIONS" => "*".to_owned(),
+        path => path::normalise(path).map_err(|_| Reason::BadRequest)?.into_owned(),
+    };
+    // A program's mistake, or a rule's: what came through here already must not go round.
+    if head.any("via", &mut |v| passed(v, &visit.house.pseudonym)) {
+        return Err(Reason::Loop);
+    }
     visit.path.clone_from(&path);
     let own = path.starts_with(OWN);
-    let live = path == "/.well-known/boma/live";
+    let live = path == LIVE;
     match visit.town.portals.find(&host) {
         Some((at, portal)) => {
             visit.portal = Some(at);
@@ -92,6 +106,20 @@ pub fn read(visit: &mut Visit<'_>, head: &dyn Head) -> Result<Request, Reason> {
     let spared = is_spared(head, &match_path);
     let scheme = scheme(visit, head);
     Ok(Request { host, authority: authority.to_owned(), scheme, path, match_path, target, own, spared, safe })
+}
+
+/// Whether a `Via` names this boma.
+fn passed(via: &[u8], pseudonym: &str) -> bool {
+    via.split(|b| *b == b',').any(|hop| {
+        let mut words = hop.trim_ascii().split(u8::is_ascii_whitespace);
+        words.nth(1) == Some(pseudonym.as_bytes())
+    })
+}
+
+/// The protocols that a client may go on with; any other request to upgrade is left unheard, as RFC 9110 section 7.8
+/// allows: `h2c` most of all, behind which requests would go unseen.
+pub fn upgrade(head: &dyn Head) -> Option<&str> {
+    head.upgrade().filter(|p| p.eq_ignore_ascii_case("websocket"))
 }
 
 /// Exactly one authority, and no two that differ (RFC 9112 section 3.2).
@@ -130,7 +158,7 @@ fn scheme(visit: &Visit<'_>, head: &dyn Head) -> &'static str {
     match said {
         Some(proto) if proto.eq_ignore_ascii_case("https") => "https",
         Some(proto) if proto.eq_ignore_ascii_case("http") => "http",
-        _ => visit.link_scheme,
+        _ => visit.arrival.scheme,
     }
 }
 

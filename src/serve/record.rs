@@ -102,6 +102,8 @@ impl Recorder {
                 Payload::Bytes(bytes)
             }
             Payload::Stream(body) => Payload::Stream(Box::pin(Recorded { body, record })),
+            // Recorded at its beginning: a tunnel may stay open for days.
+            Payload::Tunnel(tunnel) => Payload::Tunnel(tunnel),
         };
         Reply::Answer(Answer { status: made.status, fields: made.fields, body })
     }

@@ -4,16 +4,19 @@
 //! Does not know: guards, the origin's connections.
 
 use std::fmt::Write as _;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
 use crate::challenge::{SEAL_WIDTH, Work};
 use crate::facts::{Kind, Pass};
-use crate::origin::Answer;
+use crate::origin::{Answer, Came, OriginFault};
 use crate::pages::{Html, Page};
 use crate::reason::{Blame, Reason};
 use crate::telemetry::metrics::OutcomeLabel;
-use crate::wire::{Fields, Head, Hole, Payload};
+use crate::wire::{Body, BodyBox, Broken, Chunk, Empty, Fields, Head, Hole, Payload};
 use crate::{clock, snapshot};
 
 use super::decide::OverLimit;
@@ -37,13 +40,84 @@ impl Made {
     }
 }
 
+/// An answer whose body breaks before a byte of it went out is none yet: there is still time for a better one.
+///
+/// # Errors
+/// The fault, as if the origin had never answered.
+pub async fn begun(sent: Result<Answer, OriginFault>) -> Result<Answer, OriginFault> {
+    let mut answer = sent?;
+    if let Came::Body(body) = &mut answer.body
+        && !body.ended()
+    {
+        match poll_fn(|cx| Poll::Ready(body.as_mut().poll_chunk(cx))).await {
+            Poll::Ready(Some(Err(Broken::Malformed))) => return Err(OriginFault::Nonsense),
+            Poll::Ready(Some(Err(_))) => return Err(OriginFault::Broke),
+            Poll::Ready(first) => {
+                let rest = std::mem::replace(body, Box::pin(Empty));
+                *body = Box::pin(Begun { first, rest });
+            }
+            Poll::Pending => {}
+        }
+    }
+    Ok(answer)
+}
+
+/// A body of which the first piece has been taken.
+struct Begun {
+    first: Option<Result<Chunk, Broken>>,
+    rest: BodyBox,
+}
+
+impl Body for Begun {
+    fn poll_chunk(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, Broken>>> {
+        match self.first.take() {
+            Some(first) => Poll::Ready(Some(first)),
+            None => self.rest.as_mut().poll_chunk(cx),
+        }
+    }
+
+    fn exact(&self) -> Option<u64> {
+        let first = match &self.first {
+            Some(Ok(Chunk::Data(data))) => data.len() as u64,
+            _ => 0,
+        };
+        self.rest.exact().map(|rest| rest + first)
+    }
+
+    fn ended(&self) -> bool {
+        self.first.is_none() && self.rest.ended()
+    }
+}
+
+/// What a broken upload is answered with.
+pub fn upload_broke(broken: Broken) -> Reason {
+    match broken {
+        Broken::TooLarge => Reason::BodyTooLarge,
+        Broken::Malformed => Reason::BadRequest,
+        Broken::Idle => Reason::BodyStalled,
+        Broken::Gone => Reason::ClientGone,
+    }
+}
+
+/// The same address by https.
+pub fn to_https(request: &Request) -> Made {
+    let mut made = Made::empty(308, Reason::ToHttps);
+    made.fields.push("location", format!("https://{}{}", request.host, request.target));
+    made.fields.push("cache-control", "no-store");
+    made
+}
+
 /// The origin's answer, passed on.
 pub fn relay(visit: &Visit<'_>, request: &Request, answer: Answer) -> Made {
     let Answer { status, mut fields, body } = answer;
+    let body = match body {
+        Came::Body(body) => Payload::Stream(body),
+        Came::Tunnel(tunnel) => Payload::Tunnel(tunnel),
+    };
     // An origin that names requests itself would give the answer two names.
     fields.remove("x-request-id");
     renew_pass(visit, request, &mut fields);
-    Made { status, fields, body: Payload::Stream(body), reason: Reason::Served, close: false }
+    Made { status, fields, body, reason: Reason::Served, close: false }
 }
 
 /// A pass in use lives on; its cookie goes only on answers to navigations that no shared cache keeps.
@@ -110,7 +184,7 @@ pub fn refusal(visit: &mut Visit<'_>, head: &dyn Head, reason: Reason) -> Made {
     let page = match reason {
         Reason::OwnNotFound => Page::NotFound,
         Reason::Denied | Reason::Dropped => Page::Denied,
-        Reason::BodyTooLarge => Page::TooLarge,
+        Reason::BodyTooLarge | Reason::HeadTooLarge => Page::TooLarge,
         Reason::WrongHost => Page::WrongHost,
         Reason::NeedsPass => Page::Limited,
         _ => Page::BadRequest,

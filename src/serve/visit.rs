@@ -11,6 +11,7 @@ use crate::facts::{Kind, Pass};
 use crate::force::{House, Law, Town};
 use crate::plan::{Effects, Level, Plan};
 use crate::portal::{Portal, Route};
+use crate::wire::Arrival;
 
 pub struct Visit<'h> {
     pub house: &'h House,
@@ -19,8 +20,8 @@ pub struct Visit<'h> {
     pub law: Arc<Law>,
     pub town: Arc<Town>,
     pub client: Client,
-    /// How the connection came in; a trusted peer may say otherwise for the citizen.
-    pub link_scheme: &'static str,
+    /// How the request came in; a trusted peer may say otherwise for the citizen.
+    pub arrival: Arrival,
     pub level: Level,
     /// Index of the portal, once the host is known.
     pub portal: Option<usize>,
@@ -41,7 +42,7 @@ pub struct Visit<'h> {
 }
 
 impl<'h> Visit<'h> {
-    pub fn open(house: &'h House, id: String, client: Client, link_scheme: &'static str) -> Visit<'h> {
+    pub fn open(house: &'h House, id: String, client: Client, arrival: Arrival) -> Visit<'h> {
         Visit {
             house,
             id,
@@ -49,7 +50,7 @@ impl<'h> Visit<'h> {
             law: house.law.load_full(),
             town: house.town.load_full(),
             client,
-            link_scheme,
+            arrival,
             level: Level::Normal,
             portal: None,
             route: 0,

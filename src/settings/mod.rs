@@ -6,6 +6,7 @@
 mod parts;
 mod portal;
 mod server;
+mod wire;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,8 @@ pub struct Settings {
     pub admin: Admin,
     pub challenge: Challenge,
     pub log: Log,
+    pub deadlines: Deadlines,
+    pub caps: Caps,
     pub portals: Vec<Portal>,
 }
 
@@ -49,6 +52,49 @@ pub struct Server {
 pub struct Listen {
     pub address: SocketAddr,
     pub tls: bool,
+    /// HTTP/2 by prior knowledge without TLS, beside HTTP/1.1.
+    pub h2c: bool,
+    pub redirect_https: bool,
+    /// Every connection begins with a PROXY protocol header, version 1 or 2.
+    pub proxy_protocol: bool,
+}
+
+/// `[deadlines]`: how long boma waits for whom.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Deadlines {
+    /// From the connection to its first byte.
+    pub first_byte: Duration,
+    pub handshake: Duration,
+    /// From a head's first byte to its last.
+    pub head: Duration,
+    /// A kept-alive connection without a request; HTTP/2 too.
+    pub idle: Duration,
+    /// No byte of an upload.
+    pub upload: Duration,
+    /// No byte of an answer taken by the client.
+    pub download: Duration,
+    /// A request that neither moves a body nor is answered.
+    pub total: Duration,
+    /// No byte either way after an upgrade.
+    pub tunnel: Duration,
+    /// No byte of an origin's body.
+    pub origin_body: Duration,
+    /// Bytes per second that a transfer must keep up where its address or the house is crowded.
+    pub least_rate: u64,
+}
+
+/// `[caps]`: how much of everything.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Caps {
+    pub connections: usize,
+    pub per_address: usize,
+    /// Beyond this many connections an address counts as crowded.
+    pub crowded: usize,
+    pub streams: u32,
+    pub head: usize,
+    pub fields: usize,
+    /// To one origin, of all workers together.
+    pub origin_connections: u32,
 }
 
 /// `[[certificate]]`
@@ -108,16 +154,12 @@ pub enum QueryLog {
 }
 
 /// Keys of the contract that this version holds at their default, whether or not their table is written.
-pub const NOT_BUILT: [&str; 15] = [
+pub const NOT_BUILT: [&str; 11] = [
     "admin.tokens",
     "cache.memory",
     "challenge.seal_max",
     "client.asn_db",
     "client.country_db",
-    "listen.h2c",
-    "listen.proxy_protocol",
-    "listen.redirect_https",
-    "portal.health",
     "portal.max_in_flight = \"adaptive\"",
     "portal.route.cache",
     "portal.route.class",
@@ -130,7 +172,7 @@ pub const NOT_BUILT: [&str; 15] = [
 pub fn read(file: &str, text: &str, folder: &Path) -> Read<Settings> {
     fault::read(file, text, |top| {
         let certificates = server::certificates(top, folder);
-        let settings = Settings {
+        let mut settings = Settings {
             server: server::server(top, folder),
             listen: server::listen(top, certificates.is_empty()),
             certificates,
@@ -138,8 +180,14 @@ pub fn read(file: &str, text: &str, folder: &Path) -> Read<Settings> {
             admin: server::admin(top),
             challenge: server::challenge(top),
             log: server::log(top, folder),
-            portals: portal::portals(top),
+            deadlines: wire::deadlines(top),
+            caps: wire::caps(top),
+            portals: portal::portals(top, folder),
         };
+        for portal in &mut settings.portals {
+            portal.body_timeout = settings.deadlines.origin_body;
+            portal.max_connections = settings.caps.origin_connections;
+        }
         server::cache(top);
         settings
     })

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use crate::client::canonical;
 use crate::fault::{At, Section};
 use crate::path;
-use crate::portal::OriginAddress;
+use crate::portal::{OriginAddress, Scheme};
 
 pub fn socket(s: &Section<'_>, at: &At<String>) -> Option<SocketAddr> {
     let parsed = at.value.parse();
@@ -67,24 +67,25 @@ pub fn is_host(host: &str) -> bool {
     !host.is_empty() && host.len() <= 253 && host.split('.').all(label)
 }
 
-/// `http://host[:port]`
+/// `scheme://host[:port]`
 pub fn origin(s: &Section<'_>, at: &At<String>) -> Option<OriginAddress> {
-    let help = "write such as \"http://127.0.0.1:3000\": scheme, host and port only";
-    for scheme in ["https://", "h2://", "h2c://"] {
-        if at.value.to_ascii_lowercase().starts_with(scheme) {
-            s.fault(at.span.clone(), format!("{scheme} to origins is not built yet in this version of boma"), help);
-            return None;
-        }
-    }
     let parsed = parse_origin(&at.value);
     if parsed.is_none() {
+        let help = "write such as \"http://127.0.0.1:3000\": scheme (http, https, h2, h2c), host and port only";
         s.fault(at.span.clone(), format!("{:?} is no origin address", at.value), help);
     }
     parsed
 }
 
 fn parse_origin(text: &str) -> Option<OriginAddress> {
-    let rest = text.get(..7).filter(|s| s.eq_ignore_ascii_case("http://")).map(|_| &text[7..])?;
+    let (scheme, rest) = text.split_once("://")?;
+    let scheme = match scheme.to_ascii_lowercase().as_str() {
+        "http" => Scheme::Http,
+        "https" => Scheme::Https,
+        "h2" => Scheme::H2,
+        "h2c" => Scheme::H2c,
+        _ => return None,
+    };
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     let (host, port) = match rest.strip_prefix('[') {
         Some(v6) => {
@@ -102,9 +103,9 @@ fn parse_origin(text: &str) -> Option<OriginAddress> {
     }
     let port = match port {
         Some(port) => port.parse().ok().filter(|p| *p != 0)?,
-        None => 80,
+        None => scheme.port(),
     };
-    Some(OriginAddress { host: host.to_ascii_lowercase(), port })
+    Some(OriginAddress { scheme, host: host.to_ascii_lowercase(), port })
 }
 
 /// An exact path, or a prefix that ends in `*` where `prefix` allows it; normalised as requests are.

@@ -2,16 +2,17 @@
 //!
 //! Does not know: the rest of the file.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::parts;
 use crate::bounds;
 use crate::fault::{At, Section};
-use crate::portal::{Fallback, Portal, Route, Routes, Service, SnapshotPlan, Texts};
+use crate::portal::{Fallback, OriginTls, Portal, Route, Routes, Service, SnapshotPlan, Texts};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-pub fn portals(top: &Section<'_>) -> Vec<Portal> {
+pub fn portals(top: &Section<'_>, folder: &Path) -> Vec<Portal> {
     let sections = top.sections("portal");
     if sections.is_empty() {
         top.fault(
@@ -38,14 +39,14 @@ pub fn portals(top: &Section<'_>) -> Vec<Portal> {
                 s.fault(span.clone(), format!("two portals are named {value:?}"), "give each its own name");
             }
         }
-        let portal = portal(&s, name.map(|n| n.value).unwrap_or_default(), &all);
+        let portal = portal(&s, name.map(|n| n.value).unwrap_or_default(), &all, folder);
         s.finish();
         all.push(portal);
     }
     all
 }
 
-fn portal(s: &Section<'_>, name: String, others: &[Portal]) -> Portal {
+fn portal(s: &Section<'_>, name: String, others: &[Portal], folder: &Path) -> Portal {
     for key in ["name", "hosts", "origins"] {
         if !s.has(key) {
             s.fault(s.span(), format!("[[portal]] without {key}"), format!("write {key}"));
@@ -54,9 +55,7 @@ fn portal(s: &Section<'_>, name: String, others: &[Portal]) -> Portal {
     let hosts = hosts(s, others);
     let host = canonical(s, &hosts);
     let title = s.string("title", "Huduma").map_or_else(|| name.clone(), |t| t.value);
-    for key in ["health", "session_cookies"] {
-        s.not_built(key, "");
-    }
+    s.not_built("session_cookies", "");
     let origins = s.strings("origins", false, "http://127.0.0.1:3000").unwrap_or_default();
     if s.has("origins") && origins.is_empty() {
         s.fault(s.span(), "`portal.origins` names none", "write origins = [\"http://127.0.0.1:3000\"]");
@@ -83,6 +82,10 @@ fn portal(s: &Section<'_>, name: String, others: &[Portal]) -> Portal {
             .is_some_and(|w| w.value == "canonical"),
         connect_timeout: s.duration("connect_timeout", second, DAY).map_or(Duration::from_secs(2), |d| d.value),
         response_timeout: s.duration("response_timeout", second, DAY).map_or(Duration::from_secs(60), |d| d.value),
+        health: health(s),
+        tls: origin_tls(s, folder),
+        body_timeout: Duration::from_secs(60),
+        max_connections: 1024,
         max_in_flight: max_in_flight(s),
         pass_domain: pass_domain(s, &hosts),
         services: services(s),
@@ -92,6 +95,41 @@ fn portal(s: &Section<'_>, name: String, others: &[Portal]) -> Portal {
         hosts,
         name,
     }
+}
+
+fn health(s: &Section<'_>) -> Option<String> {
+    let at = s.string("health", "/healthz")?;
+    let (path, query) = at.value.split_once('?').map_or((at.value.as_str(), None), |(p, q)| (p, Some(q)));
+    let fine = query.is_none_or(|q| q.bytes().all(|b| (0x21..0x7f).contains(&b) && b != b'#'));
+    match crate::path::normalise(path) {
+        Ok(path) if fine => Some(query.map_or_else(|| path.clone().into_owned(), |q| format!("{path}?{q}"))),
+        _ => {
+            s.fault(at.span, format!("{:?} is no path", at.value), "write a path such as health = \"/healthz\"");
+            None
+        }
+    }
+}
+
+/// How boma shows itself to origins by TLS, and whom it believes.
+fn origin_tls(s: &Section<'_>, folder: &Path) -> OriginTls {
+    let mut tls = OriginTls::default();
+    let Some(t) = s.section("origin_tls") else { return tls };
+    let file = |key: &str, example: &str| t.string(key, example).map(|at| folder.join(at.value));
+    tls.roots = file("roots", "tls/origin-roots.pem");
+    let (chain, key) = (file("chain", "tls/boma.pem"), file("key", "tls/boma.key"));
+    if t.has("chain") != t.has("key") {
+        t.fault(t.span(), "`origin_tls` with only one of chain and key", "write both, or neither");
+    }
+    tls.certificate = chain.zip(key);
+    if let Some(at) = t.string("name", "origin.internal") {
+        if parts::is_host(&at.value) || at.value.parse::<std::net::IpAddr>().is_ok() {
+            tls.name = Some(at.value.to_ascii_lowercase());
+        } else {
+            t.fault(at.span, format!("{:?} is no host", at.value), "write the name in the origin's certificate");
+        }
+    }
+    t.finish();
+    tls
 }
 
 fn hosts(s: &Section<'_>, others: &[Portal]) -> Vec<String> {

@@ -83,16 +83,24 @@ pub fn listen(top: &Section<'_>, no_certificate: bool) -> Vec<Listen> {
                 "write [[certificate]] with chain and key, or tls = false",
             );
         }
-        s.not_built("h2c", "false");
-        s.not_built("redirect_https", "false");
-        s.not_built("proxy_protocol", "\"off\"");
+        let tls_on = tls.as_ref().is_some_and(|t| t.value);
+        let flag = |key: &str, why: &str| {
+            let at = s.boolean(key).filter(|at| at.value)?;
+            if tls_on {
+                s.fault(at.span, format!("`{key} = true` on a listener with TLS"), why);
+            }
+            Some(true)
+        };
+        let h2c = flag("h2c", "leave h2c out: over TLS, HTTP/2 is agreed on by ALPN").is_some();
+        let redirect_https = flag("redirect_https", "write it at the listener without TLS").is_some();
+        let proxy_protocol = s.word("proxy_protocol", &["off", "v1v2"]).is_some_and(|w| w.value == "v1v2");
         match s.string("address", "127.0.0.1:8080") {
             Some(at) => {
                 if let Some(address) = parts::socket(&s, &at) {
                     if address.port() != 0 && all.iter().any(|l| l.address == address) {
                         s.fault(at.span, format!("{address} is listened on twice"), "write each address once");
                     }
-                    all.push(Listen { address, tls: tls.is_some_and(|t| t.value) });
+                    all.push(Listen { address, tls: tls_on, h2c, redirect_https, proxy_protocol });
                 }
             }
             None if !s.has("address") => {

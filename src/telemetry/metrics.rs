@@ -49,6 +49,7 @@ pub struct Metrics {
     pub duration: Seconds,
     pub in_flight: Gauge<i64, AtomicI64>,
     pub connections: Gauge<i64, AtomicI64>,
+    pub connections_refused: Counter,
     pub origin_failures: Family<FailureLabels, Counter>,
     pub posture: Family<PortalLabel, Gauge>,
     pub challenge: Family<OutcomeLabel, Counter>,
@@ -75,6 +76,7 @@ impl Default for Metrics {
             duration: Seconds::default(),
             in_flight: Gauge::default(),
             connections: Gauge::default(),
+            connections_refused: Counter::default(),
             origin_failures: Family::default(),
             posture: Family::default(),
             challenge: Family::default(),
@@ -105,6 +107,7 @@ impl Metrics {
         r.register("boma_http_request_duration_seconds", "From the request's head to the end of the answer", self.duration.clone());
         r.register("boma_http_in_flight", "Requests being answered", self.in_flight.clone());
         r.register("boma_connections", "Connections of clients", self.connections.clone());
+        r.register("boma_connections_refused", "Connections closed at once because there was no room", self.connections_refused.clone());
         r.register("boma_origin_failures", "Requests that the origin refused, broke, left hanging or answered with 5xx", self.origin_failures.clone());
         r.register("boma_posture", "Step of the posture ladder: 0 normal to 4 closed", self.posture.clone());
         r.register("boma_challenge", "Challenges by outcome", self.challenge.clone());

@@ -26,7 +26,8 @@ fn a_request_reaches_the_origin_and_its_answer_comes_back() {
     assert_eq!(reached.field("x-forwarded-for").as_deref(), Some("127.0.0.1"));
     assert_eq!(reached.field("x-forwarded-proto").as_deref(), Some("http"));
     assert_eq!(reached.field("x-mine").as_deref(), Some("yes"));
-    for gone in ["forwarded", "x-real-ip", "x-secret", "boma-pass"] {
+    assert_eq!(reached.field("forwarded").as_deref(), Some("for=127.0.0.1;host=\"huduma.example\";proto=http"));
+    for gone in ["x-real-ip", "x-secret", "boma-pass"] {
         assert_eq!(reached.field(gone), None, "{gone}");
     }
 }

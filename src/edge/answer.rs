@@ -1,0 +1,211 @@
+//! An answer on its way out over HTTP/1: framed, in as few writes as it takes, and never whole where its body broke.
+//!
+//! Does not know: how it was decided.
+
+use std::cell::RefCell;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+
+use super::conn::Seat;
+use super::http1::Talk;
+use super::tcp::Io;
+use crate::clock::Patience;
+use crate::http1::{chunk_prefix, date, last_chunk, reason_phrase, write_field};
+use crate::wire::{Answer, BodyBox, Chunk, Fields, Head, Payload, Version};
+
+/// Up to this much of a body is copied behind its head, so that both leave as one piece.
+const TOGETHER: usize = 4096;
+
+pub enum Sent {
+    Whole,
+    Broken,
+}
+
+/// How the body's end is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Frame {
+    Plain,
+    Chunked,
+}
+
+pub struct Outgoing<'a> {
+    seat: &'a Seat,
+    parts: [Bytes; 3],
+    body: Option<BodyBox>,
+    frame: Frame,
+    patience: Patience,
+    waits: bool,
+}
+
+pub fn status_line(out: &mut Vec<u8>, status: u16) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(&[b'0' + (status / 100) as u8, b'0' + (status / 10 % 10) as u8, b'0' + (status % 10) as u8]);
+    out.push(b' ');
+    out.extend_from_slice(reason_phrase(status).as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Fields that this side writes itself.
+fn is_framing(name: &str) -> bool {
+    matches!(name, "connection" | "keep-alive" | "proxy-connection" | "transfer-encoding" | "upgrade" | "te")
+}
+
+impl<'a> Outgoing<'a> {
+    /// `early` goes first.
+    pub fn new(
+        seat: &'a Seat,
+        head: &dyn Head,
+        answer: &Answer,
+        body: Payload,
+        keep: bool,
+        early: BytesMut,
+    ) -> Outgoing<'a> {
+        let house = &seat.post.house;
+        let mut out = Vec::with_capacity(early.len() + 512);
+        out.extend_from_slice(&early);
+        status_line(&mut out, answer.status);
+        let to_head = head.method() == "HEAD";
+        let bodiless = to_head || matches!(answer.status, 204 | 304);
+        let length = match &body {
+            Payload::Bytes(bytes) => Some(bytes.len() as u64),
+            Payload::Stream(body) if !bodiless => body.exact(),
+            _ => None,
+        };
+        let chunked = !bodiless && length.is_none() && head.version() != Version::Http10;
+        let ends_at_close = !bodiless && length.is_none() && !chunked;
+        let own_length = length.is_some() && answer.status != 204 && !(bodiless && matches!(body, Payload::Stream(_)));
+        fields(&mut out, &answer.fields, bodiless && !own_length && answer.status != 204);
+        if answer.fields.first("date").is_none() {
+            out.extend_from_slice(b"date: ");
+            date(house.now().unix(), &mut out);
+            out.extend_from_slice(b"\r\n");
+        }
+        if let (true, Some(length)) = (own_length, length) {
+            write_field(&mut out, b"content-length", length.to_string().as_bytes());
+        }
+        if chunked {
+            out.extend_from_slice(b"transfer-encoding: chunked\r\n");
+        }
+        if !keep || ends_at_close {
+            out.extend_from_slice(b"connection: close\r\n");
+        } else if head.version() == Version::Http10 {
+            out.extend_from_slice(b"connection: keep-alive\r\n");
+        }
+        out.extend_from_slice(b"\r\n");
+        let (mut rest, mut stream) = (Bytes::new(), None);
+        match body {
+            _ if bodiless => {}
+            Payload::Bytes(bytes) if bytes.len() <= TOGETHER => out.extend_from_slice(&bytes),
+            Payload::Bytes(bytes) => rest = bytes,
+            Payload::Stream(body) => stream = Some(body),
+            Payload::Tunnel(_) => {}
+        }
+        let frame = if chunked { Frame::Chunked } else { Frame::Plain };
+        let patience = Patience::new(house.town.load().settings.deadlines.download);
+        Outgoing { seat, parts: [out.into(), rest, Bytes::new()], body: stream, frame, patience, waits: false }
+    }
+
+    /// Ready when all is with the system, or the answer broke.
+    /// The link is borrowed for sending only: the body may read the rest of the upload from it.
+    pub fn poll<S: Io>(&mut self, cx: &mut Context<'_>, talk: &RefCell<Talk<S>>) -> Poll<Sent> {
+        loop {
+            // The head waits for the body's first piece if that is there already, and leaves alone if it is not.
+            let unsent = !self.parts[1].is_empty() || self.parts[0].len() > TOGETHER;
+            if !unsent && let Some(body) = &mut self.body {
+                match body.as_mut().poll_chunk(cx) {
+                    Poll::Ready(Some(Ok(chunk))) => {
+                        self.put(chunk);
+                        if self.parts[1].is_empty() && self.body.is_some() && self.parts[0].len() <= TOGETHER {
+                            continue;
+                        }
+                    }
+                    Poll::Ready(Some(Err(_))) => return Poll::Ready(Sent::Broken),
+                    Poll::Ready(None) => self.end(&Fields::default()),
+                    Poll::Pending if self.parts[0].is_empty() => return Poll::Pending,
+                    Poll::Pending => {}
+                }
+            }
+            let sent = talk.borrow_mut().link.poll_send(cx, &mut self.parts);
+            self.waits(sent.is_pending());
+            match sent {
+                Poll::Ready(Ok(())) => self.patience.renew(),
+                Poll::Ready(Err(_)) => return Poll::Ready(Sent::Broken),
+                Poll::Pending => {
+                    ready!(self.patience.poll(cx));
+                    return Poll::Ready(Sent::Broken);
+                }
+            }
+            if self.body.is_none() {
+                return Poll::Ready(Sent::Whole);
+            }
+        }
+    }
+
+    fn put(&mut self, chunk: Chunk) {
+        let data = match chunk {
+            Chunk::Data(data) if data.is_empty() => return,
+            Chunk::Data(data) => data,
+            Chunk::Trailers(fields) => return self.end(&fields),
+        };
+        let ended = self.body.as_ref().is_none_or(|b| b.ended());
+        if self.frame == Frame::Plain && data.len() > TOGETHER {
+            self.parts[1] = data;
+        } else {
+            let mut out = Vec::with_capacity(self.parts[0].len() + data.len().min(TOGETHER) + 32);
+            out.extend_from_slice(&self.parts[0]);
+            if self.frame == Frame::Chunked {
+                chunk_prefix(data.len(), &mut out);
+            }
+            if data.len() <= TOGETHER {
+                out.extend_from_slice(&data);
+                if self.frame == Frame::Chunked {
+                    out.extend_from_slice(b"\r\n");
+                }
+            } else {
+                self.parts[1] = data;
+                self.parts[2] = Bytes::from_static(b"\r\n");
+            }
+            self.parts[0] = out.into();
+        }
+        if ended {
+            self.end(&Fields::default());
+        }
+    }
+
+    fn end(&mut self, trailers: &Fields) {
+        self.body = None;
+        if self.frame == Frame::Chunked {
+            let last = if self.parts[1].is_empty() { 0 } else { 2 };
+            let mut out = Vec::with_capacity(self.parts[last].len() + 8);
+            out.extend_from_slice(&self.parts[last]);
+            last_chunk(trailers, &mut out);
+            self.parts[last] = out.into();
+        }
+    }
+
+    fn waits(&mut self, on: bool) {
+        if self.waits != on {
+            self.waits = on;
+            self.seat.ticket.waits(on);
+        }
+    }
+}
+
+impl Drop for Outgoing<'_> {
+    fn drop(&mut self) {
+        if self.waits {
+            self.seat.ticket.waits(false);
+        }
+    }
+}
+
+fn fields(out: &mut Vec<u8>, fields: &Fields, with_length: bool) {
+    for (name, value) in &fields.0 {
+        // Nothing may end a field but its own line's end, whoever made the value.
+        let clean = memchr::memchr3(b'\r', b'\n', 0, value).is_none();
+        if clean && !is_framing(name) && (with_length || name != "content-length") {
+            write_field(out, name.as_bytes(), value);
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! HTTP/2 with a citizen, over the h2 crate: each stream is one walk through the corridor, all of them in the
+//! connection's own task.
+//!
+//! hyper's HTTP/2 was set aside: it buffers 400 KiB per answer, cannot send informational answers, and knows no idle
+//! deadline; h2 under it does the protocol either way.
+//!
+//! Does not know: guards, the origin.
+
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use h2::server::{Builder, Connection, SendResponse};
+use h2::{Reason as H2Reason, RecvStream};
+use http::request::Parts;
+use http::{HeaderValue, Request, Response, StatusCode, header};
+
+use super::conn::Seat;
+use super::crowd::Phase;
+use super::frames::Counted;
+use super::identify::identify;
+use super::tcp::Io;
+use crate::bounds;
+use crate::http2::{Inbound, Pipe, Sender, map};
+use crate::reason::Reason;
+use crate::wire::{Answer, Body, BodyBox, Broken, Chunk, Empty, Fields, Head, Line, Payload, Reply, Version};
+
+pub async fn serve<S: Io>(seat: Rc<Seat>, stream: S) {
+    let caps = seat.post.house.town.load().settings.caps;
+    let clock = seat.post.house.clock.clone();
+    let counted = Counted::new(stream, move || clock.now().mono / 1_000_000);
+    let handshake = Builder::new()
+        .max_concurrent_streams(caps.streams)
+        .initial_window_size(bounds::H2_STREAM_WINDOW)
+        .initial_connection_window_size(bounds::H2_CONNECTION_WINDOW)
+        .max_header_list_size(caps.head as u32)
+        .max_send_buffer_size(bounds::H2_STREAM_WINDOW as usize)
+        .enable_connect_protocol()
+        .handshake::<_, Bytes>(counted);
+    let Ok(connection) = handshake.await else { return };
+    talk(&seat, connection).await;
+}
+
+/// Accepts streams and drives them until the connection is over.
+async fn talk<S: Io>(seat: &Rc<Seat>, mut connection: Connection<Counted<S>, Bytes>) {
+    let mut streams = FuturesUnordered::new();
+    let mut leaving = false;
+    seat.ticket.phase(Phase::Idle);
+    seat.ticket.says_goodbye();
+    poll_fn(|cx| {
+        if seat.post.draining() && !leaving {
+            leaving = true;
+            connection.graceful_shutdown();
+        }
+        loop {
+            // Streams first: what they send, the connection then takes along.
+            while let Poll::Ready(Some(())) = streams.poll_next_unpin(cx) {}
+            match connection.poll_accept(cx) {
+                Poll::Ready(Some(Ok((request, respond)))) => {
+                    seat.ticket.phase(Phase::Busy);
+                    streams.push(one(seat.clone(), request, respond));
+                }
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => break,
+            }
+        }
+        if streams.is_empty() && !connection.has_streams() {
+            seat.ticket.phase(Phase::Idle);
+        }
+        Poll::Pending
+    })
+    .await;
+}
+
+async fn one(seat: Rc<Seat>, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
+    let (parts, incoming) = request.into_parts();
+    let head = StreamHead::new(parts);
+    let deadlines = seat.post.house.town.load().settings.deadlines;
+    let client = identify(&seat.post.house.town.load(), seat.peer, &head);
+    if head.parts.method == http::Method::CONNECT && head.protocol().is_none() {
+        // Tunnels to anywhere are not opened here.
+        return respond.send_reset(H2Reason::REFUSED_STREAM);
+    }
+    let mut incoming = Some(incoming);
+    let upload: BodyBox = if head.protocol().is_some() {
+        Box::pin(Empty)
+    } else {
+        let length = head.text("content-length").and_then(|l| l.parse().ok());
+        match incoming.take() {
+            Some(stream) if !stream.is_end_stream() => {
+                let waits = Waits { seat: seat.clone(), on: false };
+                Box::pin(Upload { body: Box::pin(Inbound::new(stream, length, deadlines.upload)), waits })
+            }
+            _ => Box::pin(Empty),
+        }
+    };
+    let respond = RefCell::new(respond);
+    let reply = {
+        let line = Teller { respond: &respond, seat: &seat };
+        let fields = head.parts.headers.len();
+        let caps = seat.post.house.town.load().settings.caps;
+        let corridor = &seat.post.corridor;
+        if fields > caps.fields {
+            Some(corridor.refuse(&head, client, seat.arrival, Reason::HeadTooLarge))
+        } else {
+            while_wanted(&respond, corridor.walk(&head, upload, client, seat.arrival, &line)).await
+        }
+    };
+    let mut respond = respond.into_inner();
+    match reply {
+        None => {}
+        Some(Reply::Close) => respond.send_reset(H2Reason::REFUSED_STREAM),
+        Some(Reply::Answer(answer)) => send(&seat, &head, respond, incoming, answer).await,
+    }
+}
+
+/// Walks the corridor until the client takes its request back; `None` when it has.
+async fn while_wanted(respond: &RefCell<SendResponse<Bytes>>, walk: impl Future<Output = Reply>) -> Option<Reply> {
+    let mut walk = std::pin::pin!(walk);
+    poll_fn(|cx| {
+        if let Poll::Ready(reply) = walk.as_mut().poll(cx) {
+            return Poll::Ready(Some(reply));
+        }
+        respond.borrow_mut().poll_reset(cx).map(|_| None)
+    })
+    .await
+}
+
+async fn send(
+    seat: &Rc<Seat>,
+    head: &StreamHead,
+    mut respond: SendResponse<Bytes>,
+    incoming: Option<RecvStream>,
+    answer: Answer,
+) {
+    let to_head = head.parts.method == http::Method::HEAD;
+    let Answer { status, fields, body } = answer;
+    let bodiless = to_head || matches!(status, 204 | 304);
+    let Ok(mut response) = response(seat, status, &fields) else { return respond.send_reset(H2Reason::INTERNAL_ERROR) };
+    let deadline = seat.post.house.town.load().settings.deadlines.download;
+    let body: BodyBox = match body {
+        Payload::Bytes(bytes) => {
+            if status != 204 {
+                response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+            }
+            Box::pin(Whole(Some(bytes)))
+        }
+        Payload::Stream(body) => {
+            if let (Some(length), false) = (body.exact(), bodiless) {
+                response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+            }
+            body
+        }
+        Payload::Tunnel(mut tunnel) => {
+            *response.status_mut() = StatusCode::OK;
+            response.headers_mut().remove("sec-websocket-accept");
+            let (Ok(outgoing), Some(incoming)) = (respond.send_response(response, false), incoming) else { return };
+            let _ = tokio::io::copy_bidirectional(&mut Pipe::new(incoming, outgoing), &mut tunnel).await;
+            return;
+        }
+    };
+    let over = bodiless || body.ended();
+    let Ok(stream) = respond.send_response(response, over) else { return };
+    if over {
+        return;
+    }
+    let mut sender = Sender::new(stream, body, deadline);
+    let mut waits = Waits { seat: seat.clone(), on: false };
+    let _ = poll_fn(|cx| {
+        let polled = sender.poll(cx);
+        waits.set(polled.is_pending() && sender.waits_on_window());
+        polled
+    })
+    .await;
+}
+
+fn response(seat: &Seat, status: u16, fields: &Fields) -> Result<Response<()>, http::Error> {
+    let mut response = Response::new(());
+    *response.status_mut() = StatusCode::from_u16(status)?;
+    let headers = response.headers_mut();
+    *headers = map(fields);
+    // Connection fields have no place in HTTP/2 (RFC 9113 section 8.2.2).
+    for name in ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"] {
+        headers.remove(name);
+    }
+    if !headers.contains_key(header::DATE) {
+        let mut date = Vec::with_capacity(32);
+        crate::http1::date(seat.post.house.now().unix(), &mut date);
+        headers.insert(header::DATE, HeaderValue::from_maybe_shared(Bytes::from(date))?);
+    }
+    Ok(response)
+}
+
+/// A prepared body.
+struct Whole(Option<Bytes>);
+
+impl Body for Whole {
+    fn poll_chunk(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Chunk, Broken>>> {
+        Poll::Ready(self.0.take().filter(|b| !b.is_empty()).map(|b| Ok(Chunk::Data(b))))
+    }
+
+    fn exact(&self) -> Option<u64> {
+        Some(self.0.as_ref().map_or(0, |b| b.len() as u64))
+    }
+}
+
+/// A citizen's upload.
+struct Upload {
+    body: Pin<Box<Inbound>>,
+    waits: Waits,
+}
+
+impl Body for Upload {
+    fn poll_chunk(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, Broken>>> {
+        let chunk = self.body.as_mut().poll_chunk(cx);
+        self.waits.set(chunk.is_pending());
+        chunk
+    }
+
+    fn exact(&self) -> Option<u64> {
+        self.body.exact()
+    }
+
+    fn ended(&self) -> bool {
+        self.body.ended()
+    }
+}
+
+/// Says that a transfer waits on the client, for as long as it does.
+struct Waits {
+    seat: Rc<Seat>,
+    on: bool,
+}
+
+impl Waits {
+    fn set(&mut self, on: bool) {
+        if self.on != on {
+            self.on = on;
+            self.seat.ticket.waits(on);
+        }
+    }
+}
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.set(false);
+    }
+}
+
+/// A request's head as h2 parsed it.
+struct StreamHead {
+    parts: Parts,
+    protocol: Option<String>,
+}
+
+impl StreamHead {
+    fn new(parts: Parts) -> StreamHead {
+        let protocol = parts.extensions.get::<h2::ext::Protocol>().map(|p| p.as_str().to_owned());
+        StreamHead { parts, protocol }
+    }
+
+    fn protocol(&self) -> Option<&str> {
+        self.protocol.as_deref()
+    }
+}
+
+impl Head for StreamHead {
+    /// An extended CONNECT stands for the GET that HTTP/1.1 would have sent.
+    fn method(&self) -> &str {
+        if self.protocol.is_some() { "GET" } else { self.parts.method.as_str() }
+    }
+
+    fn path(&self) -> &str {
+        self.parts.uri.path()
+    }
+
+    fn query(&self) -> Option<&str> {
+        self.parts.uri.query()
+    }
+
+    fn authority(&self) -> Option<&str> {
+        self.parts.uri.authority().map(|a| a.as_str())
+    }
+
+    fn version(&self) -> Version {
+        Version::Http2
+    }
+
+    fn field(&self, name: &str) -> Option<&[u8]> {
+        self.parts.headers.get(name).map(HeaderValue::as_bytes)
+    }
+
+    fn any(&self, name: &str, test: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        self.parts.headers.get_all(name).iter().any(|v| test(v.as_bytes()))
+    }
+
+    fn each(&self, visit: &mut dyn FnMut(&str, &[u8])) {
+        for (name, value) in &self.parts.headers {
+            visit(name.as_str(), value.as_bytes());
+        }
+    }
+
+    fn upgrade(&self) -> Option<&str> {
+        self.protocol()
+    }
+}
+
+/// Lets the corridor speak before the answer.
+struct Teller<'a> {
+    respond: &'a RefCell<SendResponse<Bytes>>,
+    seat: &'a Seat,
+}
+
+impl Line for Teller<'_> {
+    fn inform(&self, status: u16, fields: &Fields) {
+        let mut response = Response::new(());
+        let Ok(status) = StatusCode::from_u16(status) else { return };
+        *response.status_mut() = status;
+        *response.headers_mut() = map(fields);
+        let _ = self.respond.borrow_mut().send_informational(response);
+    }
+
+    fn showed(&self, pass: u128) {
+        self.seat.ticket.showed(pass);
+    }
+}

@@ -1,0 +1,127 @@
+//! A connection with a read buffer that exists only while there is something in it.
+//!
+//! Does not know: which side it serves.
+
+use std::cell::RefCell;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// One read's worth. Small heads and bodies fit, so an idle or slow connection holds none of it.
+const READ: usize = 16 * 1024;
+
+/// A byte stream and what was read of it but not used.
+pub struct Link<S> {
+    pub stream: S,
+    pub buf: BytesMut,
+    /// The other side has sent its last byte.
+    pub ended: bool,
+    /// The last read filled its buffer, so the next one goes straight into place.
+    ample: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
+    pub fn new(stream: S) -> Link<S> {
+        Link { stream, buf: BytesMut::new(), ended: false, ample: false }
+    }
+
+    /// Reads more into the buffer; 0 at the stream's end.
+    pub fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.ended {
+            return Poll::Ready(Ok(0));
+        }
+        let read = if self.ample { self.read_in_place(cx) } else { self.read_by_the_way(cx) };
+        if read.is_pending() && self.buf.is_empty() {
+            // Nothing is held while waiting.
+            self.buf = BytesMut::new();
+        }
+        let n = ready!(read)?;
+        self.ended = n == 0;
+        Poll::Ready(Ok(n))
+    }
+
+    /// Into a buffer of this thread, and from there just what came: one small copy instead of a buffer per waiting
+    /// connection.
+    fn read_by_the_way(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        thread_local!(static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ].into()));
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut read = ReadBuf::new(scratch);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read))?;
+            let came = read.filled();
+            self.ample = came.len() == READ;
+            self.buf.extend_from_slice(came);
+            Poll::Ready(Ok(came.len()))
+        })
+    }
+
+    fn read_in_place(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.ample = false;
+        let before = self.buf.len();
+        // Zeroing costs less than a system call's share of it, and keeps this free of unsafe code.
+        self.buf.resize(before + 2 * READ, 0);
+        let mut read = ReadBuf::new(&mut self.buf[before..]);
+        let polled = Pin::new(&mut self.stream).poll_read(cx, &mut read);
+        let n = read.filled().len();
+        self.buf.truncate(before + n);
+        ready!(polled)?;
+        self.ample = n >= READ;
+        Poll::Ready(Ok(n))
+    }
+
+    /// Writes the parts one after the other, in one call where the system takes them all; they are used up when it is
+    /// ready.
+    pub fn poll_send(&mut self, cx: &mut Context<'_>, parts: &mut [Bytes; 3]) -> Poll<io::Result<()>> {
+        loop {
+            let stream = Pin::new(&mut self.stream);
+            let mut full = parts.iter().filter(|p| !p.is_empty());
+            let mut n = match (full.next(), full.next()) {
+                (None, _) => return Pin::new(&mut self.stream).poll_flush(cx),
+                (Some(only), None) => ready!(stream.poll_write(cx, only))?,
+                _ => ready!(stream.poll_write_vectored(cx, &parts.each_ref().map(|p| io::IoSlice::new(p))))?,
+            };
+            if n == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            for part in parts.iter_mut() {
+                let of_part = n.min(part.len());
+                part.advance(of_part);
+                n -= of_part;
+            }
+        }
+    }
+}
+
+/// What was read and not used comes first.
+impl<S: AsyncRead + Unpin> AsyncRead for Link<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.buf.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buf);
+        }
+        let n = self.buf.len().min(buf.remaining());
+        buf.put_slice(&self.buf[..n]);
+        self.buf.advance(n);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Link<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// Whether a comma-separated list names `word`, without regard to case.
+pub fn lists(value: &[u8], word: &[u8]) -> bool {
+    value.split(|b| *b == b',').any(|w| w.trim_ascii().eq_ignore_ascii_case(word))
+}

@@ -1,0 +1,15 @@
+//! HTTP/1 as RFC 9112 writes it, for both sides of boma: heads, framing, and a buffered connection. httparse finds
+//! the parts; what it lets pass and another reader might take otherwise is refused here. Whatever is ambiguous is a
+//! fault, never a guess.
+//!
+//! Does not know: which side it serves, what a request is for.
+
+mod body;
+mod head;
+mod link;
+mod write;
+
+pub use body::{BodyFault, Decoder, Framing, Step, last_chunk};
+pub use head::{HeadFault, RequestHead, ResponseHead, request_framing, response_framing};
+pub use link::{Link, lists};
+pub use write::{chunk_prefix, date, reason_phrase, write_field};
