@@ -19,6 +19,9 @@ const TOGETHER: usize = 4096;
 
 pub enum Sent {
     Whole,
+    /// The body broke: its framing shows that, once the connection ends.
+    Cut,
+    /// Only a reset shows that the body is not whole, or the client is gone.
     Broken,
 }
 
@@ -34,6 +37,9 @@ pub struct Outgoing<'a> {
     parts: [Bytes; 3],
     body: Option<BodyBox>,
     frame: Frame,
+    /// The body's end is the connection's.
+    at_close: bool,
+    cut: bool,
     patience: Patience,
     waits: bool,
 }
@@ -103,7 +109,16 @@ impl<'a> Outgoing<'a> {
         }
         let frame = if chunked { Frame::Chunked } else { Frame::Plain };
         let patience = Patience::new(house.town.load().settings.deadlines.download);
-        Outgoing { seat, parts: [out.into(), rest, Bytes::new()], body: stream, frame, patience, waits: false }
+        Outgoing {
+            seat,
+            parts: [out.into(), rest, Bytes::new()],
+            body: stream,
+            frame,
+            at_close: ends_at_close,
+            cut: false,
+            patience,
+            waits: false,
+        }
     }
 
     /// Ready when all is with the system, or the answer broke.
@@ -120,7 +135,9 @@ impl<'a> Outgoing<'a> {
                             continue;
                         }
                     }
-                    Poll::Ready(Some(Err(_))) => return Poll::Ready(Sent::Broken),
+                    Poll::Ready(Some(Err(_))) if self.at_close => return Poll::Ready(Sent::Broken),
+                    // What came before goes out still.
+                    Poll::Ready(Some(Err(_))) => (self.body, self.cut) = (None, true),
                     Poll::Ready(None) => self.end(&Fields::default()),
                     Poll::Pending if self.parts[0].is_empty() => return Poll::Pending,
                     Poll::Pending => {}
@@ -137,7 +154,7 @@ impl<'a> Outgoing<'a> {
                 }
             }
             if self.body.is_none() {
-                return Poll::Ready(Sent::Whole);
+                return Poll::Ready(if self.cut { Sent::Cut } else { Sent::Whole });
             }
         }
     }

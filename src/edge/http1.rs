@@ -199,7 +199,7 @@ async fn send<S: Io>(seat: &Seat, talk: &Shared<S>, head: &dyn Head, reply: Repl
     let sent = poll_fn(|cx| out.poll(cx, talk)).await;
     match sent {
         Sent::Whole if keep => Keep::Open,
-        Sent::Whole => Keep::Close,
+        Sent::Whole | Sent::Cut => Keep::Close,
         Sent::Broken => Keep::Cut,
     }
 }

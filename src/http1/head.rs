@@ -173,7 +173,13 @@ impl RequestHead {
 fn version_fault(bytes: &[u8]) -> HeadFault {
     let line = bytes.split(|b| *b == b'\r').next().unwrap_or(&[]);
     let word = line.rsplit(|b| *b == b' ').next().unwrap_or(&[]);
-    let well_formed = word.len() == 8 && word.starts_with(b"HTTP/") && word[5].is_ascii_digit() && word[6] == b'.';
+    let parts = line.split(|b| *b == b' ').filter(|p| !p.is_empty()).count();
+    let blanks = line.iter().filter(|b| **b == b' ').count();
+    let well_formed = (parts, blanks) == (3, 2)
+        && word.len() == 8
+        && word.starts_with(b"HTTP/")
+        && word[5].is_ascii_digit()
+        && word[6] == b'.';
     if well_formed && word[7].is_ascii_digit() { HeadFault::Version } else { HeadFault::Malformed }
 }
 

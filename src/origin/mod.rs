@@ -75,13 +75,16 @@ pub struct Fetched {
     pub body: Bytes,
 }
 
+/// Puts fields, one after the other, where they are wanted.
+type Fill<'a> = &'a dyn Fn(&mut dyn FnMut(&str, &[u8]));
+
 /// A request as the exchanges send it.
 pub struct Ask<'a> {
     method: &'a str,
     target: &'a str,
     host: String,
     /// Every field but Host and those that frame the body.
-    fields: &'a dyn Fn(&mut dyn FnMut(&str, &[u8])),
+    fields: Fill<'a>,
     upgrade: Option<&'a str>,
     /// Where the client's version of HTTP has none (RFC 8441).
     websocket_key: Option<String>,
@@ -351,7 +354,7 @@ fn websocket_nonce() -> String {
     base64::engine::general_purpose::STANDARD.encode(nonce)
 }
 
-fn own_ask<'a>(portal: &Portal, path: &'a str, host: &str, fields: &'a dyn Fn(&mut dyn FnMut(&str, &[u8]))) -> Ask<'a> {
+fn own_ask<'a>(portal: &Portal, path: &'a str, host: &str, fields: Fill<'a>) -> Ask<'a> {
     Ask {
         method: "GET",
         target: path,

@@ -126,8 +126,7 @@ impl Pool {
         loop {
             let Idle { mut link, slot, since } = self.idle.borrow_mut().pop()?;
             let fresh = now.since(since) < bounds::ORIGIN_IDLE_FOR.as_nanos() as u64;
-            let quiet = poll_fn(|cx| Poll::Ready(link.poll_fill(cx).is_pending())).await;
-            if fresh && quiet {
+            if fresh && link.stream.is_quiet() && poll_fn(|cx| Poll::Ready(link.poll_fill(cx).is_pending())).await {
                 return Some(Connection { link, reused: true, slot, pool: Rc::downgrade(self) });
             }
         }

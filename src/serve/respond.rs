@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use crate::challenge::{SEAL_WIDTH, Work};
 use crate::facts::{Kind, Pass};
@@ -40,52 +41,59 @@ impl Made {
     }
 }
 
-/// An answer whose body breaks before a byte of it went out is none yet: there is still time for a better one.
+/// An answer whose body breaks before a byte of it went out is none yet: there is still time for a better one. So its
+/// first two pieces are looked for, but never waited for.
 ///
 /// # Errors
 /// The fault, as if the origin had never answered.
 pub async fn begun(sent: Result<Answer, OriginFault>) -> Result<Answer, OriginFault> {
     let mut answer = sent?;
-    if let Came::Body(body) = &mut answer.body
-        && !body.ended()
-    {
+    let Came::Body(body) = &mut answer.body else { return Ok(answer) };
+    let mut first = SmallVec::new();
+    while first.len() < 2 && !body.ended() {
         match poll_fn(|cx| Poll::Ready(body.as_mut().poll_chunk(cx))).await {
+            Poll::Ready(Some(Ok(chunk))) => first.push(chunk),
             Poll::Ready(Some(Err(Broken::Malformed))) => return Err(OriginFault::Nonsense),
             Poll::Ready(Some(Err(_))) => return Err(OriginFault::Broke),
-            Poll::Ready(first) => {
-                let rest = std::mem::replace(body, Box::pin(Empty));
-                *body = Box::pin(Begun { first, rest });
+            Poll::Ready(None) => {
+                *body = Box::pin(Empty);
+                break;
             }
-            Poll::Pending => {}
+            Poll::Pending => break,
         }
+    }
+    if !first.is_empty() {
+        let rest = std::mem::replace(body, Box::pin(Empty));
+        first.reverse();
+        *body = Box::pin(Begun { first, rest });
     }
     Ok(answer)
 }
 
-/// A body of which the first piece has been taken.
+/// A body of which the first pieces have been taken; the next one is the last in the list.
 struct Begun {
-    first: Option<Result<Chunk, Broken>>,
+    first: SmallVec<[Chunk; 2]>,
     rest: BodyBox,
 }
 
 impl Body for Begun {
     fn poll_chunk(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, Broken>>> {
-        match self.first.take() {
-            Some(first) => Poll::Ready(Some(first)),
+        match self.first.pop() {
+            Some(first) => Poll::Ready(Some(Ok(first))),
             None => self.rest.as_mut().poll_chunk(cx),
         }
     }
 
     fn exact(&self) -> Option<u64> {
-        let first = match &self.first {
-            Some(Ok(Chunk::Data(data))) => data.len() as u64,
-            _ => 0,
+        let length = |chunk: &Chunk| match chunk {
+            Chunk::Data(data) => Some(data.len() as u64),
+            Chunk::Trailers(_) => None,
         };
-        self.rest.exact().map(|rest| rest + first)
+        self.first.iter().try_fold(self.rest.exact()?, |n, chunk| Some(n + length(chunk)?))
     }
 
     fn ended(&self) -> bool {
-        self.first.is_none() && self.rest.ended()
+        self.first.is_empty() && self.rest.ended()
     }
 }
 

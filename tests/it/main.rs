@@ -2,6 +2,8 @@
 //!
 //! harness     the house, its origin, its clients
 //! path        a request's way, and a real site behind nginx byte for byte
+//! strict      HTTP/1.1 byte by byte, well formed and not
+//! broken      what comes of an origin that breaks the rules
 //! law         rules changed while traffic runs
 //! limit       buckets, one per client, and a million of them
 //! challenge   pages, passes, and who gets what instead
@@ -18,6 +20,7 @@ mod harness;
 
 mod admin;
 mod admit;
+mod broken;
 mod browser;
 mod challenge;
 mod fallback;
@@ -28,3 +31,4 @@ mod log;
 mod path;
 mod posture;
 mod start;
+mod strict;

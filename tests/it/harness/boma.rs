@@ -63,7 +63,12 @@ impl Setup {
     }
 
     pub fn start(self, origin: SocketAddr) -> Boma {
-        self.write(&origin.to_string());
+        self.start_at(&origin.to_string())
+    }
+
+    /// `origins` stands between `"http://` and `"`.
+    pub fn start_at(self, origins: &str) -> Boma {
+        self.write(origins);
         Boma::start(self, &[])
     }
 }
