@@ -105,7 +105,12 @@ async fn one(seat: Rc<Seat>, request: Request<RecvStream>, mut respond: SendResp
         let fields = head.parts.headers.len();
         let caps = seat.post.house.town.load().settings.caps;
         let corridor = &seat.post.corridor;
-        if fields > caps.fields {
+        // Blanks around a value would be taken off by the next reader over HTTP/1 (RFC 9113 section 8.2.1).
+        let blank = |b: Option<&u8>| b.is_some_and(|b| matches!(b, b' ' | b'\t'));
+        let padded = |v: &HeaderValue| blank(v.as_bytes().first()) || blank(v.as_bytes().last());
+        if head.parts.headers.values().any(padded) {
+            Some(corridor.refuse(&head, client, seat.arrival, Reason::BadRequest))
+        } else if fields > caps.fields {
             Some(corridor.refuse(&head, client, seat.arrival, Reason::HeadTooLarge))
         } else {
             while_wanted(&respond, corridor.walk(&head, upload, client, seat.arrival, &line)).await

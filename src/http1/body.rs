@@ -196,7 +196,7 @@ impl Decoder {
 }
 
 /// Fields that say how a message is framed, routed, trusted or kept have no place after it (RFC 9110 section 6.5.1).
-fn may_trail(name: &str) -> bool {
+pub fn may_trail(name: &str) -> bool {
     const NEVER: [&str; 22] = [
         "transfer-encoding",
         "content-length",

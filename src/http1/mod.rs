@@ -9,7 +9,7 @@ mod head;
 mod link;
 mod write;
 
-pub use body::{BodyFault, Decoder, Framing, Step, last_chunk};
+pub use body::{BodyFault, Decoder, Framing, Step, last_chunk, may_trail};
 pub use head::{HeadFault, RequestHead, ResponseHead, request_framing, response_framing};
 pub use link::{Link, lists};
 pub use write::{chunk_prefix, date, reason_phrase, write_field};

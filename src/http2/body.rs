@@ -11,6 +11,7 @@ use h2::{Reason, RecvStream, SendStream};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::clock::Patience;
+use crate::http1::may_trail;
 use crate::wire::{Body, BodyBox, Broken, Chunk, Fields};
 
 /// A body as it arrives; nothing for `most` ends it. What was taken gives its window back.
@@ -42,7 +43,7 @@ impl Inbound {
             }
         }
         Poll::Ready(match ready!(self.stream.poll_trailers(cx)) {
-            Ok(Some(map)) => Some(Ok(Chunk::Trailers(fields(&map)))),
+            Ok(Some(map)) => Some(Ok(Chunk::Trailers(trailers(&map)))),
             Ok(None) => None,
             Err(_) => Some(Err(Broken::Gone)),
         })
@@ -164,9 +165,9 @@ pub fn poll_window(stream: &mut SendStream<Bytes>, wanted: usize, cx: &mut Conte
     }
 }
 
-fn fields(map: &HeaderMap) -> Fields {
+fn trailers(map: &HeaderMap) -> Fields {
     let mut fields = Fields::with_capacity(map.len());
-    for (name, value) in map {
+    for (name, value) in map.iter().filter(|(name, _)| may_trail(name.as_str())) {
         fields.push(name.as_str().to_owned(), Bytes::copy_from_slice(value.as_bytes()));
     }
     fields

@@ -4,6 +4,8 @@
 //! path        a request's way, and a real site behind nginx byte for byte
 //! strict      HTTP/1.1 byte by byte, well formed and not
 //! broken      what comes of an origin that breaks the rules
+//! frames      HTTP/2 frame by frame, well formed and not
+//! wire        upgrades, early hints, trailers, gRPC, TLS and HTTP/2 to origins, PROXY, deadlines, caps
 //! law         rules changed while traffic runs
 //! limit       buckets, one per client, and a million of them
 //! challenge   pages, passes, and who gets what instead
@@ -24,6 +26,7 @@ mod broken;
 mod browser;
 mod challenge;
 mod fallback;
+mod frames;
 mod law;
 mod life;
 mod limit;
@@ -32,3 +35,4 @@ mod path;
 mod posture;
 mod start;
 mod strict;
+mod wire;

@@ -10,20 +10,20 @@ use std::time::Duration;
 use crate::harness::{CEILING, Setup};
 
 /// An origin that keeps every byte, and answers each request that it can read by the strictest grammar there is.
-struct Recorder {
-    address: SocketAddr,
+pub struct Recorder {
+    pub address: SocketAddr,
     seen: Arc<Mutex<Vec<Result<Seen, String>>>>,
 }
 
 #[derive(Clone, Debug)]
-struct Seen {
-    line: String,
-    head: String,
-    body: Vec<u8>,
+pub struct Seen {
+    pub line: String,
+    pub head: String,
+    pub body: Vec<u8>,
 }
 
 impl Recorder {
-    fn start() -> Recorder {
+    pub fn start() -> Recorder {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let seen: Arc<Mutex<Vec<_>>> = Arc::default();
@@ -37,7 +37,7 @@ impl Recorder {
         Recorder { address, seen }
     }
 
-    fn take(&self) -> Vec<Result<Seen, String>> {
+    pub fn take(&self) -> Vec<Result<Seen, String>> {
         let own = |s: &Result<Seen, String>| matches!(s, Ok(s) if s.head.contains("user-agent: boma/"));
         std::mem::take(&mut *self.seen.lock().unwrap()).into_iter().filter(|s| !own(s)).collect()
     }
