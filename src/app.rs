@@ -3,7 +3,8 @@
 //! Does not know: requests, rule texts, arguments.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use tokio::runtime::LocalRuntime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::admin::{self, Desk, Token};
 use crate::certificate::Keyring;
@@ -22,6 +23,7 @@ use crate::fault::Fault;
 use crate::force::{House, Law, Materials};
 use crate::settings::{Listen, QueryLog, Settings};
 use crate::store::{self, Table};
+use crate::takeover::{self, Inheritance};
 use crate::telemetry::Metrics;
 use crate::telemetry::access::{AccessLog, Query};
 
@@ -29,6 +31,10 @@ use crate::telemetry::access::{AccessLog, Query};
 pub struct Options {
     pub given: Given,
     pub token: Option<Token>,
+    /// Listening sockets that the process was started with (systemd).
+    pub sockets: Vec<TcpListener>,
+    /// Take over from the boma that runs on the same state directory, where one does.
+    pub takeover: bool,
 }
 
 /// Why boma does not run.
@@ -61,6 +67,7 @@ pub struct App {
     phase: watch::Sender<Phase>,
     stop_keeper: Arc<AtomicBool>,
     workers: Vec<JoinHandle<()>>,
+    left: Arc<Notify>,
 }
 
 impl App {
@@ -68,7 +75,7 @@ impl App {
     ///
     /// # Errors
     /// [`Failure`], with nothing left running that serves citizens.
-    pub fn start(options: Options) -> Result<App, Failure> {
+    pub fn start(mut options: Options) -> Result<App, Failure> {
         let clock = Clock::system();
         let started = control::start(&options.given, clock.now().unix()).map_err(Failure::Configuration)?;
         for warning in &started.warnings {
@@ -77,12 +84,20 @@ impl App {
         let settings = started.settings.clone();
         let wanted: Vec<Door> = settings.listen.iter().map(door).collect();
         let workers = settings.server.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
-        let sockets = edge::bind(&wanted, workers).map_err(|e| Failure::Runtime(e.to_string()))?;
-        let staff = admin::bind(settings.admin.address).map_err(|e| {
-            let why = "another process may have this port: write another address in [admin]";
-            Failure::Runtime(format!("cannot listen on {} for the staff door: {e}\n    {why}", settings.admin.address))
-        })?;
+        let state_dir = started.state_dir.clone();
+        let mut heir = options.takeover.then(|| inherit(&state_dir)).flatten();
+        let mut inherited = std::mem::take(&mut options.sockets);
+        inherited.extend(heir.iter_mut().flat_map(|h| std::mem::take(&mut h.sockets)));
+        let sockets = edge::bind(&wanted, workers, &mut inherited).map_err(|e| Failure::Runtime(e.to_string()))?;
+        let staff = staff_door(settings.admin.address, inherited)?;
         let admin_address = staff.local_addr().unwrap_or(settings.admin.address);
+        let handles = sockets.handles().and_then(|mut all| {
+            all.push(staff.try_clone()?);
+            Ok(all)
+        });
+        if let Some(heir) = &mut heir {
+            heir.claim_store().map_err(no_takeover)?;
+        }
 
         let (office, keyring, rows) = found(started, &settings, clock)?;
         office.restore(rows);
@@ -90,7 +105,8 @@ impl App {
         let stop_keeper = Arc::new(AtomicBool::new(false));
         let (office2, stop) = (office.clone(), stop_keeper.clone());
         on_thread("boma-keeper", move || Box::pin(control::keep(office2, stop)))?;
-        let desk = Desk { office: office.clone(), token: options.token.map(Arc::new) };
+        let over = Arc::new(Notify::new());
+        let desk = Desk { office: office.clone(), token: options.token.map(Arc::new), over: over.clone() };
         on_thread("boma-admin", move || {
             Box::pin(async move {
                 if let Err(e) = admin::serve(staff, desk).await {
@@ -115,7 +131,12 @@ impl App {
             tracing::info!(address = %door.address, tls = door.tls, "listening");
         }
         tracing::info!(address = %admin_address, "staff door");
-        Ok(App { doors: sockets.doors, admin: admin_address, office, bell, phase, stop_keeper, workers: running })
+        if let Some(heir) = heir {
+            heir.serving().map_err(no_takeover)?;
+        }
+        let left = Arc::new(Notify::new());
+        offer(&office, &state_dir, handles, over, left.clone());
+        Ok(App { doors: sockets.doors, admin: admin_address, office, bell, phase, stop_keeper, workers: running, left })
     }
 
     /// Stops accepting, lets what is under way finish for `[server] drain`, closes the store.
@@ -139,8 +160,64 @@ impl App {
         self.bell.ring();
     }
 
+    /// Returns when another boma has taken over.
+    pub async fn taken_over(&self) {
+        self.left.notified().await;
+    }
+
     pub fn reopen_logs(&self) {
         self.office.house.access.reopen();
+    }
+}
+
+/// The sockets of the boma that runs on this state directory; `None` where none does, and this one just starts.
+fn inherit(state_dir: &Path) -> Option<Inheritance> {
+    match takeover::ask(state_dir) {
+        Ok(heir) => Some(heir),
+        Err(error) => {
+            tracing::warn!(%error, "nobody to take over from: starting as usual");
+            None
+        }
+    }
+}
+
+fn no_takeover(error: std::io::Error) -> Failure {
+    Failure::Runtime(format!("the takeover failed ({error}): the boma that ran before goes on"))
+}
+
+/// The staff door's socket: the inherited one that is left, else a new one.
+fn staff_door(address: SocketAddr, inherited: Vec<TcpListener>) -> Result<TcpListener, Failure> {
+    let fits = |a: SocketAddr| a == address || (address.port() == 0 && a.ip() == address.ip());
+    let given = inherited.into_iter().find(|s| s.local_addr().is_ok_and(fits));
+    let bound = match given {
+        Some(socket) => socket.set_nonblocking(true).map(|()| socket),
+        None => admin::bind(address),
+    };
+    bound.map_err(|e| {
+        let why = "another process may have this port: write another address in [admin]";
+        Failure::Runtime(format!("cannot listen on {address} for the staff door: {e}\n    {why}"))
+    })
+}
+
+/// Lets a later boma take over. Where that cannot be, it is said, and all else is as it was.
+fn offer(
+    office: &Arc<Office>,
+    state_dir: &Path,
+    handles: std::io::Result<Vec<TcpListener>>,
+    over: Arc<Notify>,
+    left: Arc<Notify>,
+) {
+    let house = office.house.clone();
+    let heard = move |event| match event {
+        takeover::Event::ReleaseStore => house.store.release(),
+        takeover::Event::Stay => house.store.reclaim(),
+        takeover::Event::Leave => {
+            over.notify_one();
+            left.notify_one();
+        }
+    };
+    if let Err(error) = handles.and_then(|handles| takeover::offer(state_dir, handles, heard)) {
+        tracing::warn!(%error, "no other boma will be able to take over from this one");
     }
 }
 
@@ -249,6 +326,7 @@ impl Signals {
             tokio::select! {
                 _ = self.term.recv() => return,
                 _ = self.int.recv() => return,
+                () = app.taken_over() => return,
                 _ = self.hup.recv() => app.reload(),
                 _ = self.usr1.recv() => app.reopen_logs(),
             }

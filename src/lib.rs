@@ -32,6 +32,7 @@ pub mod rules;
 pub mod settings;
 pub mod snapshot;
 pub mod store;
+pub mod takeover;
 pub mod telemetry;
 // Floor 3: what is in force.
 pub mod force;

@@ -25,6 +25,7 @@ const FLOORS: [&[&str]; 8] = [
         "settings",
         "snapshot",
         "store",
+        "takeover",
         "telemetry",
     ],
     &["force"],

@@ -19,6 +19,8 @@ use hyper_util::service::TowerToHyperService;
 
 pub use auth::Token;
 
+use tokio::sync::Notify;
+
 use crate::bounds;
 use crate::control::Office;
 
@@ -27,6 +29,8 @@ use crate::control::Office;
 pub struct Desk {
     pub office: Arc<Office>,
     pub token: Option<Arc<Token>>,
+    /// Rung when another process has taken the door over.
+    pub over: Arc<Notify>,
 }
 
 /// Binds the staff door.
@@ -39,13 +43,22 @@ pub fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     Ok(listener)
 }
 
-/// Serves until the runtime ends. Never waits for a worker.
+/// Serves until the runtime ends, or the door is another's. Never waits for a worker.
 pub async fn serve(listener: TcpListener, desk: Desk) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
+    let over = desk.over.clone();
     let router = routes::router(desk);
     let open = Arc::new(AtomicUsize::new(0));
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = over.notified() => {
+                drop(listener);
+                // What is under way is answered still.
+                return std::future::pending().await;
+            }
+        };
+        let Ok((stream, _)) = accepted else {
             tokio::time::sleep(bounds::ACCEPT_PAUSE).await;
             continue;
         };

@@ -47,7 +47,7 @@ impl Demo {
         }
         let token = seal::base64(&random);
         let given = Given { config: folder.join("boma.toml"), strict: false, state_dir: None, state_environment: None };
-        let options = Options { given, token: Token::new(&token) };
+        let options = Options { given, token: Token::new(&token), sockets: Vec::new(), takeover: false };
         let origin = portal.address;
         let outcome = run::serve(options, |app| print(app, origin, &folder, &token));
         portal.stop();

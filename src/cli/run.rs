@@ -2,6 +2,7 @@
 //!
 //! Does not know: how the house is built.
 
+use std::net::TcpListener;
 use std::path::PathBuf;
 
 use super::{CONFIGURATION, FAILED, Failed};
@@ -20,6 +21,9 @@ pub struct Run {
     /// Where snapshots, keys and last good files are kept; beats the settings and $STATE_DIRECTORY
     #[arg(long)]
     state_dir: Option<PathBuf>,
+    /// Take over from the boma that runs on the same state directory: it hands its sockets on and drains
+    #[arg(long)]
+    takeover: bool,
 }
 
 impl Run {
@@ -46,8 +50,14 @@ impl Run {
                 None
             }
         };
-        serve(Options { given, token }, |_| {})
+        serve(Options { given, token, sockets: inherited(), takeover: self.takeover }, |_| {})
     }
+}
+
+/// Sockets that systemd holds for the service (`LISTEN_FDS`); those that no [[listen]] names are left alone.
+fn inherited() -> Vec<TcpListener> {
+    let mut given = listenfd::ListenFd::from_env();
+    (0..given.len()).filter_map(|i| given.take_tcp_listener(i).ok().flatten()).collect()
 }
 
 /// Runs until a signal ends it; `started` is called when citizens can come.

@@ -2,7 +2,9 @@
 //!
 //! Does not know: guards.
 
+use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::rc::Rc;
 
 use bytes::BytesMut;
@@ -22,22 +24,23 @@ pub struct Seat {
     pub arrival: Arrival,
 }
 
-pub async fn serve(post: Post, stream: TcpStream, peer: SocketAddr, ticket: Rc<Ticket>) {
+/// What a connection does once it is known what it speaks.
+pub type Talking = Pin<Box<dyn Future<Output = ()>>>;
+
+/// Opens a connection as far as its protocol; `None` where it ends before that. What this needs is given back before
+/// the talking begins, so an idle connection holds none of it.
+pub async fn open(post: Post, stream: TcpStream, peer: SocketAddr, ticket: Rc<Ticket>) -> Option<Talking> {
     let _ = stream.set_nodelay(true);
     let first = if post.door.tls { Phase::Handshake } else { Phase::Head };
     let mut tcp = Tcp::new(stream, ticket.clone(), first);
     let mut peer = peer.ip();
-    if post.door.proxy_protocol {
-        match proxy::read(&mut tcp).await {
-            Some(proxy::Source::Address(address)) => {
-                peer = address;
-                let town = post.house.town.load();
-                if !ticket.speaks_for(address, town.trusts(address), &town.settings.caps) {
-                    return;
-                }
-            }
-            Some(proxy::Source::Local) => {}
-            None => return,
+    if post.door.proxy_protocol
+        && let proxy::Source::Address(address) = proxy::read(&mut tcp).await?
+    {
+        peer = address;
+        let town = post.house.town.load();
+        if !ticket.speaks_for(address, town.trusts(address), &town.settings.caps) {
+            return None;
         }
     }
     let scheme = if post.door.tls { "https" } else { "http" };
@@ -47,18 +50,16 @@ pub async fn serve(post: Post, stream: TcpStream, peer: SocketAddr, ticket: Rc<T
     let seat = Rc::new(Seat { post, ticket, peer, arrival });
     let Some(acceptor) = acceptor else {
         if h2c && begins_as_http2(&mut tcp).await {
-            return Box::pin(http2::serve(seat, tcp)).await;
+            return Some(Box::pin(http2::serve(seat, tcp)));
         }
-        return http1::serve(seat, tcp).await;
+        return Some(Box::pin(http1::serve(seat, tcp)));
     };
-    // Boxed: the handshake's state would else be part of every idle connection's future.
-    let Ok(stream) = Box::pin(acceptor.accept(tcp)).await else { return };
+    let stream = acceptor.accept(tcp).await.ok()?;
     if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-        Box::pin(http2::serve(seat, stream)).await;
-    } else {
-        seat.ticket.phase(Phase::Head);
-        http1::serve(seat, stream).await;
+        return Some(Box::pin(http2::serve(seat, stream)));
     }
+    seat.ticket.phase(Phase::Head);
+    Some(Box::pin(http1::serve(seat, stream)))
 }
 
 /// Whether the client begins with HTTP/2's preface (RFC 9113 section 3.4); what came is read again.

@@ -14,7 +14,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use slab::Slab;
@@ -362,19 +362,28 @@ fn cap_of(address: &Address, caps: &Caps) -> usize {
     caps.per_address + address.passes.load(Ordering::Relaxed) * bounds::CONNECTIONS_PER_PASS
 }
 
-/// A connection's future, which its ticket can end.
-pub struct Attended<F> {
+/// A connection's future, which its ticket can end: first its opening, then its talking.
+pub struct Attended<L> {
     ticket: Rc<Ticket>,
-    work: Pin<Box<F>>,
+    work: Work,
+    _leave: L,
 }
 
-impl<F: Future<Output = ()>> Attended<F> {
-    pub fn new(ticket: Rc<Ticket>, work: F) -> Attended<F> {
-        Attended { ticket, work: Box::pin(work) }
+type Opening = Pin<Box<dyn Future<Output = Option<Pin<Box<dyn Future<Output = ()>>>>>>>;
+
+enum Work {
+    Opening(Opening),
+    Talking(Pin<Box<dyn Future<Output = ()>>>),
+}
+
+impl<L> Attended<L> {
+    /// `leave` is dropped when the connection is over.
+    pub fn new(ticket: Rc<Ticket>, opening: Opening, leave: L) -> Attended<L> {
+        Attended { ticket, work: Work::Opening(opening), _leave: leave }
     }
 }
 
-impl<F: Future<Output = ()>> Future for Attended<F> {
+impl<L: Unpin> Future for Attended<L> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -387,11 +396,19 @@ impl<F: Future<Output = ()>> Future for Attended<F> {
                 *waker = Some(cx.waker().clone());
             }
         }
-        self.work.as_mut().poll(cx)
+        loop {
+            match &mut self.work {
+                Work::Opening(opening) => match ready!(opening.as_mut().poll(cx)) {
+                    Some(talking) => self.work = Work::Talking(talking),
+                    None => return Poll::Ready(()),
+                },
+                Work::Talking(talking) => return talking.as_mut().poll(cx),
+            }
+        }
     }
 }
 
-impl<F> Drop for Attended<F> {
+impl<L> Drop for Attended<L> {
     fn drop(&mut self) {
         let room = self.ticket.room.clone();
         room.tickets.borrow_mut().try_remove(self.ticket.key.get());

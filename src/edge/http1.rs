@@ -39,10 +39,15 @@ pub struct Talk<S> {
 
 type Shared<S> = Rc<RefCell<Talk<S>>>;
 
-pub async fn serve<S: Io>(seat: Rc<Seat>, stream: S) {
+/// Serves a connection to its end. The stream goes behind a pointer before the future is made, or every idle
+/// connection would hold its size twice.
+pub fn serve<S: Io>(seat: Rc<Seat>, stream: S) -> impl Future<Output = ()> {
     let talk =
         Talk { link: Link::new(stream), body: Decoder::new(Framing::Empty), early: BytesMut::new(), answering: false };
-    let talk = Rc::new(RefCell::new(talk));
+    talking(seat, Rc::new(RefCell::new(talk)))
+}
+
+async fn talking<S: Io>(seat: Rc<Seat>, talk: Shared<S>) {
     loop {
         let head = next_head(&seat, &talk).await;
         seat.ticket.phase(Phase::Busy);
@@ -192,7 +197,7 @@ async fn send<S: Io>(seat: &Seat, talk: &Shared<S>, head: &dyn Head, reply: Repl
     let prefix = {
         let talk = &mut *talk.borrow_mut();
         talk.answering = true;
-        talk.early.split()
+        std::mem::take(&mut talk.early)
     };
     let body = std::mem::replace(&mut answer.body, Payload::Bytes(Bytes::new()));
     let mut out = Outgoing::new(seat, head, &answer, body, keep, prefix);

@@ -87,6 +87,8 @@ async fn one(seat: Rc<Seat>, request: Request<RecvStream>, mut respond: SendResp
         return respond.send_reset(H2Reason::REFUSED_STREAM);
     }
     let mut incoming = Some(incoming);
+    // Held to the end of the answer: a stream that is let go of earlier is reset, and an early answer lost with it.
+    let mut held = None;
     let upload: BodyBox = if head.protocol().is_some() {
         Box::pin(Empty)
     } else {
@@ -94,7 +96,9 @@ async fn one(seat: Rc<Seat>, request: Request<RecvStream>, mut respond: SendResp
         match incoming.take() {
             Some(stream) if !stream.is_end_stream() => {
                 let waits = Waits { seat: seat.clone(), on: false };
-                Box::pin(Upload { body: Box::pin(Inbound::new(stream, length, deadlines.upload)), waits })
+                let body = Rc::new(RefCell::new(Box::pin(Inbound::new(stream, length, deadlines.upload))));
+                held = Some(body.clone());
+                Box::pin(Upload { body, waits })
             }
             _ => Box::pin(Empty),
         }
@@ -122,6 +126,7 @@ async fn one(seat: Rc<Seat>, request: Request<RecvStream>, mut respond: SendResp
         Some(Reply::Close) => respond.send_reset(H2Reason::REFUSED_STREAM),
         Some(Reply::Answer(answer)) => send(&seat, &head, respond, incoming, answer).await,
     }
+    drop(held);
 }
 
 /// Walks the corridor until the client takes its request back; `None` when it has.
@@ -216,23 +221,23 @@ impl Body for Whole {
 
 /// A citizen's upload.
 struct Upload {
-    body: Pin<Box<Inbound>>,
+    body: Rc<RefCell<Pin<Box<Inbound>>>>,
     waits: Waits,
 }
 
 impl Body for Upload {
     fn poll_chunk(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, Broken>>> {
-        let chunk = self.body.as_mut().poll_chunk(cx);
+        let chunk = self.body.borrow_mut().as_mut().poll_chunk(cx);
         self.waits.set(chunk.is_pending());
         chunk
     }
 
     fn exact(&self) -> Option<u64> {
-        self.body.exact()
+        self.body.borrow().exact()
     }
 
     fn ended(&self) -> bool {
-        self.body.ended()
+        self.body.borrow().ended()
     }
 }
 

@@ -148,11 +148,8 @@ impl Post {
         self.house.metrics.connections.inc();
         let leave = Leave(self.house.clone());
         let post = self.clone();
-        let work = conn::serve(post, stream, peer, ticket.clone());
-        tokio::task::spawn_local(async move {
-            Attended::new(ticket, work).await;
-            drop(leave);
-        });
+        let opening = Box::pin(conn::open(post, stream, peer, ticket.clone()));
+        tokio::task::spawn_local(Attended::new(ticket, opening, leave));
     }
 
     fn draining(&self) -> bool {

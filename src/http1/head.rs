@@ -8,7 +8,6 @@ use std::ops::Range;
 use bytes::{Buf, Bytes, BytesMut};
 use smallvec::SmallVec;
 
-use super::Framing;
 use super::link::lists;
 use crate::bounds;
 use crate::wire::{Head, Version};
@@ -33,7 +32,7 @@ fn span(whole: &[u8], part: &[u8]) -> Span {
 
 /// Fields as ranges into the head's bytes; names in lower case.
 #[derive(Debug)]
-struct Fields {
+pub(super) struct Fields {
     bytes: Bytes,
     spans: SmallVec<[(Span, Span); 16]>,
 }
@@ -51,7 +50,7 @@ impl Fields {
         self.spans.iter().map(|(name, value)| (self.text(name), self.at(value)))
     }
 
-    fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> + 'a {
+    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> + 'a {
         self.iter().filter(move |(n, _)| *n == name).map(|(_, v)| v)
     }
 }
@@ -80,8 +79,8 @@ pub fn head_end(buf: &[u8], scanned: &mut usize, strict: bool) -> Result<Option<
 /// A request's head.
 #[derive(Debug)]
 pub struct RequestHead {
-    fields: Fields,
-    version: Version,
+    pub(super) fields: Fields,
+    pub(super) version: Version,
     method: Span,
     path: Span,
     query: Option<Span>,
@@ -265,40 +264,10 @@ impl Head for RequestHead {
     }
 }
 
-/// How a request's body is framed. Anything that two readers could frame differently is refused (RFC 9112 sections
-/// 6.1 to 6.3, 11.2).
-///
-/// # Errors
-/// [`HeadFault::Malformed`]: Content-Length beside Transfer-Encoding, repeated or malformed Content-Length, a
-/// Transfer-Encoding that is not exactly `chunked`, or one in HTTP/1.0.
-pub fn request_framing(head: &RequestHead) -> Result<Framing, HeadFault> {
-    let mut codings = head.fields.all("transfer-encoding");
-    let mut lengths = head.fields.all("content-length");
-    match (codings.next(), lengths.next()) {
-        (None, None) => Ok(Framing::Empty),
-        (None, Some(length)) if lengths.next().is_none() => {
-            content_length(length).map(Framing::length).ok_or(HeadFault::Malformed)
-        }
-        (Some(coding), None) => {
-            let chunked = codings.next().is_none() && coding.eq_ignore_ascii_case(b"chunked");
-            if chunked && head.version == Version::Http11 { Ok(Framing::Chunked) } else { Err(HeadFault::Malformed) }
-        }
-        _ => Err(HeadFault::Malformed),
-    }
-}
-
-/// Digits only, and no zero before them: some readers take that for octal.
-fn content_length(value: &[u8]) -> Option<u64> {
-    let plain = (1..=19).contains(&value.len())
-        && value.iter().all(u8::is_ascii_digit)
-        && (value.len() == 1 || value[0] != b'0');
-    plain.then(|| value.iter().fold(0, |n, d| n * 10 + u64::from(d - b'0')))
-}
-
 /// An answer's head.
 #[derive(Debug)]
 pub struct ResponseHead {
-    fields: Fields,
+    pub(super) fields: Fields,
     pub version: Version,
     pub status: u16,
 }
@@ -359,36 +328,6 @@ impl ResponseHead {
     }
 }
 
-/// How an answer's body is framed (RFC 9112 section 6.3).
-///
-/// # Errors
-/// [`HeadFault::Malformed`] where two readers could frame it differently.
-pub fn response_framing(head: &ResponseHead, to_head: bool) -> Result<Framing, HeadFault> {
-    let mut codings = head.fields.all("transfer-encoding");
-    let coding = codings.next();
-    let mut length = None;
-    for value in head.fields.all("content-length") {
-        let read = content_length(value).ok_or(HeadFault::Malformed)?;
-        // The same length twice is a known slip of old servers, and says one thing.
-        if length.replace(read).is_some_and(|before| before != read) {
-            return Err(HeadFault::Malformed);
-        }
-    }
-    let framing = match (coding, length) {
-        (Some(coding), None) if head.version == Version::Http11 => {
-            if codings.next().is_some() || !coding.eq_ignore_ascii_case(b"chunked") {
-                return Err(HeadFault::Malformed);
-            }
-            Framing::Chunked
-        }
-        (Some(_), _) => return Err(HeadFault::Malformed),
-        (None, Some(length)) => Framing::length(length),
-        (None, None) => Framing::UntilClose,
-    };
-    let bodiless = to_head || head.status < 200 || matches!(head.status, 204 | 304);
-    Ok(if bodiless { Framing::Empty } else { framing })
-}
-
 fn keeps_alive(version: Version, fields: &Fields) -> bool {
     let says = |word: &[u8]| fields.all("connection").any(|v| lists(v, word));
     match version {
@@ -404,6 +343,7 @@ pub fn is_token(b: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Framing, request_framing, response_framing};
     use super::*;
 
     fn take(text: &str) -> Result<Option<RequestHead>, HeadFault> {

@@ -61,7 +61,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         self.ample = false;
         let before = self.buf.len();
         // Zeroing costs less than a system call's share of it, and keeps this free of unsafe code.
-        self.buf.resize(before + 2 * READ, 0);
+        self.buf.resize(before + READ, 0);
         let mut read = ReadBuf::new(&mut self.buf[before..]);
         let polled = Pin::new(&mut self.stream).poll_read(cx, &mut read);
         let n = read.filled().len();

@@ -5,11 +5,13 @@
 //! Does not know: which side it serves, what a request is for.
 
 mod body;
+mod framing;
 mod head;
 mod link;
 mod write;
 
 pub use body::{BodyFault, Decoder, Framing, Step, last_chunk, may_trail};
-pub use head::{HeadFault, RequestHead, ResponseHead, request_framing, response_framing};
+pub use framing::{request_framing, response_framing};
+pub use head::{HeadFault, RequestHead, ResponseHead};
 pub use link::{Link, lists};
 pub use write::{chunk_prefix, date, reason_phrase, write_field};

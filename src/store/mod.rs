@@ -63,6 +63,10 @@ enum Job {
     Remove(Table, String),
     /// Answers when all before it is on disk.
     Flush(SyncSender<()>),
+    /// Closes the file, so that another process can open it; answers when that is so.
+    Release(SyncSender<()>),
+    /// Opens it again.
+    Reclaim,
 }
 
 /// Opens `boma.redb` in `folder`, making both where they are missing. Never fails: what cannot be had is said.
@@ -70,7 +74,7 @@ pub fn open(folder: &Path, now_unix: u64) -> Opened {
     let path = folder.join("boma.redb");
     let mut troubles = Vec::new();
     match try_open(folder, &path) {
-        Ok((db, rows)) => return writing(db, rows, troubles),
+        Ok((db, rows)) => return writing(db, path, rows, troubles),
         Err(Trouble::Damaged(why)) => match move_aside(&path, now_unix) {
             Ok(aside) => {
                 troubles.push(format!(
@@ -79,7 +83,7 @@ pub fn open(folder: &Path, now_unix: u64) -> Opened {
                     aside.display()
                 ));
                 match try_open(folder, &path) {
-                    Ok((db, rows)) => return writing(db, rows, troubles),
+                    Ok((db, rows)) => return writing(db, path, rows, troubles),
                     Err(trouble) => troubles.push(format!("no new store either: {}", trouble.text())),
                 }
             }
@@ -190,11 +194,12 @@ fn move_aside(path: &Path, now_unix: u64) -> io::Result<PathBuf> {
     Ok(aside)
 }
 
-fn writing(db: Database, rows: Rows, mut troubles: Vec<String>) -> Opened {
+fn writing(db: Database, path: PathBuf, rows: Rows, mut troubles: Vec<String>) -> Opened {
     let (jobs, queue) = sync_channel(bounds::STORE_JOBS);
     let lost = Arc::new(AtomicU64::new(0));
     let counter = lost.clone();
-    let spawned = thread::Builder::new().name("boma-store".into()).spawn(move || write_all(&db, &queue, &counter));
+    let spawned =
+        thread::Builder::new().name("boma-store".into()).spawn(move || write_all(db, &path, &queue, &counter));
     let jobs = match spawned {
         Ok(_) => Some(jobs),
         Err(e) => {
@@ -205,17 +210,31 @@ fn writing(db: Database, rows: Rows, mut troubles: Vec<String>) -> Opened {
     Opened { store: Store { jobs, lost }, rows, troubles }
 }
 
-fn write_all(db: &Database, queue: &Receiver<Job>, lost: &AtomicU64) {
+fn write_all(db: Database, path: &Path, queue: &Receiver<Job>, lost: &AtomicU64) {
+    let mut open = Some(db);
     while let Ok(first) = queue.recv() {
         let mut batch = vec![first];
         batch.extend(queue.try_iter().take(bounds::STORE_JOBS));
+        if batch.iter().any(|job| matches!(job, Job::Reclaim)) && open.is_none() {
+            open = Database::open(path).map_err(|e| tracing::error!(error = %e, "the store stays closed")).ok();
+        }
+        let Some(db) = &open else {
+            let writes = batch.iter().filter(|job| matches!(job, Job::Put(..) | Job::Remove(..))).count();
+            lost.fetch_add(writes as u64, Ordering::Relaxed);
+            continue;
+        };
         if let Err(e) = write(db, &batch) {
             lost.fetch_add(batch.len() as u64, Ordering::Relaxed);
             tracing::error!(error = %e, jobs = batch.len(), "the store could not be written");
         }
         for job in batch {
-            if let Job::Flush(done) = job {
-                let _ = done.send(());
+            match job {
+                Job::Flush(done) => drop(done.send(())),
+                Job::Release(done) => {
+                    open = None;
+                    let _ = done.send(());
+                }
+                _ => {}
             }
         }
     }
@@ -233,7 +252,7 @@ fn write(db: &Database, batch: &[Job]) -> Result<(), redb::Error> {
             Job::Remove(table, key) => {
                 transaction.open_table(table.definition())?.remove(key.as_str())?;
             }
-            Job::Flush(_) => {}
+            Job::Flush(_) | Job::Release(_) | Job::Reclaim => {}
         }
     }
     transaction.commit()?;
@@ -272,6 +291,20 @@ impl Store {
         {
             let _ = wait.recv();
         }
+    }
+
+    /// Closes the file for another process; what is put from now on is lost, unless [`Store::reclaim`] comes first.
+    pub fn release(&self) {
+        let (done, wait) = sync_channel(1);
+        if let Some(jobs) = &self.jobs
+            && jobs.send(Job::Release(done)).is_ok()
+        {
+            let _ = wait.recv();
+        }
+    }
+
+    pub fn reclaim(&self) {
+        self.send(Job::Reclaim);
     }
 
     fn send(&self, job: Job) {

@@ -528,3 +528,22 @@ fn pings_windows_and_settings_are_answered() {
     let rest = conn.until("the rest", |came| if let Came::Data(1, n, true) = came { Some(*n) } else { None });
     assert_eq!(rest, Ok(3));
 }
+
+#[test]
+fn an_early_answer_to_an_upload_arrives_over_http2_too() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(b"HTTP/1.1 422 No\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno");
+        }
+    });
+    let boma = Setup { listen: "h2c = true", ..Setup::new() }.start(address);
+    let mut conn = Conn::open(boma.at());
+    let fields = [(":method", "POST"), (":scheme", "http"), (":path", "/up"), (":authority", "huduma.example")];
+    conn.send(&[frame(HEADERS, END_HEADERS, 1, &block(&fields)), frame(DATA, 0, 1, &[0; 16000])].concat());
+    let status = conn.until("status", |c| if let Came::Status(1, s) = c { Some(s.clone()) } else { None });
+    assert_eq!(status.as_deref(), Ok("422"));
+    conn.until("the body", |c| matches!(c, Came::Data(1, 2, true)).then_some(())).unwrap();
+}

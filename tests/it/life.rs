@@ -4,7 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::process::Command;
 
-use crate::harness::{Boma, Client, Origin, Setup, eventually, get, navigate};
+use crate::harness::{Boma, Client, Folder, Origin, Setup, eventually, get, load, navigate};
 
 #[test]
 fn term_lets_what_is_under_way_finish_and_ends_with_0() {
@@ -161,4 +161,55 @@ fn tls_serves_both_versions_of_http_and_takes_a_new_certificate() {
     assert_eq!(curl("--http2", &second), " 2 200", "the old one stays");
     let plain = boma.doors[1];
     assert_eq!(navigate(plain, "/").status, 200);
+}
+
+#[test]
+fn a_second_boma_takes_over_and_no_connection_is_refused() {
+    let origin = Origin::start();
+    let wide = "[[limit]]\nname = \"wide\"\nper = \"client\"\nrate = \"100000/s\"\nburst = 1000000\n";
+    let mut first = Setup::new().rules(wide).start(origin.address);
+    first.posture("guarded");
+    let at = first.at();
+    // Each request on a connection of its own: a refused one would be seen.
+    let traffic = load(at, 4, &["/a", "/b"], "Connection: close\r\n");
+    let setup = Setup { folder: Folder(first.setup.folder.0.clone()), ..Setup::new() };
+    let second = Boma::start(setup, &["--takeover"]);
+    assert_eq!((second.at(), second.admin), (at, first.admin), "the same sockets");
+    assert!(first.wait().success(), "the first one drains and ends:\n{}", first.log());
+    for _ in 0..50 {
+        assert_eq!(get(at, "/c").status, 200);
+    }
+    let answers = traffic.stop();
+    assert!(answers.len() > 20);
+    let lost: Vec<_> = answers.iter().filter(|a| !matches!(a, Ok(a) if a.status == 200)).collect();
+    assert!(lost.is_empty(), "{} of {}: {lost:?}", lost.len(), answers.len());
+    assert_eq!(second.status()["portals"][0]["posture"], "guarded", "{}", second.status());
+    assert!(second.status()["troubles"].as_array().is_none_or(Vec::is_empty), "{}", second.status());
+    // Without anybody to take over from it just starts.
+    let alone = Setup::new();
+    alone.write(&origin.address.to_string());
+    assert_eq!(get(Boma::start(alone, &["--takeover"]).at(), "/d").status, 200);
+}
+
+#[test]
+fn sockets_that_systemd_holds_are_served() {
+    let origin = Origin::start();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let setup = Setup::new();
+    setup.write(&origin.address.to_string());
+    let text = std::fs::read_to_string(setup.file("boma.toml")).unwrap();
+    setup.folder.write("boma.toml", &text.replacen("127.0.0.1:0", &port.to_string(), 1));
+    let mut child = std::process::Command::new("systemd-socket-activate")
+        .args(["-l", &port.to_string(), "--setenv=BOMA_LOG=error", env!("CARGO_BIN_EXE_boma"), "run", "--config"])
+        .arg(setup.file("boma.toml"))
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let answer = eventually("the socket is served", || {
+        let mut client = Client::connect(port).ok()?;
+        client.ask("GET", "/a", "", "").ok()
+    });
+    let _ = std::process::Command::new("kill").arg(child.id().to_string()).status();
+    let _ = child.wait();
+    assert_eq!(answer.status, 200);
 }
