@@ -140,9 +140,7 @@ fn slow_citizen(folder: &Path, origin: &Origin) {
             let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
             const N: usize = 200_000;
             stream
-                .write_all(
-                    format!("POST /up HTTP/1.1\r\nHost: sink.example\r\nContent-Length: {N}\r\n\r\n").as_bytes(),
-                )
+                .write_all(format!("POST /up HTTP/1.1\r\nHost: sink.example\r\nContent-Length: {N}\r\n\r\n").as_bytes())
                 .unwrap();
             for i in 0..N / 2000 {
                 if stream.write_all(&[b'x'; 2000]).is_err() {
@@ -362,7 +360,11 @@ fn sink() -> u16 {
                     tail.drain(..tail.len().saturating_sub(8));
                 }
                 let body = format!("{came}");
-                let _ = write!(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+                let _ = write!(
+                    stream,
+                    "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+                    body.len()
+                );
             });
         }
     });
@@ -382,7 +384,7 @@ impl Origin {
         let text = format!(
             "{user} daemon off; error_log stderr crit; pid {place}/origin.pid; worker_processes 1;\nevents {{ worker_connections 20000; }}\n\
 http {{ access_log off; client_body_temp_path {place}/b; proxy_temp_path {place}/p; fastcgi_temp_path {place}/f; uwsgi_temp_path {place}/u; scgi_temp_path {place}/s;\n\
-client_max_body_size 0; keepalive_requests 1000000;\nserver {{ listen 127.0.0.1:{port} backlog=4096; root {place}/www;\n\ }} }}\n"
+client_max_body_size 0; keepalive_requests 1000000;\nserver {{ listen 127.0.0.1:{port} backlog=4096; root {place}/www; }} }}\n"
         );
         fs::write(folder.join("origin.conf"), text).unwrap();
         let child = Command::new("nginx")
