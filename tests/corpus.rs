@@ -15,6 +15,10 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 fn target(name: &str) -> fn(&[u8]) {
     match name {
         "banner" => fuzzing::banner,
+        "frames" => fuzzing::frames,
+        "http1_request" => fuzzing::http1_request,
+        "http1_response" => fuzzing::http1_response,
+        "proxy_header" => fuzzing::proxy_header,
         "forwarded" => fuzzing::forwarded,
         "pass" => fuzzing::pass,
         "path" => fuzzing::path,

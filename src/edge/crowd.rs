@@ -7,14 +7,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use slab::Slab;
@@ -167,6 +165,19 @@ impl Ticket {
         self.crowd.leave(&old);
         self.trusted.set(trusted);
         self.room.fits(&self.address.borrow().clone(), trusted, caps)
+    }
+
+    /// Whether it has been ended; else who asks is woken when it is.
+    pub fn is_over(&self, cx: &mut Context<'_>) -> bool {
+        let mut waker = self.waker.borrow_mut();
+        if !waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
+            *waker = Some(cx.waker().clone());
+        }
+        self.ended.get()
+    }
+
+    pub fn leave(&self) {
+        self.room.tickets.borrow_mut().try_remove(self.key.get());
     }
 
     fn end(&self) {
@@ -360,59 +371,6 @@ impl Room {
 /// Grows with the passes that live behind an address: a mobile operator's carries thousands of people.
 fn cap_of(address: &Address, caps: &Caps) -> usize {
     caps.per_address + address.passes.load(Ordering::Relaxed) * bounds::CONNECTIONS_PER_PASS
-}
-
-/// A connection's future, which its ticket can end: first its opening, then its talking.
-pub struct Attended<L> {
-    ticket: Rc<Ticket>,
-    work: Work,
-    _leave: L,
-}
-
-type Opening = Pin<Box<dyn Future<Output = Option<Pin<Box<dyn Future<Output = ()>>>>>>>;
-
-enum Work {
-    Opening(Opening),
-    Talking(Pin<Box<dyn Future<Output = ()>>>),
-}
-
-impl<L> Attended<L> {
-    /// `leave` is dropped when the connection is over.
-    pub fn new(ticket: Rc<Ticket>, opening: Opening, leave: L) -> Attended<L> {
-        Attended { ticket, work: Work::Opening(opening), _leave: leave }
-    }
-}
-
-impl<L: Unpin> Future for Attended<L> {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.ticket.ended.get() {
-            return Poll::Ready(());
-        }
-        {
-            let mut waker = self.ticket.waker.borrow_mut();
-            if !waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
-                *waker = Some(cx.waker().clone());
-            }
-        }
-        loop {
-            match &mut self.work {
-                Work::Opening(opening) => match ready!(opening.as_mut().poll(cx)) {
-                    Some(talking) => self.work = Work::Talking(talking),
-                    None => return Poll::Ready(()),
-                },
-                Work::Talking(talking) => return talking.as_mut().poll(cx),
-            }
-        }
-    }
-}
-
-impl<L> Drop for Attended<L> {
-    fn drop(&mut self) {
-        let room = self.ticket.room.clone();
-        room.tickets.borrow_mut().try_remove(self.ticket.key.get());
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! Does not know: rules, what an answer means.
 
 mod answer;
+mod attend;
 mod conn;
 mod crowd;
 mod frames;
@@ -29,7 +30,8 @@ pub use identify::{Field, believed};
 pub use listen::{BindFault, Door, Sockets, bind};
 pub use proxy::{Parsed, Source, parse as parse_proxy};
 
-use crowd::{Attended, Room};
+use attend::Attended;
+use crowd::Room;
 
 use crate::bounds;
 use crate::certificate::Keyring;

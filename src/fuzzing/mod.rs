@@ -3,6 +3,8 @@
 //!
 //! Does not know: how inputs are made, what a broken property means to a citizen.
 
+mod wire;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -22,6 +24,8 @@ use crate::rules::RuleSet;
 use crate::seal::Secret;
 use crate::wire::{Head, Version};
 use crate::{path, rules, settings};
+
+pub use wire::{frames, http1_request, http1_response, proxy_header};
 
 /// No clock: an input must do tomorrow what it did today.
 const NOW: u64 = 1_790_000_000;
