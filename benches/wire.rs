@@ -132,7 +132,6 @@ fn slow_reader(folder: &Path, origin: &Origin) {
 fn slow_citizen(folder: &Path, origin: &Origin) {
     fs::write(folder.join("www/100k"), vec![b'x'; 100_000]).unwrap();
     let boma = Boma::start(folder, origin, "[caps]\ncrowded = 64\n");
-    let stop = Arc::new(AtomicBool::new(false));
     let attack = slowhttptest(&boma, &["-B", "-c", "1000", "-r", "200", "-i", "10", "-l", "170", "-s", "1000000"]);
     let up = {
         let port = boma.plain;
@@ -152,8 +151,10 @@ fn slow_citizen(folder: &Path, origin: &Origin) {
         })
     };
     println!("upload of 200 kB at 2 kB/s with stalls of 20 s, beside a slow attack: {}", up.join().unwrap());
-    stop.store(true, Ordering::Relaxed);
-    drop(attack);
+    for mut attack in attack {
+        let _ = attack.kill();
+        let _ = attack.wait();
+    }
 }
 
 /// slowhttptest's three attacks with 4,000 connections; a good client beside them.
@@ -274,7 +275,9 @@ fn abuse(folder: &Path, origin: &Origin) {
 }
 
 fn slowhttptest(boma: &Boma, arguments: &[&str]) -> Option<Child> {
-    let url = format!("http://127.0.0.1:{}/1m", boma.plain);
+    // Uploads go to the origin that reads them, the rest to the one that has a large answer.
+    let (host, path) = if arguments.contains(&"-B") { ("127.0.0.2", "up") } else { ("127.0.0.1", "1m") };
+    let url = format!("http://{host}:{}/{path}", boma.plain);
     let child = Command::new("slowhttptest")
         .args(arguments)
         .args(["-u", &url])
@@ -431,9 +434,9 @@ impl Boma {
                 .with_no_client_auth();
         let [plain, tls, admin] = [free(), free(), free()];
         let text = format!(
-            "[[listen]]\naddress = \"127.0.0.1:{plain}\"\nh2c = true\n[[listen]]\naddress = \"127.0.0.1:{tls}\"\ntls = true\n[[certificate]]\nchain = \"c.pem\"\nkey = \"c.key\"\n\
-[admin]\naddress = \"127.0.0.1:{admin}\"\n[log]\naccess = \"off\"\n{more}[[portal]]\nname = \"p\"\nhosts = [\"huduma.example\"]\norigins = [\"http://127.0.0.1:{}\"]\nmax_in_flight = 10000\n\
-[[portal]]\nname = \"sink\"\nhosts = [\"sink.example\"]\norigins = [\"http://127.0.0.1:{}\"]\n\
+            "[[listen]]\naddress = \"0.0.0.0:{plain}\"\nh2c = true\n[[listen]]\naddress = \"127.0.0.1:{tls}\"\ntls = true\n[[certificate]]\nchain = \"c.pem\"\nkey = \"c.key\"\n\
+[admin]\naddress = \"127.0.0.1:{admin}\"\n[log]\naccess = \"off\"\n{more}[[portal]]\nname = \"p\"\nhosts = [\"huduma.example\", \"127.0.0.1\"]\norigins = [\"http://127.0.0.1:{}\"]\nmax_in_flight = 10000\n\
+[[portal]]\nname = \"sink\"\nhosts = [\"sink.example\", \"127.0.0.2\"]\norigins = [\"http://127.0.0.1:{}\"]\n\
 [[portal.route]]\npath = \"/up\"\nmax_body = \"2GiB\"\n",
             origin.port, origin.sink
         );
