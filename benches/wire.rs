@@ -151,7 +151,7 @@ fn slow_citizen(folder: &Path, origin: &Origin) {
         })
     };
     println!("upload of 200 kB at 2 kB/s with stalls of 20 s, beside a slow attack: {}", up.join().unwrap());
-    for mut attack in attack {
+    if let Some(mut attack) = attack {
         let _ = attack.kill();
         let _ = attack.wait();
     }
@@ -294,6 +294,15 @@ fn good(boma: &Boma) -> bool {
     let Ok(mut stream) = TcpStream::connect(("127.0.0.1", boma.plain)) else { return false };
     let _ = stream.set_read_timeout(Some(Duration::from_secs(10)));
     let _ = stream.write_all(b"GET /1k HTTP/1.1\r\nHost: huduma.example\r\nConnection: close\r\n\r\n");
+    first_line(&mut stream).starts_with("HTTP/1.1 200") && uploads(boma)
+}
+
+/// A citizen's form to the portal that takes uploads.
+fn uploads(boma: &Boma) -> bool {
+    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", boma.plain)) else { return false };
+    let _ = stream.set_read_timeout(Some(Duration::from_secs(10)));
+    let _ = stream
+        .write_all(b"POST /up HTTP/1.1\r\nHost: sink.example\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc");
     first_line(&mut stream).starts_with("HTTP/1.1 200")
 }
 
@@ -435,7 +444,7 @@ impl Boma {
         let [plain, tls, admin] = [free(), free(), free()];
         let text = format!(
             "[[listen]]\naddress = \"0.0.0.0:{plain}\"\nh2c = true\n[[listen]]\naddress = \"127.0.0.1:{tls}\"\ntls = true\n[[certificate]]\nchain = \"c.pem\"\nkey = \"c.key\"\n\
-[admin]\naddress = \"127.0.0.1:{admin}\"\n[log]\naccess = \"off\"\n{more}[[portal]]\nname = \"p\"\nhosts = [\"huduma.example\", \"127.0.0.1\"]\norigins = [\"http://127.0.0.1:{}\"]\nmax_in_flight = 10000\n\
+[admin]\naddress = \"127.0.0.1:{admin}\"\n[log]\naccess = \"off\"\n{more}[[portal]]\nname = \"p\"\nhosts = [\"huduma.example\", \"127.0.0.1\"]\norigins = [\"http://127.0.0.1:{}\"]\n\
 [[portal]]\nname = \"sink\"\nhosts = [\"sink.example\", \"127.0.0.2\"]\norigins = [\"http://127.0.0.1:{}\"]\n\
 [[portal.route]]\npath = \"/up\"\nmax_body = \"2GiB\"\n",
             origin.port, origin.sink

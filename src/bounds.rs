@@ -34,10 +34,16 @@ pub const HALF_CLOSED: Duration = Duration::from_secs(5);
 /// answer is not lost in a reset (RFC 9112 section 9.6).
 pub const LINGER: Duration = Duration::from_secs(3);
 pub const LINGER_BYTES: usize = 4 * 1024 * 1024;
+/// How much of an upload of known length is gathered before it takes a permit and an origin's connection: most forms
+/// whole, so that one sent byte by byte keeps nobody else out. 16 KiB for each connection in the worst case.
+pub const GATHERED_BYTES: usize = 16 * 1024;
 /// Bytes of a PROXY protocol header: version 2 with every TLV that balancers send.
 pub const PROXY_HEADER_BYTES: usize = 4096;
 /// How slowly a transfer may go is judged over this span, so that a phone's dead spots do not count against it.
 pub const RATE_WINDOW: Duration = Duration::from_secs(60);
+/// Where permits run short, a transfer that waits on its client may stand still this long: more than the dead spots
+/// of 20 s that phones have on the road.
+pub const STILL_UNDER_PRESSURE: Duration = Duration::from_secs(25);
 /// How often deadlines and caps are looked at: one look over all connections instead of a timer for each.
 pub const SWEEP: Duration = Duration::from_millis(200);
 /// A connection younger than this is not evicted for want of a head: its bytes may be on the way.

@@ -36,6 +36,11 @@ impl Gate {
         }))
     }
 
+    /// Whether so few permits are left that slow requests should make room.
+    pub fn is_pressed(&self) -> bool {
+        self.inside() >= self.most / 5 * 4
+    }
+
     pub fn inside(&self) -> u32 {
         self.inside.load(Ordering::Relaxed)
     }

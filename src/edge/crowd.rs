@@ -219,6 +219,14 @@ impl Ticket {
         }
     }
 
+    /// Whether a transfer waits on a client that moves nothing.
+    fn stands_still(&self) -> bool {
+        let still = self.room.at.get().saturating_sub(self.moved_at.get());
+        self.phase.get() == Phase::Busy
+            && self.waits.get() > 0
+            && still > bounds::STILL_UNDER_PRESSURE.as_millis() as u64
+    }
+
     /// Whether it may make room for another, and how soon it must: lower goes first.
     fn dispensable(&self) -> Option<(bool, u8, u64)> {
         if self.trusted.get() || self.ended.get() {
@@ -350,18 +358,20 @@ impl Room {
         wanted
     }
 
-    /// Ends what is overdue, and where it is crowded what is slow. `now` in milliseconds.
-    pub fn sweep(&self, now: u64, deadlines: &Deadlines, caps: &Caps) {
+    /// Ends what is overdue, and where it is crowded, or the gates are `pressed`, what is slow. `now` in milliseconds.
+    pub fn sweep(&self, now: u64, pressed: bool, deadlines: &Deadlines, caps: &Caps) {
         self.at.set(now);
         let total = caps.connections.min(self.crowd.most);
-        let pressed = self.crowd.open.load(Ordering::Relaxed) > total / 5 * 4;
+        let short = pressed;
+        let pressed = pressed || self.crowd.open.load(Ordering::Relaxed) > total / 5 * 4;
         let tickets: Vec<Rc<Ticket>> = self.tickets.borrow().iter().map(|(_, t)| t.clone()).collect();
         for ticket in tickets {
             ticket.judge(deadlines.least_rate);
             let open = || ticket.address.borrow().open.load(Ordering::Relaxed);
             let spared = ticket.trusted.get() || ticket.pass.get().is_some();
             let slow = !spared && ticket.slow.get() && (pressed || open() > caps.crowded);
-            if slow || ticket.overdue(deadlines) {
+            let still = !spared && short && ticket.stands_still();
+            if slow || still || ticket.overdue(deadlines) {
                 ticket.end();
             }
         }
@@ -435,13 +445,13 @@ mod tests {
             ticket.waits(true);
         }
         slow[0].showed(1);
-        room.sweep(deadlines.head.as_millis() as u64, &deadlines, &caps());
+        room.sweep(deadlines.head.as_millis() as u64, false, &deadlines, &caps());
         assert!(!head.ended.get());
-        room.sweep(deadlines.head.as_millis() as u64 + 1, &deadlines, &caps());
+        room.sweep(deadlines.head.as_millis() as u64 + 1, false, &deadlines, &caps());
         assert!(head.ended.get());
         let window = bounds::RATE_WINDOW.as_millis() as u64;
         slow[1].moved(256 * 61);
-        room.sweep(window + 1, &deadlines, &caps());
+        room.sweep(window + 1, false, &deadlines, &caps());
         assert!(!slow[0].ended.get() && !slow[1].ended.get() && slow[2].ended.get());
         assert!(!citizen.ended.get(), "nobody is pressed for slowness where there is room");
     }

@@ -33,6 +33,7 @@ pub use proxy::{Parsed, Source, parse as parse_proxy};
 use attend::Attended;
 use crowd::Room;
 
+use crate::admit::Gate;
 use crate::bounds;
 use crate::certificate::Keyring;
 use crate::force::House;
@@ -101,8 +102,9 @@ async fn tick(corridor: Rc<Corridor>, house: Arc<House>, room: Rc<Room>) {
     loop {
         beat.tick().await;
         corridor.tick();
-        let settings = house.town.load().settings.clone();
-        room.sweep(house.now().mono / MILLISECOND, &settings.deadlines, &settings.caps);
+        let town = house.town.load();
+        let pressed = town.gates.iter().any(Gate::is_pressed);
+        room.sweep(house.now().mono / MILLISECOND, pressed, &town.settings.deadlines, &town.settings.caps);
     }
 }
 

@@ -12,6 +12,7 @@ mod read;
 mod record;
 pub mod reference;
 mod respond;
+mod upload;
 mod visit;
 
 use std::sync::Arc;
@@ -94,6 +95,13 @@ impl Corridor {
         if let Some(snapshot) = fallback::spared(visit, &request, head) {
             return snapshot;
         }
+        let Ok(body) = upload::capped(body, visit.route().max_body) else {
+            return respond::refusal(visit, head, Reason::BodyTooLarge);
+        };
+        let body = match upload::gathered(body).await {
+            Ok(body) => body,
+            Err(broken) => return respond::refusal(visit, head, respond::upload_broke(broken)),
+        };
         let Ok(admitted) = visit.gate().enter() else {
             return fallback::answer(visit, &request, head, Reason::Busy);
         };
@@ -109,9 +117,6 @@ impl Corridor {
         line: &dyn Line,
         proofs: (Cleared, Admitted),
     ) -> Made {
-        let Ok(body) = read::capped(body, visit.route().max_body) else {
-            return respond::refusal(visit, head, Reason::BodyTooLarge);
-        };
         let portal = visit.portal();
         visit.unsafe_sent = !request.safe;
         let forward = Forward {

@@ -3,14 +3,12 @@
 //! Does not know: rules.
 
 use std::borrow::Cow;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 
 use crate::facts::{Facts, Kind, Pass};
 use crate::force::House;
 use crate::path;
 use crate::reason::Reason;
-use crate::wire::{Body, BodyBox, Broken, Chunk, Head};
+use crate::wire::Head;
 
 use super::visit::Visit;
 
@@ -228,45 +226,6 @@ pub fn foreign_cookies(head: &dyn Head) -> Option<Cow<'_, [u8]>> {
         false
     });
     (!kept.is_empty()).then_some(Cow::Owned(kept))
-}
-
-/// The body under the route's `max_body`.
-///
-/// # Errors
-/// Where the head already says that it is larger: nothing of it need be read.
-pub fn capped(body: BodyBox, most: u64) -> Result<BodyBox, Broken> {
-    match body.exact() {
-        Some(0) => Ok(body),
-        Some(n) if n > most => Err(Broken::TooLarge),
-        Some(_) => Ok(body),
-        None => Ok(Box::pin(Capped { body, left: most })),
-    }
-}
-
-struct Capped {
-    body: BodyBox,
-    left: u64,
-}
-
-impl Body for Capped {
-    fn poll_chunk(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, Broken>>> {
-        let chunk = ready!(self.body.as_mut().poll_chunk(cx));
-        if let Some(Ok(Chunk::Data(data))) = &chunk {
-            match self.left.checked_sub(data.len() as u64) {
-                Some(left) => self.left = left,
-                None => return Poll::Ready(Some(Err(Broken::TooLarge))),
-            }
-        }
-        Poll::Ready(chunk)
-    }
-
-    fn exact(&self) -> Option<u64> {
-        self.body.exact()
-    }
-
-    fn ended(&self) -> bool {
-        self.body.ended()
-    }
 }
 
 #[cfg(test)]

@@ -24,3 +24,21 @@ fn one_more_than_max_in_flight_stays_outside() {
     origin.set(Mode::Works);
     eventually("there is room again", || (get(boma.at(), "/fifth").status == 200).then_some(()));
 }
+
+#[test]
+fn forms_sent_byte_by_byte_keep_nobody_out() {
+    let origin = Origin::start();
+    let boma = Setup::new().portal("max_in_flight = 2\n").start(origin.address);
+    let slow: Vec<Client> = (0..20)
+        .map(|_| {
+            let mut client = Client::connect(boma.at()).unwrap();
+            client.send(b"POST /form HTTP/1.1\r\nHost: huduma.example\r\nContent-Length: 4096\r\n\r\na=").unwrap();
+            client
+        })
+        .collect();
+    for _ in 0..20 {
+        assert_eq!(get(boma.at(), "/").status, 200);
+    }
+    assert!(origin.reached_by_citizens().iter().all(|r| r.method == "GET"));
+    drop(slow);
+}

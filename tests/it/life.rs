@@ -183,7 +183,7 @@ fn a_second_boma_takes_over_and_no_connection_is_refused() {
     assert!(answers.len() > 20);
     let lost: Vec<_> = answers.iter().filter(|a| !matches!(a, Ok(a) if a.status == 200)).collect();
     assert!(lost.is_empty(), "{} of {}: {lost:?}", lost.len(), answers.len());
-    assert_eq!(second.status()["portals"][0]["posture"], "guarded", "{}", second.status());
+    assert_eq!(second.status()["postures"][0]["posture"], "guarded", "{}", second.status());
     assert!(second.status()["troubles"].as_array().is_none_or(Vec::is_empty), "{}", second.status());
     // Without anybody to take over from it just starts.
     let alone = Setup::new();
