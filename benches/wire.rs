@@ -26,6 +26,7 @@ fn main() {
         ("large", large),
         ("slow-reader", slow_reader),
         ("slow-citizen", slow_citizen),
+        ("pass-holders", pass_holders),
         ("slowhttptest", slow_attacks),
         ("abuse", abuse),
     ] {
@@ -137,7 +138,7 @@ fn slow_citizen(folder: &Path, origin: &Origin) {
         let port = boma.plain;
         thread::spawn(move || {
             let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-            const N: usize = 200_000;
+            const N: usize = 100_000;
             stream
                 .write_all(format!("POST /up HTTP/1.1\r\nHost: sink.example\r\nContent-Length: {N}\r\n\r\n").as_bytes())
                 .unwrap();
@@ -145,12 +146,73 @@ fn slow_citizen(folder: &Path, origin: &Origin) {
                 if stream.write_all(&[b'x'; 2000]).is_err() {
                     return format!("the upload was cut after {} bytes", i * 2000);
                 }
-                sleep(if i % 30 == 29 { Duration::from_secs(20) } else { Duration::from_secs(1) });
+                sleep(if i % 15 == 14 { Duration::from_secs(20) } else { Duration::from_secs(1) });
             }
             first_line(&mut stream)
         })
     };
-    println!("upload of 200 kB at 2 kB/s with stalls of 20 s, beside a slow attack: {}", up.join().unwrap());
+    println!("upload of 100 kB at 2 kB/s with stalls of 20 s, beside a slow attack: {}", up.join().unwrap());
+    if let Some(mut attack) = attack {
+        let _ = attack.kill();
+        let _ = attack.wait();
+    }
+}
+
+/// 2,000 pass-holders with four connections each behind one address, and a slowhttptest from that same address.
+fn pass_holders(folder: &Path, origin: &Origin) {
+    const HOLDERS: usize = 2000;
+    const EACH: usize = 4;
+    let boma = Boma::start(folder, origin, "[server]\nsecret = \"secret.key\"\n");
+    let secret = boma::seal::Secret::parse(&"5a".repeat(32)).unwrap();
+    let challenge = boma::challenge::Challenge::new(&secret, Duration::from_secs(12 * 3600));
+    let born = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let pass = |id: usize| boma::facts::Pass { id: id as u128, level: 1, born, expires: born + 3600 };
+    let requests: Vec<Vec<u8>> = (1..=HOLDERS)
+        .map(|id| {
+            let pass = challenge.seal_pass(&pass(id));
+            format!("GET /1k HTTP/1.1\r\nHost: huduma.example\r\nCookie: boma_pass={pass}\r\n\r\n").into_bytes()
+        })
+        .collect();
+    let before = boma.rss();
+    let attack = slowhttptest(&boma, &["-H", "-c", "4000", "-r", "1000", "-i", "5", "-l", "60"]);
+    let lost = AtomicUsize::new(0);
+    let asked = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for part in requests.chunks(HOLDERS / 4) {
+            let (lost, asked) = (&lost, &asked);
+            scope.spawn(move || {
+                let mut held: Vec<(TcpStream, &Vec<u8>)> = Vec::new();
+                for request in part.iter().flat_map(|r| std::iter::repeat_n(r, EACH)) {
+                    match TcpStream::connect(("127.0.0.1", boma.plain)) {
+                        Ok(stream) => held.push((stream, request)),
+                        Err(_) => drop(lost.fetch_add(1, Ordering::Relaxed)),
+                    }
+                }
+                let start = Instant::now();
+                while start.elapsed() < Duration::from_secs(45) {
+                    for (stream, request) in &mut held {
+                        asked.fetch_add(1, Ordering::Relaxed);
+                        let sent = stream.write_all(request).is_ok();
+                        let (mut room, mut came) = ([0; 4096], 0);
+                        while sent && came < 1024 {
+                            match stream.read(&mut room) {
+                                Ok(n @ 1..) => came += n,
+                                _ => break,
+                            }
+                        }
+                        lost.fetch_add(usize::from(came < 1024), Ordering::Relaxed);
+                    }
+                    sleep(Duration::from_secs(2));
+                }
+            });
+        }
+    });
+    println!(
+        "{HOLDERS} pass-holders with {EACH} connections each beside slow headers from their address: of {} requests {} lost; at most {} KiB more",
+        asked.load(Ordering::Relaxed),
+        lost.load(Ordering::Relaxed),
+        boma.rss() - before
+    );
     if let Some(mut attack) = attack {
         let _ = attack.kill();
         let _ = attack.wait();
