@@ -512,6 +512,7 @@ impl Boma {
             origin.port, origin.sink
         );
         fs::write(own.join("boma.toml"), text).unwrap();
+        fs::write(own.join("secret.key"), "5a".repeat(32)).unwrap();
         fs::write(
             own.join("rules.toml"),
             "[[limit]]\nname = \"wide\"\nper = \"client\"\nrate = \"1000000/s\"\nburst = 10000000\n",
