@@ -99,8 +99,9 @@ impl RequestHead {
         most_bytes: usize,
         most_fields: usize,
     ) -> Result<Option<RequestHead>, HeadFault> {
-        // One empty line before a request is some old client's leftover (RFC 9112 section 2.2).
-        if *scanned == 0 && buf.starts_with(b"\r\n") {
+        // Empty lines before a request are some old client's leftover (RFC 9112 section 2.2): all of them, or what is
+        // taken would hang on how the bytes were cut.
+        while *scanned == 0 && buf.starts_with(b"\r\n") {
             buf.advance(2);
         }
         match buf.first() {

@@ -225,6 +225,7 @@ fn served() -> Vec<(&'static str, String, Vec<&'static str>)> {
     vec![
         ("plain", get("GET /", ""), vec!["GET /"]),
         ("an empty line before", format!("\r\n{}", get("GET /", "")), vec!["GET /"]),
+        ("empty lines before", format!("\r\n\r\n{}", get("GET /", "")), vec!["GET /"]),
         ("query byte for byte", get("GET /a?b=%20&c='|{}[]^`\"<>&&=", ""), vec!["GET /a?b=%20&c='|{}[]^`\"<>&&="]),
         ("empty query", get("GET /a?", ""), vec!["GET /a?"]),
         ("two question marks", get("GET /a?b?c", ""), vec!["GET /a?b?c"]),
