@@ -3,6 +3,9 @@
 //!
 //! Does not know: how a proof is earned.
 
+use std::rc::Rc;
+use std::task::{Context, Waker};
+
 /// The challenge stage let this request through.
 #[must_use]
 pub struct Cleared(());
@@ -13,23 +16,45 @@ impl Cleared {
     }
 }
 
-/// The request holds one of its portal's permits; dropping this gives it back.
-#[must_use]
-pub struct Admitted {
-    permit: Option<Box<dyn FnOnce()>>,
+/// One of a portal's permits, as its holder sees it.
+pub trait Permit {
+    /// The holder waits on its client; it is woken where the permit is taken back meanwhile.
+    fn waits(&self, waker: &Waker);
+    /// The holder waits on nobody, or on the origin.
+    fn moves(&self);
+    /// Whether it was taken back: what holds it must end.
+    fn is_taken(&self) -> bool;
+    /// The holder is gone; called once.
+    fn leave(&self);
 }
 
+/// The request holds one of its portal's permits; dropping this gives it back.
+#[must_use]
+pub struct Admitted(Rc<dyn Permit>);
+
 impl Admitted {
-    /// `release` is called once, when the proof is dropped.
-    pub fn assertion(release: impl FnOnce() + 'static) -> Admitted {
-        Admitted { permit: Some(Box::new(release)) }
+    pub fn assertion(permit: Rc<dyn Permit>) -> Admitted {
+        Admitted(permit)
+    }
+
+    /// See [`Permit::waits`].
+    pub fn waits(&self, cx: &mut Context<'_>) {
+        self.0.waits(cx.waker());
+    }
+
+    /// See [`Permit::moves`].
+    pub fn moves(&self) {
+        self.0.moves();
+    }
+
+    /// See [`Permit::is_taken`].
+    pub fn is_taken(&self) -> bool {
+        self.0.is_taken()
     }
 }
 
 impl Drop for Admitted {
     fn drop(&mut self) {
-        if let Some(release) = self.permit.take() {
-            release();
-        }
+        self.0.leave();
     }
 }

@@ -123,6 +123,11 @@ pub trait Body {
     fn ended(&self) -> bool {
         self.exact() == Some(0)
     }
+    /// Whether it was given up while its reader was slow. Who waits before it reads on asks this when it is woken,
+    /// and treats the body as broken.
+    fn is_given_up(&self) -> bool {
+        false
+    }
 }
 
 pub type BodyBox = Pin<Box<dyn Body>>;

@@ -149,7 +149,10 @@ impl<'a> Outgoing<'a> {
                 Poll::Ready(Ok(())) => self.patience.renew(),
                 Poll::Ready(Err(_)) => return Poll::Ready(Sent::Broken),
                 Poll::Pending => {
-                    ready!(self.patience.poll(cx));
+                    let given_up = self.body.as_ref().is_some_and(|b| b.is_given_up());
+                    if !given_up {
+                        ready!(self.patience.poll(cx));
+                    }
                     return Poll::Ready(Sent::Broken);
                 }
             }

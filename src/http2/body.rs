@@ -129,7 +129,10 @@ impl Sender {
                     }
                     Poll::Ready(None) => return Poll::Ready(Err(Broken::Gone)),
                     Poll::Pending => {
-                        ready!(self.patience.poll(cx));
+                        let given_up = self.body.as_ref().is_some_and(|b| b.is_given_up());
+                        if !given_up {
+                            ready!(self.patience.poll(cx));
+                        }
                         return Poll::Ready(Err(Broken::Idle));
                     }
                 }

@@ -112,6 +112,12 @@ impl Exchange {
         }
     }
 
+    /// Whether it is the client that has to go on. With an upload of unknown length it may be the origin's turn to
+    /// speak, so that one is never called slow.
+    fn waits_on_client(&self) -> bool {
+        !self.chunked && self.upload.is_some() && self.parts.iter().all(Bytes::is_empty)
+    }
+
     fn give_up(&mut self) {
         self.upload = None;
         self.parts = Default::default();
@@ -159,11 +165,17 @@ impl Exchange {
     ///
     /// # Errors
     /// [`Failed`]; the connection is closed by it.
-    pub async fn answer(&mut self, ask: &Ask<'_>, line: Option<&dyn Line>) -> Result<ResponseHead, Failed> {
+    pub async fn answer(
+        &mut self,
+        ask: &Ask<'_>,
+        line: Option<&dyn Line>,
+        admitted: Option<&Admitted>,
+    ) -> Result<ResponseHead, Failed> {
         let (mut scanned, mut informed, mut came) = (0, 0, false);
         let mut waiting: Option<Pin<Box<Sleep>>> = None;
         let fault = |fault, came: bool| Failed { fault, silent: !came };
         poll_fn(|cx| {
+            admitted.inspect(|permit| permit.moves());
             let uploaded = match self.poll_upload(cx) {
                 Poll::Ready(Ok(())) => true,
                 Poll::Ready(Err(f)) => return Poll::Ready(Err(fault(f, true))),
@@ -195,7 +207,15 @@ impl Exchange {
                 }
             }
             if !uploaded {
-                return Poll::Pending;
+                return match admitted.filter(|_| self.waits_on_client()) {
+                    Some(permit) if permit.is_taken() => {
+                        Poll::Ready(Err(fault(OriginFault::Upload(Broken::Idle), true)))
+                    }
+                    permit => {
+                        permit.inspect(|p| p.waits(cx));
+                        Poll::Pending
+                    }
+                };
             }
             // The origin's time runs from the end of the upload.
             let sleep = waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep(ask.response_timeout)));
@@ -321,8 +341,11 @@ impl Relay {
 impl Body for Relay {
     fn poll_chunk(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, Broken>>> {
         let this = &mut *self;
+        this.admitted.iter().for_each(Admitted::moves);
         if let Poll::Ready(chunk) = this.poll(cx) {
             this.patience.renew();
+            // Until it asks for more.
+            this.admitted.iter().for_each(|permit| permit.waits(cx));
             return Poll::Ready(chunk);
         }
         ready!(this.patience.poll(cx));
@@ -336,5 +359,9 @@ impl Body for Relay {
 
     fn ended(&self) -> bool {
         self.decoder.is_done() && self.queued.is_none()
+    }
+
+    fn is_given_up(&self) -> bool {
+        self.admitted.as_ref().is_some_and(Admitted::is_taken)
     }
 }

@@ -100,7 +100,7 @@ pub async fn exchange(
     shared: Rc<Shared>,
     tls: bool,
     body: BodyBox,
-    line: Option<&dyn Line>,
+    (line, admitted): (Option<&dyn Line>, Option<&Admitted>),
 ) -> Result<Answered, Failed> {
     let empty = body.ended() && ask.upgrade.is_none();
     let length = body.exact().filter(|n| ask.upgrade.is_none() && (*n > 0 || !empty || ask.method == "POST"));
@@ -125,7 +125,7 @@ pub async fn exchange(
         (false, None) => outgoing.take().map(|s| Sender::new(s, body, ask.response_timeout)),
         _ => None,
     };
-    let answer = wait(ask, &mut response, &mut sender, line).await?;
+    let answer = wait(ask, &mut response, &mut sender, (line, admitted.filter(|_| length.is_some()))).await?;
     let (parts, stream) = answer.into_parts();
     let length = parts.headers.get("content-length").and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
     let fields = headers::map_fields(&parts.headers);
@@ -142,11 +142,12 @@ async fn wait(
     ask: &Ask<'_>,
     response: &mut ResponseFuture,
     sender: &mut Option<Sender>,
-    line: Option<&dyn Line>,
+    (line, admitted): (Option<&dyn Line>, Option<&Admitted>),
 ) -> Result<http::Response<RecvStream>, Failed> {
     let mut waiting: Option<Pin<Box<Sleep>>> = None;
     poll_fn(|cx| {
         let mut uploaded = true;
+        admitted.inspect(|permit| permit.moves());
         if let Some(s) = sender.as_mut().filter(|s| !s.is_done()) {
             match s.poll(cx) {
                 Poll::Ready(Ok(())) => {}
@@ -165,7 +166,14 @@ async fn wait(
             return Poll::Ready(answer.map_err(|e| failed(&e)));
         }
         if !uploaded {
-            return Poll::Pending;
+            let on_client = sender.as_ref().is_some_and(|s| !s.waits_on_window());
+            return match admitted.filter(|_| on_client) {
+                Some(permit) if permit.is_taken() => Poll::Ready(Err(fail(OriginFault::Upload(Broken::Idle)))),
+                permit => {
+                    permit.inspect(|p| p.waits(cx));
+                    Poll::Pending
+                }
+            };
         }
         let sleep = waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep(ask.response_timeout)));
         ready!(sleep.as_mut().poll(cx));
@@ -209,10 +217,13 @@ impl Body for Relay {
         {
             self.sender = None;
         }
+        self.held.iter().filter_map(|held| held.1.as_ref()).for_each(Admitted::moves);
         let chunk = ready!(self.body.as_mut().poll_chunk(cx));
         if chunk.is_none() || self.body.ended() {
             self.held = None;
         }
+        // Until it asks for more.
+        self.held.iter().filter_map(|held| held.1.as_ref()).for_each(|permit| permit.waits(cx));
         Poll::Ready(chunk)
     }
 
@@ -222,5 +233,9 @@ impl Body for Relay {
 
     fn ended(&self) -> bool {
         self.body.ended()
+    }
+
+    fn is_given_up(&self) -> bool {
+        self.held.as_ref().and_then(|held| held.1.as_ref()).is_some_and(Admitted::is_taken)
     }
 }

@@ -266,7 +266,7 @@ impl Origins {
         };
         let reused = connection.reused;
         let mut exchange = http1::Exchange::new(ask, connection, body);
-        let head = match exchange.answer(ask, line).await {
+        let head = match exchange.answer(ask, line, admitted.as_ref()).await {
             Ok(head) => head,
             // Nothing came: a reused connection was closed by the origin, a new one it broke.
             Err(failed) if failed.silent && harmless => {
@@ -320,7 +320,7 @@ async fn attempt2(
     };
     pool.used(&shared);
     let bodiless = body.ended();
-    match http2::exchange(ask, shared, pool.is_tls(), body, line).await {
+    match http2::exchange(ask, shared, pool.is_tls(), body, (line, admitted.as_ref())).await {
         Ok(mut answered) => {
             let status = answered.status;
             let mut fields = std::mem::take(&mut answered.fields);

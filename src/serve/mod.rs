@@ -15,9 +15,11 @@ mod respond;
 mod upload;
 mod visit;
 
+use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::client::Client;
+use crate::admit::{Desk, Who};
+use crate::client::{Client, Prefix};
 use crate::force::House;
 use crate::origin::{Forward, OriginFault, Origins};
 use crate::proofs::{Admitted, Cleared};
@@ -34,6 +36,7 @@ use visit::Visit;
 pub struct Corridor {
     house: Arc<House>,
     origins: Origins,
+    desk: Rc<Desk>,
     recorder: Recorder,
 }
 
@@ -41,7 +44,7 @@ impl Corridor {
     pub fn new(house: Arc<House>) -> Corridor {
         let origins = Origins::new(house.fleet.clone(), house.clock.clone());
         let recorder = Recorder::new(&house);
-        Corridor { house, origins, recorder }
+        Corridor { house, origins, desk: Rc::default(), recorder }
     }
 
     /// Answers one request. Every exit passes `respond` and is recorded once.
@@ -102,7 +105,8 @@ impl Corridor {
             Ok(body) => body,
             Err(broken) => return respond::refusal(visit, head, respond::upload_broke(broken)),
         };
-        let Ok(admitted) = visit.gate().enter() else {
+        let who = Who { address: Prefix::of(visit.client.address, 32, 64).0, pass: visit.pass.is_some() };
+        let Ok(admitted) = self.desk.enter(visit.gate(), who).await else {
             return fallback::answer(visit, &request, head, Reason::Busy);
         };
         self.origin(visit, &request, head, body, line, (cleared, admitted)).await
@@ -164,8 +168,9 @@ impl Corridor {
         }
     }
 
-    /// Work between requests: closes idle origin connections, hands the log over.
+    /// Work between requests: takes permits back from slow clients, closes idle origin connections, hands the log over.
     pub fn tick(&self) {
+        self.desk.beat();
         self.origins.sweep(&self.house.town.load().portals.list);
         self.recorder.flush();
     }

@@ -222,4 +222,8 @@ impl Body for Recorded {
     fn ended(&self) -> bool {
         self.body.ended()
     }
+
+    fn is_given_up(&self) -> bool {
+        self.body.is_given_up()
+    }
 }

@@ -95,6 +95,10 @@ impl Body for Begun {
     fn ended(&self) -> bool {
         self.first.is_empty() && self.rest.ended()
     }
+
+    fn is_given_up(&self) -> bool {
+        self.rest.is_given_up()
+    }
 }
 
 /// What a broken upload is answered with.

@@ -1,6 +1,29 @@
 //! Permits: one request more than `max_in_flight` does not reach the origin.
 
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
+
+use crate::frames::{Conn, END_HEADERS, END_STREAM, HEADERS, SETTINGS, block, frame};
 use crate::harness::{Client, Mode, Origin, Setup, eventually, get, navigate};
+use crate::wire::scripted;
+
+/// Sends 64 MiB on `/big`, more than the buffers of all systems on the way, and a word on anything else.
+fn bulky() -> SocketAddr {
+    scripted(|mut stream, head| {
+        let big = head.starts_with("GET /big");
+        let length = if big { 64 << 20 } else { 2 };
+        let _ = write!(stream, "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
+        let piece = [b'x'; 65536];
+        let mut left = length;
+        while left > 0 {
+            let n = left.min(piece.len());
+            if stream.write_all(&piece[..n]).is_err() {
+                return;
+            }
+            left -= n;
+        }
+    })
+}
 
 #[test]
 fn one_more_than_max_in_flight_stays_outside() {
@@ -40,5 +63,62 @@ fn forms_sent_byte_by_byte_keep_nobody_out() {
         assert_eq!(get(boma.at(), "/").status, 200);
     }
     assert!(origin.reached_by_citizens().iter().all(|r| r.method == "GET"));
+    drop(slow);
+}
+
+#[test]
+fn slow_readers_keep_half_of_the_permits_and_no_more() {
+    let boma = Setup::new().portal("max_in_flight = 8\n").start(bulky());
+    let slow: Vec<TcpStream> = (0..24)
+        .map(|_| {
+            let mut stream = TcpStream::connect(boma.at()).unwrap();
+            stream.write_all(b"GET /big HTTP/1.1\r\nHost: huduma.example\r\n\r\n").unwrap();
+            stream
+        })
+        .collect();
+    eventually("slow readers made room", || (boma.status()["postures"][0]["in_flight"] == 4).then_some(()));
+    for _ in 0..20 {
+        assert_eq!(get(boma.at(), "/").status, 200);
+    }
+    assert_eq!(
+        boma.status()["postures"][0]["in_flight"],
+        4,
+        "the others may go on as long as nobody needs their place"
+    );
+    drop(slow);
+}
+
+#[test]
+fn streams_without_a_window_keep_half_of_the_permits_and_no_more() {
+    let setup = Setup { listen: "h2c = true", ..Setup::new() };
+    let boma = setup.portal("max_in_flight = 8\n").start(bulky());
+    let mut conn = Conn::raw(boma.at());
+    let nothing = [0, 4, 0, 0, 0, 0];
+    conn.send(&[b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice(), &frame(SETTINGS, 0, 0, &nothing)].concat());
+    let fields = [(":method", "GET"), (":scheme", "http"), (":path", "/big"), (":authority", "huduma.example")];
+    for stream in 0..8 {
+        conn.send(&frame(HEADERS, END_STREAM | END_HEADERS, 2 * stream + 1, &block(&fields)));
+    }
+    eventually("streams made room", || (boma.status()["postures"][0]["in_flight"] == 4).then_some(()));
+    for _ in 0..20 {
+        assert_eq!(get(boma.at(), "/").status, 200);
+    }
+    drop(conn);
+}
+
+#[test]
+fn slow_uploads_keep_half_of_the_permits_and_no_more() {
+    let origin = Origin::start();
+    let boma = Setup::new().portal("max_in_flight = 8\n").start(origin.address);
+    let slow: Vec<Client> = (0..8)
+        .map(|_| {
+            let mut client = Client::connect(boma.at()).unwrap();
+            let head = "POST /form HTTP/1.1\r\nHost: huduma.example\r\nContent-Length: 400000\r\n\r\n";
+            client.send(&[head.as_bytes(), &[b'x'; 20_000]].concat()).unwrap();
+            client
+        })
+        .collect();
+    eventually("slow uploads made room", || (boma.status()["postures"][0]["in_flight"] == 4).then_some(()));
+    assert_eq!(get(boma.at(), "/").status, 200);
     drop(slow);
 }

@@ -16,7 +16,7 @@ use crate::harness::{Boma, CEILING, Client, Folder, Origin, Setup, get, navigate
 use crate::strict::Recorder;
 
 /// Runs `talk` with each connection and its first head.
-fn scripted(talk: impl Fn(TcpStream, String) + Send + Sync + 'static) -> SocketAddr {
+pub fn scripted(talk: impl Fn(TcpStream, String) + Send + Sync + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let talk = Arc::new(talk);
