@@ -48,11 +48,13 @@ pub const STILL_UNDER_PRESSURE: Duration = Duration::from_secs(25);
 pub const SLOW_SHARE: u32 = 2;
 /// A transfer that has waited on its client for this many sweeps (one second) is slow: more than a mobile round trip.
 pub const SLOW_BEATS: u32 = 5;
-/// How long a request waits for a permit where all are given out: as long as it takes to see who is slow. How often it
-/// looks, and how many of one worker wait.
-pub const PERMIT_WAIT: Duration = Duration::from_millis(1500);
+/// While others wait for a permit it is slow after this many.
+pub const SLOW_BEATS_WANTED: u32 = 2;
+/// How long a request waits for a permit where all are given out: as long as it takes to see who is slow, a few times
+/// over. How often it looks, and how many of one worker wait.
+pub const PERMIT_WAIT: Duration = Duration::from_secs(3);
 pub const PERMIT_LOOK: Duration = Duration::from_millis(15);
-pub const PERMIT_WAITERS: usize = 512;
+pub const PERMIT_WAITERS: usize = 1024;
 /// How often deadlines and caps are looked at: one look over all connections instead of a timer for each.
 pub const SWEEP: Duration = Duration::from_millis(200);
 /// A connection younger than this is not evicted for want of a head: its bytes may be on the way.

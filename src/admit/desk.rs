@@ -92,9 +92,10 @@ impl Desk {
     /// a gate, those go first that showed no pass, then those of the greediest address, then who has stood longest.
     pub fn beat(&self) {
         let mut slow = Vec::new();
+        let most = if self.waiting.get() > 0 { bounds::SLOW_BEATS_WANTED } else { bounds::SLOW_BEATS };
         for (_, held) in self.held.borrow().iter().filter(|(_, held)| held.waits.get() && !held.taken.get()) {
             held.beats.set(held.beats.get().saturating_add(1));
-            if held.beats.get() >= bounds::SLOW_BEATS {
+            if held.beats.get() >= most {
                 held.slow(true);
                 slow.push(held.clone());
             }
