@@ -80,11 +80,8 @@ fn slow_readers_keep_half_of_the_permits_and_no_more() {
     for _ in 0..20 {
         assert_eq!(get(boma.at(), "/").status, 200);
     }
-    assert_eq!(
-        boma.status()["postures"][0]["in_flight"],
-        4,
-        "the others may go on as long as nobody needs their place"
-    );
+    // Once nobody waits for a place, the others may go on.
+    eventually("half of them go on", || (boma.status()["postures"][0]["in_flight"] == 4).then_some(()));
     drop(slow);
 }
 
