@@ -6,84 +6,19 @@
 //! Does not know: what is spoken on a connection.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
 use slab::Slab;
 
-use super::passes::Passes;
+use super::addresses::{Address, Crowd};
 use crate::bounds;
 use crate::client::Prefix;
 use crate::settings::{Caps, Deadlines};
-
-/// Shared between workers: counts by address, and the passes seen lately.
-pub struct Crowd {
-    open: AtomicUsize,
-    shards: Vec<Mutex<HashMap<u128, Arc<Address>>>>,
-    passes: Mutex<Passes>,
-    hasher: RandomState,
-    /// What the process's descriptors allow.
-    most: usize,
-}
-
-/// An address that somebody is connected from.
-pub struct Address {
-    key: u128,
-    open: AtomicUsize,
-    /// Different passes seen there in the last hour.
-    passes: AtomicUsize,
-}
-
-const SHARDS: usize = 64;
-
-impl Crowd {
-    /// `descriptors`: how many the process may open.
-    pub fn new(descriptors: usize) -> Crowd {
-        Crowd {
-            open: AtomicUsize::new(0),
-            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            passes: Mutex::default(),
-            hasher: RandomState::new(),
-            most: descriptors.saturating_sub(bounds::DESCRIPTORS_KEPT).max(64),
-        }
-    }
-
-    fn shard(&self, key: u128) -> &Mutex<HashMap<u128, Arc<Address>>> {
-        &self.shards[self.hasher.hash_one(key) as usize % SHARDS]
-    }
-
-    fn enter(&self, key: u128) -> Arc<Address> {
-        self.open.fetch_add(1, Ordering::Relaxed);
-        let mut shard = self.shard(key).lock().unwrap_or_else(PoisonError::into_inner);
-        let address = shard.entry(key).or_insert_with(|| {
-            let passes = self.passes.lock().unwrap_or_else(PoisonError::into_inner).live(key);
-            Arc::new(Address { key, open: AtomicUsize::new(0), passes: AtomicUsize::new(passes) })
-        });
-        address.open.fetch_add(1, Ordering::Relaxed);
-        address.clone()
-    }
-
-    fn leave(&self, address: &Address) {
-        self.open.fetch_sub(1, Ordering::Relaxed);
-        let mut shard = self.shard(address.key).lock().unwrap_or_else(PoisonError::into_inner);
-        if address.open.fetch_sub(1, Ordering::Relaxed) == 1 {
-            shard.remove(&address.key);
-        }
-    }
-
-    fn saw(&self, address: &Address, pass: u128, at: u64) {
-        let hash = self.hasher.hash_one((address.key, pass));
-        let mut passes = self.passes.lock().unwrap_or_else(PoisonError::into_inner);
-        passes.saw(address.key, hash, at);
-        address.passes.store(passes.live(address.key), Ordering::Relaxed);
-    }
-}
 
 /// What a connection is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -367,9 +302,9 @@ impl Room {
         let tickets: Vec<Rc<Ticket>> = self.tickets.borrow().iter().map(|(_, t)| t.clone()).collect();
         for ticket in tickets {
             ticket.judge(deadlines.least_rate);
-            let open = || ticket.address.borrow().open.load(Ordering::Relaxed);
+            let crowded = ticket.address.borrow().is_crowded(now, caps.crowded);
             let spared = ticket.trusted.get() || ticket.pass.get().is_some();
-            let slow = !spared && ticket.slow.get() && (pressed || open() > caps.crowded);
+            let slow = !spared && ticket.slow.get() && (pressed || crowded);
             let still = !spared && short && ticket.stands_still();
             if slow || still || ticket.overdue(deadlines) {
                 ticket.end();
@@ -454,5 +389,19 @@ mod tests {
         room.sweep(window + 1, false, &deadlines, &caps());
         assert!(!slow[0].ended.get() && !slow[1].ended.get() && slow[2].ended.get());
         assert!(!citizen.ended.get(), "nobody is pressed for slowness where there is room");
+    }
+
+    #[test]
+    fn who_came_with_a_crowd_is_judged_with_it_when_most_have_left() {
+        let room = Room::new(Arc::new(Crowd::new(100_000)), 0);
+        let mut many: Vec<_> = (0..6).filter_map(|_| room.admit(ip(2), false, &caps())).collect();
+        let last = many.pop().unwrap();
+        last.phase(Phase::Busy);
+        last.waits(true);
+        room.sweep(1, false, &Deadlines::default(), &caps());
+        many.drain(..).for_each(|ticket| ticket.leave());
+        assert_eq!(last.address.borrow().open.load(Ordering::Relaxed), 1);
+        room.sweep(bounds::RATE_WINDOW.as_millis() as u64 + 1, false, &Deadlines::default(), &caps());
+        assert!(last.ended.get());
     }
 }

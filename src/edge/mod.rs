@@ -3,6 +3,7 @@
 //!
 //! Does not know: rules, what an answer means.
 
+mod addresses;
 mod answer;
 mod attend;
 mod conn;
@@ -24,7 +25,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-pub use crowd::Crowd;
+pub use addresses::Crowd;
 pub use frames::{Counter, TooBusy};
 pub use identify::{Field, believed};
 pub use listen::{BindFault, Door, Sockets, bind};
