@@ -46,15 +46,19 @@ pub const RATE_WINDOW: Duration = Duration::from_secs(60);
 pub const STILL_UNDER_PRESSURE: Duration = Duration::from_secs(25);
 /// Of a portal's permits slow clients may keep one in this many: the others stay for who takes what it asked for.
 pub const SLOW_SHARE: u32 = 2;
-/// A transfer that has waited on its client for this many sweeps (one second) is slow: more than a mobile round trip.
-pub const SLOW_BEATS: u32 = 5;
-/// While others wait for a permit it is slow after this many.
-pub const SLOW_BEATS_WANTED: u32 = 2;
+/// A transfer that has waited on its client for this long is slow: more than a mobile round trip.
+pub const SLOW_AFTER: Duration = Duration::from_secs(1);
+/// While others wait for a permit it is slow after this long, so that half of the usual 256 permits let a thousand
+/// newcomers a second in.
+pub const SLOW_AFTER_WANTED: Duration = Duration::from_millis(75);
 /// How long a request waits for a permit where all are given out: as long as it takes to see who is slow, a few times
-/// over. How often it looks, and how many of one worker wait.
-pub const PERMIT_WAIT: Duration = Duration::from_secs(3);
+/// over. How often the first in line looks, and how many of one worker wait at one gate.
+pub const PERMIT_WAIT: Duration = Duration::from_secs(5);
 pub const PERMIT_LOOK: Duration = Duration::from_millis(15);
 pub const PERMIT_WAITERS: usize = 1024;
+/// A pass waits this many turns less than a new address does, and how many passes and addresses a line remembers.
+pub const PASS_LEAD: u64 = 8;
+pub const PERMIT_FLOWS: usize = 4 * PERMIT_WAITERS;
 /// How often deadlines and caps are looked at: one look over all connections instead of a timer for each.
 pub const SWEEP: Duration = Duration::from_millis(200);
 /// A connection younger than this is not evicted for want of a head: its bytes may be on the way.

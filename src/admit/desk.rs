@@ -1,17 +1,22 @@
-//! One worker's desk: it gives permits out, sees at each beat whose transfers wait on their clients, and takes permits
-//! back where slow clients hold more than their share.
+//! One worker's desk: it gives permits out in a fair order, sees whose transfers wait on their clients, and takes
+//! permits back where slow clients hold more than their share.
 //!
 //! Does not know: sockets, bodies.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
+use std::time::Instant;
 
 use slab::Slab;
+use tokio::sync::Notify;
+use tokio::time;
 
-use super::Gate;
+use super::line::{Line, Place};
+use super::{Gate, Inside};
 use crate::bounds;
 use crate::proofs::{Admitted, Permit};
 
@@ -19,19 +24,21 @@ use crate::proofs::{Admitted, Permit};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Busy;
 
-/// Whose request it is, as far as it matters for who makes room.
+/// Whose request it is, as far as it matters for who comes first and who makes room.
 #[derive(Clone, Copy, Debug)]
 pub struct Who {
     /// The client's prefix.
     pub address: u128,
-    pub pass: bool,
+    /// Its pass's id.
+    pub pass: Option<u128>,
 }
 
-/// The permits that one worker has given out.
+/// The permits that one worker has given out, and who waits for one.
 #[derive(Default)]
 pub struct Desk {
     held: RefCell<Slab<Rc<Held>>>,
-    waiting: Cell<usize>,
+    /// By gate; there are no empty ones.
+    lines: RefCell<HashMap<*const Inside, Line<Rc<Waiter>>>>,
 }
 
 struct Held {
@@ -39,37 +46,63 @@ struct Held {
     key: Cell<usize>,
     gate: Gate,
     who: Who,
-    /// It waits on its client, for so many beats.
+    /// It waits on its client, as was first seen then.
     waits: Cell<bool>,
-    beats: Cell<u32>,
+    since: Cell<Option<Instant>>,
+    /// How often it went on after it had waited.
+    moved: Cell<u32>,
     /// It is counted among the slow.
     slow: Cell<bool>,
     taken: Cell<bool>,
     waker: RefCell<Option<Waker>>,
 }
 
+/// Somebody in a line.
+#[derive(Default)]
+struct Waiter {
+    wake: Notify,
+    sent_away: Cell<bool>,
+}
+
 impl Desk {
-    /// A permit of this gate. Where all are given out, waits for one for up to [`bounds::PERMIT_WAIT`].
+    /// A permit of this gate. Where all are given out, waits for one for up to [`bounds::PERMIT_WAIT`], in the order
+    /// of [`Line`].
     ///
     /// # Errors
-    /// [`Busy`] when none came back in time, or too many wait already.
+    /// [`Busy`] when none came back in time, or [`bounds::PERMIT_WAITERS`] wait already that come before this one.
     pub async fn enter(self: &Rc<Desk>, gate: &Gate, who: Who) -> Result<Admitted, Busy> {
-        if gate.take() {
+        if !self.has_line(gate) && gate.take() {
             return Ok(self.hand_out(gate, who));
         }
-        if self.waiting.get() >= bounds::PERMIT_WAITERS {
-            return Err(Busy);
-        }
-        let _waiting = Waiting::new(self);
-        let tries = bounds::PERMIT_WAIT.as_millis() / bounds::PERMIT_LOOK.as_millis();
-        for _ in 0..tries {
-            // Who gives one back may be another worker, which cannot be waited for; look again.
-            tokio::time::sleep(bounds::PERMIT_LOOK).await;
-            if gate.take() {
-                return Ok(self.hand_out(gate, who));
+        let spot = Spot::join(self, gate, who);
+        let end = time::Instant::now() + bounds::PERMIT_WAIT;
+        loop {
+            let now = time::Instant::now();
+            if spot.waiter.sent_away.get() || now >= end {
+                return Err(Busy);
             }
+            let mut look = end;
+            if spot.is_first() {
+                if gate.take() {
+                    spot.let_in();
+                    return Ok(self.hand_out(gate, who));
+                }
+                // Who gives one back may be another worker, which wakes nobody here; look again.
+                self.beat(now.into_std());
+                look = end.min(now + bounds::PERMIT_LOOK);
+            }
+            let _woken = time::timeout_at(look, spot.waiter.wake.notified()).await;
         }
-        Err(Busy)
+    }
+
+    fn has_line(&self, gate: &Gate) -> bool {
+        self.lines.borrow().contains_key(&Arc::as_ptr(&gate.inside))
+    }
+
+    fn wake_first(&self, gate: &Gate) {
+        if let Some((_, first)) = self.lines.borrow().get(&Arc::as_ptr(&gate.inside)).and_then(Line::first) {
+            first.wake.notify_one();
+        }
     }
 
     fn hand_out(self: &Rc<Desk>, gate: &Gate, who: Who) -> Admitted {
@@ -79,7 +112,8 @@ impl Desk {
             gate: gate.clone(),
             who,
             waits: Cell::new(false),
-            beats: Cell::new(0),
+            since: Cell::new(None),
+            moved: Cell::new(0),
             slow: Cell::new(false),
             taken: Cell::new(false),
             waker: RefCell::new(None),
@@ -89,31 +123,39 @@ impl Desk {
     }
 
     /// Looks over all permits; to be called every [`bounds::SWEEP`]. Where slow clients hold more than their share of
-    /// a gate, those go first that showed no pass, then those of the greediest address, then who has stood longest.
-    pub fn beat(&self) {
+    /// a gate, those go first that showed no pass, then those of the greediest address, then who has stood still
+    /// longest for what it has moved: a newcomer on a long line and a phone that stalls now and then stay.
+    pub fn beat(&self, now: Instant) {
         let mut slow = Vec::new();
-        let most = if self.waiting.get() > 0 { bounds::SLOW_BEATS_WANTED } else { bounds::SLOW_BEATS };
         for (_, held) in self.held.borrow().iter().filter(|(_, held)| held.waits.get() && !held.taken.get()) {
-            held.beats.set(held.beats.get().saturating_add(1));
-            if held.beats.get() >= most {
+            let stood = held.stood(now);
+            if stood >= if self.has_line(&held.gate) { bounds::SLOW_AFTER_WANTED } else { bounds::SLOW_AFTER } {
                 held.slow(true);
-                slow.push(held.clone());
+                slow.push((stood, held.clone()));
             }
         }
-        if !slow.iter().any(|held| held.is_too_many()) {
+        if !slow.iter().any(|(_, held)| held.is_too_many()) {
             return;
         }
         let mut greed: HashMap<u128, usize> = HashMap::new();
-        slow.iter().for_each(|held| *greed.entry(held.who.address).or_default() += 1);
-        slow.sort_unstable_by_key(|held| {
+        slow.iter().for_each(|(_, held)| *greed.entry(held.who.address).or_default() += 1);
+        slow.sort_by_cached_key(|(stood, held)| {
             let greed = greed.get(&held.who.address).copied().unwrap_or(0);
-            (held.who.pass, usize::MAX - greed, u32::MAX - held.beats.get())
+            let idle = stood.as_millis() / u128::from(held.moved.get() + 1);
+            (held.who.pass.is_some(), usize::MAX - greed, u128::MAX - idle)
         });
-        slow.iter().filter(|held| held.is_too_many()).for_each(|held| held.take_back());
+        slow.iter().filter(|(_, held)| held.is_too_many()).for_each(|(_, held)| held.take_back());
     }
 }
 
 impl Held {
+    /// For how long it has waited on its client, from the first look that saw it.
+    fn stood(&self, now: Instant) -> std::time::Duration {
+        let since = self.since.get().unwrap_or(now);
+        self.since.set(Some(since));
+        now.saturating_duration_since(since)
+    }
+
     fn slow(&self, on: bool) {
         if self.slow.replace(on) == on {
             return;
@@ -148,9 +190,11 @@ impl Permit for Held {
     }
 
     fn moves(&self) {
-        self.waits.set(false);
-        self.beats.set(0);
-        self.slow(false);
+        if self.waits.replace(false) {
+            self.moved.set(self.moved.get().saturating_add(1));
+            self.since.set(None);
+            self.slow(false);
+        }
     }
 
     fn is_taken(&self) -> bool {
@@ -161,22 +205,56 @@ impl Permit for Held {
         self.slow(false);
         self.desk.held.borrow_mut().try_remove(self.key.get());
         self.gate.inside.all.fetch_sub(1, Ordering::AcqRel);
+        self.desk.wake_first(&self.gate);
     }
 }
 
-/// Counts who waits for a permit, however the waiting ends.
-struct Waiting<'a>(&'a Desk);
+/// A place in a gate's line, left however the waiting ends.
+struct Spot<'a> {
+    desk: &'a Desk,
+    gate: &'a Gate,
+    place: Place,
+    waiter: Rc<Waiter>,
+}
 
-impl Waiting<'_> {
-    fn new(desk: &Desk) -> Waiting<'_> {
-        desk.waiting.set(desk.waiting.get() + 1);
-        Waiting(desk)
+impl<'a> Spot<'a> {
+    fn join(desk: &'a Desk, gate: &'a Gate, who: Who) -> Spot<'a> {
+        let waiter = Rc::new(Waiter::default());
+        let mut lines = desk.lines.borrow_mut();
+        let line = lines.entry(Arc::as_ptr(&gate.inside)).or_default();
+        let place = line.join(who, waiter.clone());
+        if line.len() > bounds::PERMIT_WAITERS
+            && let Some(last) = line.pop_last()
+        {
+            last.sent_away.set(true);
+            last.wake.notify_one();
+        }
+        Spot { desk, gate, place, waiter }
+    }
+
+    fn with_line<R>(&self, with: impl FnOnce(&mut Line<Rc<Waiter>>) -> R) -> Option<R> {
+        self.desk.lines.borrow_mut().get_mut(&Arc::as_ptr(&self.gate.inside)).map(with)
+    }
+
+    fn is_first(&self) -> bool {
+        self.with_line(|line| line.first().is_some_and(|(place, _)| *place == self.place)) == Some(true)
+    }
+
+    fn let_in(&self) {
+        self.with_line(|line| line.pass(self.place));
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Spot<'_> {
     fn drop(&mut self) {
-        self.0.waiting.set(self.0.waiting.get() - 1);
+        let left = self.with_line(|line| {
+            line.leave(self.place);
+            line.len()
+        });
+        match left {
+            Some(0) => drop(self.desk.lines.borrow_mut().remove(&Arc::as_ptr(&self.gate.inside))),
+            _ => self.desk.wake_first(self.gate),
+        }
     }
 }
 
@@ -184,13 +262,14 @@ impl Drop for Waiting<'_> {
 mod tests {
     use std::future::Future;
     use std::pin::pin;
-    use std::task::Context;
+    use std::task::{Context, Poll};
+    use std::time::Duration;
 
     use super::super::Counters;
     use super::*;
 
     fn who(address: u128) -> Who {
-        Who { address, pass: false }
+        Who { address, pass: None }
     }
 
     /// Without waiting: the first look only.
@@ -225,9 +304,7 @@ mod tests {
             assert!(second.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
             drop(first);
             assert!(second.await.is_ok());
-            let _third = desk.enter(&gate, who(1)).await.ok();
-            assert_eq!(desk.enter(&gate, who(2)).await.err(), Some(Busy));
-            assert_eq!(desk.waiting.get(), 0);
+            assert!(desk.lines.borrow().is_empty());
         });
     }
 
@@ -235,14 +312,15 @@ mod tests {
     fn slow_clients_keep_their_share_and_the_greediest_without_a_pass_go_first() {
         let (desk, gate) = (Rc::new(Desk::default()), Gate::new(Counters::default().of("p"), 8));
         let mut held: Vec<Admitted> = (0..4).filter_map(|_| enter(&desk, &gate, who(1))).collect();
-        held.push(enter(&desk, &gate, Who { address: 1, pass: true }).unwrap());
+        held.push(enter(&desk, &gate, Who { address: 1, pass: Some(9) }).unwrap());
         held.push(enter(&desk, &gate, who(2)).unwrap());
         let busy = enter(&desk, &gate, who(1)).unwrap();
         let mut cx = Context::from_waker(Waker::noop());
-        for _ in 0..bounds::SLOW_BEATS {
+        held.iter().for_each(|h| h.waits(&mut cx));
+        let start = Instant::now();
+        for part in 0..=4 {
             assert!(held.iter().all(|h| !h.is_taken()));
-            held.iter().for_each(|h| h.waits(&mut cx));
-            desk.beat();
+            desk.beat(start + bounds::SLOW_AFTER / 4 * part);
         }
         let taken: Vec<bool> = held.iter().map(Admitted::is_taken).collect();
         assert_eq!(taken.iter().filter(|t| **t).count(), 2, "half of the gate is theirs");
@@ -254,5 +332,75 @@ mod tests {
         assert_eq!(gate.inside.slow.load(Ordering::Relaxed), 3);
         drop(held);
         assert_eq!((gate.inside.slow.load(Ordering::Relaxed), gate.inside(), desk.held.borrow().len()), (0, 1, 1));
+    }
+
+    #[test]
+    fn a_slow_citizen_who_moves_now_and_then_outlasts_who_stands_still() {
+        let (desk, gate) = (Rc::new(Desk::default()), Gate::new(Counters::default().of("p"), 4));
+        let held: Vec<Admitted> = (0..3).filter_map(|_| enter(&desk, &gate, who(1))).collect();
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut now = Instant::now();
+        held[0].waits(&mut cx);
+        for _ in 0..50 {
+            held[0].moves();
+            held[0].waits(&mut cx);
+        }
+        desk.beat(now);
+        now += Duration::from_secs(10);
+        held[1..].iter().for_each(|h| h.waits(&mut cx));
+        desk.beat(now);
+        desk.beat(now + bounds::SLOW_AFTER);
+        assert!(!held[0].is_taken(), "it stood longest, for a moment of its road");
+        assert_eq!(held[1..].iter().filter(|h| h.is_taken()).count(), 1);
+    }
+
+    /// Within a runtime, for its timers; no time passes.
+    fn timed(test: impl FnOnce()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let _guard = runtime.enter();
+        test();
+    }
+
+    #[test]
+    fn who_waits_comes_in_turn_by_address_and_nobody_steps_past() {
+        timed(|| {
+            let (desk, gate) = (Rc::new(Desk::default()), Gate::new(Counters::default().of("p"), 1));
+            let mut inside = enter(&desk, &gate, who(1));
+            let mut cx = Context::from_waker(Waker::noop());
+            let ask = |address| Some(Box::pin(desk.enter(&gate, who(address))));
+            let mut waiting = [1, 1, 1, 2].map(ask);
+            for asked in waiting.iter_mut().flatten() {
+                assert!(asked.as_mut().poll(&mut cx).is_pending());
+            }
+            let mut came = Vec::new();
+            for _ in 0..4 {
+                drop(inside.take());
+                for at in [2, 1, 3, 0] {
+                    if let Some(Poll::Ready(let_in)) = waiting[at].as_mut().map(|asked| asked.as_mut().poll(&mut cx)) {
+                        waiting[at] = None;
+                        inside = let_in.ok();
+                        came.push((at, inside.is_some()));
+                    }
+                }
+            }
+            assert_eq!(came, [(0, true), (3, true), (1, true), (2, true)]);
+            assert!(desk.lines.borrow().is_empty());
+        });
+    }
+
+    #[test]
+    fn a_full_line_sends_the_last_away_at_once() {
+        timed(|| {
+            let (desk, gate) = (Rc::new(Desk::default()), Gate::new(Counters::default().of("p"), 1));
+            let _inside = enter(&desk, &gate, who(1)).unwrap();
+            let mut cx = Context::from_waker(Waker::noop());
+            let ask = |address| Box::pin(desk.enter(&gate, who(address)));
+            let mut flood: Vec<_> = (0..bounds::PERMIT_WAITERS).map(|_| ask(1)).collect();
+            assert!(flood.iter_mut().all(|f| f.as_mut().poll(&mut cx).is_pending()));
+            assert!(ask(2).as_mut().poll(&mut cx).is_pending(), "it comes before most of the flood");
+            let last = flood.last_mut().unwrap().as_mut().poll(&mut cx);
+            assert!(matches!(last, Poll::Ready(Err(Busy))));
+            assert!(flood[0].as_mut().poll(&mut cx).is_pending());
+        });
     }
 }

@@ -4,6 +4,7 @@
 //! Does not know: the cache, the origin, why somebody wants in.
 
 mod desk;
+mod line;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};

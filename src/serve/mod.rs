@@ -17,6 +17,7 @@ mod visit;
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::admit::{Desk, Who};
 use crate::client::{Client, Prefix};
@@ -105,7 +106,7 @@ impl Corridor {
             Ok(body) => body,
             Err(broken) => return respond::refusal(visit, head, respond::upload_broke(broken)),
         };
-        let who = Who { address: Prefix::of(visit.client.address, 32, 64).0, pass: visit.pass.is_some() };
+        let who = Who { address: Prefix::of(visit.client.address, 32, 64).0, pass: visit.pass.map(|pass| pass.id) };
         let Ok(admitted) = self.desk.enter(visit.gate(), who).await else {
             return fallback::answer(visit, &request, head, Reason::Busy);
         };
@@ -170,7 +171,7 @@ impl Corridor {
 
     /// Work between requests: takes permits back from slow clients, closes idle origin connections, hands the log over.
     pub fn tick(&self) {
-        self.desk.beat();
+        self.desk.beat(Instant::now());
         self.origins.sweep(&self.house.town.load().portals.list);
         self.recorder.flush();
     }
