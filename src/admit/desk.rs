@@ -9,15 +9,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
-use std::time::Instant;
+use std::time::Duration;
 
 use slab::Slab;
 use tokio::sync::Notify;
-use tokio::time;
 
 use super::line::{Line, Place};
 use super::{Gate, Inside};
 use crate::bounds;
+use crate::clock::{Clock, Now};
 use crate::proofs::{Admitted, Permit};
 
 /// Too many are inside.
@@ -34,8 +34,8 @@ pub struct Who {
 }
 
 /// The permits that one worker has given out, and who waits for one.
-#[derive(Default)]
 pub struct Desk {
+    clock: Clock,
     held: RefCell<Slab<Rc<Held>>>,
     /// By gate; there are no empty ones.
     lines: RefCell<HashMap<*const Inside, Line<Rc<Waiter>>>>,
@@ -48,7 +48,7 @@ struct Held {
     who: Who,
     /// It waits on its client, as was first seen then.
     waits: Cell<bool>,
-    since: Cell<Option<Instant>>,
+    since: Cell<Option<Now>>,
     /// How often it went on after it had waited.
     moved: Cell<u32>,
     /// It is counted among the slow.
@@ -65,6 +65,10 @@ struct Waiter {
 }
 
 impl Desk {
+    pub fn new(clock: Clock) -> Desk {
+        Desk { clock, held: RefCell::default(), lines: RefCell::default() }
+    }
+
     /// A permit of this gate. Where all are given out, waits for one for up to [`bounds::PERMIT_WAIT`], in the order
     /// of [`Line`].
     ///
@@ -75,23 +79,22 @@ impl Desk {
             return Ok(self.hand_out(gate, who));
         }
         let spot = Spot::join(self, gate, who);
-        let end = time::Instant::now() + bounds::PERMIT_WAIT;
+        let start = self.clock.now();
         loop {
-            let now = time::Instant::now();
-            if spot.waiter.sent_away.get() || now >= end {
+            let mut look = bounds::PERMIT_WAIT.saturating_sub(waited(start, self.clock.now()));
+            if spot.waiter.sent_away.get() || look.is_zero() {
                 return Err(Busy);
             }
-            let mut look = end;
             if spot.is_first() {
                 if gate.take() {
                     spot.let_in();
                     return Ok(self.hand_out(gate, who));
                 }
                 // Who gives one back may be another worker, which wakes nobody here; look again.
-                self.beat(now.into_std());
-                look = end.min(now + bounds::PERMIT_LOOK);
+                self.beat();
+                look = look.min(bounds::PERMIT_LOOK);
             }
-            let _woken = time::timeout_at(look, spot.waiter.wake.notified()).await;
+            let _woken = tokio::time::timeout(look, spot.waiter.wake.notified()).await;
         }
     }
 
@@ -125,7 +128,8 @@ impl Desk {
     /// Looks over all permits; to be called every [`bounds::SWEEP`]. Where slow clients hold more than their share of
     /// a gate, those go first that showed no pass, then those of the greediest address, then who has stood still
     /// longest for what it has moved: a newcomer on a long line and a phone that stalls now and then stay.
-    pub fn beat(&self, now: Instant) {
+    pub fn beat(&self) {
+        let now = self.clock.now();
         let mut slow = Vec::new();
         for (_, held) in self.held.borrow().iter().filter(|(_, held)| held.waits.get() && !held.taken.get()) {
             let stood = held.stood(now);
@@ -148,12 +152,16 @@ impl Desk {
     }
 }
 
+fn waited(since: Now, now: Now) -> Duration {
+    Duration::from_nanos(now.since(since))
+}
+
 impl Held {
     /// For how long it has waited on its client, from the first look that saw it.
-    fn stood(&self, now: Instant) -> std::time::Duration {
+    fn stood(&self, now: Now) -> Duration {
         let since = self.since.get().unwrap_or(now);
         self.since.set(Some(since));
-        now.saturating_duration_since(since)
+        waited(since, now)
     }
 
     fn slow(&self, on: bool) {
@@ -263,13 +271,16 @@ mod tests {
     use std::future::Future;
     use std::pin::pin;
     use std::task::{Context, Poll};
-    use std::time::Duration;
 
     use super::super::Counters;
     use super::*;
 
     fn who(address: u128) -> Who {
         Who { address, pass: None }
+    }
+
+    fn desk() -> Desk {
+        Desk::new(Clock::manual(1))
     }
 
     /// Without waiting: the first look only.
@@ -282,7 +293,7 @@ mod tests {
 
     #[test]
     fn one_more_than_the_limit_stays_outside_until_one_leaves() {
-        let (desk, counters) = (Rc::new(Desk::default()), Counters::default());
+        let (desk, counters) = (Rc::new(desk()), Counters::default());
         let gate = Gate::new(counters.of("p"), 2);
         let first = enter(&desk, &gate, who(1));
         let _second = enter(&desk, &gate, who(1)).unwrap();
@@ -298,7 +309,7 @@ mod tests {
     fn who_comes_to_a_full_gate_waits_a_moment_for_a_permit() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
-            let (desk, gate) = (Rc::new(Desk::default()), Gate::new(Counters::default().of("p"), 1));
+            let (desk, gate) = (Rc::new(desk()), Gate::new(Counters::default().of("p"), 1));
             let first = desk.enter(&gate, who(1)).await.ok();
             let mut second = pin!(desk.enter(&gate, who(2)));
             assert!(second.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
@@ -310,17 +321,18 @@ mod tests {
 
     #[test]
     fn slow_clients_keep_their_share_and_the_greediest_without_a_pass_go_first() {
-        let (desk, gate) = (Rc::new(Desk::default()), Gate::new(Counters::default().of("p"), 8));
+        let (desk, gate) = (Rc::new(desk()), Gate::new(Counters::default().of("p"), 8));
         let mut held: Vec<Admitted> = (0..4).filter_map(|_| enter(&desk, &gate, who(1))).collect();
         held.push(enter(&desk, &gate, Who { address: 1, pass: Some(9) }).unwrap());
         held.push(enter(&desk, &gate, who(2)).unwrap());
         let busy = enter(&desk, &gate, who(1)).unwrap();
         let mut cx = Context::from_waker(Waker::noop());
         held.iter().for_each(|h| h.waits(&mut cx));
-        let start = Instant::now();
-        for part in 0..=4 {
+        desk.beat();
+        for _ in 0..4 {
             assert!(held.iter().all(|h| !h.is_taken()));
-            desk.beat(start + bounds::SLOW_AFTER / 4 * part);
+            desk.clock.advance(bounds::SLOW_AFTER / 4);
+            desk.beat();
         }
         let taken: Vec<bool> = held.iter().map(Admitted::is_taken).collect();
         assert_eq!(taken.iter().filter(|t| **t).count(), 2, "half of the gate is theirs");
@@ -336,20 +348,20 @@ mod tests {
 
     #[test]
     fn a_slow_citizen_who_moves_now_and_then_outlasts_who_stands_still() {
-        let (desk, gate) = (Rc::new(Desk::default()), Gate::new(Counters::default().of("p"), 4));
+        let (desk, gate) = (Rc::new(desk()), Gate::new(Counters::default().of("p"), 4));
         let held: Vec<Admitted> = (0..3).filter_map(|_| enter(&desk, &gate, who(1))).collect();
         let mut cx = Context::from_waker(Waker::noop());
-        let mut now = Instant::now();
         held[0].waits(&mut cx);
         for _ in 0..50 {
             held[0].moves();
             held[0].waits(&mut cx);
         }
-        desk.beat(now);
-        now += Duration::from_secs(10);
+        desk.beat();
+        desk.clock.advance(Duration::from_secs(10));
         held[1..].iter().for_each(|h| h.waits(&mut cx));
-        desk.beat(now);
-        desk.beat(now + bounds::SLOW_AFTER);
+        desk.beat();
+        desk.clock.advance(bounds::SLOW_AFTER);
+        desk.beat();
         assert!(!held[0].is_taken(), "it stood longest, for a moment of its road");
         assert_eq!(held[1..].iter().filter(|h| h.is_taken()).count(), 1);
     }
@@ -364,7 +376,7 @@ mod tests {
     #[test]
     fn who_waits_comes_in_turn_by_address_and_nobody_steps_past() {
         timed(|| {
-            let (desk, gate) = (Rc::new(Desk::default()), Gate::new(Counters::default().of("p"), 1));
+            let (desk, gate) = (Rc::new(desk()), Gate::new(Counters::default().of("p"), 1));
             let mut inside = enter(&desk, &gate, who(1));
             let mut cx = Context::from_waker(Waker::noop());
             let ask = |address| Some(Box::pin(desk.enter(&gate, who(address))));
@@ -391,7 +403,7 @@ mod tests {
     #[test]
     fn a_full_line_sends_the_last_away_at_once() {
         timed(|| {
-            let (desk, gate) = (Rc::new(Desk::default()), Gate::new(Counters::default().of("p"), 1));
+            let (desk, gate) = (Rc::new(desk()), Gate::new(Counters::default().of("p"), 1));
             let _inside = enter(&desk, &gate, who(1)).unwrap();
             let mut cx = Context::from_waker(Waker::noop());
             let ask = |address| Box::pin(desk.enter(&gate, who(address)));

@@ -18,10 +18,16 @@ use crate::wire::Arrival;
 
 /// What both versions need of a connection.
 pub struct Seat {
-    pub post: Post,
+    pub post: Rc<Post>,
     pub ticket: Rc<Ticket>,
     pub peer: IpAddr,
-    pub arrival: Arrival,
+}
+
+impl Seat {
+    pub fn arrival(&self) -> Arrival {
+        let door = &self.post.door;
+        Arrival { scheme: if door.tls { "https" } else { "http" }, redirect_https: door.redirect_https }
+    }
 }
 
 /// What a connection does once it is known what it speaks.
@@ -29,7 +35,7 @@ pub type Talking = Pin<Box<dyn Future<Output = ()>>>;
 
 /// Opens a connection as far as its protocol; `None` where it ends before that. What this needs is given back before
 /// the talking begins, so an idle connection holds none of it.
-pub async fn open(post: Post, stream: TcpStream, peer: SocketAddr, ticket: Rc<Ticket>) -> Option<Talking> {
+pub async fn open(post: Rc<Post>, stream: TcpStream, peer: SocketAddr, ticket: Rc<Ticket>) -> Option<Talking> {
     let _ = stream.set_nodelay(true);
     let first = if post.door.tls { Phase::Handshake } else { Phase::Head };
     let mut tcp = Tcp::new(stream, ticket.clone(), first);
@@ -43,11 +49,9 @@ pub async fn open(post: Post, stream: TcpStream, peer: SocketAddr, ticket: Rc<Ti
             return None;
         }
     }
-    let scheme = if post.door.tls { "https" } else { "http" };
-    let arrival = Arrival { scheme, redirect_https: post.door.redirect_https };
     let (tls, h2c) = (post.door.tls, post.door.h2c);
     let acceptor = tls.then(|| TlsAcceptor::from(post.keyring.config()));
-    let seat = Rc::new(Seat { post, ticket, peer, arrival });
+    let seat = Rc::new(Seat { post, ticket, peer });
     let Some(acceptor) = acceptor else {
         if h2c && begins_as_http2(&mut tcp).await {
             return Some(Box::pin(http2::serve(seat, tcp)));
@@ -77,7 +81,6 @@ async fn begins_as_http2(tcp: &mut Tcp) -> bool {
             _ => break false,
         }
     };
-    came.unsplit(std::mem::take(&mut tcp.before));
-    tcp.before = came;
+    tcp.put_back(came);
     http2
 }

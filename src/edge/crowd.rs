@@ -7,6 +7,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
+use std::num::NonZeroU64;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -37,9 +38,8 @@ pub enum Phase {
 
 /// One connection's place in the crowd.
 pub struct Ticket {
-    crowd: Arc<Crowd>,
     room: Rc<Room>,
-    key: Cell<usize>,
+    key: Cell<u32>,
     address: RefCell<Arc<Address>>,
     /// A trusted proxy carries many people: no cap per address, and never evicted for being slow.
     trusted: Cell<bool>,
@@ -50,10 +50,13 @@ pub struct Ticket {
     moved_at: Cell<u64>,
     /// Waits of this connection on its client, by its streams.
     waits: Cell<u32>,
+    /// How many of its streams are tunnels.
+    tunnels: Cell<u16>,
     /// The last time its pace was judged, what had been moved then, and what came out.
     judged: Cell<(u64, u64)>,
     slow: Cell<bool>,
-    pass: Cell<Option<u128>>,
+    /// Of the pass that was shown last, enough to know it again.
+    pass: Cell<Option<NonZeroU64>>,
     ended: Cell<bool>,
     /// It says goodbye itself when the house drains.
     graceful: Cell<bool>,
@@ -83,9 +86,15 @@ impl Ticket {
         self.waits.set(if on { self.waits.get() + 1 } else { self.waits.get().saturating_sub(1) });
     }
 
+    /// One of its streams became a tunnel, or was one.
+    pub fn tunnels(&self, on: bool) {
+        self.tunnels.set(if on { self.tunnels.get() + 1 } else { self.tunnels.get().saturating_sub(1) });
+    }
+
     pub fn showed(&self, pass: u128) {
-        if self.pass.replace(Some(pass)) != Some(pass) {
-            self.crowd.saw(&self.address.borrow(), pass, self.room.at.get());
+        let mark = NonZeroU64::new(pass as u64 | 1);
+        if self.pass.replace(mark) != mark {
+            self.room.crowd.saw(&self.address.borrow(), pass, self.room.at.get());
         }
     }
 
@@ -95,9 +104,9 @@ impl Ticket {
 
     /// The connection stands for another address, as its PROXY header says; false where that has no room for it.
     pub fn speaks_for(&self, address: IpAddr, trusted: bool, caps: &Caps) -> bool {
-        let new = self.crowd.enter(key_of(address));
+        let new = self.room.crowd.enter(key_of(address));
         let old = self.address.replace(new);
-        self.crowd.leave(&old);
+        self.room.crowd.leave(&old);
         self.trusted.set(trusted);
         self.room.fits(&self.address.borrow().clone(), trusted, caps)
     }
@@ -112,7 +121,7 @@ impl Ticket {
     }
 
     pub fn leave(&self) {
-        self.room.tickets.borrow_mut().try_remove(self.key.get());
+        self.room.tickets.borrow_mut().try_remove(self.key.get() as usize);
     }
 
     fn end(&self) {
@@ -135,8 +144,9 @@ impl Ticket {
             Phase::Handshake => most(deadlines.handshake),
             Phase::Head => most(deadlines.head),
             Phase::Idle => most(deadlines.idle),
-            Phase::Busy => most(deadlines.total) && still(deadlines.total),
-            Phase::Tunnel => still(deadlines.tunnel),
+            Phase::Busy => self.tunnels.get() == 0 && most(deadlines.total) && still(deadlines.total),
+            // It has a patience of its own.
+            Phase::Tunnel => false,
         }
     }
 
@@ -184,7 +194,7 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.crowd.leave(&self.address.borrow());
+        self.room.crowd.leave(&self.address.borrow());
     }
 }
 
@@ -232,9 +242,8 @@ impl Room {
         let address = self.crowd.enter(key_of(address));
         let at = self.at.get();
         let ticket = Rc::new(Ticket {
-            crowd: self.crowd.clone(),
             room: self.clone(),
-            key: Cell::new(usize::MAX),
+            key: Cell::new(u32::MAX),
             address: RefCell::new(address.clone()),
             trusted: Cell::new(trusted),
             phase: Cell::new(Phase::Fresh),
@@ -242,6 +251,7 @@ impl Room {
             moved: Cell::new(0),
             moved_at: Cell::new(at),
             waits: Cell::new(0),
+            tunnels: Cell::new(0),
             judged: Cell::new((at, 0)),
             slow: Cell::new(false),
             pass: Cell::new(None),
@@ -257,7 +267,8 @@ impl Room {
         if !self.fits(&address, trusted, caps) {
             return None;
         }
-        ticket.key.set(self.tickets.borrow_mut().insert(ticket.clone()));
+        // Far fewer than descriptors, which are counted in 31 bits.
+        ticket.key.set(self.tickets.borrow_mut().insert(ticket.clone()) as u32);
         Some(ticket)
     }
 

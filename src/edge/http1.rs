@@ -8,7 +8,7 @@
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
@@ -20,6 +20,7 @@ use super::conn::Seat;
 use super::crowd::Phase;
 use super::identify::identify;
 use super::tcp::Io;
+use super::tunnel;
 use crate::bounds;
 use crate::clock::Patience;
 use crate::http1::{Decoder, Framing, HeadFault, Link, RequestHead, Step, request_framing, write_field};
@@ -49,15 +50,8 @@ pub fn serve<S: Io>(seat: Rc<Seat>, stream: S) -> impl Future<Output = ()> {
 
 async fn talking<S: Io>(seat: Rc<Seat>, talk: Shared<S>) {
     loop {
-        let head = next_head(&seat, &talk).await;
-        seat.ticket.phase(Phase::Busy);
-        // Boxed: the way through the house is large, and most connections are idle most of the time.
-        let keep = match head {
-            Some(Ok(head)) => Box::pin(one(&seat, &talk, head)).await,
-            Some(Err(fault)) => Box::pin(unreadable(&seat, &talk, fault)).await,
-            None => return,
-        };
-        match keep {
+        let Some(turn) = next(&seat, &talk).await else { return };
+        match turn.await {
             Keep::Open => {}
             Keep::Close => return Box::pin(close(&talk)).await,
             Keep::Cut => return talk.borrow().link.stream.abort(),
@@ -67,6 +61,10 @@ async fn talking<S: Io>(seat: Rc<Seat>, talk: Shared<S>) {
     }
 }
 
+/// A request's way through the house. Behind a pointer, like its head: both are large, and most connections are idle
+/// most of the time.
+type Turn<'a> = Pin<Box<dyn Future<Output = Keep> + 'a>>;
+
 /// What becomes of a connection after an answer.
 enum Keep {
     Open,
@@ -75,23 +73,30 @@ enum Keep {
     Cut,
 }
 
-/// The next request's head; `None` where the client has left.
-async fn next_head<S: Io>(seat: &Seat, talk: &Shared<S>) -> Option<Result<RequestHead, HeadFault>> {
+/// Waits for the next request; `None` where the client has left.
+async fn next<'a, S: Io>(seat: &'a Rc<Seat>, talk: &'a Shared<S>) -> Option<Turn<'a>> {
     let mut scanned = 0;
-    let caps = seat.post.house.town.load().settings.caps;
+    let (bytes, fields) = {
+        let caps = &seat.post.house.town.load().settings.caps;
+        (caps.head, caps.fields)
+    };
     poll_fn(|cx| {
         let link = &mut talk.borrow_mut().link;
         loop {
-            match RequestHead::take(&mut link.buf, &mut scanned, caps.head, caps.fields) {
-                Ok(Some(head)) => return Poll::Ready(Some(Ok(head))),
-                Err(fault) => return Poll::Ready(Some(Err(fault))),
-                Ok(None) => {}
-            }
-            match ready!(link.poll_fill(cx)) {
-                Ok(0) | Err(_) => return Poll::Ready(None),
-                Ok(_) if seat.ticket.is(Phase::Idle) => seat.ticket.phase(Phase::Head),
-                Ok(_) => {}
-            }
+            let turn: Turn<'a> = match RequestHead::take(&mut link.buf, &mut scanned, bytes, fields) {
+                Ok(Some(head)) => Box::pin(one(seat, talk, head)),
+                Err(fault) => Box::pin(unreadable(seat, talk, fault)),
+                Ok(None) => match ready!(link.poll_fill(cx)) {
+                    Ok(0) | Err(_) => return Poll::Ready(None),
+                    Ok(_) if seat.ticket.is(Phase::Idle) => {
+                        seat.ticket.phase(Phase::Head);
+                        continue;
+                    }
+                    Ok(_) => continue,
+                },
+            };
+            seat.ticket.phase(Phase::Busy);
+            return Poll::Ready(Some(turn));
         }
     })
     .await
@@ -104,7 +109,7 @@ async fn unreadable<S: Io>(seat: &Seat, talk: &Shared<S>, fault: HeadFault) -> K
         HeadFault::Version => Reason::BadVersion,
     };
     let client = identify(&seat.post.house.town.load(), seat.peer, &NoHead);
-    let reply = seat.post.corridor.refuse(&NoHead, client, seat.arrival, reason);
+    let reply = seat.post.corridor.refuse(&NoHead, client, seat.arrival(), reason);
     send(seat, talk, &NoHead, reply, false).await
 }
 
@@ -113,7 +118,7 @@ async fn one<S: Io>(seat: &Rc<Seat>, talk: &Shared<S>, head: RequestHead) -> Kee
     let framing = match request_framing(&head) {
         Ok(framing) => framing,
         Err(_) => {
-            let reply = seat.post.corridor.refuse(&head, client, seat.arrival, Reason::BadRequest);
+            let reply = seat.post.corridor.refuse(&head, client, seat.arrival(), Reason::BadRequest);
             return send(seat, talk, &head, reply, false).await;
         }
     };
@@ -132,14 +137,13 @@ async fn one<S: Io>(seat: &Rc<Seat>, talk: &Shared<S>, head: RequestHead) -> Kee
         }),
     };
     let line = Teller { talk, seat, version: head.version() };
-    let walk = seat.post.corridor.walk(&head, upload, client, seat.arrival, &line);
+    let walk = pin!(seat.post.corridor.walk(&head, upload, client, seat.arrival(), &line));
     let Some(reply) = while_listening(talk, walk).await else { return Keep::Close };
     send(seat, talk, &head, reply, head.keeps_alive()).await
 }
 
 /// Walks the corridor while listening for a client that leaves; `None` when it has.
-async fn while_listening<S: Io>(talk: &Shared<S>, walk: impl Future<Output = Reply>) -> Option<Reply> {
-    let mut walk = std::pin::pin!(walk);
+async fn while_listening<S: Io>(talk: &Shared<S>, mut walk: Pin<&mut impl Future<Output = Reply>>) -> Option<Reply> {
     let mut left: Option<Patience> = None;
     poll_fn(|cx| {
         if let Poll::Ready(reply) = walk.as_mut().poll(cx) {
@@ -188,7 +192,7 @@ impl<S: Io> Talk<S> {
 async fn send<S: Io>(seat: &Seat, talk: &Shared<S>, head: &dyn Head, reply: Reply, keep: bool) -> Keep {
     let Reply::Answer(mut answer) = reply else { return Keep::Cut };
     if let Payload::Tunnel(_) = &answer.body {
-        return tunnel(seat, talk, answer).await;
+        return pass_through(seat, talk, answer).await;
     }
     let whole = talk.borrow_mut().skip_what_came();
     // After what could not be read, the two sides may differ on where they are.
@@ -209,8 +213,8 @@ async fn send<S: Io>(seat: &Seat, talk: &Shared<S>, head: &dyn Head, reply: Repl
     }
 }
 
-async fn tunnel<S: Io>(seat: &Seat, talk: &Shared<S>, answer: crate::wire::Answer) -> Keep {
-    let Payload::Tunnel(mut tunnel) = answer.body else { return Keep::Close };
+async fn pass_through<S: Io>(seat: &Seat, talk: &Shared<S>, answer: crate::wire::Answer) -> Keep {
+    let Payload::Tunnel(inside) = answer.body else { return Keep::Close };
     let mut bytes = Vec::with_capacity(256);
     answer::status_line(&mut bytes, 101);
     bytes.extend_from_slice(b"connection: upgrade\r\n");
@@ -223,9 +227,9 @@ async fn tunnel<S: Io>(seat: &Seat, talk: &Shared<S>, answer: crate::wire::Answe
         return Keep::Cut;
     }
     seat.ticket.phase(Phase::Tunnel);
-    let mut outside = Outside(talk);
-    match tokio::io::copy_bidirectional(&mut outside, &mut tunnel).await {
-        Ok(_) => Keep::Close,
+    let idle = seat.post.house.town.load().settings.deadlines.tunnel;
+    match tunnel::join(&mut Outside(talk), inside, idle).await {
+        Ok(()) => Keep::Close,
         Err(_) => Keep::Cut,
     }
 }

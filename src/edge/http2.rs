@@ -8,7 +8,7 @@
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
@@ -25,6 +25,7 @@ use super::crowd::Phase;
 use super::frames::Counted;
 use super::identify::identify;
 use super::tcp::Io;
+use super::tunnel;
 use crate::bounds;
 use crate::http2::{Inbound, Pipe, Sender, map};
 use crate::reason::Reason;
@@ -113,11 +114,12 @@ async fn one(seat: Rc<Seat>, request: Request<RecvStream>, mut respond: SendResp
         let blank = |b: Option<&u8>| b.is_some_and(|b| matches!(b, b' ' | b'\t'));
         let padded = |v: &HeaderValue| blank(v.as_bytes().first()) || blank(v.as_bytes().last());
         if head.parts.headers.values().any(padded) {
-            Some(corridor.refuse(&head, client, seat.arrival, Reason::BadRequest))
+            Some(corridor.refuse(&head, client, seat.arrival(), Reason::BadRequest))
         } else if fields > caps.fields {
-            Some(corridor.refuse(&head, client, seat.arrival, Reason::HeadTooLarge))
+            Some(corridor.refuse(&head, client, seat.arrival(), Reason::HeadTooLarge))
         } else {
-            while_wanted(&respond, corridor.walk(&head, upload, client, seat.arrival, &line)).await
+            let walk = pin!(corridor.walk(&head, upload, client, seat.arrival(), &line));
+            while_wanted(&respond, walk).await
         }
     };
     let mut respond = respond.into_inner();
@@ -130,8 +132,10 @@ async fn one(seat: Rc<Seat>, request: Request<RecvStream>, mut respond: SendResp
 }
 
 /// Walks the corridor until the client takes its request back; `None` when it has.
-async fn while_wanted(respond: &RefCell<SendResponse<Bytes>>, walk: impl Future<Output = Reply>) -> Option<Reply> {
-    let mut walk = std::pin::pin!(walk);
+async fn while_wanted(
+    respond: &RefCell<SendResponse<Bytes>>,
+    mut walk: Pin<&mut impl Future<Output = Reply>>,
+) -> Option<Reply> {
     poll_fn(|cx| {
         if let Poll::Ready(reply) = walk.as_mut().poll(cx) {
             return Poll::Ready(Some(reply));
@@ -166,11 +170,13 @@ async fn send(
             }
             body
         }
-        Payload::Tunnel(mut tunnel) => {
+        Payload::Tunnel(inside) => {
             *response.status_mut() = StatusCode::OK;
             response.headers_mut().remove("sec-websocket-accept");
             let (Ok(outgoing), Some(incoming)) = (respond.send_response(response, false), incoming) else { return };
-            let _ = tokio::io::copy_bidirectional(&mut Pipe::new(incoming, outgoing), &mut tunnel).await;
+            let idle = seat.post.house.town.load().settings.deadlines.tunnel;
+            let _open = Tunnelling::new(seat);
+            let _ = tunnel::join(&mut Pipe::new(incoming, outgoing), inside, idle).await;
             return;
         }
     };
@@ -238,6 +244,22 @@ impl Body for Upload {
 
     fn ended(&self) -> bool {
         self.body.borrow().ended()
+    }
+}
+
+/// Says that a stream is a tunnel, for as long as it is.
+struct Tunnelling(Rc<Seat>);
+
+impl Tunnelling {
+    fn new(seat: &Rc<Seat>) -> Tunnelling {
+        seat.ticket.tunnels(true);
+        Tunnelling(seat.clone())
+    }
+}
+
+impl Drop for Tunnelling {
+    fn drop(&mut self) {
+        self.0.ticket.tunnels(false);
     }
 }
 

@@ -16,6 +16,7 @@ mod listen;
 mod passes;
 mod proxy;
 mod tcp;
+mod tunnel;
 
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -73,15 +74,14 @@ pub async fn work(shared: Shared, doors: Vec<(Door, std::net::TcpListener)>) {
                 continue;
             }
         };
-        let post = Post {
+        let post = Rc::new(Post {
             corridor: corridor.clone(),
             house: house.clone(),
             keyring: keyring.clone(),
             room: room.clone(),
-            phase: phase.clone(),
             door,
-        };
-        accepting.push(tokio::task::spawn_local(post.accept(listener)));
+        });
+        accepting.push(tokio::task::spawn_local(accept(post, listener, phase.clone())));
     }
     let ticking = tokio::task::spawn_local(tick(corridor.clone(), house.clone(), room.clone()));
     for task in accepting {
@@ -109,40 +109,38 @@ async fn tick(corridor: Rc<Corridor>, house: Arc<House>, room: Rc<Room>) {
     }
 }
 
-/// What a connection needs of its worker.
-#[derive(Clone)]
+/// What a door's connections need of their worker.
 pub(crate) struct Post {
     corridor: Rc<Corridor>,
     house: Arc<House>,
     keyring: Arc<Keyring>,
     room: Rc<Room>,
-    phase: watch::Receiver<Phase>,
     door: Door,
 }
 
-impl Post {
-    async fn accept(mut self, listener: TcpListener) {
-        let mut phase = self.phase.clone();
-        loop {
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
-                _ = phase.wait_for(|p| *p == Phase::Draining) => break,
-            };
-            match accepted {
-                Ok((stream, peer)) => self.welcome(stream, peer),
-                Err(e) => {
-                    tracing::warn!(error = %e, "no connection could be accepted");
-                    tokio::time::sleep(bounds::ACCEPT_PAUSE).await;
-                }
+/// Takes connections in until the house drains.
+async fn accept(post: Rc<Post>, listener: TcpListener, mut phase: watch::Receiver<Phase>) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = phase.wait_for(|p| *p == Phase::Draining) => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => post.welcome(stream, peer),
+            Err(e) => {
+                tracing::warn!(error = %e, "no connection could be accepted");
+                tokio::time::sleep(bounds::ACCEPT_PAUSE).await;
             }
         }
-        // Closing a listening socket resets what waits in its queue: serve those first.
-        while let Ok(Ok((stream, peer))) = tokio::time::timeout(Duration::from_millis(1), listener.accept()).await {
-            self.welcome(stream, peer);
-        }
     }
+    // Closing a listening socket resets what waits in its queue: serve those first.
+    while let Ok(Ok((stream, peer))) = tokio::time::timeout(Duration::from_millis(1), listener.accept()).await {
+        post.welcome(stream, peer);
+    }
+}
 
-    fn welcome(&mut self, stream: TcpStream, peer: SocketAddr) {
+impl Post {
+    fn welcome(self: &Rc<Post>, stream: TcpStream, peer: SocketAddr) {
         let town = self.house.town.load();
         // Behind a balancer that speaks PROXY, its own address says nothing of whom it brings.
         let trusted = self.door.proxy_protocol || town.trusts(peer.ip());

@@ -81,7 +81,7 @@ pub async fn read(tcp: &mut Tcp) -> Option<Source> {
         match parse(&came) {
             Parsed::Header(length, source) if !came.is_empty() => {
                 came.advance(length);
-                tcp.before = came;
+                tcp.put_back(came);
                 return Some(source);
             }
             Parsed::Not => return None,

@@ -16,8 +16,8 @@ use super::crowd::{Phase, Ticket};
 
 pub struct Tcp {
     stream: TcpStream,
-    /// Read already, and to be read again first.
-    pub before: BytesMut,
+    /// Read already, and to be read again first; behind a pointer, as nearly all have none.
+    before: Option<Box<BytesMut>>,
     ticket: Rc<Ticket>,
     /// What the first byte begins.
     first: Phase,
@@ -25,7 +25,15 @@ pub struct Tcp {
 
 impl Tcp {
     pub fn new(stream: TcpStream, ticket: Rc<Ticket>, first: Phase) -> Tcp {
-        Tcp { stream, before: BytesMut::new(), ticket, first }
+        Tcp { stream, before: None, ticket, first }
+    }
+
+    /// Has `came` read again, before whatever is still to be read again.
+    pub fn put_back(&mut self, mut came: BytesMut) {
+        if let Some(before) = self.before.take() {
+            came.unsplit(*before);
+        }
+        self.before = (!came.is_empty()).then(|| Box::new(came));
     }
 }
 
@@ -51,14 +59,15 @@ impl AsyncRead for Tcp {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let before = buf.filled().len();
-        if this.before.is_empty() {
-            ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
-        } else {
-            let n = this.before.len().min(buf.remaining());
-            buf.put_slice(&this.before[..n]);
-            this.before.advance(n);
-            if this.before.is_empty() {
-                this.before = BytesMut::new();
+        match &mut this.before {
+            None => ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?,
+            Some(bytes) => {
+                let n = bytes.len().min(buf.remaining());
+                buf.put_slice(&bytes[..n]);
+                bytes.advance(n);
+                if bytes.is_empty() {
+                    this.before = None;
+                }
             }
         }
         let n = buf.filled().len() - before;

@@ -43,11 +43,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         Poll::Ready(Ok(n))
     }
 
-    /// Into a buffer of this thread, and from there just what came: one small copy instead of a buffer per waiting
+    /// Into the thread's buffer, and from there just what came: one small copy instead of a buffer per waiting
     /// connection.
     fn read_by_the_way(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        thread_local!(static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ].into()));
-        SCRATCH.with_borrow_mut(|scratch| {
+        with_scratch(|scratch| {
             let mut read = ReadBuf::new(scratch);
             ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read))?;
             let came = read.filled();
@@ -92,6 +91,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             }
         }
     }
+}
+
+/// Lends this thread's read buffer, of which there is one: it may not be asked for again within `with`.
+pub fn with_scratch<R>(with: impl FnOnce(&mut [u8]) -> R) -> R {
+    thread_local!(static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ].into()));
+    SCRATCH.with_borrow_mut(|scratch| with(scratch))
 }
 
 /// What was read and not used comes first.

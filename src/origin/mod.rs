@@ -47,7 +47,7 @@ pub struct Answer {
 pub enum Came {
     /// Holds the permit until it has come whole or is dropped.
     Body(BodyBox),
-    /// The other protocol, after 101; the permit is held as long.
+    /// The other protocol, after 101; it holds no permit.
     Tunnel(TunnelBox),
 }
 
@@ -257,8 +257,12 @@ impl Origins {
     ) -> Outcome {
         let at = pool.state.enter();
         let harmless = idempotent(ask.method) && body.ended() && ask.upgrade.is_none();
+        let tunnel = ask.upgrade.and_then(|_| pool.tunnel());
+        if ask.upgrade.is_some() && tunnel.is_none() {
+            return Outcome::Fault(OriginFault::Full);
+        }
         if pool.is_http2() {
-            return attempt2(pool, ask, body, line, admitted, (fresh, deadline, harmless), at).await;
+            return attempt2(pool, ask, body, line, admitted, (fresh, deadline, harmless), (at, tunnel)).await;
         }
         let connection = match pool.connect(fresh, deadline).await {
             Ok(connection) => connection,
@@ -276,9 +280,11 @@ impl Origins {
         };
         let mut fields = headers::answer_fields(&head);
         if head.status == 101 {
-            let Some(protocol) = agreed(ask, &head) else { return Outcome::Fault(OriginFault::Nonsense) };
+            let (Some(protocol), Some(slot)) = (agreed(ask, &head), tunnel) else {
+                return Outcome::Fault(OriginFault::Nonsense);
+            };
             fields.push("upgrade", protocol);
-            let tunnel = Held::new(exchange.into_tunnel(), admitted.take(), at);
+            let tunnel = Held::new(exchange.into_tunnel(), slot, at);
             return Outcome::Answer(Answer { status: 101, fields, body: Came::Tunnel(Box::pin(tunnel)) });
         }
         match exchange.body(&head, ask.method == "HEAD", ask.body_timeout, admitted.take(), at) {
@@ -312,7 +318,7 @@ async fn attempt2(
     line: Option<&dyn Line>,
     admitted: &mut Option<Admitted>,
     (fresh, deadline, harmless): (bool, Duration, bool),
-    at: state::At,
+    (at, tunnel): (state::At, Option<state::Slot>),
 ) -> Outcome {
     let (shared, new) = match pool.share(fresh, deadline).await {
         Ok(shared) => shared,
@@ -329,8 +335,10 @@ async fn attempt2(
                 return Outcome::Answer(Answer { status, fields, body });
             }
             fields.push("upgrade", ask.upgrade.unwrap_or_default().to_owned());
-            let Some(pipe) = answered.into_tunnel() else { return Outcome::Fault(OriginFault::Nonsense) };
-            let tunnel = Held::new(pipe, admitted.take(), at);
+            let (Some(pipe), Some(slot)) = (answered.into_tunnel(), tunnel) else {
+                return Outcome::Fault(OriginFault::Nonsense);
+            };
+            let tunnel = Held::new(pipe, slot, at);
             Outcome::Answer(Answer { status, fields, body: Came::Tunnel(Box::pin(tunnel)) })
         }
         Err(failed) if bodiless && (failed.untouched || (harmless && failed.fault == OriginFault::Broke)) => {

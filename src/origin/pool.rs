@@ -112,6 +112,11 @@ impl Pool {
         Pool { state, address, dialler, idle: RefCell::default(), shared: RefCell::default(), most, clock }
     }
 
+    /// A place for a tunnel to this origin.
+    pub fn tunnel(&self) -> Option<Slot> {
+        self.state.tunnel(self.most)
+    }
+
     pub fn is_http2(&self) -> bool {
         self.address.scheme.http2()
     }
@@ -141,6 +146,7 @@ impl Pool {
         self.shared.borrow_mut().retain(stays);
     }
 
+    /// Large, with its TLS, and rare: to be put behind a pointer, or every request under way would hold room for it.
     async fn dial(&self, deadline: Duration) -> Result<(Transport, Slot), OriginFault> {
         let connect = async {
             let slot = loop {
@@ -169,7 +175,7 @@ impl Pool {
         if !fresh && let Some(connection) = self.idle().await {
             return Ok(connection);
         }
-        let (transport, slot) = self.dial(deadline).await?;
+        let (transport, slot) = Box::pin(self.dial(deadline)).await?;
         Ok(Connection { link: Link::new(transport), reused: false, slot, pool: Rc::downgrade(self) })
     }
 
@@ -186,7 +192,7 @@ impl Pool {
             let least = self.shared.borrow().iter().filter(|s| !s.over.get()).min_by_key(|s| s.open.get()).cloned();
             return least.map(|s| (s, false)).ok_or(OriginFault::Full);
         }
-        let (transport, slot) = self.dial(deadline).await?;
+        let (transport, slot) = Box::pin(self.dial(deadline)).await?;
         if let Transport::Tls(tls) = &transport
             && tls.get_ref().1.alpn_protocol() != Some(b"h2")
         {
@@ -199,7 +205,7 @@ impl Pool {
             .max_header_list_size(bounds::ORIGIN_HEAD_BYTES as u32)
             .max_send_buffer_size(bounds::H2_STREAM_WINDOW as usize)
             .handshake::<_, Bytes>(transport);
-        let (sender, connection) = match within(deadline, handshake).await {
+        let (sender, connection) = match within(deadline, Box::pin(handshake)).await {
             Some(Ok(pair)) => pair,
             _ => return Err(OriginFault::Nonsense),
         };

@@ -27,6 +27,7 @@ pub struct State {
     /// Requests that it is at.
     in_flight: AtomicU32,
     connections: AtomicU32,
+    tunnels: AtomicU32,
     /// Failures without a success between.
     failures: AtomicU32,
     ejections: AtomicU32,
@@ -89,9 +90,19 @@ impl State {
 
     /// A place among its connections; `None` where all are taken.
     pub fn connect(self: &Arc<State>, most: u32) -> Option<Slot> {
+        self.slot(|state| &state.connections, most)
+    }
+
+    /// A place among its tunnels. They may be half of its connections: they stay open for days, and requests need
+    /// the others.
+    pub fn tunnel(self: &Arc<State>, connections: u32) -> Option<Slot> {
+        self.slot(|state| &state.tunnels, connections.div_ceil(2))
+    }
+
+    fn slot(self: &Arc<State>, of: fn(&State) -> &AtomicU32, most: u32) -> Option<Slot> {
         let more = |n: u32| (n < most).then_some(n + 1);
-        self.connections.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok()?;
-        Some(Slot(self.clone()))
+        of(self).fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok()?;
+        Some(Slot(self.clone(), of))
     }
 
     pub fn enter(self: &Arc<State>) -> At {
@@ -100,13 +111,13 @@ impl State {
     }
 }
 
-/// One of an origin's connections.
+/// One of an origin's connections, or of its tunnels.
 #[derive(Debug)]
-pub struct Slot(Arc<State>);
+pub struct Slot(Arc<State>, fn(&State) -> &AtomicU32);
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::AcqRel);
+        self.1(&self.0).fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -171,5 +182,9 @@ mod tests {
         assert!(held.is_some() && state.connect(1).is_none());
         drop(held);
         assert!(state.connect(1).is_some());
+        let tunnels = [state.tunnel(4), state.tunnel(4)];
+        assert!(tunnels.iter().all(Option::is_some) && state.tunnel(4).is_none());
+        drop(tunnels);
+        assert!(state.tunnel(1).is_some());
     }
 }

@@ -8,18 +8,18 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::state::At;
-use crate::proofs::Admitted;
+use super::state::{At, Slot};
 
-/// A tunnel that holds its permit for as long as it is open.
+/// A tunnel that is counted for as long as it is open. It holds no permit: those are for requests, and a few hundred
+/// pages that listen would keep everybody else out.
 pub struct Held<P> {
     pipe: P,
-    _held: (Option<Admitted>, At),
+    _held: (Slot, At),
 }
 
 impl<P> Held<P> {
-    pub fn new(pipe: P, admitted: Option<Admitted>, at: At) -> Held<P> {
-        Held { pipe, _held: (admitted, at) }
+    pub fn new(pipe: P, slot: Slot, at: At) -> Held<P> {
+        Held { pipe, _held: (slot, at) }
     }
 }
 

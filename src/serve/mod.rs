@@ -17,7 +17,6 @@ mod visit;
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::admit::{Desk, Who};
 use crate::client::{Client, Prefix};
@@ -29,7 +28,7 @@ use crate::wire::{Arrival, BodyBox, Head, Line, Reply};
 
 use decide::Decision;
 use read::Request;
-use record::{InFlight, Recorder};
+use record::{InFlight, Recorder, Unanswered};
 use respond::Made;
 use visit::Visit;
 
@@ -45,7 +44,8 @@ impl Corridor {
     pub fn new(house: Arc<House>) -> Corridor {
         let origins = Origins::new(house.fleet.clone(), house.clock.clone());
         let recorder = Recorder::new(&house);
-        Corridor { house, origins, desk: Rc::default(), recorder }
+        let desk = Rc::new(Desk::new(house.clock.clone()));
+        Corridor { house, origins, desk, recorder }
     }
 
     /// Answers one request. Every exit passes `respond` and is recorded once.
@@ -58,9 +58,10 @@ impl Corridor {
         line: &dyn Line,
     ) -> Reply {
         let in_flight = InFlight::new(self.house.clone());
-        let mut visit = Visit::open(&self.house, self.recorder.next_id(head, &client), client, arrival);
-        let made = self.stages(&mut visit, head, body, line).await;
-        self.recorder.send(&visit, head, made, in_flight)
+        let visit = Visit::open(&self.house, self.recorder.next_id(head, &client), client, arrival);
+        let mut unanswered = Unanswered { recorder: &self.recorder, visit, head, in_flight: Some(in_flight) };
+        let made = self.stages(&mut unanswered.visit, head, body, line).await;
+        unanswered.answer(made)
     }
 
     /// Answers what could not be read as a request; `head` is what is known of it.
@@ -171,7 +172,7 @@ impl Corridor {
 
     /// Work between requests: takes permits back from slow clients, closes idle origin connections, hands the log over.
     pub fn tick(&self) {
-        self.desk.beat(Instant::now());
+        self.desk.beat();
         self.origins.sweep(&self.house.town.load().portals.list);
         self.recorder.flush();
     }

@@ -165,6 +165,33 @@ impl Recorder {
     }
 }
 
+/// A visit under way. Where it is dropped before its answer the client has left, or was sent away: that too is
+/// recorded, as `client.gone`.
+pub struct Unanswered<'a> {
+    pub recorder: &'a Recorder,
+    pub visit: Visit<'a>,
+    pub head: &'a dyn Head,
+    pub in_flight: Option<InFlight>,
+}
+
+impl Unanswered<'_> {
+    pub fn answer(mut self, made: Made) -> Reply {
+        match self.in_flight.take() {
+            Some(in_flight) => self.recorder.send(&self.visit, self.head, made, in_flight),
+            None => Reply::Close,
+        }
+    }
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        if let Some(in_flight) = self.in_flight.take() {
+            let status = Reason::ClientGone.row().status;
+            self.recorder.send(&self.visit, self.head, Made::empty(status, Reason::ClientGone), in_flight);
+        }
+    }
+}
+
 /// Counts a request as being answered for as long as it lives; a client that leaves in the middle ends it too.
 pub struct InFlight(Arc<House>);
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 
-use crate::harness::{Client, Origin, Setup, eventually, get, navigate, request};
+use crate::harness::{Client, Mode, Origin, Setup, eventually, get, navigate, request};
 
 #[test]
 fn every_exit_is_a_line_with_verdict_and_reason() {
@@ -64,4 +64,23 @@ fn every_exit_is_a_line_with_verdict_and_reason() {
         denied.text().contains(by["/denied"]["boma.reference"].as_str().unwrap()),
         "the code on the page finds its line"
     );
+}
+
+#[test]
+fn who_leaves_before_the_answer_leaves_a_line() {
+    let origin = Origin::start();
+    let boma = Setup::new().start(origin.address);
+    origin.set(Mode::Hangs);
+    let mut client = Client::connect(boma.at()).unwrap();
+    client.send(b"GET /slow HTTP/1.1\r\nHost: huduma.example\r\n\r\n").unwrap();
+    eventually("it reaches the origin", || (!origin.reached_by_citizens().is_empty()).then_some(()));
+    drop(client);
+    let line = eventually("a line is written", || {
+        let text = fs::read_to_string(boma.setup.file("access.log")).unwrap_or_default();
+        text.ends_with('\n').then_some(text)
+    });
+    let row: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((row["url.path"].as_str(), row["boma.reason"].as_str()), (Some("/slow"), Some("client.gone")), "{row}");
+    assert_eq!(row["http.response.status_code"], 499);
+    assert_eq!(boma.metric("boma_http_in_flight"), 0.0);
 }

@@ -6,6 +6,8 @@
 //! broken      what comes of an origin that breaks the rules
 //! frames      HTTP/2 frame by frame, well formed and not
 //! wire        upgrades, early hints, trailers, gRPC, TLS and HTTP/2 to origins, PROXY, deadlines, caps
+//! origin      connections to origins: caps, tunnels, retries, deadlines
+//! tls         certificates by name, tickets, protocols, handshakes
 //! law         rules changed while traffic runs
 //! limit       buckets, one per client, and a million of them
 //! challenge   pages, passes, and who gets what instead
@@ -31,8 +33,10 @@ mod law;
 mod life;
 mod limit;
 mod log;
+mod origin;
 mod path;
 mod posture;
 mod start;
 mod strict;
+mod tls;
 mod wire;

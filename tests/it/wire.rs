@@ -45,7 +45,7 @@ fn connect(to: SocketAddr) -> TcpStream {
     stream
 }
 
-fn read_until(stream: &mut TcpStream, end: &[u8]) -> Vec<u8> {
+pub fn read_until(stream: &mut TcpStream, end: &[u8]) -> Vec<u8> {
     let (mut bytes, mut byte) = (Vec::new(), [0]);
     while !bytes.ends_with(end) {
         match stream.read(&mut byte) {
@@ -57,7 +57,7 @@ fn read_until(stream: &mut TcpStream, end: &[u8]) -> Vec<u8> {
 }
 
 /// A WebSocket origin that only echoes: boma looks at no frame.
-fn echo() -> SocketAddr {
+pub fn echo() -> SocketAddr {
     scripted(|mut stream, head| {
         let head = head.to_ascii_lowercase();
         assert!(head.contains("upgrade: websocket") && head.contains("connection: upgrade"), "{head}");
