@@ -129,34 +129,89 @@ fn slow_reader(folder: &Path, origin: &Origin) {
     drop(held);
 }
 
-/// A citizen at 2 kB/s with stalls of 20 s, beside 1,000 connections that dribble.
+/// A citizen at 2 kB/s with stalls of 20 s sends 2 MB and takes 1 MB, beside slow attacks of all three kinds from the
+/// same address. Takes 23 minutes.
 fn slow_citizen(folder: &Path, origin: &Origin) {
-    fs::write(folder.join("www/100k"), vec![b'x'; 100_000]).unwrap();
-    let boma = Boma::start(folder, origin, "[caps]\ncrowded = 64\n");
-    let attack = slowhttptest(&boma, &["-B", "-c", "1000", "-r", "200", "-i", "10", "-l", "170", "-s", "1000000"]);
-    let up = {
-        let port = boma.plain;
-        thread::spawn(move || {
-            let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-            const N: usize = 100_000;
-            stream
-                .write_all(format!("POST /up HTTP/1.1\r\nHost: sink.example\r\nContent-Length: {N}\r\n\r\n").as_bytes())
-                .unwrap();
-            for i in 0..N / 2000 {
-                if stream.write_all(&[b'x'; 2000]).is_err() {
-                    return format!("the upload was cut after {} bytes", i * 2000);
+    fs::write(folder.join("www/1m"), vec![b'x'; 1_000_000]).unwrap();
+    let boma = Boma::start(folder, origin, "");
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let attack = scope.spawn(|| {
+            for arguments in ATTACKS.iter().cycle() {
+                let Some(mut attack) = slowhttptest(&boma, arguments.1) else { return };
+                // It ends by itself when all its connections are closed.
+                while attack.try_wait().is_ok_and(|ended| ended.is_none()) && !stop.load(Ordering::Relaxed) {
+                    sleep(Duration::from_millis(200));
                 }
-                sleep(if i % 15 == 14 { Duration::from_secs(20) } else { Duration::from_secs(1) });
+                let _ = attack.kill();
+                let _ = attack.wait();
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
             }
-            first_line(&mut stream)
-        })
-    };
-    println!("upload of 100 kB at 2 kB/s with stalls of 20 s, beside a slow attack: {}", up.join().unwrap());
-    if let Some(mut attack) = attack {
-        let _ = attack.kill();
-        let _ = attack.wait();
+        });
+        let up = scope.spawn(|| slow_upload(boma.plain));
+        let down = scope.spawn(|| slow_download(boma.plain));
+        println!("2 MB up at 2 kB/s with stalls of 20 s, beside slow attacks: {}", up.join().unwrap());
+        println!("1 MB down at 2 kB/s with stalls of 20 s, beside slow attacks: {}", down.join().unwrap());
+        stop.store(true, Ordering::Relaxed);
+        let _ = attack.join();
+    });
+}
+
+/// A second between pieces of 2 kB, and a dead spot after every sixty.
+fn dawdle(piece: usize) {
+    sleep(Duration::from_secs(if piece % 60 == 59 { 20 } else { 1 }));
+}
+
+fn slow_upload(port: u16) -> String {
+    const N: usize = 2_000_000;
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let head = format!("POST /up HTTP/1.1\r\nHost: sink.example\r\nContent-Length: {N}\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    for i in 0..N / 2000 {
+        if stream.write_all(&[b'x'; 2000]).is_err() {
+            return format!("cut after {} bytes", i * 2000);
+        }
+        dawdle(i);
+    }
+    first_line(&mut stream)
+}
+
+fn slow_download(port: u16) -> String {
+    const N: usize = 1_000_000;
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.connect(&std::net::SocketAddr::from(([127, 0, 0, 1], port)).into()).unwrap();
+    let mut stream: TcpStream = socket.into();
+    stream.write_all(b"GET /1m HTTP/1.1\r\nHost: huduma.example\r\nConnection: close\r\n\r\n").unwrap();
+    let (mut came, mut room, mut first, mut i) = (0, [0; 2000], String::new(), 0);
+    loop {
+        match stream.read(&mut room) {
+            Ok(n @ 1..) => {
+                if first.is_empty() {
+                    first = String::from_utf8_lossy(&room[..n]).lines().next().unwrap_or("").to_owned();
+                }
+                came += n;
+            }
+            Ok(_) if came > N => return format!("{first}, whole"),
+            Ok(_) => return format!("{first}, cut after {came} bytes"),
+            Err(e) => return format!("{first}, {e} after {came} bytes"),
+        }
+        dawdle(i);
+        i += 1;
     }
 }
+
+/// slowhttptest's attacks, with the seconds that each lasts at most (`-l`).
+const ATTACKS: [(&str, &[&str]); 3] = [
+    ("slow headers", &["-H", "-c", "4000", "-r", "1000", "-i", "5", "-l", "100"]),
+    ("slow body", &["-B", "-c", "4000", "-r", "1000", "-i", "5", "-l", "140", "-s", "1000000"]),
+    (
+        "slow read",
+        &["-X", "-c", "4000", "-r", "1000", "-w", "512", "-y", "1024", "-n", "5", "-z", "32", "-k", "3", "-l", "140"],
+    ),
+];
 
 /// 2,000 pass-holders with four connections each behind one address, and a slowhttptest from that same address.
 fn pass_holders(folder: &Path, origin: &Origin) {
@@ -222,17 +277,7 @@ fn pass_holders(folder: &Path, origin: &Origin) {
 /// slowhttptest's three attacks with 4,000 connections; a good client beside them.
 fn slow_attacks(folder: &Path, origin: &Origin) {
     fs::write(folder.join("www/1m"), vec![b'x'; 1 << 20]).unwrap();
-    for (name, arguments) in [
-        ("slow headers", &["-H", "-c", "4000", "-r", "1000", "-i", "5", "-l", "100"][..]),
-        ("slow body", &["-B", "-c", "4000", "-r", "1000", "-i", "5", "-l", "140", "-s", "1000000"]),
-        (
-            "slow read",
-            &[
-                "-X", "-c", "4000", "-r", "1000", "-w", "512", "-y", "1024", "-n", "5", "-z", "32", "-k", "3", "-l",
-                "140",
-            ],
-        ),
-    ] {
+    for (name, arguments) in ATTACKS {
         let boma = Boma::start(folder, origin, "");
         warm(&boma);
         let before = boma.rss();

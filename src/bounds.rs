@@ -72,9 +72,8 @@ pub const PASSES_SEEN: usize = 500_000;
 pub const PASSES_GENERATION: Duration = Duration::from_secs(30 * 60);
 /// Descriptors kept for everything that is no client: origins, files, the staff door.
 pub const DESCRIPTORS_KEPT: usize = 2048;
-/// HTTP/2 frames that do no work: in a window, this many for nothing and this many more for each request in it.
-pub const H2_IDLE_FRAMES: u32 = 500;
-pub const H2_FRAMES_PER_REQUEST: u32 = 64;
+/// HTTP/2 frames that do no work and that each request earns its connection, and the span over which they count.
+pub const H2_FRAMES_PER_REQUEST: u32 = 16;
 pub const H2_FRAME_WINDOW: Duration = Duration::from_secs(10);
 /// Retries that an origin's portal may make at once, and what each request adds to that: one in five.
 pub const RETRY_BURST: u32 = 10;

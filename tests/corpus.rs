@@ -15,6 +15,7 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 fn target(name: &str) -> fn(&[u8]) {
     match name {
         "banner" => fuzzing::banner,
+        "fields" => fuzzing::fields,
         "frames" => fuzzing::frames,
         "http1_request" => fuzzing::http1_request,
         "http1_response" => fuzzing::http1_response,

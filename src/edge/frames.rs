@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::tcp::Io;
 use crate::bounds;
+use crate::settings::Caps;
 
 /// Counts frames in a stream of bytes that comes in any pieces.
 #[derive(Debug, Default)]
@@ -26,8 +27,18 @@ pub struct Counter {
     /// Continuations since the last HEADERS.
     continuations: u32,
     idle: u32,
+    resets: u32,
     requests: u32,
     window: u64,
+    most: Most,
+}
+
+/// What one connection may do, from `[caps]`.
+#[derive(Clone, Copy, Debug, Default)]
+struct Most {
+    continuations: u32,
+    idle: u32,
+    resets: u32,
 }
 
 /// The client sends too many frames for too little work.
@@ -35,12 +46,11 @@ pub struct Counter {
 pub struct TooBusy;
 
 const PREFACE: usize = 24;
-/// Frames that continue one head: at h2's frame size even the largest allowed head needs three.
-const CONTINUATIONS: u32 = 32;
 
 impl Counter {
-    pub fn new() -> Counter {
-        Counter { preface: PREFACE, ..Counter::default() }
+    pub fn new(caps: &Caps) -> Counter {
+        let most = Most { continuations: caps.h2_continuations, idle: caps.h2_idle_frames, resets: caps.h2_resets };
+        Counter { preface: PREFACE, most, ..Counter::default() }
     }
 
     /// Looks at the next bytes; `now` in milliseconds.
@@ -49,7 +59,7 @@ impl Counter {
     /// [`TooBusy`]: the connection should end.
     pub fn feed(&mut self, mut bytes: &[u8], now: u64) -> Result<(), TooBusy> {
         if now.saturating_sub(self.window) > bounds::H2_FRAME_WINDOW.as_millis() as u64 {
-            (self.window, self.idle, self.requests) = (now, 0, 0);
+            (self.window, self.idle, self.resets, self.requests) = (now, 0, 0, 0);
         }
         let skipped = self.preface.min(bytes.len());
         self.preface -= skipped;
@@ -88,19 +98,18 @@ impl Counter {
             }
             9 => {
                 self.continuations += 1;
-                if self.continuations > CONTINUATIONS {
+                if self.continuations > self.most.continuations {
                     return Err(TooBusy);
                 }
                 if flags & END_HEADERS != 0 {
                     self.continuations = 0;
                 }
             }
-            // A request taken back was no work done for anybody.
-            3 => self.idle += bounds::H2_FRAMES_PER_REQUEST / 2,
+            3 => self.resets += 1,
             _ => self.idle += 1,
         }
-        let allowed = bounds::H2_IDLE_FRAMES + self.requests * bounds::H2_FRAMES_PER_REQUEST / 4;
-        if self.idle > allowed { Err(TooBusy) } else { Ok(()) }
+        let idle = self.most.idle.saturating_add(self.requests.saturating_mul(bounds::H2_FRAMES_PER_REQUEST));
+        if self.idle > idle || self.resets > self.most.resets { Err(TooBusy) } else { Ok(()) }
     }
 }
 
@@ -112,8 +121,8 @@ pub struct Counted<S> {
 }
 
 impl<S> Counted<S> {
-    pub fn new(stream: S, clock: impl Fn() -> u64 + 'static) -> Counted<S> {
-        Counted { stream, counter: Counter::new(), clock: Box::new(clock) }
+    pub fn new(stream: S, caps: &Caps, clock: impl Fn() -> u64 + 'static) -> Counted<S> {
+        Counted { stream, counter: Counter::new(caps), clock: Box::new(clock) }
     }
 }
 
@@ -166,7 +175,7 @@ mod tests {
 
     /// How many frames are let through, fed in pieces of `size`.
     fn let_through(frames: &[Vec<u8>], size: usize) -> usize {
-        let mut counter = Counter::new();
+        let mut counter = Counter::new(&Caps::default());
         counter.feed(&[0; PREFACE], 0).unwrap();
         let through = |f: &Vec<u8>| f.chunks(size).all(|p| counter.feed(p, 0).is_ok());
         frames.iter().map(through).take_while(|t| *t).count()
@@ -184,7 +193,11 @@ mod tests {
         }
         assert!(let_through(&flood(9, 0, 10), 1000) <= 32, "continuations");
         let reset = [frame(1, 5, 20), frame(3, 0, 4)].into_iter().cycle().take(10_000).collect::<Vec<_>>();
-        assert!(let_through(&reset, 1000) < 200, "rapid reset");
+        assert!(let_through(&reset, 1000) < 500, "rapid reset");
+        // Who leaves a page takes back all that it had asked for, and may do so again.
+        let asked = vec![frame(1, 5, 20); 100];
+        let leaves = [asked.clone(), vec![frame(3, 0, 4); 100], asked, vec![frame(3, 0, 4); 100]].concat();
+        assert_eq!(let_through(&leaves, 1000), 400);
         let work = [frame(1, 4, 20), frame(0, 0, 200), frame(8, 0, 4), frame(0, 1, 1)];
         let work = work.into_iter().cycle().take(40_000).collect::<Vec<_>>();
         assert_eq!(let_through(&work, 1000), 40_000);

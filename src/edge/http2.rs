@@ -34,7 +34,7 @@ use crate::wire::{Answer, Body, BodyBox, Broken, Chunk, Empty, Fields, Head, Lin
 pub async fn serve<S: Io>(seat: Rc<Seat>, stream: S) {
     let caps = seat.post.house.town.load().settings.caps;
     let clock = seat.post.house.clock.clone();
-    let counted = Counted::new(stream, move || clock.now().mono / 1_000_000);
+    let counted = Counted::new(stream, &caps, move || clock.now().mono / 1_000_000);
     let handshake = Builder::new()
         .max_concurrent_streams(caps.streams)
         .initial_window_size(bounds::H2_STREAM_WINDOW)

@@ -25,7 +25,7 @@ use crate::seal::Secret;
 use crate::wire::{Head, Version};
 use crate::{path, rules, settings};
 
-pub use wire::{frames, http1_request, http1_response, proxy_header};
+pub use wire::{fields, frames, http1_request, http1_response, proxy_header};
 
 /// No clock: an input must do tomorrow what it did today.
 const NOW: u64 = 1_790_000_000;
@@ -143,9 +143,11 @@ pub fn pass(data: &[u8]) {
     }
 }
 
+/// The pages of one portal.
+static SHELF: LazyLock<Shelf> = LazyLock::new(|| Shelf::new(&[portal()]));
+
 /// A page keeps every byte under its banner, which comes once; a policy that admits it needs no second widening.
 pub fn banner(data: &[u8]) {
-    static SHELF: LazyLock<Shelf> = LazyLock::new(|| Shelf::new(&[portal()]));
     const MARK: &[u8] = b"<div id=\"boma-banner\"";
     let out = SHELF.banner(0, data, NOW);
     assert!(out.len() > data.len() + MARK.len(), "{} bytes became {}", data.len(), out.len());

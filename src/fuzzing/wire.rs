@@ -18,6 +18,8 @@ use crate::edge::{Counter, Parsed, Source, TooBusy, parse_proxy};
 use crate::http1::{
     BodyFault, Decoder, Framing, HeadFault, RequestHead, ResponseHead, Step, request_framing, response_framing,
 };
+use crate::serve::{foreign_cookies, host_of};
+use crate::settings::Caps;
 use crate::wire::Head;
 
 /// A request as a reader understood it.
@@ -216,11 +218,42 @@ pub fn proxy_header(data: &[u8]) {
 /// Frames are counted alike in whatever pieces they come.
 pub fn frames(data: &[u8]) {
     let count = |size: usize| -> Result<(), TooBusy> {
-        let mut counter = Counter::new();
+        let mut counter = Counter::new(&Caps::default());
         data.chunks(size.max(1)).try_for_each(|piece| counter.feed(piece, 0))
     };
     let whole = count(data.len());
     for size in [1, 9, 100] {
         assert_eq!(count(size), whole, "in pieces of {size}");
     }
+}
+
+/// Fields of a request that say something to boma: a host has one spelling, boma's own cookies stay here and all others
+/// go on in their order, and whatever languages are asked for, one of the portal's is chosen.
+pub fn fields(data: &[u8]) {
+    let request = [b"GET / HTTP/1.1\r\n", data, b"\r\n\r\n"].concat();
+    let (mut buf, mut scanned) = (BytesMut::from(&request[..]), 0);
+    let Ok(Some(head)) = RequestHead::take(&mut buf, &mut scanned, BYTES, FIELDS) else { return };
+    if let Some(host) = head.text("host").and_then(host_of) {
+        assert_eq!(host_of(&host).as_deref(), Some(host.as_str()), "read again");
+        assert!(
+            !host.contains(|c: char| c.is_ascii_uppercase() || c.is_whitespace() || "/,@?#".contains(c)),
+            "{host:?}"
+        );
+    }
+    let (mut sent, mut own) = (Vec::new(), 0);
+    head.any("cookie", &mut |value| {
+        for pair in value.split(|b| *b == b';').map(<[u8]>::trim_ascii).filter(|p| !p.is_empty()) {
+            match pair.starts_with(b"boma_pass=") {
+                true => own += 1,
+                false => sent.push(pair.to_vec()),
+            }
+        }
+        false
+    });
+    let kept = foreign_cookies(&head).unwrap_or_default();
+    let kept: Vec<Vec<u8>> =
+        kept.split(|b| *b == b';').map(|p| p.trim_ascii().to_vec()).filter(|p| !p.is_empty()).collect();
+    assert_eq!(kept, sent, "without {own} of boma's own");
+    let language = super::SHELF.language(0, head.query(), head.text("accept-language"));
+    assert!(language < super::portal().languages.len());
 }

@@ -26,6 +26,8 @@ use crate::proofs::{Admitted, Cleared};
 use crate::reason::Reason;
 use crate::wire::{Arrival, BodyBox, Head, Line, Reply};
 
+pub use read::{foreign_cookies, host_of};
+
 use decide::Decision;
 use read::Request;
 use record::{InFlight, Recorder, Unanswered};

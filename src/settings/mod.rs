@@ -93,6 +93,11 @@ pub struct Caps {
     pub streams: u32,
     pub head: usize,
     pub fields: usize,
+    /// HTTP/2 frames of one connection: those that continue one head; in ten seconds, those that do no work (more for
+    /// each request) and requests taken back.
+    pub h2_continuations: u32,
+    pub h2_idle_frames: u32,
+    pub h2_resets: u32,
     /// To one origin, of all workers together.
     pub origin_connections: u32,
 }

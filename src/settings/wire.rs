@@ -38,6 +38,9 @@ impl Default for Caps {
             streams: 100,
             head: 32 * 1024,
             fields: 100,
+            h2_continuations: 32,
+            h2_idle_frames: 500,
+            h2_resets: 200,
             origin_connections: 1024,
         }
     }
@@ -74,7 +77,14 @@ pub fn caps(top: &Section<'_>) -> Caps {
     all.streams = whole("streams", 10_000).map_or(all.streams, |n| n as u32);
     all.fields = whole("fields", bounds::HEAD_FIELDS_MOST).unwrap_or(all.fields);
     all.head = s.bytes("head", 1024, 1 << 20).map_or(all.head, |b| b.value as usize);
-    all.origin_connections = whole("origin_connections", 1_000_000).map_or(all.origin_connections, |n| n as u32);
+    for (key, value) in [
+        ("h2_continuations", &mut all.h2_continuations),
+        ("h2_idle_frames", &mut all.h2_idle_frames),
+        ("h2_resets", &mut all.h2_resets),
+        ("origin_connections", &mut all.origin_connections),
+    ] {
+        *value = whole(key, 1_000_000).map_or(*value, |n| n as u32);
+    }
     s.finish();
     all
 }
