@@ -29,6 +29,7 @@ fn main() {
         ("pass-holders", pass_holders),
         ("slowhttptest", slow_attacks),
         ("abuse", abuse),
+        ("zero-window", zero_window),
     ] {
         if wanted(name) {
             row(&folder, &origin);
@@ -317,13 +318,7 @@ fn abuse(folder: &Path, origin: &Origin) {
         bytes.extend_from_slice(payload);
         bytes
     };
-    let mut head = Vec::new();
-    for (name, value) in [(":method", "GET"), (":scheme", "http"), (":path", "/1k"), (":authority", "huduma.example")] {
-        head.extend_from_slice(&[0x10, name.len() as u8]);
-        head.extend_from_slice(name.as_bytes());
-        head.push(value.len() as u8);
-        head.extend_from_slice(value.as_bytes());
-    }
+    let head = block("/1k");
     let reset: Vec<u8> = (0..1000u32)
         .flat_map(|i| [frame(1, 5, 2 * i + 1, &head), frame(3, 0, 2 * i + 1, &[0, 0, 0, 8])].concat())
         .collect();
@@ -379,6 +374,56 @@ fn abuse(folder: &Path, origin: &Origin) {
             most - before
         );
     }
+}
+
+/// A request's fields as HPACK literals.
+fn block(path: &str) -> Vec<u8> {
+    let mut head = Vec::new();
+    for (name, value) in [(":method", "GET"), (":scheme", "http"), (":path", path), (":authority", "huduma.example")] {
+        head.extend_from_slice(&[0x10, name.len() as u8]);
+        head.extend_from_slice(name.as_bytes());
+        head.push(value.len() as u8);
+        head.extend_from_slice(value.as_bytes());
+    }
+    head
+}
+
+/// HTTP/2 requests whose answers are given no window; a good client beside them.
+fn zero_window(folder: &Path, origin: &Origin) {
+    fs::write(folder.join("www/16m"), vec![b'x'; 16 << 20]).unwrap();
+    let boma = Boma::start(folder, origin, "");
+    warm(&boma);
+    let before = boma.rss();
+    let head = block("/16m");
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0".to_vec();
+    for i in 0..100u32 {
+        bytes.extend_from_slice(&[0, 0, head.len() as u8, 1, 5]);
+        bytes.extend_from_slice(&(2 * i + 1).to_be_bytes());
+        bytes.extend_from_slice(&head);
+    }
+    let held: Vec<TcpStream> = (0..40)
+        .map(|_| {
+            let mut stream = TcpStream::connect(("127.0.0.1", boma.plain)).unwrap();
+            stream.write_all(&bytes).unwrap();
+            stream
+        })
+        .collect();
+    let start = Instant::now();
+    let (mut asked, mut lost, mut most, mut gone) = (0, 0, before, None);
+    while gone.is_none() && start.elapsed() < Duration::from_secs(240) {
+        asked += 1;
+        lost += usize::from(!good(&boma));
+        most = most.max(boma.rss());
+        if boma.connections() == 0 {
+            gone = Some(start.elapsed().as_secs());
+        }
+        sleep(Duration::from_millis(50));
+    }
+    println!(
+        "HTTP/2 without a window, 4,000 requests on 40 connections: of {asked} good requests beside it {lost} lost; gone after {gone:?} s; at most {} KiB more",
+        most - before
+    );
+    drop(held);
 }
 
 fn slowhttptest(boma: &Boma, arguments: &[&str]) -> Option<Child> {

@@ -52,10 +52,11 @@ pub const SLOW_AFTER: Duration = Duration::from_secs(1);
 /// newcomers a second in.
 pub const SLOW_AFTER_WANTED: Duration = Duration::from_millis(75);
 /// How long a request waits for a permit where all are given out: as long as it takes to see who is slow, a few times
-/// over. How often the first in line looks, and how many of one worker wait at one gate.
+/// over. How often the first in line looks, and how many of one worker wait at one gate: about as many as come in within
+/// that time where half of 256 permits change hands every 90 ms; some 8 KiB each.
 pub const PERMIT_WAIT: Duration = Duration::from_secs(5);
 pub const PERMIT_LOOK: Duration = Duration::from_millis(15);
-pub const PERMIT_WAITERS: usize = 1024;
+pub const PERMIT_WAITERS: usize = 4096;
 /// A pass waits this many turns less than a new address does, and how many passes and addresses a line remembers.
 pub const PASS_LEAD: u64 = 8;
 pub const PERMIT_FLOWS: usize = 4 * PERMIT_WAITERS;
