@@ -16,10 +16,11 @@ use crate::clock::Patience;
 use crate::http1::with_scratch;
 use crate::wire::TunnelBox;
 
-/// Passes bytes on in both directions; one that has ended is shut while the other goes on.
+/// Passes bytes on in both directions; one that has ended is shut while the other goes on. Who takes nothing any more
+/// may have said something last, so that is still passed on.
 ///
 /// # Errors
-/// Either side's, or `TimedOut` when nothing has moved for `idle`.
+/// A side's that broke off, or `TimedOut` when nothing has moved for `idle`.
 pub async fn join<S: AsyncRead + AsyncWrite + Unpin>(
     outside: &mut S,
     mut inside: TunnelBox,
@@ -46,11 +47,15 @@ struct Way {
     waiting: BytesMut,
     unflushed: bool,
     ended: bool,
+    /// The other side has been told, or takes nothing any more.
     shut: bool,
 }
 
 impl Way {
-    /// Ready when the one side has ended and the other has been told.
+    /// Ready when it is over.
+    ///
+    /// # Errors
+    /// The one side's, which is lost for both directions.
     fn poll<R: AsyncRead + ?Sized, W: AsyncWrite + ?Sized>(
         &mut self,
         cx: &mut Context<'_>,
@@ -59,44 +64,59 @@ impl Way {
         patience: &mut Patience,
     ) -> Poll<io::Result<()>> {
         while !self.shut {
-            while !self.waiting.is_empty() {
-                let n = wrote(ready!(to.as_mut().poll_write(cx, &self.waiting))?)?;
-                self.waiting.advance(n);
-                patience.renew();
+            match ready!(self.send(cx, to.as_mut())) {
+                Ok(true) => patience.renew(),
+                Ok(false) => {}
+                Err(_) => {
+                    self.shut = true;
+                    self.waiting = BytesMut::new();
+                    break;
+                }
             }
-            self.waiting = BytesMut::new();
             if self.ended {
-                ready!(to.as_mut().poll_shutdown(cx))?;
+                let _ = ready!(to.as_mut().poll_shutdown(cx));
                 self.shut = true;
                 break;
             }
-            let polled = with_scratch(|room| {
+            let read = with_scratch(|room| {
                 let mut read = ReadBuf::new(room);
                 ready!(from.as_mut().poll_read(cx, &mut read))?;
                 let came = read.filled();
                 self.ended = came.is_empty();
                 let n = match came {
                     [] => 0,
+                    // An error shows again in `send`.
                     came => match to.as_mut().poll_write(cx, came) {
-                        Poll::Ready(n) => wrote(n?)?,
-                        Poll::Pending => 0,
+                        Poll::Ready(Ok(n)) => n,
+                        Poll::Ready(Err(_)) | Poll::Pending => 0,
                     },
                 };
                 self.unflushed |= !came.is_empty();
                 self.waiting.extend_from_slice(&came[n..]);
                 Poll::Ready(io::Result::Ok(()))
             });
-            if polled.is_pending() && self.unflushed {
-                ready!(to.as_mut().poll_flush(cx))?;
-                self.unflushed = false;
+            if read.is_pending() && self.unflushed {
+                self.unflushed = ready!(to.as_mut().poll_flush(cx)).is_err();
             }
-            ready!(polled)?;
+            ready!(read)?;
             patience.renew();
         }
         Poll::Ready(Ok(()))
     }
-}
 
-fn wrote(n: usize) -> io::Result<usize> {
-    if n == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(n) }
+    /// Ready when nothing waits, and whether something did.
+    fn send<W: AsyncWrite + ?Sized>(&mut self, cx: &mut Context<'_>, mut to: Pin<&mut W>) -> Poll<io::Result<bool>> {
+        if self.waiting.is_empty() {
+            return Poll::Ready(Ok(false));
+        }
+        while !self.waiting.is_empty() {
+            let n = ready!(to.as_mut().poll_write(cx, &self.waiting))?;
+            if n == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.waiting.advance(n);
+        }
+        self.waiting = BytesMut::new();
+        Poll::Ready(Ok(true))
+    }
 }

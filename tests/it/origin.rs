@@ -89,6 +89,28 @@ fn a_tunnel_that_one_side_ends_still_carries_what_the_other_says() {
 }
 
 #[test]
+fn the_last_word_of_an_origin_that_hangs_up_comes_through() {
+    // What it has not read makes the system reset the connection right behind its last word.
+    let origin = crate::wire::scripted(|mut stream, _| {
+        let head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut said = [0; 4];
+        stream.read_exact(&mut said).unwrap();
+        stream.write_all(b"the last word").unwrap();
+        while stream.peek(&mut [0; 1]).is_err() {}
+    });
+    let boma = Setup::new().start(origin);
+    for _ in 0..50 {
+        let (mut stream, _) = upgrade(boma.at());
+        for piece in [&b"said"[..], b"more", b"and more", b"and still more"] {
+            stream.write_all(piece).unwrap();
+        }
+        let came = read_until(&mut stream, b"the last word");
+        assert_eq!(came, b"the last word");
+    }
+}
+
+#[test]
 fn a_tunnel_on_which_nothing_moves_is_closed() {
     let boma = Setup::new().settings("[deadlines]\ntunnel = \"300ms\"\n").start(echo());
     let (mut stream, head) = upgrade(boma.at());
