@@ -3,7 +3,9 @@
 //! memory or its cores (CVE-2019-9512 to 9518, CVE-2023-44487, the CONTINUATION flood of 2024); what they have in
 //! common is many frames for little work, and that is what is counted.
 //!
-//! Does not know: what frames mean beyond their kind and length.
+//! And at how trailers begin: h2 leaves a pseudo-field in them out, where RFC 9113 section 8.1 wants it refused.
+//!
+//! Does not know: what frames mean beyond that.
 
 use std::io;
 use std::pin::Pin;
@@ -24,14 +26,25 @@ pub struct Counter {
     have: usize,
     /// Payload still to come.
     payload: usize,
+    /// The latest stream that a request opened, and the beginning of trailers on one.
+    stream: u32,
+    trailers: Option<Beginning>,
     /// Continuations since the last HEADERS.
     continuations: u32,
-    idle: u32,
+    /// Idle frames in the window, in shares of [`FRAME`], and the bytes that boma sent in it, which earn as many.
+    idle: u64,
+    sent: u64,
     resets: u32,
     requests: u32,
     window: u64,
     most: Most,
 }
+
+/// What a frame for nothing costs. A byte that boma sent earns one, as whoever downloads says again and again how much
+/// more may come; a pong is smaller than what it answers, so pings earn no pings.
+const FRAME: u64 = 64;
+/// What a frame of a few bytes costs: chat, telemetry and games consist of them.
+const SMALL: u64 = 4;
 
 /// What one connection may do, from `[caps]`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,7 +54,41 @@ struct Most {
     resets: u32,
 }
 
-/// The client sends too many frames for too little work.
+/// The first bytes of a frame's payload.
+#[derive(Clone, Copy, Debug, Default)]
+struct Beginning {
+    flags: u8,
+    bytes: [u8; 9],
+    have: usize,
+}
+
+impl Beginning {
+    /// Whether a field block (RFC 7541 section 6) begins with a pseudo-field: by an index of the static table, or by a
+    /// name that begins with a colon. One that the dynamic table holds is not seen, and left out by h2. Pseudo-fields
+    /// stand before all others or h2 refuses them, so the first field is the only one to look at.
+    fn is_pseudo(&self) -> bool {
+        const PADDED: u8 = 0x8;
+        const PRIORITY: u8 = 0x20;
+        let skip = usize::from(self.flags & PADDED != 0) + if self.flags & PRIORITY != 0 { 5 } else { 0 };
+        let block = &self.bytes[skip.min(self.have)..self.have];
+        let name = |index: u8| match (index, block) {
+            (0, [_, length, first, ..]) if length & 0x80 == 0 => *first == b':',
+            // By Huffman's code a colon is the seven bits 1011100.
+            (0, [_, _, first, ..]) => first >> 1 == 0b101_1100,
+            (index, _) => (1..=14).contains(&index),
+        };
+        match block.first() {
+            Some(b) if b & 0x80 != 0 => (1..=14).contains(&(b & 0x7f)),
+            Some(b) if b & 0x40 != 0 => name(b & 0x3f),
+            // A new size of the table comes first: legal, and nobody sends it with trailers.
+            Some(b) if b & 0x20 != 0 => false,
+            Some(b) => name(b & 0xf),
+            None => false,
+        }
+    }
+}
+
+/// The client sends too many frames for too little work, or what none may send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooBusy;
 
@@ -59,7 +106,7 @@ impl Counter {
     /// [`TooBusy`]: the connection should end.
     pub fn feed(&mut self, mut bytes: &[u8], now: u64) -> Result<(), TooBusy> {
         if now.saturating_sub(self.window) > bounds::H2_FRAME_WINDOW.as_millis() as u64 {
-            (self.window, self.idle, self.resets, self.requests) = (now, 0, 0, 0);
+            (self.window, self.idle, self.sent, self.resets, self.requests) = (now, 0, 0, 0, 0);
         }
         let skipped = self.preface.min(bytes.len());
         self.preface -= skipped;
@@ -68,6 +115,7 @@ impl Counter {
             if self.payload > 0 {
                 let n = self.payload.min(bytes.len());
                 self.payload -= n;
+                self.look(&bytes[..n])?;
                 bytes = &bytes[n..];
                 continue;
             }
@@ -85,14 +133,38 @@ impl Counter {
         Ok(())
     }
 
+    /// `n` bytes went out.
+    pub fn sent(&mut self, n: usize) {
+        self.sent += n as u64;
+    }
+
+    /// Looks at a piece of a payload.
+    fn look(&mut self, piece: &[u8]) -> Result<(), TooBusy> {
+        let Some(beginning) = &mut self.trailers else { return Ok(()) };
+        let n = piece.len().min(beginning.bytes.len() - beginning.have);
+        beginning.bytes[beginning.have..beginning.have + n].copy_from_slice(&piece[..n]);
+        beginning.have += n;
+        if beginning.have < beginning.bytes.len() && self.payload > 0 {
+            return Ok(());
+        }
+        let pseudo = beginning.is_pseudo();
+        self.trailers = None;
+        if pseudo { Err(TooBusy) } else { Ok(()) }
+    }
+
     fn count(&mut self) -> Result<(), TooBusy> {
         const END_STREAM: u8 = 1;
         const END_HEADERS: u8 = 4;
         let flags = self.head[4];
         match self.head[3] {
-            // Data that carries something is work; a byte at a time is not.
-            0 if self.payload >= 64 || flags & END_STREAM != 0 => {}
+            0 if flags & END_STREAM != 0 => {}
+            0 if self.payload == 0 => self.idle += FRAME,
+            0 if (self.payload as u64) < FRAME => self.idle += SMALL,
+            0 => {}
             1 => {
+                let id = u32::from_be_bytes([self.head[5] & 0x7f, self.head[6], self.head[7], self.head[8]]);
+                self.trailers = (id <= self.stream).then_some(Beginning { flags, ..Beginning::default() });
+                self.stream = self.stream.max(id);
                 self.requests += 1;
                 self.continuations = 0;
             }
@@ -106,10 +178,10 @@ impl Counter {
                 }
             }
             3 => self.resets += 1,
-            _ => self.idle += 1,
+            _ => self.idle += FRAME,
         }
-        let idle = self.most.idle.saturating_add(self.requests.saturating_mul(bounds::H2_FRAMES_PER_REQUEST));
-        if self.idle > idle || self.resets > self.most.resets { Err(TooBusy) } else { Ok(()) }
+        let frames = u64::from(self.most.idle) + u64::from(self.requests) * u64::from(bounds::H2_FRAMES_PER_REQUEST);
+        if self.idle > frames * FRAME + self.sent || self.resets > self.most.resets { Err(TooBusy) } else { Ok(()) }
     }
 }
 
@@ -139,7 +211,9 @@ impl<S: Io> AsyncRead for Counted<S> {
 
 impl<S: Io> AsyncWrite for Counted<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let n = ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
+        self.counter.sent(n);
+        Poll::Ready(Ok(n))
     }
 
     fn poll_write_vectored(
@@ -147,7 +221,9 @@ impl<S: Io> AsyncWrite for Counted<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let n = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs))?;
+        self.counter.sent(n);
+        Poll::Ready(Ok(n))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -169,8 +245,60 @@ mod tests {
 
     fn frame(kind: u8, flags: u8, length: u8) -> Vec<u8> {
         let mut bytes = vec![0, 0, length, kind, flags, 0, 0, 0, 1];
-        bytes.resize(9 + usize::from(length), 0);
+        bytes.resize(9 + usize::from(length), b'x');
         bytes
+    }
+
+    /// HEADERS on stream 1.
+    fn headers(flags: u8, payload: &[u8]) -> Vec<u8> {
+        [&[0, 0, payload.len() as u8, 1, flags, 0, 0, 0, 1], payload].concat()
+    }
+
+    #[test]
+    fn trailers_that_begin_with_a_pseudo_field_are_refused() {
+        let open = headers(4, &[0x82, 0x84]);
+        for (name, trailers, fine) in [
+            ("a plain field", headers(5, b"\x40\x05x-sum\x011"), true),
+            ("a name of the static table", headers(5, b"\x0f\x10\x011"), true),
+            ("a name by Huffman's code", headers(5, b"\x40\x84\xf2\xb4\x25\x1f\x011"), true),
+            ("nothing", headers(5, b""), true),
+            ("padding", headers(0xd, b"\x02\x40\x01a\x011\0\0"), true),
+            ("an indexed field", headers(5, &[0x83]), false),
+            ("an indexed name", headers(5, b"\x42\x03200"), false),
+            ("an indexed name, not kept", headers(5, b"\x02\x03200"), false),
+            ("an indexed name, never kept", headers(5, b"\x14\x01/"), false),
+            ("a name in full", headers(5, b"\x40\x05:path\x01/"), false),
+            ("a colon by Huffman's code", headers(5, b"\x40\x84\xb9\x58\xd3\x3f\x01/"), false),
+            ("behind padding", headers(0xd, b"\x02\x83\0\0"), false),
+            ("behind a priority", headers(0x25, b"\0\0\0\0\x0f\x83"), false),
+        ] {
+            for size in [1, 3, 1000] {
+                let through = let_through(&[open.clone(), trailers.clone()], size);
+                assert_eq!(through, if fine { 2 } else { 1 }, "{name}, in pieces of {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn who_downloads_may_say_how_much_more_may_come_and_small_pieces_are_work() {
+        let mut counter = Counter::new(&Caps::default());
+        counter.feed(&[0; PREFACE], 0).unwrap();
+        counter.feed(&frame(1, 5, 20), 0).unwrap();
+        for _ in 0..100_000 {
+            counter.sent(16 * 1024 + 9);
+            (0..4).for_each(|_| counter.feed(&frame(8, 0, 4), 0).unwrap());
+        }
+        // Five hundred messages a second.
+        let talk = vec![frame(0, 0, 20); 5000];
+        assert_eq!(let_through(&talk, 1000), 5000);
+        // A pong earns less than its ping costs.
+        let mut counter = Counter::new(&Caps::default());
+        counter.feed(&[0; PREFACE], 0).unwrap();
+        let pings = (0..10_000).take_while(|_| {
+            counter.sent(17);
+            counter.feed(&frame(6, 0, 8), 0).is_ok()
+        });
+        assert!(pings.count() < 1000);
     }
 
     /// How many frames are let through, fed in pieces of `size`.
