@@ -75,6 +75,8 @@ pub const PASSES_GENERATION: Duration = Duration::from_secs(30 * 60);
 pub const DESCRIPTORS_KEPT: usize = 2048;
 /// HTTP/2 frames that do no work and that each request earns its connection, and the span over which they count.
 pub const H2_FRAMES_PER_REQUEST: u32 = 16;
+/// Streams of one connection remembered as such on which the client may go on: more than it may have open at once.
+pub const H2_SENDING: usize = 256;
 pub const H2_FRAME_WINDOW: Duration = Duration::from_secs(10);
 /// Retries that an origin's portal may make at once, and what each request adds to that: one in five.
 pub const RETRY_BURST: u32 = 10;

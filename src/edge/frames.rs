@@ -3,7 +3,8 @@
 //! memory or its cores (CVE-2019-9512 to 9518, CVE-2023-44487, the CONTINUATION flood of 2024); what they have in
 //! common is many frames for little work, and that is what is counted.
 //!
-//! And at how trailers begin: h2 leaves a pseudo-field in them out, where RFC 9113 section 8.1 wants it refused.
+//! And at what h2 lets pass where RFC 9113 wants the connection's end: trailers that begin with a pseudo-field (section
+//! 8.1), and more on a stream that the client had ended (section 5.1).
 //!
 //! Does not know: what frames mean beyond that.
 
@@ -11,6 +12,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use smallvec::SmallVec;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::tcp::Io;
@@ -26,8 +28,12 @@ pub struct Counter {
     have: usize,
     /// Payload still to come.
     payload: usize,
-    /// The latest stream that a request opened, and the beginning of trailers on one.
+    /// The latest stream that a request opened; those on which the client may go on, in order; and the latest of those
+    /// that were too many to remember.
     stream: u32,
+    sending: SmallVec<[u32; 4]>,
+    forgotten: u32,
+    /// The beginning of trailers.
     trailers: Option<Beginning>,
     /// Continuations since the last HEADERS.
     continuations: u32,
@@ -90,7 +96,7 @@ impl Beginning {
 
 /// The client sends too many frames for too little work, or what none may send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooBusy;
+pub struct Offence;
 
 const PREFACE: usize = 24;
 
@@ -103,8 +109,8 @@ impl Counter {
     /// Looks at the next bytes; `now` in milliseconds.
     ///
     /// # Errors
-    /// [`TooBusy`]: the connection should end.
-    pub fn feed(&mut self, mut bytes: &[u8], now: u64) -> Result<(), TooBusy> {
+    /// [`Offence`]: the connection should end.
+    pub fn feed(&mut self, mut bytes: &[u8], now: u64) -> Result<(), Offence> {
         if now.saturating_sub(self.window) > bounds::H2_FRAME_WINDOW.as_millis() as u64 {
             (self.window, self.idle, self.sent, self.resets, self.requests) = (now, 0, 0, 0, 0);
         }
@@ -138,8 +144,33 @@ impl Counter {
         self.sent += n as u64;
     }
 
+    /// More comes on a stream, or its end.
+    ///
+    /// # Errors
+    /// Where the client had ended it.
+    fn goes_on(&mut self, stream: u32, last: bool) -> Result<(), Offence> {
+        let at = self.sending.binary_search(&stream);
+        match at {
+            Ok(at) if last => drop(self.sending.remove(at)),
+            Err(_) if (self.forgotten + 1..=self.stream).contains(&stream) => return Err(Offence),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn opens(&mut self, stream: u32, last: bool) {
+        self.stream = stream;
+        if last {
+            return;
+        }
+        if self.sending.len() >= bounds::H2_SENDING {
+            self.forgotten = self.sending.remove(0);
+        }
+        self.sending.push(stream);
+    }
+
     /// Looks at a piece of a payload.
-    fn look(&mut self, piece: &[u8]) -> Result<(), TooBusy> {
+    fn look(&mut self, piece: &[u8]) -> Result<(), Offence> {
         let Some(beginning) = &mut self.trailers else { return Ok(()) };
         let n = piece.len().min(beginning.bytes.len() - beginning.have);
         beginning.bytes[beginning.have..beginning.have + n].copy_from_slice(&piece[..n]);
@@ -149,29 +180,37 @@ impl Counter {
         }
         let pseudo = beginning.is_pseudo();
         self.trailers = None;
-        if pseudo { Err(TooBusy) } else { Ok(()) }
+        if pseudo { Err(Offence) } else { Ok(()) }
     }
 
-    fn count(&mut self) -> Result<(), TooBusy> {
+    fn count(&mut self) -> Result<(), Offence> {
         const END_STREAM: u8 = 1;
         const END_HEADERS: u8 = 4;
         let flags = self.head[4];
+        let last = flags & END_STREAM != 0;
+        let stream = u32::from_be_bytes([self.head[5] & 0x7f, self.head[6], self.head[7], self.head[8]]);
+        if self.head[3] == 0 {
+            self.goes_on(stream, last)?;
+        }
         match self.head[3] {
-            0 if flags & END_STREAM != 0 => {}
+            0 if last => {}
             0 if self.payload == 0 => self.idle += FRAME,
             0 if (self.payload as u64) < FRAME => self.idle += SMALL,
             0 => {}
             1 => {
-                let id = u32::from_be_bytes([self.head[5] & 0x7f, self.head[6], self.head[7], self.head[8]]);
-                self.trailers = (id <= self.stream).then_some(Beginning { flags, ..Beginning::default() });
-                self.stream = self.stream.max(id);
+                if stream > self.stream {
+                    self.opens(stream, last);
+                } else {
+                    self.goes_on(stream, last)?;
+                    self.trailers = Some(Beginning { flags, ..Beginning::default() });
+                }
                 self.requests += 1;
                 self.continuations = 0;
             }
             9 => {
                 self.continuations += 1;
                 if self.continuations > self.most.continuations {
-                    return Err(TooBusy);
+                    return Err(Offence);
                 }
                 if flags & END_HEADERS != 0 {
                     self.continuations = 0;
@@ -181,7 +220,7 @@ impl Counter {
             _ => self.idle += FRAME,
         }
         let frames = u64::from(self.most.idle) + u64::from(self.requests) * u64::from(bounds::H2_FRAMES_PER_REQUEST);
-        if self.idle > frames * FRAME + self.sent || self.resets > self.most.resets { Err(TooBusy) } else { Ok(()) }
+        if self.idle > frames * FRAME + self.sent || self.resets > self.most.resets { Err(Offence) } else { Ok(()) }
     }
 }
 
@@ -205,7 +244,9 @@ impl<S: Io> AsyncRead for Counted<S> {
         ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
         let now = (this.clock)();
         let busy = this.counter.feed(&buf.filled()[before..], now);
-        Poll::Ready(busy.map_err(|_| io::Error::new(io::ErrorKind::ConnectionAborted, "too many frames for nothing")))
+        Poll::Ready(busy.map_err(|_| {
+            io::Error::new(io::ErrorKind::ConnectionAborted, "frames that nobody may send, or too many for nothing")
+        }))
     }
 }
 
@@ -280,6 +321,23 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_that_the_client_has_ended_stays_so() {
+        let open = |stream: u32| [&[0, 0, 2, 1, 4][..], &stream.to_be_bytes(), &[0x82, 0x84]].concat();
+        let data = |stream: u32, flags| [&[0, 0, 1, 0, flags][..], &stream.to_be_bytes(), b"x"].concat();
+        let through = |frames: &[Vec<u8>]| let_through(frames, 1000);
+        assert_eq!(through(&[open(1), open(3), data(3, 0), data(1, 1), data(3, 1)]), 5);
+        assert_eq!(through(&[open(1), data(1, 1), data(1, 1)]), 2);
+        assert_eq!(through(&[headers(5, &[0x82]), headers(5, b"\x40\x01a\x01b")]), 1);
+        // Those that are too many to remember are let be, and what is remembered is bounded.
+        let many = (0..3 * bounds::H2_SENDING as u32).map(|i| open(2 * i + 1)).collect::<Vec<_>>();
+        let late = [many, vec![data(1, 1), data(1, 1)]].concat();
+        assert_eq!(through(&late), late.len());
+        let mut counter = Counter::new(&Caps::default());
+        assert!(late.iter().all(|f| counter.feed(f, 0).is_ok()));
+        assert!(counter.sending.len() <= bounds::H2_SENDING);
+    }
+
+    #[test]
     fn who_downloads_may_say_how_much_more_may_come_and_small_pieces_are_work() {
         let mut counter = Counter::new(&Caps::default());
         counter.feed(&[0; PREFACE], 0).unwrap();
@@ -289,8 +347,8 @@ mod tests {
             (0..4).for_each(|_| counter.feed(&frame(8, 0, 4), 0).unwrap());
         }
         // Five hundred messages a second.
-        let talk = vec![frame(0, 0, 20); 5000];
-        assert_eq!(let_through(&talk, 1000), 5000);
+        let talk = [vec![headers(4, &[0x82])], vec![frame(0, 0, 20); 5000]].concat();
+        assert_eq!(let_through(&talk, 1000), 5001);
         // A pong earns less than its ping costs.
         let mut counter = Counter::new(&Caps::default());
         counter.feed(&[0; PREFACE], 0).unwrap();
@@ -320,14 +378,21 @@ mod tests {
             }
         }
         assert!(let_through(&flood(9, 0, 10), 1000) <= 32, "continuations");
-        let reset = [frame(1, 5, 20), frame(3, 0, 4)].into_iter().cycle().take(10_000).collect::<Vec<_>>();
+        let on = |request: u32, mut frame: Vec<u8>| {
+            frame[5..9].copy_from_slice(&(2 * request + 1).to_be_bytes());
+            frame
+        };
+        let reset: Vec<_> = (0..5000).flat_map(|i| [on(i, frame(1, 5, 20)), on(i, frame(3, 0, 4))]).collect();
         assert!(let_through(&reset, 1000) < 500, "rapid reset");
         // Who leaves a page takes back all that it had asked for, and may do so again.
-        let asked = vec![frame(1, 5, 20); 100];
-        let leaves = [asked.clone(), vec![frame(3, 0, 4); 100], asked, vec![frame(3, 0, 4); 100]].concat();
+        let page = |from: u32| {
+            let asked = (from..from + 100).map(|i| on(i, frame(1, 5, 20)));
+            asked.chain((from..from + 100).map(|i| on(i, frame(3, 0, 4))))
+        };
+        let leaves: Vec<_> = page(0).chain(page(100)).collect();
         assert_eq!(let_through(&leaves, 1000), 400);
-        let work = [frame(1, 4, 20), frame(0, 0, 200), frame(8, 0, 4), frame(0, 1, 1)];
-        let work = work.into_iter().cycle().take(40_000).collect::<Vec<_>>();
+        let work = |i| [frame(1, 4, 20), frame(0, 0, 200), frame(8, 0, 4), frame(0, 1, 1)].map(|f| on(i, f));
+        let work: Vec<_> = (0..10_000).flat_map(work).collect();
         assert_eq!(let_through(&work, 1000), 40_000);
     }
 }

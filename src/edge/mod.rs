@@ -27,7 +27,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 pub use addresses::Crowd;
-pub use frames::{Counter, TooBusy};
+pub use frames::{Counter, Offence};
 pub use identify::{Field, believed};
 pub use listen::{BindFault, Door, Sockets, bind};
 pub use proxy::{Parsed, Source, parse as parse_proxy};

@@ -14,7 +14,7 @@ use bytes::{Bytes, BytesMut};
 use http_body::Body as _;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::edge::{Counter, Parsed, Source, TooBusy, parse_proxy};
+use crate::edge::{Counter, Offence, Parsed, Source, parse_proxy};
 use crate::http1::{
     BodyFault, Decoder, Framing, HeadFault, RequestHead, ResponseHead, Step, request_framing, response_framing,
 };
@@ -217,7 +217,7 @@ pub fn proxy_header(data: &[u8]) {
 
 /// Frames are counted alike in whatever pieces they come.
 pub fn frames(data: &[u8]) {
-    let count = |size: usize| -> Result<(), TooBusy> {
+    let count = |size: usize| -> Result<(), Offence> {
         let mut counter = Counter::new(&Caps::default());
         data.chunks(size.max(1)).try_for_each(|piece| counter.feed(piece, 0))
     };
