@@ -113,6 +113,9 @@ pub const IN_FLIGHT_DEFAULT: u32 = 256;
 /// 75 s, many Java servers after 20 s: leave before they do.
 pub const ORIGIN_IDLE: usize = 64;
 pub const ORIGIN_IDLE_FOR: Duration = Duration::from_secs(15);
+/// How old an origin's connection may be that carries another request: for that long a name that leads elsewhere may go
+/// unheard. A new one each minute costs nothing that could be measured.
+pub const ORIGIN_AGE: Duration = Duration::from_secs(60);
 /// How long an origin name's addresses are used before they are asked for again.
 pub const RESOLVE_FRESH: Duration = Duration::from_secs(30);
 /// How long one look-up of an origin's name may take.

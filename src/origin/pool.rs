@@ -36,6 +36,7 @@ struct Idle {
     link: Link<Transport>,
     slot: Slot,
     since: Now,
+    born: Now,
 }
 
 /// An HTTP/1 connection that carries one request at a time.
@@ -44,6 +45,7 @@ pub struct Connection {
     /// It carried a request before, so the origin may have closed it meanwhile.
     pub reused: bool,
     slot: Slot,
+    born: Now,
     pool: Weak<Pool>,
 }
 
@@ -52,9 +54,10 @@ impl Connection {
     pub fn give_back(mut self) {
         let Some(pool) = self.pool.upgrade() else { return };
         let mut idle = pool.idle.borrow_mut();
-        if idle.len() < bounds::ORIGIN_IDLE {
+        let now = pool.clock.now();
+        if idle.len() < bounds::ORIGIN_IDLE && is_young(self.born, now) {
             self.link.buf = BytesMut::new();
-            idle.push(Idle { link: self.link, slot: self.slot, since: pool.clock.now() });
+            idle.push(Idle { link: self.link, slot: self.slot, since: now, born: self.born });
         }
     }
 }
@@ -93,11 +96,19 @@ pub struct Shared {
     pub open: Cell<usize>,
     over: Cell<bool>,
     used: Cell<Now>,
+    born: Now,
+}
+
+/// An origin's name may lead elsewhere by now, so no connection carries requests for ever.
+fn is_young(born: Now, now: Now) -> bool {
+    now.since(born) < bounds::ORIGIN_AGE.as_nanos() as u64
 }
 
 impl Shared {
-    fn has_room(&self) -> bool {
-        !self.over.get() && self.open.get() < self.sender.borrow().current_max_send_streams().min(256)
+    fn has_room(&self, now: Now) -> bool {
+        !self.over.get()
+            && is_young(self.born, now)
+            && self.open.get() < self.sender.borrow().current_max_send_streams().min(256)
     }
 
     /// Nothing more goes out on it.
@@ -129,10 +140,10 @@ impl Pool {
     async fn idle(self: &Rc<Pool>) -> Option<Connection> {
         let now = self.clock.now();
         loop {
-            let Idle { mut link, slot, since } = self.idle.borrow_mut().pop()?;
-            let fresh = now.since(since) < bounds::ORIGIN_IDLE_FOR.as_nanos() as u64;
+            let Idle { mut link, slot, since, born } = self.idle.borrow_mut().pop()?;
+            let fresh = now.since(since) < bounds::ORIGIN_IDLE_FOR.as_nanos() as u64 && is_young(born, now);
             if fresh && link.stream.is_quiet() && poll_fn(|cx| Poll::Ready(link.poll_fill(cx).is_pending())).await {
-                return Some(Connection { link, reused: true, slot, pool: Rc::downgrade(self) });
+                return Some(Connection { link, reused: true, slot, born, pool: Rc::downgrade(self) });
             }
         }
     }
@@ -142,7 +153,9 @@ impl Pool {
         let now = self.clock.now();
         let most = bounds::ORIGIN_IDLE_FOR.as_nanos() as u64;
         self.idle.borrow_mut().retain(|i| now.since(i.since) < most);
-        let stays = |s: &Rc<Shared>| !s.over.get() && (s.open.get() > 0 || now.since(s.used.get()) < most);
+        let stays = |s: &Rc<Shared>| {
+            !s.over.get() && (s.open.get() > 0 || (now.since(s.used.get()) < most && is_young(s.born, now)))
+        };
         self.shared.borrow_mut().retain(stays);
     }
 
@@ -176,7 +189,8 @@ impl Pool {
             return Ok(connection);
         }
         let (transport, slot) = Box::pin(self.dial(deadline)).await?;
-        Ok(Connection { link: Link::new(transport), reused: false, slot, pool: Rc::downgrade(self) })
+        let born = self.clock.now();
+        Ok(Connection { link: Link::new(transport), reused: false, slot, born, pool: Rc::downgrade(self) })
     }
 
     /// A connection with room for another stream, and whether it is a new one.
@@ -184,7 +198,8 @@ impl Pool {
     /// # Errors
     /// As [`Pool::connect`]; [`OriginFault::Nonsense`] where the origin does not speak HTTP/2.
     pub async fn share(self: &Rc<Pool>, fresh: bool, deadline: Duration) -> Result<(Rc<Shared>, bool), OriginFault> {
-        let with_room = || self.shared.borrow().iter().find(|s| s.has_room()).cloned();
+        let now = self.clock.now();
+        let with_room = || self.shared.borrow().iter().find(|s| s.has_room(now)).cloned();
         if !fresh && let Some(shared) = with_room() {
             return Ok((shared, false));
         }
@@ -214,6 +229,7 @@ impl Pool {
             open: Cell::new(0),
             over: Cell::new(false),
             used: Cell::new(self.clock.now()),
+            born: self.clock.now(),
         });
         let weak = Rc::downgrade(&shared);
         tokio::task::spawn_local(async move {
@@ -230,5 +246,43 @@ impl Pool {
 
     pub fn used(&self, shared: &Shared) {
         shared.used.set(self.clock.now());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::portal::Scheme;
+
+    #[test]
+    fn a_connection_is_used_again_but_not_for_ever() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let address = OriginAddress { scheme: Scheme::Http, host: "127.0.0.1".into(), port };
+        let clock = Clock::manual(1_790_000_000);
+        let pool = Rc::new(Pool::new(address, None, Arc::default(), 8, clock.clone()));
+        runtime.block_on(async {
+            let second = Duration::from_secs(1);
+            let step = bounds::ORIGIN_IDLE_FOR - second;
+            let mut new = Vec::new();
+            let mut age = Duration::ZERO;
+            while age < bounds::ORIGIN_AGE * 2 {
+                let connection = pool.connect(false, second).await.unwrap();
+                if !connection.reused {
+                    new.push(age);
+                }
+                connection.give_back();
+                clock.advance(step);
+                age += step;
+            }
+            assert!(
+                new.len() >= 2 && new[1] > bounds::ORIGIN_AGE / 2 && new[1] <= bounds::ORIGIN_AGE + step,
+                "{new:?}"
+            );
+        });
+        drop(listener);
     }
 }
