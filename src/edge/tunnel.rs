@@ -96,7 +96,15 @@ impl Way {
                 Poll::Ready(io::Result::Ok(()))
             });
             if read.is_pending() && self.unflushed {
-                self.unflushed = ready!(to.as_mut().poll_flush(cx)).is_err();
+                self.unflushed = false;
+                match to.as_mut().poll_flush(cx) {
+                    Poll::Pending => self.unflushed = true,
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(_)) => {
+                        self.shut = true;
+                        break;
+                    }
+                }
             }
             ready!(read)?;
             patience.renew();
