@@ -103,7 +103,8 @@ fn the_last_word_of_an_origin_that_hangs_up_comes_through() {
     for _ in 0..50 {
         let (mut stream, _) = upgrade(boma.at());
         for piece in [&b"said"[..], b"more", b"and more", b"and still more"] {
-            stream.write_all(piece).unwrap();
+            // It may have hung up before it was told all.
+            let _ = stream.write_all(piece);
         }
         let came = read_until(&mut stream, b"the last word");
         assert_eq!(came, b"the last word");
