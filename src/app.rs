@@ -77,7 +77,7 @@ impl App {
     /// [`Failure`], with nothing left running that serves citizens.
     pub fn start(mut options: Options) -> Result<App, Failure> {
         let clock = Clock::system();
-        let started = control::start(&options.given, clock.now().unix()).map_err(Failure::Configuration)?;
+        let mut started = control::start(&options.given, clock.now().unix()).map_err(Failure::Configuration)?;
         for warning in &started.warnings {
             tracing::warn!("{warning}");
         }
@@ -99,9 +99,10 @@ impl App {
             heir.claim_store().map_err(no_takeover)?;
         }
 
+        let read = std::mem::take(&mut started.read);
         let (office, keyring, rows) = found(started, &settings, clock)?;
         office.restore(rows);
-        let bell = control::watch(office.clone()).map_err(no_thread)?;
+        let bell = control::watch(office.clone(), read).map_err(no_thread)?;
         let stop_keeper = Arc::new(AtomicBool::new(false));
         let (office2, stop) = (office.clone(), stop_keeper.clone());
         on_thread("boma-keeper", move || Box::pin(control::keep(office2, stop)))?;

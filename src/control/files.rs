@@ -3,6 +3,7 @@
 //! Does not know: what stands in them.
 
 use std::fs::{self, OpenOptions};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -29,6 +30,13 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
 /// As [`read`], and `InvalidData` where it is no UTF-8.
 pub fn read_text(path: &Path) -> io::Result<String> {
     String::from_utf8(read(path)?).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "not UTF-8"))
+}
+
+/// What tells one content of a file from another.
+pub fn stamp(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Writes a file whole or not at all: a reader sees the old text or the new one. The old file's mode is kept.

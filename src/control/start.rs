@@ -50,7 +50,12 @@ pub struct Started {
     pub warnings: Vec<Fault>,
     /// Files that are not in force as they stand, with their faults.
     pub differs: Vec<(String, Vec<Fault>)>,
+    pub read: Stamps,
 }
+
+/// Of each file that was read, in force or not, what it held: whatever holds something else later is a change, however
+/// soon it came.
+pub type Stamps = Vec<(PathBuf, u64)>;
 
 /// Reads all files.
 ///
@@ -99,6 +104,7 @@ pub fn start(given: &Given, now_unix: u64) -> Result<Started, Vec<Fault>> {
             troubles: found.troubles,
             warnings: found.warnings,
             differs: found.differs,
+            read: found.read,
         }),
         _ => Err(found.faults),
     }
@@ -147,6 +153,7 @@ struct Found {
     troubles: Vec<String>,
     warnings: Vec<Fault>,
     differs: Vec<(String, Vec<Fault>)>,
+    read: Stamps,
 }
 
 struct Reading {
@@ -167,6 +174,7 @@ impl Reading {
         let shown = path.display().to_string();
         let faults = match files::read_text(path) {
             Ok(text) => {
+                self.found.read.push((path.to_owned(), files::stamp(text.as_bytes())));
                 let got = read(&shown, &text);
                 if got.faults.is_empty() {
                     self.keep(name, text.as_bytes());
@@ -224,7 +232,12 @@ impl Reading {
 
     fn certificate(&mut self, all: &mut Certificates, certificate: &Certificate, i: usize) -> bool {
         let shown = certificate.chain.display().to_string();
-        let why = match read_pem(certificate).and_then(|pem| all.add(&pem).map(|()| pem).map_err(|f| f.why)) {
+        let pem = read_pem(certificate);
+        if let Ok(pem) = &pem {
+            self.found.read.push((certificate.chain.clone(), files::stamp(&pem.chain)));
+            self.found.read.push((certificate.key.clone(), files::stamp(&pem.key)));
+        }
+        let why = match pem.and_then(|pem| all.add(&pem).map(|()| pem).map_err(|f| f.why)) {
             Ok(pem) => {
                 keep_pem(&self.last_good, i, &pem).err().into_iter().for_each(|e| self.found.troubles.push(e));
                 return true;

@@ -8,7 +8,6 @@
 //! Does not know: what a text means.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -17,6 +16,7 @@ use std::time::Duration;
 
 use notify::{RecursiveMode, Watcher};
 
+use super::start::Stamps;
 use super::{Change, Office, Who, files};
 use crate::bounds;
 
@@ -32,15 +32,15 @@ impl Bell {
     }
 }
 
-/// Starts the watcher's thread.
+/// Starts the watcher's thread; `read` is what the start has read.
 ///
 /// # Errors
 /// Where no thread can be had.
-pub fn watch(office: Arc<Office>) -> std::io::Result<Bell> {
+pub fn watch(office: Arc<Office>, read: Stamps) -> std::io::Result<Bell> {
     let (bell, rings) = sync_channel(1);
     let bell = Bell(bell);
     let for_events = bell.clone();
-    thread::Builder::new().name("boma-watch".into()).spawn(move || Watch::new(office, for_events).run(&rings))?;
+    thread::Builder::new().name("boma-watch".into()).spawn(move || Watch::new(office, read, for_events).run(&rings))?;
     Ok(bell)
 }
 
@@ -53,15 +53,42 @@ enum Seen {
     Settling(u64),
 }
 
+/// What is known of all files.
+struct Files(HashMap<PathBuf, Seen>);
+
+impl Files {
+    fn new(read: Stamps) -> Files {
+        Files(read.into_iter().map(|(path, stamp)| (path, Seen::Done(stamp))).collect())
+    }
+
+    /// Looks at a file's content.
+    fn look(&mut self, path: &Path, stamp: u64) -> Look {
+        let (now, look) = match self.0.get(path) {
+            Some(Seen::Done(s)) if *s == stamp => return Look::Known,
+            Some(Seen::Settling(s)) if *s == stamp => (Seen::Done(stamp), Look::Changed),
+            _ => (Seen::Settling(stamp), Look::Settling),
+        };
+        self.0.insert(path.to_owned(), now);
+        look
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    Known,
+    Settling,
+    Changed,
+}
+
 struct Watch {
     office: Arc<Office>,
-    seen: HashMap<PathBuf, Seen>,
+    files: Files,
     watcher: Option<notify::RecommendedWatcher>,
     folders: Vec<PathBuf>,
 }
 
 impl Watch {
-    fn new(office: Arc<Office>, bell: Bell) -> Watch {
+    fn new(office: Arc<Office>, read: Stamps, bell: Bell) -> Watch {
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             if event.is_ok_and(|e| !e.kind.is_access()) {
                 bell.ring();
@@ -70,20 +97,11 @@ impl Watch {
         if let Err(e) = &watcher {
             tracing::warn!(error = %e, "no events for changed files: they are looked at every {:?}", bounds::WATCH_POLL);
         }
-        let mut watch = Watch { office, seen: HashMap::new(), watcher: watcher.ok(), folders: Vec::new() };
-        // What is there now was read at the start; but a file that could not be used then must be proposed again
-        // even if nobody touches it, in case it was replaced between the start and this look.
-        for (path, _) in watch.files() {
-            if let Some(hash) = content(&path) {
-                watch.seen.insert(path, Seen::Done(hash));
-            }
-        }
-        watch.propose_all();
-        watch
+        Watch { office, files: Files::new(read), watcher: watcher.ok(), folders: Vec::new() }
     }
 
     /// The files in force, and the change that each stands for.
-    fn files(&self) -> Vec<(PathBuf, Kind)> {
+    fn paths(&self) -> Vec<(PathBuf, Kind)> {
         let settings = self.office.house.town.load().settings.clone();
         let mut files =
             vec![(self.office.config.clone(), Kind::Settings), (settings.server.rules.clone(), Kind::Rules)];
@@ -117,22 +135,14 @@ impl Watch {
     fn look(&mut self) -> bool {
         let mut settling = false;
         let mut certificates = false;
-        for (path, kind) in self.files() {
-            let Some(hash) = content(&path) else { continue };
-            match self.seen.get(&path) {
-                Some(Seen::Done(h)) if *h == hash => {}
-                Some(Seen::Settling(h)) if *h == hash => {
-                    self.seen.insert(path.clone(), Seen::Done(hash));
-                    if kind == Kind::Certificates {
-                        certificates = true;
-                    } else {
-                        self.propose(&path, kind);
-                    }
-                }
-                _ => {
-                    self.seen.insert(path, Seen::Settling(hash));
-                    settling = true;
-                }
+        for (path, kind) in self.paths() {
+            // In the middle of a rename there may be none.
+            let Ok(bytes) = files::read(&path) else { continue };
+            match self.files.look(&path, files::stamp(&bytes)) {
+                Look::Known => {}
+                Look::Settling => settling = true,
+                Look::Changed if kind == Kind::Certificates => certificates = true,
+                Look::Changed => self.propose(&path, kind),
             }
         }
         if certificates && !settling {
@@ -141,14 +151,6 @@ impl Watch {
             let _ = self.office.propose(Change::Certificates, &Who::File);
         }
         settling
-    }
-
-    fn propose_all(&self) {
-        for (path, kind) in self.files() {
-            if kind == Kind::Rules {
-                self.propose(&path, kind);
-            }
-        }
     }
 
     fn propose(&self, path: &Path, kind: Kind) {
@@ -164,7 +166,7 @@ impl Watch {
 
     /// Watches the folders, not the files: editors and ConfigMaps put a new file in the old one's place.
     fn watch_folders(&mut self) {
-        let folders: Vec<PathBuf> = self.files().iter().filter_map(|(p, _)| p.parent().map(Path::to_owned)).collect();
+        let folders: Vec<PathBuf> = self.paths().iter().filter_map(|(p, _)| p.parent().map(Path::to_owned)).collect();
         let Some(watcher) = &mut self.watcher else { return };
         for folder in folders {
             if !self.folders.contains(&folder) {
@@ -185,10 +187,29 @@ enum Kind {
     Certificates,
 }
 
-/// A hash of a file's content. `None` where it cannot be read: in the middle of a rename there may be none.
-fn content(path: &Path) -> Option<u64> {
-    let bytes = files::read(path).ok()?;
-    let mut hasher = DefaultHasher::new();
-    bytes.hash(&mut hasher);
-    Some(hasher.finish())
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::{Given, start};
+
+    #[test]
+    fn what_changes_while_boma_starts_is_a_change() {
+        let folder = std::env::temp_dir().join(format!("boma-watch-{}", std::process::id()));
+        let config = folder.join("boma.toml");
+        std::fs::create_dir_all(&folder).unwrap();
+        let text = "[[listen]]\naddress = \"127.0.0.1:0\"\n[[portal]]\nname = \"p\"\nhosts = [\"p\"]\ntitle = \"P\"\norigins = [\"http://127.0.0.1:1\"]\n";
+        std::fs::write(&config, text).unwrap();
+        let given = Given { config: config.clone(), strict: false, state_dir: None, state_environment: None };
+        let started = start(&given, 0).unwrap_or_else(|faults| panic!("{faults:?}"));
+        let mut files = Files::new(started.read);
+        let now = |text: &str| files::stamp(text.as_bytes());
+        assert_eq!(files.look(&started.config, now(text)), Look::Known);
+        assert_eq!(files.look(&started.config, now("other")), Look::Settling);
+        assert_eq!(files.look(&started.config, now("others")), Look::Settling);
+        assert_eq!(files.look(&started.config, now("others")), Look::Changed);
+        assert_eq!(files.look(&started.config, now("others")), Look::Known);
+        // A file that was not there at the start is one as well.
+        assert_eq!(files.look(&started.settings.server.rules, now("")), Look::Settling);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }
