@@ -31,6 +31,8 @@ pub struct Portal {
     pub response_timeout: Duration,
     /// No byte of an origin's body for this long: it has broken.
     pub body_timeout: Duration,
+    /// The same where the body is made of events or of gRPC's messages.
+    pub stream_timeout: Duration,
     /// Path that is asked to see whether an origin is well.
     pub health: Option<String>,
     pub tls: OriginTls,

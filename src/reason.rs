@@ -36,6 +36,8 @@ pub enum Reason {
     Loop,
     ToHttps,
     ClientGone,
+    UnknownProtocol,
+    NotSwitched,
 }
 
 /// Whose doing a reason is.
@@ -66,7 +68,7 @@ pub struct Row {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 30] = [
+    pub const ALL: [Reason; 32] = [
         Reason::Served,
         Reason::Own,
         Reason::OwnNotFound,
@@ -97,6 +99,8 @@ impl Reason {
         Reason::Loop,
         Reason::ToHttps,
         Reason::ClientGone,
+        Reason::UnknownProtocol,
+        Reason::NotSwitched,
     ];
 
     #[rustfmt::skip]
@@ -136,6 +140,8 @@ impl Reason {
             Reason::Loop             => row("read.loop",         "denied",     Policy, 502, "proxy_loop_detected", 0, "The request came back to where it had been"),
             Reason::ToHttps          => row("own.to_https",      "allowed",    Nobody, 308, "", 0, ""),
             Reason::ClientGone       => row("client.gone",       "allowed",    Client, 499, "", 0, ""),
+            Reason::UnknownProtocol  => row("read.unknown_protocol", "denied", Client, 501, "http_request_error", 0, "This protocol is not spoken here"),
+            Reason::NotSwitched      => row("origin.not_switched", "denied",   Client, 502, "http_upgrade_failed", 0, "The service behind this address did not take up this protocol"),
         }
     }
 }

@@ -49,6 +49,12 @@ pub trait Head {
     }
 }
 
+/// Whether a Content-Type names gRPC, whose answers end with a status of its own.
+pub fn is_grpc(content_type: Option<&[u8]>) -> bool {
+    let Some(rest) = content_type.and_then(|t| t.strip_prefix(b"application/grpc")) else { return false };
+    matches!(rest.first(), None | Some(b'+' | b';'))
+}
+
 /// What is left of a head that could not be read.
 pub struct NoHead;
 

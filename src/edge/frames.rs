@@ -8,15 +8,19 @@
 //!
 //! Does not know: what frames mean beyond that.
 
+use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use h2::Reason;
 use smallvec::SmallVec;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::tcp::Io;
 use crate::bounds;
+use crate::http2::Pieces;
 use crate::settings::Caps;
 
 /// Counts frames in a stream of bytes that comes in any pieces.
@@ -49,6 +53,10 @@ pub struct Counter {
 /// What a frame for nothing costs. A byte that boma sent earns one, as whoever downloads says again and again how much
 /// more may come; a pong is smaller than what it answers, so pings earn no pings.
 const FRAME: u64 = 64;
+/// What a piece of an answer earns besides its bytes: some clients say after each message, however short, that another
+/// may come on the stream and on the connection (gRPC's own do). A piece that the client's window cuts is none, or a
+/// window of one byte would pay for itself.
+const PIECE: u64 = 2 * FRAME;
 /// What a frame of a few bytes costs: chat, telemetry and games consist of them.
 const SMALL: u64 = 4;
 
@@ -96,7 +104,7 @@ impl Beginning {
 
 /// The client sends too many frames for too little work, or what none may send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Offence;
+pub struct Offence(pub Reason);
 
 const PREFACE: usize = 24;
 
@@ -144,6 +152,11 @@ impl Counter {
         self.sent += n as u64;
     }
 
+    /// `n` pieces of answers did.
+    pub fn sent_pieces(&mut self, n: u32) {
+        self.sent += u64::from(n) * PIECE;
+    }
+
     /// More comes on a stream, or its end.
     ///
     /// # Errors
@@ -152,7 +165,9 @@ impl Counter {
         let at = self.sending.binary_search(&stream);
         match at {
             Ok(at) if last => drop(self.sending.remove(at)),
-            Err(_) if (self.forgotten + 1..=self.stream).contains(&stream) => return Err(Offence),
+            Err(_) if (self.forgotten + 1..=self.stream).contains(&stream) => {
+                return Err(Offence(Reason::STREAM_CLOSED));
+            }
             _ => {}
         }
         Ok(())
@@ -180,7 +195,7 @@ impl Counter {
         }
         let pseudo = beginning.is_pseudo();
         self.trailers = None;
-        if pseudo { Err(Offence) } else { Ok(()) }
+        if pseudo { Err(Offence(Reason::PROTOCOL_ERROR)) } else { Ok(()) }
     }
 
     fn count(&mut self) -> Result<(), Offence> {
@@ -210,7 +225,7 @@ impl Counter {
             9 => {
                 self.continuations += 1;
                 if self.continuations > self.most.continuations {
-                    return Err(Offence);
+                    return Err(Offence(Reason::ENHANCE_YOUR_CALM));
                 }
                 if flags & END_HEADERS != 0 {
                     self.continuations = 0;
@@ -220,33 +235,58 @@ impl Counter {
             _ => self.idle += FRAME,
         }
         let frames = u64::from(self.most.idle) + u64::from(self.requests) * u64::from(bounds::H2_FRAMES_PER_REQUEST);
-        if self.idle > frames * FRAME + self.sent || self.resets > self.most.resets { Err(Offence) } else { Ok(()) }
+        if self.idle > frames * FRAME + self.sent || self.resets > self.most.resets {
+            return Err(Offence(Reason::ENHANCE_YOUR_CALM));
+        }
+        Ok(())
     }
 }
 
-/// A byte stream whose incoming frames are counted.
+/// What a connection's counter and its streams tell each other.
+#[derive(Clone, Default)]
+pub struct Account {
+    /// Sent, and not yet credited.
+    pub pieces: Pieces,
+    offence: Rc<Cell<Option<Offence>>>,
+}
+
+impl Account {
+    /// What the client did that ends the connection.
+    pub fn offence(&self) -> Option<Offence> {
+        self.offence.get()
+    }
+}
+
+/// A byte stream whose incoming frames are counted. After an [`Offence`] nothing more is read from it.
 pub struct Counted<S> {
     stream: S,
     counter: Counter,
+    account: Account,
     clock: Box<dyn Fn() -> u64>,
 }
 
 impl<S> Counted<S> {
-    pub fn new(stream: S, caps: &Caps, clock: impl Fn() -> u64 + 'static) -> Counted<S> {
-        Counted { stream, counter: Counter::new(caps), clock: Box::new(clock) }
+    pub fn new(stream: S, caps: &Caps, account: Account, clock: impl Fn() -> u64 + 'static) -> Counted<S> {
+        Counted { stream, counter: Counter::new(caps), account, clock: Box::new(clock) }
     }
 }
 
 impl<S: Io> AsyncRead for Counted<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        if this.account.offence().is_some() {
+            return Poll::Pending;
+        }
         let before = buf.filled().len();
         ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
         let now = (this.clock)();
-        let busy = this.counter.feed(&buf.filled()[before..], now);
-        Poll::Ready(busy.map_err(|_| {
-            io::Error::new(io::ErrorKind::ConnectionAborted, "frames that nobody may send, or too many for nothing")
-        }))
+        this.counter.sent_pieces(this.account.pieces.take());
+        if let Err(offence) = this.counter.feed(&buf.filled()[before..], now) {
+            this.account.offence.set(Some(offence));
+            buf.set_filled(before);
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -346,6 +386,21 @@ mod tests {
             counter.sent(16 * 1024 + 9);
             (0..4).for_each(|_| counter.feed(&frame(8, 0, 4), 0).unwrap());
         }
+        // Messages of ten bytes, and after each two window updates.
+        let mut counter = Counter::new(&Caps::default());
+        counter.feed(&[0; PREFACE], 0).unwrap();
+        counter.feed(&headers(4, &[0x82]), 0).unwrap();
+        for _ in 0..100_000 {
+            counter.sent(9 + 10);
+            counter.sent_pieces(1);
+            [frame(8, 0, 4), frame(8, 0, 4), frame(0, 0, 10)].iter().for_each(|f| counter.feed(f, 0).unwrap());
+        }
+        // A window of one byte that opens again and again: what it lets out are no pieces.
+        let dribble = (0..10_000).take_while(|_| {
+            counter.sent(10);
+            counter.feed(&frame(8, 0, 4), 100_000).is_ok()
+        });
+        assert!(dribble.count() < 1000);
         // Five hundred messages a second.
         let talk = [vec![headers(4, &[0x82])], vec![frame(0, 0, 20); 5000]].concat();
         assert_eq!(let_through(&talk, 1000), 5001);

@@ -18,23 +18,24 @@ use futures_util::stream::FuturesUnordered;
 use h2::server::{Builder, Connection, SendResponse};
 use h2::{Reason as H2Reason, RecvStream};
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 
 use super::conn::Seat;
 use super::crowd::Phase;
-use super::frames::Counted;
+use super::frames::{Account, Counted, Offence};
 use super::identify::identify;
 use super::tcp::Io;
 use super::tunnel;
 use crate::bounds;
-use crate::http2::{Inbound, Pipe, Sender, map};
+use crate::http2::{Inbound, Pieces, Pipe, Sender, map};
 use crate::reason::Reason;
-use crate::wire::{Answer, Body, BodyBox, Broken, Chunk, Empty, Fields, Head, Line, Payload, Reply, Version};
+use crate::wire::{self, Answer, Body, BodyBox, Broken, Chunk, Empty, Fields, Head, Line, Payload, Reply, Version};
 
 pub async fn serve<S: Io>(seat: Rc<Seat>, stream: S) {
     let caps = seat.post.house.town.load().settings.caps;
     let clock = seat.post.house.clock.clone();
-    let counted = Counted::new(stream, &caps, move || clock.now().mono / 1_000_000);
+    let account = Account::default();
+    let counted = Counted::new(stream, &caps, account.clone(), move || clock.now().mono / 1_000_000);
     let handshake = Builder::new()
         .max_concurrent_streams(caps.streams)
         .initial_window_size(bounds::H2_STREAM_WINDOW)
@@ -44,11 +45,11 @@ pub async fn serve<S: Io>(seat: Rc<Seat>, stream: S) {
         .enable_connect_protocol()
         .handshake::<_, Bytes>(counted);
     let Ok(connection) = handshake.await else { return };
-    talk(&seat, connection).await;
+    talk(&seat, connection, account).await;
 }
 
 /// Accepts streams and drives them until the connection is over.
-async fn talk<S: Io>(seat: &Rc<Seat>, mut connection: Connection<Counted<S>, Bytes>) {
+async fn talk<S: Io>(seat: &Rc<Seat>, mut connection: Connection<Counted<S>, Bytes>, account: Account) {
     let mut streams = FuturesUnordered::new();
     let mut leaving = false;
     seat.ticket.phase(Phase::Idle);
@@ -64,11 +65,14 @@ async fn talk<S: Io>(seat: &Rc<Seat>, mut connection: Connection<Counted<S>, Byt
             match connection.poll_accept(cx) {
                 Poll::Ready(Some(Ok((request, respond)))) => {
                     seat.ticket.phase(Phase::Busy);
-                    streams.push(one(seat.clone(), request, respond));
+                    streams.push(one(seat.clone(), request, respond, account.pieces.clone()));
                 }
                 Poll::Ready(_) => return Poll::Ready(()),
                 Poll::Pending => break,
             }
+        }
+        if account.offence().is_some() {
+            return Poll::Ready(());
         }
         if streams.is_empty() && !connection.has_streams() {
             seat.ticket.phase(Phase::Idle);
@@ -76,9 +80,14 @@ async fn talk<S: Io>(seat: &Rc<Seat>, mut connection: Connection<Counted<S>, Byt
         Poll::Pending
     })
     .await;
+    drop(streams);
+    if let Some(Offence(why)) = account.offence() {
+        connection.abrupt_shutdown(why);
+        let _ = tokio::time::timeout(bounds::LINGER, poll_fn(|cx| connection.poll_closed(cx))).await;
+    }
 }
 
-async fn one(seat: Rc<Seat>, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
+async fn one(seat: Rc<Seat>, request: Request<RecvStream>, mut respond: SendResponse<Bytes>, pieces: Pieces) {
     let (parts, incoming) = request.into_parts();
     let head = StreamHead::new(parts);
     let deadlines = seat.post.house.town.load().settings.deadlines;
@@ -97,7 +106,9 @@ async fn one(seat: Rc<Seat>, request: Request<RecvStream>, mut respond: SendResp
         match incoming.take() {
             Some(stream) if !stream.is_end_stream() => {
                 let waits = Waits { seat: seat.clone(), on: false };
-                let body = Rc::new(RefCell::new(Box::pin(Inbound::new(stream, length, deadlines.upload))));
+                // Messages of gRPC come when there is something to say.
+                let most = if wire::is_grpc(head.field("content-type")) { deadlines.tunnel } else { deadlines.upload };
+                let body = Rc::new(RefCell::new(Box::pin(Inbound::new(stream, length, most))));
                 held = Some(body.clone());
                 Box::pin(Upload { body, waits })
             }
@@ -117,6 +128,8 @@ async fn one(seat: Rc<Seat>, request: Request<RecvStream>, mut respond: SendResp
             Some(corridor.refuse(&head, client, seat.arrival(), Reason::BadRequest))
         } else if fields > caps.fields {
             Some(corridor.refuse(&head, client, seat.arrival(), Reason::HeadTooLarge))
+        } else if head.protocol().is_some_and(|p| !p.eq_ignore_ascii_case("websocket")) {
+            Some(corridor.refuse(&head, client, seat.arrival(), Reason::UnknownProtocol))
         } else {
             let walk = pin!(corridor.walk(&head, upload, client, seat.arrival(), &line));
             while_wanted(&respond, walk).await
@@ -126,7 +139,7 @@ async fn one(seat: Rc<Seat>, request: Request<RecvStream>, mut respond: SendResp
     match reply {
         None => {}
         Some(Reply::Close) => respond.send_reset(H2Reason::REFUSED_STREAM),
-        Some(Reply::Answer(answer)) => send(&seat, &head, respond, incoming, answer).await,
+        Some(Reply::Answer(answer)) => send(&seat, &head, respond, incoming, answer, pieces).await,
     }
     drop(held);
 }
@@ -151,6 +164,7 @@ async fn send(
     mut respond: SendResponse<Bytes>,
     incoming: Option<RecvStream>,
     answer: Answer,
+    pieces: Pieces,
 ) {
     let to_head = head.parts.method == http::Method::HEAD;
     let Answer { status, fields, body } = answer;
@@ -176,16 +190,17 @@ async fn send(
             let (Ok(outgoing), Some(incoming)) = (respond.send_response(response, false), incoming) else { return };
             let idle = seat.post.house.town.load().settings.deadlines.tunnel;
             let _open = Tunnelling::new(seat);
-            let _ = tunnel::join(&mut Pipe::new(incoming, outgoing), inside, idle).await;
+            let _ = tunnel::join(&mut Pipe::new(incoming, outgoing).counting(pieces), inside, idle).await;
             return;
         }
     };
+    let if_broken = broken_grpc(response.headers());
     let over = bodiless || body.ended();
     let Ok(stream) = respond.send_response(response, over) else { return };
     if over {
         return;
     }
-    let mut sender = Sender::new(stream, body, deadline);
+    let mut sender = Sender::new(stream, body, deadline).counting(pieces).if_broken(if_broken);
     let mut waits = Waits { seat: seat.clone(), on: false };
     let _ = poll_fn(|cx| {
         let polled = sender.poll(cx);
@@ -193,6 +208,18 @@ async fn send(
         polled
     })
     .await;
+}
+
+/// What ends a gRPC answer whose origin broke off: to a client the same as without boma between, and not "internal".
+fn broken_grpc(headers: &HeaderMap) -> Option<HeaderMap> {
+    let content_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    if !wire::is_grpc(content_type) || headers.contains_key(header::CONTENT_LENGTH) {
+        return None;
+    }
+    let mut trailers = HeaderMap::new();
+    trailers.insert("grpc-status", HeaderValue::from_static("14"));
+    trailers.insert("grpc-message", HeaderValue::from_static("the service behind this address broke off"));
+    Some(trailers)
 }
 
 fn response(seat: &Seat, status: u16, fields: &Fields) -> Result<Response<()>, http::Error> {

@@ -14,6 +14,8 @@ use crate::clock::Patience;
 use crate::http1::may_trail;
 use crate::wire::{Body, BodyBox, Broken, Chunk, Fields};
 
+use super::Pieces;
+
 /// A body as it arrives; nothing for `most` ends it. What was taken gives its window back.
 pub struct Inbound {
     stream: RecvStream,
@@ -70,18 +72,39 @@ impl Body for Inbound {
     }
 }
 
-/// A body on its way out. A body that breaks resets the stream, so that it never looks whole.
+/// A body on its way out. A body that breaks resets the stream, so that it never looks whole, unless its protocol has
+/// words for that.
 pub struct Sender {
     stream: SendStream<Bytes>,
     body: Option<BodyBox>,
     waiting: Bytes,
     patience: Patience,
     refused: bool,
+    pieces: Option<Pieces>,
+    if_broken: Option<HeaderMap>,
 }
 
 impl Sender {
     pub fn new(stream: SendStream<Bytes>, body: BodyBox, most: Duration) -> Sender {
-        Sender { stream, body: Some(body), waiting: Bytes::new(), patience: Patience::new(most), refused: false }
+        Sender {
+            stream,
+            body: Some(body),
+            waiting: Bytes::new(),
+            patience: Patience::new(most),
+            refused: false,
+            pieces: None,
+            if_broken: None,
+        }
+    }
+
+    /// Counts what goes out.
+    pub fn counting(self, pieces: Pieces) -> Sender {
+        Sender { pieces: Some(pieces), ..self }
+    }
+
+    /// Trailers that end a body which breaks, in place of a reset.
+    pub fn if_broken(self, trailers: Option<HeaderMap>) -> Sender {
+        Sender { if_broken: trailers, ..self }
     }
 
     pub fn is_done(&self) -> bool {
@@ -120,6 +143,9 @@ impl Sender {
                         self.patience.renew();
                         let part = self.waiting.split_to(n.min(self.waiting.len()));
                         let last = self.waiting.is_empty() && self.body.as_ref().is_none_or(|b| b.ended());
+                        if self.waiting.is_empty() {
+                            self.pieces.as_ref().inspect(|n| n.set(n.get() + 1));
+                        }
                         if self.stream.send_data(part, last).is_err() {
                             return Poll::Ready(Err(Broken::Gone));
                         }
@@ -145,7 +171,10 @@ impl Sender {
                     continue;
                 }
                 Some(Ok(Chunk::Trailers(fields))) => self.stream.send_trailers(map(&fields)),
-                Some(Err(broken)) => return Poll::Ready(Err(broken)),
+                Some(Err(broken)) => match self.if_broken.take() {
+                    Some(trailers) => self.stream.send_trailers(trailers),
+                    None => return Poll::Ready(Err(broken)),
+                },
                 None => self.stream.send_data(Bytes::new(), true),
             };
             return Poll::Ready(sent.map_err(|_| Broken::Gone));

@@ -6,5 +6,11 @@
 mod body;
 mod pipe;
 
+use std::cell::Cell;
+use std::rc::Rc;
+
+/// How many pieces went out as they were handed over, not cut by the other side's window.
+pub type Pieces = Rc<Cell<u32>>;
+
 pub use body::{Inbound, Sender, map};
 pub use pipe::Pipe;

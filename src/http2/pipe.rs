@@ -10,17 +10,25 @@ use bytes::{Buf, Bytes};
 use h2::{Reason, RecvStream, SendStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::Pieces;
 use super::body::poll_window;
 
 pub struct Pipe {
     incoming: RecvStream,
     outgoing: SendStream<Bytes>,
     rest: Bytes,
+    pieces: Option<Pieces>,
 }
 
 impl Pipe {
     pub fn new(incoming: RecvStream, outgoing: SendStream<Bytes>) -> Pipe {
-        Pipe { incoming, outgoing, rest: Bytes::new() }
+        Pipe { incoming, outgoing, rest: Bytes::new(), pieces: None }
+    }
+
+    /// Counts what goes out.
+    pub fn counting(mut self, pieces: Pieces) -> Pipe {
+        self.pieces = Some(pieces);
+        self
     }
 }
 
@@ -53,6 +61,9 @@ impl AsyncWrite for Pipe {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         };
         let n = n.min(buf.len());
+        if n == buf.len() {
+            self.pieces.as_ref().inspect(|sent| sent.set(sent.get() + 1));
+        }
         self.outgoing.send_data(Bytes::copy_from_slice(&buf[..n]), false).map_err(broken)?;
         Poll::Ready(Ok(n))
     }

@@ -12,10 +12,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Sleep;
 
+use super::OriginFault;
+use super::ask::Ask;
 use super::headers;
 use super::pool::Connection;
 use super::state::At;
-use super::{Ask, OriginFault};
+use super::websocket::Key;
 use crate::bounds;
 use crate::clock::Patience;
 use crate::http1::{Decoder, Framing, ResponseHead, Step, chunk_prefix, last_chunk, response_framing, write_field};
@@ -54,7 +56,7 @@ impl Exchange {
         (ask.fields)(&mut |name, value| write_field(&mut out, name.as_bytes(), value));
         if let Some(protocol) = ask.upgrade {
             let _ = write!(out, "connection: upgrade\r\nupgrade: {protocol}\r\n");
-            if let Some(key) = &ask.websocket_key {
+            if let Some(Key::Own(key)) = &ask.key {
                 write_field(&mut out, b"sec-websocket-key", key.as_bytes());
             }
         }

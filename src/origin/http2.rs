@@ -14,10 +14,11 @@ use h2::{RecvStream, SendStream};
 use http::{HeaderMap, Method, Request, Uri};
 use tokio::time::Sleep;
 
+use super::OriginFault;
+use super::ask::Ask;
 use super::headers;
 use super::pool::Shared;
 use super::state::At;
-use super::{Ask, OriginFault};
 use crate::http2::{Inbound, Pipe, Sender};
 use crate::proofs::Admitted;
 use crate::wire::{Body, BodyBox, Broken, Chunk, Empty, Fields, Line};
@@ -110,8 +111,8 @@ pub async fn exchange(
         shared.leave();
         unsent(e)
     })?;
-    if ask.upgrade.is_some() && !shared.sender.borrow().is_extended_connect_protocol_enabled() {
-        return Err(fail(OriginFault::Nonsense));
+    if ask.upgrade.is_some() && !shared.takes_tunnels(ask.response_timeout).await {
+        return Err(fail(OriginFault::NotSwitched));
     }
     let sent = shared.sender.borrow_mut().send_request(request, empty);
     let (mut response, stream) = sent.map_err(|e| {

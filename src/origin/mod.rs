@@ -6,6 +6,7 @@
 //!
 //! Does not know: why a request was admitted, what becomes of a failure.
 
+mod ask;
 mod dial;
 mod group;
 mod headers;
@@ -14,6 +15,7 @@ mod http2;
 mod pool;
 mod state;
 mod tunnel;
+mod websocket;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -25,11 +27,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use rustls::ClientConfig;
 
+use ask::Ask;
 use group::Group;
 pub use headers::Forward;
 use pool::Pool;
 pub use state::{Fleet, State};
 use tunnel::Held;
+use websocket::Key;
 
 use crate::bounds;
 use crate::clock::Clock;
@@ -62,6 +66,8 @@ pub enum OriginFault {
     Broke,
     /// What came is no HTTP.
     Nonsense,
+    /// It does not go on with the other protocol.
+    NotSwitched,
     /// No answer within `response_timeout` of the end of the upload.
     Hung,
     /// The client's upload broke off; the origin's connection was cut, never ended as if whole.
@@ -75,23 +81,6 @@ pub struct Fetched {
     pub body: Bytes,
 }
 
-/// Puts fields, one after the other, where they are wanted.
-type Fill<'a> = &'a dyn Fn(&mut dyn FnMut(&str, &[u8]));
-
-/// A request as the exchanges send it.
-pub struct Ask<'a> {
-    method: &'a str,
-    target: &'a str,
-    host: String,
-    /// Every field but Host and those that frame the body.
-    fields: Fill<'a>,
-    upgrade: Option<&'a str>,
-    /// Where the client's version of HTTP has none (RFC 8441).
-    websocket_key: Option<String>,
-    response_timeout: Duration,
-    body_timeout: Duration,
-}
-
 /// The origins as one worker sees them.
 pub struct Origins {
     portals: RefCell<HashMap<String, Rc<Group>>>,
@@ -102,11 +91,6 @@ pub struct Origins {
 /// Whether an origin's name resolves now; a literal address always does.
 pub async fn resolves(address: &OriginAddress) -> bool {
     address.literal().is_some() || !dial::look_up(address).await.unwrap_or_default().is_empty()
-}
-
-/// Idempotent by RFC 9110 section 9.2.2.
-fn idempotent(method: &str) -> bool {
-    matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE")
 }
 
 /// What came of one try.
@@ -138,7 +122,7 @@ impl Origins {
         (cleared, admitted): (Cleared, Admitted),
     ) -> Result<Answer, OriginFault> {
         let _ = cleared;
-        let websocket_key = request.upgrade.filter(|_| request.head.field("sec-websocket-key").is_none());
+        let key = || request.head.field("sec-websocket-key").map_or_else(Key::own, Key::Client);
         let fields = |put: &mut dyn FnMut(&str, &[u8])| request.fields(put);
         let ask = Ask {
             method: request.head.method(),
@@ -146,9 +130,10 @@ impl Origins {
             host: request.host(portal),
             fields: &fields,
             upgrade: request.upgrade,
-            websocket_key: websocket_key.map(|_| websocket_nonce()),
+            key: request.upgrade.map(|_| key()),
             response_timeout: portal.response_timeout,
             body_timeout: portal.body_timeout,
+            stream_timeout: portal.stream_timeout,
         };
         let group = self.group(portal, tls);
         self.exchange(&group, &ask, body, Some(line), Some(admitted)).await
@@ -168,7 +153,7 @@ impl Origins {
         let group = self.group(portal, tls);
         let host = headers::own_host(portal);
         let fields = |put: &mut dyn FnMut(&str, &[u8])| headers::own_fields(&host, "snapshot", put);
-        let ask = own_ask(portal, path, &host, &fields);
+        let ask = Ask::own(portal, path, &host, &fields);
         let whole = async {
             let answer = self.exchange(&group, &ask, Box::pin(Empty), None, None).await?;
             read(answer, most).await
@@ -181,7 +166,7 @@ impl Origins {
         let group = self.group(portal, tls);
         let host = headers::own_host(portal);
         let fields = |put: &mut dyn FnMut(&str, &[u8])| headers::own_fields(&host, "health", put);
-        let ask = own_ask(portal, path, &host, &fields);
+        let ask = Ask::own(portal, path, &host, &fields);
         for pool in &group.pools {
             let asked = async {
                 match self.attempt(pool, &ask, Box::pin(Empty), None, &mut None, true, portal.connect_timeout).await {
@@ -239,7 +224,7 @@ impl Origins {
     }
 
     fn judge(&self, pool: &Pool, fault: OriginFault) {
-        if !matches!(fault, OriginFault::Upload(_) | OriginFault::Full) {
+        if !matches!(fault, OriginFault::Upload(_) | OriginFault::Full | OriginFault::NotSwitched) {
             pool.state.failed(self.clock.now());
         }
     }
@@ -256,7 +241,7 @@ impl Origins {
         deadline: Duration,
     ) -> Outcome {
         let at = pool.state.enter();
-        let harmless = idempotent(ask.method) && body.ended() && ask.upgrade.is_none();
+        let harmless = ask.is_idempotent() && body.ended() && ask.upgrade.is_none();
         let tunnel = ask.upgrade.and_then(|_| pool.tunnel());
         if ask.upgrade.is_some() && tunnel.is_none() {
             return Outcome::Fault(OriginFault::Full);
@@ -280,14 +265,15 @@ impl Origins {
         };
         let mut fields = headers::answer_fields(&head);
         if head.status == 101 {
-            let (Some(protocol), Some(slot)) = (agreed(ask, &head), tunnel) else {
-                return Outcome::Fault(OriginFault::Nonsense);
+            let (Some(protocol), Some(slot)) = (ask.agreed(&head), tunnel) else {
+                return Outcome::Fault(OriginFault::NotSwitched);
             };
             fields.push("upgrade", protocol);
             let tunnel = Held::new(exchange.into_tunnel(), slot, at);
             return Outcome::Answer(Answer { status: 101, fields, body: Came::Tunnel(Box::pin(tunnel)) });
         }
-        match exchange.body(&head, ask.method == "HEAD", ask.body_timeout, admitted.take(), at) {
+        let silence = ask.silence(&fields);
+        match exchange.body(&head, ask.method == "HEAD", silence, admitted.take(), at) {
             Ok(relay) => Outcome::Answer(Answer { status: head.status, fields, body: Came::Body(Box::pin(relay)) }),
             Err(fault) => Outcome::Fault(fault),
         }
@@ -331,10 +317,13 @@ async fn attempt2(
             let status = answered.status;
             let mut fields = std::mem::take(&mut answered.fields);
             if status != 101 {
-                let body = Came::Body(Box::pin(answered.body(ask.body_timeout, admitted.take(), at)));
+                let body = Came::Body(Box::pin(answered.body(ask.silence(&fields), admitted.take(), at)));
                 return Outcome::Answer(Answer { status, fields, body });
             }
             fields.push("upgrade", ask.upgrade.unwrap_or_default().to_owned());
+            if let Some(Key::Client(key)) = &ask.key {
+                fields.push("sec-websocket-accept", websocket::accept(key));
+            }
             let (Some(pipe), Some(slot)) = (answered.into_tunnel(), tunnel) else {
                 return Outcome::Fault(OriginFault::Nonsense);
             };
@@ -345,33 +334,6 @@ async fn attempt2(
             Outcome::Again(failed.fault, Box::pin(Empty), !new && !fresh)
         }
         Err(failed) => Outcome::Fault(failed.fault),
-    }
-}
-
-/// The protocol that the origin agreed to, where it was asked and agreed to the same.
-fn agreed(ask: &Ask<'_>, head: &crate::http1::ResponseHead) -> Option<String> {
-    let asked = ask.upgrade?;
-    let answer = std::str::from_utf8(head.all("upgrade").next()?).ok()?;
-    answer.eq_ignore_ascii_case(asked).then(|| answer.to_owned())
-}
-
-fn websocket_nonce() -> String {
-    use base64::Engine as _;
-    let mut nonce = [0; 16];
-    crate::seal::random(&mut nonce);
-    base64::engine::general_purpose::STANDARD.encode(nonce)
-}
-
-fn own_ask<'a>(portal: &Portal, path: &'a str, host: &str, fields: Fill<'a>) -> Ask<'a> {
-    Ask {
-        method: "GET",
-        target: path,
-        host: host.to_owned(),
-        fields,
-        upgrade: None,
-        websocket_key: None,
-        response_timeout: portal.response_timeout,
-        body_timeout: portal.body_timeout,
     }
 }
 

@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use h2::client::SendRequest;
+use h2::{Ping, PingPong};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::OnceCell;
 
 use super::dial::{Dialler, Tls, Transport};
 use super::state::{Slot, State};
@@ -94,6 +96,9 @@ impl AsyncWrite for Connection {
 pub struct Shared {
     pub sender: RefCell<SendRequest<Bytes>>,
     pub open: Cell<usize>,
+    /// Taken by the first that has to know the origin's settings, which are in force when a ping has come back.
+    ping: RefCell<Option<PingPong>>,
+    settled: OnceCell<()>,
     over: Cell<bool>,
     used: Cell<Now>,
     born: Now,
@@ -109,6 +114,22 @@ impl Shared {
         !self.over.get()
             && is_young(self.born, now)
             && self.open.get() < self.sender.borrow().current_max_send_streams().min(256)
+    }
+
+    /// Whether a stream may carry another protocol (RFC 8441 section 3): the origin's settings say so, for which a new
+    /// connection has to wait, at most for `deadline`.
+    pub async fn takes_tunnels(&self, deadline: Duration) -> bool {
+        let taken = || self.sender.borrow().is_extended_connect_protocol_enabled();
+        if !taken() {
+            let settle = self.settled.get_or_init(async || {
+                let ping = self.ping.borrow_mut().take();
+                if let Some(mut ping) = ping {
+                    let _ = ping.ping(Ping::opaque()).await;
+                }
+            });
+            within(deadline, settle).await;
+        }
+        taken()
     }
 
     /// Nothing more goes out on it.
@@ -220,13 +241,15 @@ impl Pool {
             .max_header_list_size(bounds::ORIGIN_HEAD_BYTES as u32)
             .max_send_buffer_size(bounds::H2_STREAM_WINDOW as usize)
             .handshake::<_, Bytes>(transport);
-        let (sender, connection) = match within(deadline, Box::pin(handshake)).await {
+        let (sender, mut connection) = match within(deadline, Box::pin(handshake)).await {
             Some(Ok(pair)) => pair,
             _ => return Err(OriginFault::Nonsense),
         };
         let shared = Rc::new(Shared {
             sender: RefCell::new(sender),
             open: Cell::new(0),
+            ping: RefCell::new(connection.ping_pong()),
+            settled: OnceCell::new(),
             over: Cell::new(false),
             used: Cell::new(self.clock.now()),
             born: self.clock.now(),

@@ -14,6 +14,7 @@ fn portal(title: &str, languages: &[&str]) -> Arc<Portal> {
         timezone: "Africa/Nairobi".into(),
         languages: languages.iter().map(|l| (*l).to_owned()).collect(),
         body_timeout: std::time::Duration::from_secs(60),
+        stream_timeout: std::time::Duration::from_secs(60),
         health: None,
         max_connections: 8,
         tls: Default::default(),

@@ -5,6 +5,7 @@
 //!
 //! Does not know: how any stage works, sockets, files.
 
+mod begun;
 mod decide;
 mod fallback;
 mod own;
@@ -63,6 +64,7 @@ impl Corridor {
         let visit = Visit::open(&self.house, self.recorder.next_id(head, &client), client, arrival);
         let mut unanswered = Unanswered { recorder: &self.recorder, visit, head, in_flight: Some(in_flight) };
         let made = self.stages(&mut unanswered.visit, head, body, line).await;
+        let made = respond::unmistaken(&mut unanswered.visit, head, made);
         unanswered.answer(made)
     }
 
@@ -141,7 +143,7 @@ impl Corridor {
         let town = visit.town.clone();
         let tls = town.outbound(visit.portal.unwrap_or(0));
         let sent = self.origins.send(&portal, tls, forward, body, line, proofs).await;
-        match respond::begun(sent).await {
+        match begun::begun(sent).await {
             Ok(answer) => {
                 if answer.status >= 500 {
                     self.recorder.origin_failed(visit, Reason::OriginError);
@@ -152,6 +154,7 @@ impl Corridor {
                 respond::relay(visit, request, answer)
             }
             Err(OriginFault::Upload(broken)) => respond::refusal(visit, head, respond::upload_broke(broken)),
+            Err(OriginFault::NotSwitched) => respond::refusal(visit, head, Reason::NotSwitched),
             Err(OriginFault::Full) => {
                 visit.unsafe_sent = false;
                 fallback::answer(visit, request, head, Reason::Busy)

@@ -4,21 +4,17 @@
 //! Does not know: guards, the origin's connections.
 
 use std::fmt::Write as _;
-use std::future::poll_fn;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use smallvec::SmallVec;
 
 use crate::challenge::{SEAL_WIDTH, Work};
 use crate::facts::{Kind, Pass};
-use crate::origin::{Answer, Came, OriginFault};
+use crate::origin::{Answer, Came};
 use crate::pages::{Html, Page};
 use crate::reason::{Blame, Reason};
 use crate::telemetry::metrics::OutcomeLabel;
-use crate::wire::{Body, BodyBox, Broken, Chunk, Empty, Fields, Head, Hole, Payload};
-use crate::{clock, snapshot};
+use crate::wire::{Broken, Fields, Head, Hole, Payload, Version};
+use crate::{clock, snapshot, wire};
 
 use super::decide::OverLimit;
 use super::read::{COOKIE, OWN, Request};
@@ -41,66 +37,6 @@ impl Made {
     }
 }
 
-/// An answer whose body breaks before a byte of it went out is none yet: there is still time for a better one. So its
-/// first two pieces are looked for, but never waited for.
-///
-/// # Errors
-/// The fault, as if the origin had never answered.
-pub async fn begun(sent: Result<Answer, OriginFault>) -> Result<Answer, OriginFault> {
-    let mut answer = sent?;
-    let Came::Body(body) = &mut answer.body else { return Ok(answer) };
-    let mut first = SmallVec::new();
-    while first.len() < 2 && !body.ended() {
-        match poll_fn(|cx| Poll::Ready(body.as_mut().poll_chunk(cx))).await {
-            Poll::Ready(Some(Ok(chunk))) => first.push(chunk),
-            Poll::Ready(Some(Err(Broken::Malformed))) => return Err(OriginFault::Nonsense),
-            Poll::Ready(Some(Err(_))) => return Err(OriginFault::Broke),
-            Poll::Ready(None) => {
-                *body = Box::pin(Empty);
-                break;
-            }
-            Poll::Pending => break,
-        }
-    }
-    if !first.is_empty() {
-        let rest = std::mem::replace(body, Box::pin(Empty));
-        first.reverse();
-        *body = Box::pin(Begun { first, rest });
-    }
-    Ok(answer)
-}
-
-/// A body of which the first pieces have been taken; the next one is the last in the list.
-struct Begun {
-    first: SmallVec<[Chunk; 2]>,
-    rest: BodyBox,
-}
-
-impl Body for Begun {
-    fn poll_chunk(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, Broken>>> {
-        match self.first.pop() {
-            Some(first) => Poll::Ready(Some(Ok(first))),
-            None => self.rest.as_mut().poll_chunk(cx),
-        }
-    }
-
-    fn exact(&self) -> Option<u64> {
-        let length = |chunk: &Chunk| match chunk {
-            Chunk::Data(data) => Some(data.len() as u64),
-            Chunk::Trailers(_) => None,
-        };
-        self.first.iter().try_fold(self.rest.exact()?, |n, chunk| Some(n + length(chunk)?))
-    }
-
-    fn ended(&self) -> bool {
-        self.first.is_empty() && self.rest.ended()
-    }
-
-    fn is_given_up(&self) -> bool {
-        self.rest.is_given_up()
-    }
-}
-
 /// What a broken upload is answered with.
 pub fn upload_broke(broken: Broken) -> Reason {
     match broken {
@@ -109,6 +45,16 @@ pub fn upload_broke(broken: Broken) -> Reason {
         Broken::Idle => Reason::BodyStalled,
         Broken::Gone => Reason::ClientGone,
     }
+}
+
+/// Over HTTP/2 any success in answer to an extended CONNECT opens the tunnel (RFC 8441 section 5), so an answer of
+/// another kind must not be one.
+pub fn unmistaken(visit: &mut Visit<'_>, head: &dyn Head, made: Made) -> Made {
+    let success = (200..300).contains(&made.status) && !matches!(made.body, Payload::Tunnel(_));
+    if success && head.version() == Version::Http2 && head.upgrade().is_some() {
+        return refusal(visit, head, Reason::NotSwitched);
+    }
+    made
 }
 
 /// The same address by https.
@@ -345,7 +291,7 @@ fn problem(
 ) -> Made {
     let row = reason.row();
     let mut made = common(reason, status, retry);
-    if head.text("content-type").is_some_and(|t| t.starts_with("application/grpc")) {
+    if wire::is_grpc(head.field("content-type")) && head.upgrade().is_none() {
         grpc(&mut made, status, row.title);
         return made;
     }
@@ -379,9 +325,9 @@ fn grpc(made: &mut Made, status: u16, message: &'static str) {
     let code = match status {
         400 => "3",
         403 => "7",
-        404 => "12",
-        429 => "8",
-        504 => "4",
+        404 | 501 => "12",
+        408 | 504 => "4",
+        413 | 429 | 431 => "8",
         _ => "14",
     };
     made.status = 200;

@@ -59,7 +59,8 @@ pub struct Listen {
     pub proxy_protocol: bool,
 }
 
-/// `[deadlines]`: how long boma waits for whom.
+/// `[deadlines]`: how long boma waits for whom. Where nothing moves (`upload`, `download`, `tunnel`, `origin_body`) the
+/// end comes after one to two times as long.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Deadlines {
     /// From the connection to its first byte.
@@ -75,7 +76,7 @@ pub struct Deadlines {
     pub download: Duration,
     /// A request that neither moves a body nor is answered.
     pub total: Duration,
-    /// No byte either way after an upgrade.
+    /// No byte either way after an upgrade; no event of a stream of events, no message of a gRPC call.
     pub tunnel: Duration,
     /// No byte of an origin's body.
     pub origin_body: Duration,
@@ -191,6 +192,7 @@ pub fn read(file: &str, text: &str, folder: &Path) -> Read<Settings> {
         };
         for portal in &mut settings.portals {
             portal.body_timeout = settings.deadlines.origin_body;
+            portal.stream_timeout = settings.deadlines.tunnel;
             portal.max_connections = settings.caps.origin_connections;
         }
         server::cache(top);

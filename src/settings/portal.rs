@@ -85,6 +85,7 @@ fn portal(s: &Section<'_>, name: String, others: &[Portal], folder: &Path) -> Po
         health: health(s),
         tls: origin_tls(s, folder),
         body_timeout: Duration::from_secs(60),
+        stream_timeout: Duration::from_secs(600),
         max_connections: 1024,
         max_in_flight: max_in_flight(s),
         pass_domain: pass_domain(s, &hosts),

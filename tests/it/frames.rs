@@ -547,3 +547,31 @@ fn an_early_answer_to_an_upload_arrives_over_http2_too() {
     assert_eq!(status.as_deref(), Ok("422"));
     conn.until("the body", |c| matches!(c, Came::Data(1, 2, true)).then_some(())).unwrap();
 }
+
+#[test]
+fn a_connection_that_floods_is_told_why_it_ends() {
+    let origin = Recorder::start();
+    let boma = house(&origin);
+    let mut conn = Conn::open(boma.at());
+    assert_eq!(conn.good(1).as_deref(), Ok("200"));
+    // In steps, each answered, so that the end is not overtaken by what was still on its way.
+    let mut came = None;
+    for _ in 0..100 {
+        conn.send(&frame(PING, 0, 0, b"12345678").repeat(20));
+        let mut pongs = 0;
+        came = conn
+            .until("pongs or the end", |c| match c {
+                Came::Pong(_) => {
+                    pongs += 1;
+                    (pongs == 20).then_some(None)
+                }
+                Came::Goaway(code) => Some(Some(*code)),
+                _ => None,
+            })
+            .unwrap();
+        if came.is_some() {
+            break;
+        }
+    }
+    assert_eq!(came, Some(11), "ENHANCE_YOUR_CALM");
+}

@@ -6,6 +6,8 @@
 //! broken      what comes of an origin that breaks the rules
 //! frames      HTTP/2 frame by frame, well formed and not
 //! wire        upgrades, early hints, trailers, gRPC, TLS and HTTP/2 to origins, PROXY, deadlines, caps
+//! tunnel      WebSockets between two versions of HTTP
+//! grpc        messages, silences, and how calls end
 //! origin      connections to origins: caps, tunnels, retries, deadlines
 //! tls         certificates by name, tickets, protocols, handshakes
 //! law         rules changed while traffic runs
@@ -29,6 +31,7 @@ mod browser;
 mod challenge;
 mod fallback;
 mod frames;
+mod grpc;
 mod law;
 mod life;
 mod limit;
@@ -39,4 +42,5 @@ mod posture;
 mod start;
 mod strict;
 mod tls;
+mod tunnel;
 mod wire;

@@ -56,13 +56,27 @@ pub fn read_until(stream: &mut TcpStream, end: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// What a server answers to the key in a head (RFC 6455 section 4.2.2).
+pub fn accept(head: &str) -> String {
+    use base64::Engine as _;
+    let key = head.lines().find_map(|l| {
+        let (name, value) = l.split_once(": ")?;
+        name.eq_ignore_ascii_case("sec-websocket-key").then_some(value)
+    });
+    let text = format!("{}258EAFA5-E914-47DA-95CA-C5AB0DC85B11", key.expect("a key"));
+    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes());
+    base64::engine::general_purpose::STANDARD.encode(hash)
+}
+
 /// A WebSocket origin that only echoes: boma looks at no frame.
 pub fn echo() -> SocketAddr {
-    scripted(|mut stream, head| {
-        let head = head.to_ascii_lowercase();
+    scripted(|mut stream, sent| {
+        let head = sent.to_ascii_lowercase();
         assert!(head.contains("upgrade: websocket") && head.contains("connection: upgrade"), "{head}");
-        assert!(head.contains("sec-websocket-key: "), "{head}");
-        let answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\nhello";
+        let accept = accept(&sent);
+        let answer = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\nhello"
+        );
         stream.write_all(answer.as_bytes()).unwrap();
         let mut room = [0; 65536];
         while let Ok(n @ 1..) = stream.read(&mut room) {
@@ -80,7 +94,11 @@ fn a_websocket_goes_through_both_ways() {
         .unwrap();
     let head = String::from_utf8(read_until(&mut stream, b"\r\n\r\n")).unwrap().to_ascii_lowercase();
     assert!(head.starts_with("http/1.1 101") && head.contains("upgrade: websocket\r\n"), "{head}");
-    assert!(head.contains("connection: upgrade\r\n") && head.contains("sec-websocket-accept: x\r\n"), "{head}");
+    assert!(
+        head.contains("connection: upgrade\r\n")
+            && head.contains("sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo=\r\n"),
+        "{head}"
+    );
     let mut came = [0; 10];
     stream.read_exact(&mut came).unwrap();
     assert_eq!(&came, b"helloearly");
@@ -223,7 +241,7 @@ fn a_plain_door_sends_citizens_on_to_https() {
 }
 
 /// An HTTP/2 origin: answers with what came, and gRPC's trailers.
-fn http2_origin(tls: Option<Arc<rustls::ServerConfig>>) -> SocketAddr {
+pub fn http2_origin(tls: Option<Arc<rustls::ServerConfig>>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     listener.set_nonblocking(true).unwrap();

@@ -1,0 +1,134 @@
+//! WebSockets between two versions of HTTP (RFC 8441), and what is no tunnel.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::frames::{Came, Conn, DATA, END_HEADERS, HEADERS, block, frame};
+use crate::harness::{CEILING, Origin, Setup, get};
+use crate::wire::{read_until, scripted};
+
+/// An HTTP/2 origin that takes its time to say what it can do, and echoes what tunnels carry.
+fn http2_echo(takes_tunnels: bool) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    listener.set_nonblocking(true).unwrap();
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(async move {
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                    let mut builder = h2::server::Builder::new();
+                    if takes_tunnels {
+                        builder.enable_connect_protocol();
+                    }
+                    let mut connection = builder.handshake::<_, Bytes>(stream).await.unwrap();
+                    while let Some(Ok((request, respond))) = connection.accept().await {
+                        tokio::spawn(http2_stream(request, respond));
+                    }
+                });
+            }
+        });
+    });
+    address
+}
+
+async fn http2_stream(request: http::Request<h2::RecvStream>, mut respond: h2::server::SendResponse<Bytes>) {
+    let (parts, mut body) = request.into_parts();
+    assert!(!parts.headers.contains_key("sec-websocket-key") && !parts.headers.contains_key("upgrade"));
+    let tunnel = parts.extensions.get::<h2::ext::Protocol>().is_some();
+    let mut stream = respond.send_response(http::Response::new(()), !tunnel).unwrap();
+    while let (true, Some(Ok(data))) = (tunnel, body.data().await) {
+        let _ = body.flow_control().release_capacity(data.len());
+        if stream.send_data(data, false).is_err() {
+            return;
+        }
+    }
+}
+
+/// Asks for a WebSocket over HTTP/1.1; the connection, and the head of what came.
+fn upgrade(to: SocketAddr) -> (TcpStream, String) {
+    let mut stream = TcpStream::connect(to).unwrap();
+    stream.set_read_timeout(Some(CEILING)).unwrap();
+    stream
+        .write_all(b"GET /ws HTTP/1.1\r\nHost: huduma.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
+        .unwrap();
+    let head = String::from_utf8(read_until(&mut stream, b"\r\n\r\n")).unwrap();
+    (stream, head)
+}
+
+/// Asks for a tunnel over HTTP/2 on stream 1; its status.
+fn connect(conn: &mut Conn, protocol: &str, path: &str) -> Result<String, String> {
+    let fields = [
+        (":method", "CONNECT"),
+        (":protocol", protocol),
+        (":scheme", "http"),
+        (":path", path),
+        (":authority", "huduma.example"),
+        ("sec-websocket-version", "13"),
+    ];
+    conn.send(&frame(HEADERS, END_HEADERS, 1, &block(&fields)));
+    conn.until("status", |c| match c {
+        Came::Status(1, status) => Some(status.clone()),
+        Came::Reset(1, code) => Some(format!("reset {code}")),
+        _ => None,
+    })
+}
+
+#[test]
+fn the_first_websocket_to_an_http2_origin_is_served_and_proves_itself() {
+    let boma = Setup { listen: "h2c = true", ..Setup::new() }
+        .start_at(&format!("127.0.0.1:1\", \"h2c://{}", http2_echo(true)));
+    let (mut stream, head) = upgrade(boma.at());
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    assert!(head.contains("sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"), "{head}");
+    stream.write_all(b"jambo").unwrap();
+    let mut came = [0; 5];
+    stream.read_exact(&mut came).unwrap();
+    assert_eq!(&came, b"jambo");
+    let mut conn = Conn::open(boma.at());
+    assert_eq!(connect(&mut conn, "websocket", "/ws").as_deref(), Ok("200"));
+    conn.send(&frame(DATA, 0, 1, b"jambo"));
+    let echoed = conn.until("echo", |c| if let Came::Data(1, n, _) = c { Some(*n) } else { None });
+    assert_eq!(echoed, Ok(5));
+}
+
+#[test]
+fn an_origin_that_takes_no_tunnels_is_none_the_worse_for_it() {
+    let boma = Setup { listen: "h2c = true", ..Setup::new() }
+        .rules("[[limit]]\nname = \"wide\"\nper = \"client\"\nrate = \"100000/s\"\nburst = 1000000\n")
+        .start_at(&format!("127.0.0.1:1\", \"h2c://{}", http2_echo(false)));
+    for _ in 0..20 {
+        let (_, head) = upgrade(boma.at());
+        assert!(head.starts_with("HTTP/1.1 502 ") && head.contains("error=http_upgrade_failed"), "{head}");
+    }
+    assert_eq!(get(boma.at(), "/").status, 200);
+}
+
+#[test]
+fn no_other_success_looks_like_a_tunnel() {
+    let origin = Origin::start();
+    let boma = Setup { listen: "h2c = true", ..Setup::new() }.start(origin.address);
+    let asked = |protocol, path| connect(&mut Conn::open(boma.at()), protocol, path);
+    assert_eq!(asked("websocket", "/page").as_deref(), Ok("502"), "the origin answered 200");
+    assert_eq!(asked("websocket", "/.well-known/boma/live").as_deref(), Ok("502"), "boma answered 204");
+    assert_eq!(asked("connect-udp", "/page").as_deref(), Ok("501"));
+    assert_eq!(origin.reached_by_citizens().len(), 1, "an unknown protocol does not reach the origin");
+}
+
+#[test]
+fn an_origin_that_does_not_know_websocket_opens_no_tunnel() {
+    let origin = scripted(|mut stream, _| {
+        let head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+        stream.write_all(head.as_bytes()).unwrap();
+    });
+    let boma = Setup { listen: "h2c = true", ..Setup::new() }.start(origin);
+    let mut conn = Conn::open(boma.at());
+    assert_eq!(connect(&mut conn, "websocket", "/ws").as_deref(), Ok("502"), "its answer is to another key");
+}
