@@ -132,3 +132,24 @@ fn an_origin_that_does_not_know_websocket_opens_no_tunnel() {
     let mut conn = Conn::open(boma.at());
     assert_eq!(connect(&mut conn, "websocket", "/ws").as_deref(), Ok("502"), "its answer is to another key");
 }
+
+#[test]
+fn a_tunnel_whose_origin_breaks_off_is_broken_off() {
+    let origin = scripted(|mut stream, sent| {
+        let accept = crate::wire::accept(&sent);
+        let head = format!("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\nbye");
+        stream.write_all(head.as_bytes()).unwrap();
+        let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+    });
+    let boma = Setup { listen: "h2c = true", ..Setup::new() }.start(origin);
+    for _ in 0..20 {
+        let mut conn = Conn::open(boma.at());
+        // The break may come before the first word.
+        let Ok(status) = connect(&mut conn, "websocket", "/ws") else { panic!("no answer") };
+        if status != "200" {
+            continue;
+        }
+        let end = conn.until("reset", |c| if let Came::Reset(1, code) = c { Some(*code) } else { None });
+        assert_eq!(end, Ok(8), "CANCEL");
+    }
+}
