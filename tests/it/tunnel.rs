@@ -137,7 +137,9 @@ fn an_origin_that_does_not_know_websocket_opens_no_tunnel() {
 fn a_tunnel_whose_origin_breaks_off_is_broken_off() {
     let origin = scripted(|mut stream, sent| {
         let accept = crate::wire::accept(&sent);
-        let head = format!("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\nbye");
+        let head = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\nbye"
+        );
         stream.write_all(head.as_bytes()).unwrap();
         let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
     });
