@@ -19,6 +19,8 @@ fn main() {
         then: Then::Deny,
         shadow: false,
         budget: false,
+        count: None,
+        concurrent: None,
     };
     let limits = Limits::new(64 << 20);
     let mut now = 1_000 * SECOND;

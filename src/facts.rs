@@ -5,6 +5,7 @@
 use std::fmt;
 
 use crate::client::Client;
+use crate::portal::Service;
 use crate::wire::Head;
 
 /// What kind of thing asks, by fetch metadata and `Accept` (DESIGN 4.4). Easily forged: it decides what an answer
@@ -94,6 +95,9 @@ pub struct Facts<'a> {
     /// Name of the portal, and the path of the route as the settings write it.
     pub portal: &'a str,
     pub route: &'a str,
+    pub class: &'static str,
+    /// Of the portal, whether or not this request is theirs.
+    pub services: &'a [Service],
     pub head: &'a dyn Head,
 }
 

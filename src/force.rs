@@ -198,5 +198,7 @@ fn own_paths() -> Quota {
         then: Then::Deny,
         shadow: false,
         budget: false,
+        count: None,
+        concurrent: None,
     }
 }

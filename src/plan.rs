@@ -4,6 +4,7 @@
 //! Does not know: who wrote a plan, who obeys it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -78,6 +79,10 @@ pub struct Quota {
     /// The budget that passes have and postures scale: the built-in one, or the operator's own `per = "client"`
     /// limit that holds for every request.
     pub budget: bool,
+    /// Only answers of these statuses count.
+    pub count: Option<Arc<[u16]>>,
+    /// Requests at once, in the place of tokens over time.
+    pub concurrent: Option<u32>,
 }
 
 /// How fast a bucket fills again, as the files write it: "20/s".

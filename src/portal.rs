@@ -125,6 +125,16 @@ pub struct Service {
     pub ussd: Option<String>,
 }
 
+impl Service {
+    /// Whether a path (normalised, without parameters) belongs to it.
+    pub fn holds(&self, path: &str) -> bool {
+        self.paths.iter().any(|p| match p.strip_suffix('*') {
+            Some(prefix) => path.starts_with(prefix),
+            None => path == p,
+        })
+    }
+}
+
 /// What a navigation gets when the origin fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fallback {
@@ -133,10 +143,29 @@ pub enum Fallback {
     Off,
 }
 
+/// Who is served first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    Emergency,
+    Payment,
+    Filing,
+    Information,
+}
+
+impl Class {
+    pub const ALL: [Class; 4] = [Class::Emergency, Class::Payment, Class::Filing, Class::Information];
+    pub const NAMES: [&str; 4] = ["emergency", "payment", "filing", "information"];
+
+    pub fn as_str(self) -> &'static str {
+        Class::NAMES[self as usize]
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Route {
     /// As the settings write it: exact, or a prefix that ends in `*`. `*` for what no route names.
     pub path: String,
+    pub class: Class,
     pub fallback: Fallback,
     /// `challenge = "auto"`; false for "never": call-backs and APIs.
     pub challenge: bool,
@@ -148,7 +177,14 @@ pub struct Route {
 impl Route {
     /// What holds where no route is named.
     pub fn unnamed() -> Route {
-        Route { path: "*".into(), fallback: Fallback::Statement, challenge: true, stay_up: false, max_body: 32 << 20 }
+        Route {
+            path: "*".into(),
+            class: Class::Information,
+            fallback: Fallback::Statement,
+            challenge: true,
+            stay_up: false,
+            max_body: 32 << 20,
+        }
     }
 }
 

@@ -6,7 +6,9 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::start::{self, POSTURES, RULES, SETTINGS};
+use super::lists::ListFiles;
+use super::pem;
+use super::start::{POSTURES, RULES, SETTINGS};
 use super::{Desk, Differs, Entry, Office, files};
 use crate::bounds;
 use crate::certificate::Certificates;
@@ -15,7 +17,7 @@ use crate::fault::Fault;
 use crate::force::{Law, Outbound, Town};
 use crate::plan::Ladder;
 use crate::posture::{self, Pin, Standing};
-use crate::rules::{self, RuleSet};
+use crate::rules::{self, RuleSet, Sources};
 use crate::settings::{self, Settings};
 use crate::store::Table;
 
@@ -44,6 +46,8 @@ impl fmt::Display for Who {
 pub enum Change {
     /// The rules file as it stands now.
     RulesFile(String),
+    /// The files of its lists.
+    Lists,
     /// New rules from staff, to be written to the file; `generation` is the one that they were made from.
     Rules {
         text: String,
@@ -63,6 +67,7 @@ impl Change {
     fn what(&self) -> String {
         match self {
             Change::RulesFile(_) | Change::Rules { .. } => "rules".into(),
+            Change::Lists => "lists".into(),
             Change::Postures(_) => "postures".into(),
             Change::Settings(_) => "settings".into(),
             Change::Certificates => "certificates".into(),
@@ -114,6 +119,10 @@ impl Office {
         }
         let outcome = match change {
             Change::RulesFile(text) => self.rules(&mut desk, &text),
+            Change::Lists => {
+                let text = self.house.law.load().rules.text().to_owned();
+                self.read_rules(&mut desk, &text)
+            }
             Change::Rules { text, generation } => self.staff_rules(&mut desk, &text, generation),
             Change::Postures(text) => self.postures(&mut desk, &text),
             Change::Settings(text) => self.settings(&mut desk, &text),
@@ -164,10 +173,32 @@ impl Office {
             self.settled(&path);
             return Ok(Applied { generation: law.generation, changed: false, warnings: Vec::new() });
         }
-        let read = rules::read(&path, text, house.now().unix());
+        self.read_rules(desk, text)
+    }
+
+    /// Reads rules and their lists anew, though their text may be what is in force.
+    fn read_rules(&self, desk: &mut Desk, text: &str) -> Result<Applied, Rejected> {
+        let house = &self.house;
+        let file = house.town.load().settings.server.rules.clone();
+        let path = file.display().to_string();
+        let lists = ListFiles::new(&file, None);
+        let read = rules::read(&path, text, &Sources { now: house.now().unix(), list: &|p| lists.get(p) });
         if !read.faults.is_empty() {
             house.metrics.rules_rejected.inc();
             return Err(self.refused(desk, &path, read.faults));
+        }
+        let law = house.law.load_full();
+        lists.stamps().iter().for_each(|(list, _)| {
+            let list = list.display().to_string();
+            desk.same(&list);
+            self.settled(&list);
+        });
+        if let Err(e) = lists.keep(&self.last_good) {
+            house.trouble(e);
+        }
+        if law.rules.text() == text && law.rules.files() == read.value.files() {
+            self.taken(desk, &path, RULES, text);
+            return Ok(Applied { warnings: read.warnings, ..self.unchanged() });
         }
         let generation = self.publish(Arc::new(read.value), law.ladder.clone());
         self.taken(desk, &path, RULES, text);
@@ -188,7 +219,9 @@ impl Office {
             return Err(Rejected::Stale { generation });
         }
         let path = house.town.load().settings.server.rules.clone();
-        let read = rules::read(&path.display().to_string(), text, house.now().unix());
+        let lists = ListFiles::new(&path, None);
+        let sources = Sources { now: house.now().unix(), list: &|p| lists.get(p) };
+        let read = rules::read(&path.display().to_string(), text, &sources);
         if !read.faults.is_empty() {
             house.metrics.rules_rejected.inc();
             return Err(Rejected::Faults(read.faults));
@@ -237,7 +270,7 @@ impl Office {
         if new.certificates != old.certificates {
             self.load_certificates(desk, &new)?;
         }
-        let outbound = new.portals.iter().map(start::outbound_of).collect::<Result<Outbound, _>>();
+        let outbound = new.portals.iter().map(pem::outbound_of).collect::<Result<Outbound, _>>();
         let outbound = outbound.map_err(|fault| self.refused(desk, &path, vec![fault]))?;
         self.taken(desk, &path, SETTINGS, text);
         if new == *old {
@@ -262,7 +295,7 @@ impl Office {
         for certificate in &settings.certificates {
             let shown = certificate.chain.display().to_string();
             let pem =
-                start::read_pem(certificate).and_then(|pem| certificates.add(&pem).map(|()| pem).map_err(|f| f.why));
+                pem::read_pem(certificate).and_then(|pem| certificates.add(&pem).map(|()| pem).map_err(|f| f.why));
             match pem {
                 Ok(pem) => pems.push((shown, pem)),
                 Err(why) => {
@@ -277,7 +310,7 @@ impl Office {
         }
         self.keyring.replace(certificates);
         for (i, (shown, pem)) in pems.iter().enumerate() {
-            if let Err(e) = start::keep_pem(&self.last_good, i, pem) {
+            if let Err(e) = pem::keep_pem(&self.last_good, i, pem) {
                 self.house.trouble(e);
             }
             desk.same(shown);

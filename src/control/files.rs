@@ -60,6 +60,7 @@ pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 }
 
 /// Copies of the last good files, under the state directory.
+#[derive(Clone)]
 pub struct LastGood {
     /// `None`: nothing is kept and nothing is found.
     folder: Option<PathBuf>,

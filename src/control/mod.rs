@@ -6,6 +6,8 @@
 mod change;
 mod files;
 mod keeper;
+mod lists;
+mod pem;
 mod start;
 mod watch;
 

@@ -6,15 +6,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::ClientConfig;
-
 use super::files::{self, LastGood};
-use crate::certificate::{self, Certificates, Pem};
+use super::lists::ListFiles;
+use super::pem;
+use crate::certificate::Certificates;
 use crate::fault::{Fault, Read};
 use crate::force::Outbound;
 use crate::plan::Ladder;
 use crate::portal::Portal;
-use crate::rules::RuleSet;
+use crate::rules::{RuleSet, Sources};
 use crate::seal::Secret;
 use crate::settings::{AccessSink, Certificate, Settings};
 use crate::{posture, rules, settings};
@@ -71,12 +71,7 @@ pub fn start(given: &Given, now_unix: u64) -> Result<Started, Vec<Fault>> {
 
     let settings = reading.file(&config, SETTINGS, |file, text| settings::read(file, text, &folder), None);
     let Some(settings) = settings else { return Err(reading.found.faults) };
-    let rules = reading.file(
-        &settings.server.rules,
-        RULES,
-        |file, text| rules::read(file, text, now_unix),
-        Some(String::new()),
-    );
+    let rules = reading.rules(&settings.server.rules, now_unix);
     let ladder = match &settings.server.postures {
         Some(path) => reading.file(path, POSTURES, posture::read_ladder, None),
         None => Some(posture::read_ladder("config/postures.toml", posture::BUILT_IN).value),
@@ -129,8 +124,7 @@ pub fn check(config: &Path) -> Checked {
             reading.found.faults.extend(got.faults.iter().cloned());
             let settings = reading.take(got);
             let now = crate::clock::Clock::system().now().unix();
-            let rules = |file: &str, text: &str| rules::read(file, text, now);
-            reading.file(&settings.server.rules, RULES, rules, Some(String::new()));
+            reading.rules(&settings.server.rules, now);
             if let Some(path) = &settings.server.postures {
                 reading.file(path, POSTURES, posture::read_ladder, None);
             }
@@ -204,6 +198,27 @@ impl Reading {
         None
     }
 
+    /// The rules, with the files that they name.
+    fn rules(&mut self, path: &Path, now: u64) -> Option<RuleSet> {
+        let last_good = self.last_good.clone();
+        let lists = ListFiles::new(path, (!self.strict).then_some(&last_good));
+        let list = |written: &str| lists.get(written);
+        let sources = Sources { now, list: &list };
+        let rules = self.file(path, RULES, |file, text| rules::read(file, text, &sources), Some(String::new()));
+        self.found.read.extend(lists.stamps());
+        for (file, why) in lists.troubles() {
+            let trouble = format!("{file} cannot be used ({why}); its last good copy is in force");
+            self.found.differs.push((file.clone(), vec![Fault::whole(&file, why, "mend the list")]));
+            self.found.troubles.push(trouble);
+        }
+        if rules.is_some()
+            && let Err(e) = lists.keep(&self.last_good)
+        {
+            self.found.troubles.push(e);
+        }
+        rules
+    }
+
     fn take<T>(&mut self, got: Read<T>) -> T {
         self.found.warnings.extend(got.warnings);
         got.value
@@ -232,14 +247,14 @@ impl Reading {
 
     fn certificate(&mut self, all: &mut Certificates, certificate: &Certificate, i: usize) -> bool {
         let shown = certificate.chain.display().to_string();
-        let pem = read_pem(certificate);
+        let pem = pem::read_pem(certificate);
         if let Ok(pem) = &pem {
             self.found.read.push((certificate.chain.clone(), files::stamp(&pem.chain)));
             self.found.read.push((certificate.key.clone(), files::stamp(&pem.key)));
         }
         let why = match pem.and_then(|pem| all.add(&pem).map(|()| pem).map_err(|f| f.why)) {
             Ok(pem) => {
-                keep_pem(&self.last_good, i, &pem).err().into_iter().for_each(|e| self.found.troubles.push(e));
+                pem::keep_pem(&self.last_good, i, &pem).err().into_iter().for_each(|e| self.found.troubles.push(e));
                 return true;
             }
             Err(why) => why,
@@ -249,7 +264,7 @@ impl Reading {
             why.clone(),
             "write a PEM chain and its private key in [[certificate]], readable by boma's user",
         );
-        let kept = (!self.strict).then(|| kept_pem(&self.last_good, i, &shown)).flatten();
+        let kept = (!self.strict).then(|| pem::kept_pem(&self.last_good, i, &shown)).flatten();
         if let Some(pem) = kept
             && all.add(&pem).is_ok()
         {
@@ -267,7 +282,7 @@ impl Reading {
     fn outbound(&mut self, portals: &[Portal]) -> Outbound {
         let mut all = Outbound::new();
         for portal in portals {
-            match outbound_of(portal) {
+            match pem::outbound_of(portal) {
                 Ok(config) => all.push(config),
                 Err(fault) => {
                     if self.strict {
@@ -316,33 +331,6 @@ impl Reading {
     }
 }
 
-/// How boma speaks TLS with a portal's origins; `None` where none of them wants it.
-///
-/// # Errors
-/// Which file cannot be used.
-pub fn outbound_of(portal: &Portal) -> Result<Option<Arc<ClientConfig>>, Fault> {
-    if !portal.origins.iter().any(|o| o.scheme.tls()) {
-        return Ok(None);
-    }
-    let read = |path: &Path| {
-        let shown = path.display().to_string();
-        files::read(path).map_err(|e| unreadable(&shown, &e))
-    };
-    let tls = &portal.tls;
-    let roots = match &tls.roots {
-        Some(path) => Some(Pem { name: path.display().to_string(), chain: read(path)?, key: Vec::new() }),
-        None => None,
-    };
-    let own = match &tls.certificate {
-        Some((chain, key)) => Some(Pem { name: chain.display().to_string(), chain: read(chain)?, key: read(key)? }),
-        None => None,
-    };
-    let help = "write PEM files in [portal.origin_tls], readable by boma's user";
-    certificate::client_config(roots.as_ref(), own.as_ref())
-        .map(Some)
-        .map_err(|fault| Fault::whole(&fault.name, fault.why, help))
-}
-
 pub fn unreadable(shown: &str, error: &io::Error) -> Fault {
     let help = match error.kind() {
         io::ErrorKind::NotFound => "name a file that is there, or make it",
@@ -350,30 +338,6 @@ pub fn unreadable(shown: &str, error: &io::Error) -> Fault {
         _ => "make it a readable text file",
     };
     Fault::whole(shown, format!("cannot be read: {error}"), help)
-}
-
-pub fn read_pem(certificate: &Certificate) -> Result<Pem, String> {
-    let read = |path: &Path| files::read(path).map_err(|e| format!("{} cannot be read: {e}", path.display()));
-    Ok(Pem {
-        name: certificate.chain.display().to_string(),
-        chain: read(&certificate.chain)?,
-        key: read(&certificate.key)?,
-    })
-}
-
-pub fn keep_pem(last_good: &LastGood, i: usize, pem: &Pem) -> Result<(), String> {
-    let saved = last_good.save(&format!("certificate-{i}.chain.pem"), &pem.chain);
-    let saved = saved.and_then(|()| last_good.save(&format!("certificate-{i}.key.pem"), &pem.key));
-    let saved = saved.and_then(|()| last_good.save(&format!("certificate-{i}.name"), pem.name.as_bytes()));
-    saved.map_err(|e| format!("no last good copy of certificate {} can be kept ({e})", pem.name))
-}
-
-/// A copy counts for the file that it was taken of, not for whatever now stands at that place in the list.
-fn kept_pem(last_good: &LastGood, i: usize, shown: &str) -> Option<Pem> {
-    let of = last_good.load_text(&format!("certificate-{i}.name"))?;
-    let chain = last_good.load(&format!("certificate-{i}.chain.pem"))?;
-    let key = last_good.load(&format!("certificate-{i}.key.pem"))?;
-    (of == shown).then(|| Pem { name: shown.to_owned(), chain, key })
 }
 
 /// The sink of the access log, in telemetry's terms.

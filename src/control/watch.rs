@@ -105,6 +105,9 @@ impl Watch {
         let settings = self.office.house.town.load().settings.clone();
         let mut files =
             vec![(self.office.config.clone(), Kind::Settings), (settings.server.rules.clone(), Kind::Rules)];
+        let law = self.office.house.law.load();
+        let beside = settings.server.rules.parent().unwrap_or(Path::new("/"));
+        files.extend(law.rules.files().iter().map(|(list, _)| (beside.join(list), Kind::Lists)));
         files.extend(settings.server.postures.iter().map(|p| (p.clone(), Kind::Postures)));
         for certificate in &settings.certificates {
             files.push((certificate.chain.clone(), Kind::Certificates));
@@ -134,7 +137,7 @@ impl Watch {
     /// Looks at every file once; whether one is settling.
     fn look(&mut self) -> bool {
         let mut settling = false;
-        let mut certificates = false;
+        let (mut certificates, mut lists) = (false, false);
         for (path, kind) in self.paths() {
             // In the middle of a rename there may be none.
             let Ok(bytes) = files::read(&path) else { continue };
@@ -142,6 +145,7 @@ impl Watch {
                 Look::Known => {}
                 Look::Settling => settling = true,
                 Look::Changed if kind == Kind::Certificates => certificates = true,
+                Look::Changed if kind == Kind::Lists => lists = true,
                 Look::Changed => self.propose(&path, kind),
             }
         }
@@ -149,6 +153,9 @@ impl Watch {
             // Chain and key change one after the other: a pair that does not fit is refused and tried again with
             // the next file.
             let _ = self.office.propose(Change::Certificates, &Who::File);
+        }
+        if lists && !settling {
+            let _ = self.office.propose(Change::Lists, &Who::File);
         }
         settling
     }
@@ -159,6 +166,7 @@ impl Watch {
             Kind::Settings => Change::Settings(text),
             Kind::Rules => Change::RulesFile(text),
             Kind::Postures => Change::Postures(text),
+            Kind::Lists => Change::Lists,
             Kind::Certificates => Change::Certificates,
         };
         let _ = self.office.propose(change, &Who::File);
@@ -183,6 +191,7 @@ impl Watch {
 enum Kind {
     Settings,
     Rules,
+    Lists,
     Postures,
     Certificates,
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::Ledger;
+use super::{Fault, Ledger};
 use crate::units::{bytes, duration, human, nearest};
 
 /// A value and where it stands.
@@ -42,6 +42,12 @@ impl<'a> Section<'a> {
 
     pub fn fault(&self, span: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
         self.ledger.fault(span, message, help);
+    }
+
+    /// A fault of another file that this one names.
+    pub fn fault_in(&self, file: &str, line: u32, message: impl Into<String>, help: impl Into<String>) {
+        let (message, help) = (message.into(), help.into());
+        self.ledger.faults.borrow_mut().push(Fault { file: file.to_owned(), line, column: 1, message, help });
     }
 
     pub fn warn(&self, span: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
@@ -98,11 +104,7 @@ impl<'a> Section<'a> {
     /// A whole number between `least` and `most`, both included.
     pub fn integer(&self, key: &str, least: u64, most: u64) -> Option<At<u64>> {
         let value = self.ask(key)?;
-        let number = value
-            .get_ref()
-            .as_integer()
-            .and_then(|i| u64::from_str_radix(&i.as_str().replace('_', ""), i.radix()).ok());
-        match number {
+        match whole(value.get_ref()) {
             Some(n) if (least..=most).contains(&n) => Some(At { value: n, span: value.span() }),
             _ => {
                 self.wrong(key, value, &format!("a whole number from {least} to {most}"));
@@ -195,6 +197,23 @@ impl<'a> Section<'a> {
                 self.wrong(key, value, &want);
                 None
             }
+        }
+    }
+
+    /// A list of whole numbers; a single one counts as a list of one.
+    pub fn integers(&self, key: &str, least: u64, most: u64, example: u64) -> Option<Vec<At<u64>>> {
+        let value = self.ask(key)?;
+        let want = format!("whole numbers from {least} to {most}, such as {key} = [{example}]");
+        let one = |item: &Spanned<DeValue<'_>>| {
+            let fit = whole(item.get_ref()).filter(|n| (least..=most).contains(n));
+            if fit.is_none() {
+                self.wrong(key, item, &want);
+            }
+            fit.map(|value| At { value, span: item.span() })
+        };
+        match value.get_ref() {
+            DeValue::Array(items) => Some(items.iter().filter_map(one).collect()),
+            _ => Some(vec![one(value)?]),
         }
     }
 
@@ -328,4 +347,9 @@ fn same(a: &DeValue<'_>, b: &DeValue<'_>) -> bool {
         }
         (a, b) => a.same_type(b) && kind(a) == kind(b),
     }
+}
+
+fn whole(value: &DeValue<'_>) -> Option<u64> {
+    let number = value.as_integer()?;
+    u64::from_str_radix(&number.as_str().replace('_', ""), number.radix()).ok()
 }

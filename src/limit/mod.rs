@@ -8,11 +8,15 @@
 //! Does not know: rules, HTTP, who the client is.
 
 mod gcra;
+mod inside;
 mod store;
 
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub use inside::Entered;
+use inside::Inside;
 use store::{Found, Store};
 
 use crate::plan::Quota;
@@ -39,6 +43,17 @@ pub struct Limits {
     /// Two independent keyed hashes make the 128-bit key, so that nobody can aim two clients at one bucket.
     hashers: [RandomState; 2],
     shared: AtomicU64,
+    inside: Arc<Inside>,
+}
+
+/// A token that is spent when an answer turns out to be of the kind that is counted.
+#[derive(Debug)]
+pub struct Tally {
+    key: u128,
+    coarse: u128,
+    interval: u64,
+    burst: u64,
+    statuses: Arc<[u16]>,
 }
 
 impl Limits {
@@ -48,6 +63,7 @@ impl Limits {
             store: Store::new(memory),
             hashers: [RandomState::new(), RandomState::new()],
             shared: AtomicU64::new(0),
+            inside: Inside::new(),
         }
     }
 
@@ -57,15 +73,54 @@ impl Limits {
     /// # Errors
     /// [`Limited`]; nothing is spent then.
     pub fn take(&self, quota: &Quota, key: Key<'_>, coarse: Key<'_>, factor: u32, now: u64) -> Result<(), Limited> {
-        let factor = u64::from(factor.max(1));
-        let interval = quota.interval.saturating_mul(1000) / factor;
-        let burst = (u64::from(quota.burst) * factor / 1000).max(1);
-        let spend = |at: u64| gcra::take(at, now, interval, burst);
-        match self.store.update(self.hash(quota.id, key), now, false, spend) {
+        let (interval, burst) = scaled(quota, factor);
+        let coarse = || self.hash(quota.id, coarse);
+        self.at(self.hash(quota.id, key), coarse, now, |at| gcra::take(at, now, interval, burst))
+    }
+
+    /// Whether a token is there, for a quota that counts answers of some statuses only. It is spent by
+    /// [`Limits::answered`].
+    ///
+    /// # Errors
+    /// [`Limited`].
+    pub fn look(
+        &self,
+        quota: &Quota,
+        statuses: &Arc<[u16]>,
+        (key, coarse): (Key<'_>, Key<'_>),
+        factor: u32,
+        now: u64,
+    ) -> Result<Tally, Limited> {
+        let (interval, burst) = scaled(quota, factor);
+        let (key, coarse) = (self.hash(quota.id, key), self.hash(quota.id, coarse));
+        self.at(key, || coarse, now, |at| (at, gcra::take(at, now, interval, burst).1))?;
+        Ok(Tally { key, coarse, interval, burst, statuses: statuses.clone() })
+    }
+
+    /// Spends a token where the answer is one that counts.
+    pub fn answered(&self, tally: &Tally, status: u16, now: u64) {
+        if tally.statuses.contains(&status) {
+            let _ = self.at(tally.key, || tally.coarse, now, |at| gcra::take(at, now, tally.interval, tally.burst));
+        }
+    }
+
+    /// Counts a request as under way for as long as what is returned lives; `None` where `most` are.
+    pub fn enter(&self, quota: &Quota, key: Key<'_>, most: u32) -> Option<Entered> {
+        self.inside.enter(self.hash(quota.id, key), most)
+    }
+
+    fn at(
+        &self,
+        key: u128,
+        coarse: impl Fn() -> u128,
+        now: u64,
+        spend: impl Fn(u64) -> (u64, Result<(), u64>),
+    ) -> Result<(), Limited> {
+        match self.store.update(key, now, false, &spend) {
             Found::Done(verdict) => verdict,
             Found::Full => {
                 self.shared.fetch_add(1, Ordering::Relaxed);
-                match self.store.update(self.hash(quota.id, coarse), now, true, spend) {
+                match self.store.update(coarse(), now, true, &spend) {
                     Found::Done(verdict) => verdict,
                     Found::Full => Ok(()),
                 }
@@ -98,6 +153,12 @@ impl Limits {
     pub fn shared(&self) -> u64 {
         self.shared.load(Ordering::Relaxed)
     }
+}
+
+/// A quota's interval and burst, scaled by `factor` thousandths.
+fn scaled(quota: &Quota, factor: u32) -> (u64, u64) {
+    let factor = u64::from(factor.max(1));
+    (quota.interval.saturating_mul(1000) / factor, (u64::from(quota.burst) * factor / 1000).max(1))
 }
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ fn quota(per_second: u64, burst: u32) -> Quota {
         then: Then::Challenge,
         shadow: false,
         budget: false,
+        count: None,
+        concurrent: None,
     }
 }
 

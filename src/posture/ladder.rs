@@ -24,6 +24,8 @@ fn budget(top: &Section<'_>) -> Quota {
         then: Then::Challenge,
         shadow: false,
         budget: true,
+        count: None,
+        concurrent: None,
     };
     let Some(table) = top.section("budget") else {
         if !top.has("budget") {

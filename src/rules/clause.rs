@@ -6,6 +6,7 @@ use super::lists::Lists;
 use super::pattern::Pattern;
 use crate::facts::Kind;
 use crate::fault::{At, Section};
+use crate::portal::Class;
 use crate::units::nearest;
 
 /// What a clause looks at.
@@ -25,12 +26,14 @@ pub enum Field {
     Pass,
     Kind,
     Route,
+    Class,
+    Service,
     Portal,
 }
 
 impl Field {
     pub fn ignores_case(&self) -> bool {
-        matches!(self, Field::Host | Field::UserAgent)
+        matches!(self, Field::Host | Field::UserAgent | Field::Service)
     }
 }
 
@@ -50,7 +53,7 @@ impl Clause {
 }
 
 /// Fields of the contract that this version does not know.
-pub const NOT_BUILT: [&str; 6] = ["country", "asn", "known_path", "class", "service", "fingerprint"];
+pub const NOT_BUILT: [&str; 4] = ["country", "asn", "known_path", "fingerprint"];
 
 /// Reads a `match` table; `what` is how faults call it, such as `rule.match`.
 pub fn read(table: &Section<'_>, what: &str, lists: &Lists) -> Vec<Clause> {
@@ -65,6 +68,8 @@ pub fn read(table: &Section<'_>, what: &str, lists: &Lists) -> Vec<Clause> {
         ("pass", Field::Pass, "true"),
         ("kind", Field::Kind, "navigation"),
         ("route", Field::Route, "/assets/*"),
+        ("class", Field::Class, "payment"),
+        ("service", Field::Service, "Pay a licence"),
         ("portal", Field::Portal, "huduma"),
     ] {
         reader.clause(table, what, key, field, example);
@@ -184,6 +189,7 @@ impl Reader<'_> {
             Field::Scheme => vec!["http", "https"],
             Field::Kind => Kind::ALL.map(Kind::as_str).to_vec(),
             Field::List => self.lists.names(),
+            Field::Class => Class::NAMES.to_vec(),
             // A route's own text may hold a star, which is then no pattern.
             Field::Route => return Some(Pattern::Exact(text.value.clone())),
             _ => {

@@ -3,6 +3,7 @@
 //! Does not know: requests, how rules are compiled.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::clause::{self, Clause};
 use super::lists::Lists;
@@ -77,6 +78,7 @@ struct Common {
     shadow: bool,
     until: Option<u64>,
     reason: Option<String>,
+    owner: Option<String>,
 }
 
 impl File<'_> {
@@ -107,11 +109,11 @@ impl File<'_> {
 
     fn limit(&mut self, table: &Section<'_>) {
         let common = self.common(table, "limit");
-        for key in ["count", "ban"] {
-            table.not_built(key, "");
-        }
+        table.not_built("ban", "");
         let per = per(table);
-        let rate = rate(table);
+        let concurrent = concurrent(table);
+        let rate = if concurrent.is_some() { Some(Rate { interval: 1, per_second: 1 }) } else { rate(table) };
+        let count = count(table);
         let burst = table.integer("burst", 1, 10_000_000);
         if let (Some(rate), Some(burst)) = (rate, &burst)
             && !rate.fills(burst.value as u32)
@@ -125,7 +127,9 @@ impl File<'_> {
             && !table.has("match")
             && common.from == Level::Normal
             && common.until.is_none()
-            && !common.shadow;
+            && !common.shadow
+            && !table.has("count")
+            && !table.has("concurrent");
         let name = common.name.as_ref().map_or("", |n| n.value.as_str());
         if name == "budget" && !budget {
             let help = "give it another name; only a limit per client on all requests may take the budget's place";
@@ -140,6 +144,8 @@ impl File<'_> {
             then: then.map_or(Then::Challenge, |t| t.value),
             shadow: common.shadow,
             budget,
+            count,
+            concurrent,
         };
         self.add(table, common, Meaning::Limit(quota));
     }
@@ -158,14 +164,16 @@ impl File<'_> {
         };
         let from = table.word("from", &Level::NAMES).and_then(|w| Level::named(w.value));
         let until = table.instant("until");
-        let reason = table.string("reason", "INC-42");
-        if let Some(reason) = &reason
-            && reason.value.len() > bounds::REASON_BYTES
-        {
-            let message = format!("`{what}.reason` has {} bytes", reason.value.len());
-            table.fault(reason.span.clone(), message, format!("write at most {}", bounds::REASON_BYTES));
-        }
-        table.not_built("owner", "");
+        let note = |key: &str, example: &str, most: usize| {
+            let text = table.string(key, example)?;
+            if text.value.len() > most {
+                let message = format!("`{what}.{key}` has {} bytes", text.value.len());
+                table.fault(text.span, message, format!("write at most {most}"));
+            }
+            Some(text.value)
+        };
+        let reason = note("reason", "INC-42", bounds::REASON_BYTES);
+        let owner = note("owner", "soc@huduma.example", NAME_BYTES);
         if let (Some(until), Some(name)) = (&until, &name)
             && until.value <= self.now_unix
         {
@@ -178,7 +186,8 @@ impl File<'_> {
             from: from.unwrap_or(Level::Normal),
             shadow: table.boolean("shadow").is_some_and(|s| s.value),
             until: until.map(|u| u.value),
-            reason: reason.map(|r| r.value),
+            reason,
+            owner,
         }
     }
 
@@ -195,6 +204,7 @@ impl File<'_> {
             shadow: common.shadow,
             until: common.until,
             reason: common.reason,
+            owner: common.owner,
             expired: common.until.is_some_and(|u| u <= self.now_unix),
             meaning,
         });
@@ -242,6 +252,29 @@ fn per(table: &Section<'_>) -> Option<Per> {
         3 => Some(Per::Portal),
         _ => None,
     }
+}
+
+/// How many at once, where that is what is limited.
+fn concurrent(table: &Section<'_>) -> Option<u32> {
+    let most = table.integer("concurrent", 1, 1_000_000)?;
+    for key in ["rate", "burst", "count"] {
+        if table.has(key) {
+            let help = "write two limits: one with concurrent, one with rate";
+            table.fault(most.span.clone(), format!("`limit.concurrent` beside `{key}`"), help);
+        }
+    }
+    Some(most.value as u32)
+}
+
+/// The statuses of the answers that count.
+fn count(table: &Section<'_>) -> Option<Arc<[u16]>> {
+    let inner = table.section("count")?;
+    let statuses = inner.integers("status", 100, 599, 404);
+    if statuses.as_ref().is_none_or(Vec::is_empty) && !inner.has("status") {
+        inner.fault(inner.span(), "`limit.count` names nothing", "write count = { status = [404] }");
+    }
+    inner.finish();
+    Some(statuses?.into_iter().map(|s| s.value as u16).collect())
 }
 
 fn rate(table: &Section<'_>) -> Option<Rate> {

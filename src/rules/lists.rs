@@ -1,17 +1,19 @@
 //! `[[list]]`: named sets of addresses, all in one trie per family, so that one walk tells every list that an
-//! address is in, however many lists there are.
+//! address is in, however many lists there are. Their addresses stand in the rules, or in files of their own.
 //!
 //! Does not know: rules, requests.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use prefix_trie::PrefixMap;
 use smallvec::SmallVec;
 
+use super::Sources;
 use crate::client::canonical;
-use crate::fault::{At, Section};
+use crate::fault::Section;
 
 /// Numbers of lists.
 type Within = SmallVec<[u32; 2]>;
@@ -21,20 +23,20 @@ pub struct Lists {
     names: HashMap<String, u32>,
     v4: PrefixMap<Ipv4Net, Within>,
     v6: PrefixMap<Ipv6Net, Within>,
+    files: Vec<(String, u64)>,
 }
 
 impl Lists {
-    pub fn read(top: &Section<'_>) -> Lists {
+    pub fn read(top: &Section<'_>, sources: &Sources<'_>) -> Lists {
         let mut lists = Lists::default();
         for table in top.sections("list") {
-            lists.one(&table);
-            table.not_built("file", "");
+            lists.one(&table, sources);
             table.finish();
         }
         lists
     }
 
-    fn one(&mut self, table: &Section<'_>) {
+    fn one(&mut self, table: &Section<'_>, sources: &Sources<'_>) {
         let number = self.names.len() as u32;
         match super::file::name(table, "list") {
             Some(name) if self.names.contains_key(&name.value) => {
@@ -47,14 +49,58 @@ impl Lists {
             None => {}
         }
         let cidrs = table.strings("cidrs", false, "192.0.2.0/24");
+        let file = table.string("file", "lists/offices.txt");
         if !table.has("cidrs") && !table.has("file") {
-            table.fault(table.span(), "`list.cidrs` is missing", "write cidrs = [\"192.0.2.0/24\"]");
+            let help = "write cidrs = [\"192.0.2.0/24\"], or file = \"lists/offices.txt\" with one on each line";
+            table.fault(table.span(), "`list.cidrs` is missing", help);
         }
         for cidr in cidrs.unwrap_or_default() {
-            if let Some(net) = network(table, &cidr) {
-                self.insert(net, number);
+            match network(&cidr.value) {
+                Some((net, fits)) => {
+                    if !fits {
+                        let message = format!("{:?} has bits beyond its length: taken as {net}", cidr.value);
+                        let help = "write the network's first address, or /32 or /128 for one host";
+                        table.warn(cidr.span, message, help);
+                    }
+                    self.insert(net, number);
+                }
+                None => table.fault(cidr.span, format!("{:?} is no network and no address", cidr.value), NETWORK),
             }
         }
+        if let Some(file) = file {
+            match (sources.list)(&file.value) {
+                Ok(text) => self.file(table, number, &file.value, &text),
+                Err(why) => {
+                    let message = format!("the list's file {:?} cannot be read: {why}", file.value);
+                    table.fault(file.span, message, "name a file beside rules.toml that boma's user may read");
+                }
+            }
+        }
+    }
+
+    fn file(&mut self, table: &Section<'_>, number: u32, name: &str, text: &str) {
+        let mut wrong = 0;
+        for (line, found) in lines(text) {
+            match found {
+                Ok(net) => self.insert(net, number),
+                Err(text) => {
+                    wrong += 1;
+                    if wrong <= FAULTS {
+                        table.fault_in(name, line, format!("{text:?} is no network and no address"), NETWORK);
+                    }
+                }
+            }
+        }
+        if wrong > FAULTS {
+            let message = format!("and {} lines more that are no network and no address", wrong - FAULTS);
+            table.fault_in(name, 0, message, "write one network on each line, comments behind # or ;");
+        }
+        self.files.push((name.to_owned(), stamp(text)));
+    }
+
+    /// The files that were read, and stamps of what they held.
+    pub fn files(&self) -> &[(String, u64)] {
+        &self.files
     }
 
     fn insert(&mut self, net: IpNet, list: u32) {
@@ -90,22 +136,32 @@ impl Lists {
     }
 }
 
-/// A network, or a single address. What is written as IPv4 inside IPv6 is IPv4, as clients' addresses are.
-fn network(table: &Section<'_>, text: &At<String>) -> Option<IpNet> {
-    let parsed = text.value.parse::<IpNet>().ok().or_else(|| text.value.parse::<IpAddr>().ok().map(IpNet::from));
-    let Some(net) = parsed else {
-        let help = "write a network such as \"192.0.2.0/24\" or \"2001:db8::/32\", or one address";
-        table.fault(text.span.clone(), format!("{:?} is no network and no address", text.value), help);
-        return None;
-    };
-    if net != net.trunc() {
-        let message = format!("{net} has bits beyond its length: taken as {}", net.trunc());
-        table.warn(text.span.clone(), message, "write the network's first address, or /32 or /128 for one host");
-    }
+const NETWORK: &str = "write a network such as \"192.0.2.0/24\" or \"2001:db8::/32\", or one address";
+/// Faults of one file that are told one by one.
+const FAULTS: usize = 20;
+
+/// What a list's file says on each line that says something: comments begin with `#` or `;`.
+pub fn lines(text: &str) -> impl Iterator<Item = (u32, Result<IpNet, &str>)> {
+    text.lines().zip(1..).filter_map(|(line, number)| {
+        let said = line.split(['#', ';']).next().unwrap_or_default().trim();
+        (!said.is_empty()).then(|| (number, network(said).map(|(net, _)| net).ok_or(said)))
+    })
+}
+
+fn stamp(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// A network, or a single address, and whether it was written as its first address. What is written as IPv4 inside
+/// IPv6 is IPv4, as clients' addresses are.
+fn network(text: &str) -> Option<(IpNet, bool)> {
+    let net = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))?;
     let mapped = match net {
         IpNet::V6(v6) if v6.prefix_len() >= 96 => v6.addr().to_ipv4_mapped().map(|a| (a, v6.prefix_len() - 96)),
         _ => None,
     };
-    let net = mapped.and_then(|(a, bits)| Ipv4Net::new(a, bits).ok()).map_or(net, IpNet::V4);
-    Some(net.trunc())
+    let plain = mapped.and_then(|(a, bits)| Ipv4Net::new(a, bits).ok()).map_or(net, IpNet::V4);
+    Some((plain.trunc(), net == net.trunc()))
 }

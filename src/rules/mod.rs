@@ -63,6 +63,7 @@ pub(crate) struct Draft {
     pub shadow: bool,
     pub until: Option<u64>,
     pub reason: Option<String>,
+    pub owner: Option<String>,
     /// It had expired when it was read: it never comes back.
     pub expired: bool,
     pub meaning: Meaning,
@@ -76,6 +77,7 @@ pub struct RuleSet {
     text: String,
     compiled: Compiled,
     summaries: Vec<Summary>,
+    files: Vec<(String, u64)>,
 }
 
 /// A rule or limit, for people.
@@ -87,54 +89,69 @@ pub struct Summary {
     pub shadow: bool,
     pub until: Option<u64>,
     pub reason: Option<String>,
+    pub owner: Option<String>,
     pub expired: bool,
 }
 
+/// What the law refers to beside its own text.
+#[derive(Clone, Copy)]
+pub struct Sources<'a> {
+    /// Seconds since the Unix epoch: a rule that ended before is out.
+    pub now: u64,
+    /// The text of a list's file, by the path that the rules write, or why it cannot be had.
+    pub list: &'a dyn Fn(&str) -> Result<String, String>,
+}
+
+impl Sources<'_> {
+    /// Where there are no files.
+    pub fn at(now: u64) -> Sources<'static> {
+        Sources { now, list: &|_| Err("there are no files here".to_owned()) }
+    }
+}
+
 /// Keys and words of the contract that this version holds at their default, whether or not their table is written.
-pub const NOT_BUILT: [&str; 26] = [
+pub const NOT_BUILT: [&str; 18] = [
     "limit.ban",
-    "limit.count",
     "limit.match.asn",
-    "limit.match.class",
     "limit.match.country",
     "limit.match.fingerprint",
     "limit.match.known_path",
-    "limit.match.service",
-    "limit.owner",
     "limit.per = \"asn\"",
     "limit.per = \"country\"",
-    "list.file",
     "posture.auto",
     "posture.auto_max",
     "posture.lower_after",
     "posture.raise",
     "rule.match.asn",
-    "rule.match.class",
     "rule.match.country",
     "rule.match.fingerprint",
     "rule.match.known_path",
     "rule.match.pass = \"settled\"",
-    "rule.match.service",
-    "rule.owner",
     "rule.then = \"queue\"",
     "limit.match.pass = \"settled\"",
 ];
 
 /// Reads the text of `rules.toml`: parse, validate, compile. The value counts only where there are no faults.
-pub fn read(file: &str, text: &str, now_unix: u64) -> Read<RuleSet> {
+pub fn read(file: &str, text: &str, sources: &Sources<'_>) -> Read<RuleSet> {
     let read = fault::read(file, text, |top| {
-        let lists = Lists::read(top);
-        let drafts = file::read(top, &lists, now_unix);
+        let lists = Lists::read(top, sources);
+        let drafts = file::read(top, &lists, sources.now);
         (lists, drafts)
     });
     let Read { value: (lists, drafts), mut faults, warnings, not_built } = read;
+    let files = lists.files().to_vec();
     let summaries = drafts.iter().map(Summary::of).collect();
     let compiled = if faults.is_empty() { compile::compile(drafts, lists) } else { Ok(Compiled::default()) };
     let compiled = compiled.unwrap_or_else(|message| {
         faults.push(Fault::whole(file, message, "write fewer or simpler expressions"));
         Compiled::default()
     });
-    Read { value: RuleSet { text: text.to_owned(), compiled, summaries }, faults, warnings, not_built }
+    Read { value: RuleSet { text: text.to_owned(), compiled, summaries, files }, faults, warnings, not_built }
+}
+
+/// Whether a list's file can be used as it stands.
+pub fn is_list(text: &str) -> bool {
+    lists::lines(text).all(|(_, found)| found.is_ok())
 }
 
 impl Summary {
@@ -149,6 +166,7 @@ impl Summary {
             shadow: draft.shadow,
             until: draft.until,
             reason: draft.reason.clone(),
+            owner: draft.owner.clone(),
             expired: draft.expired,
         }
     }
@@ -156,7 +174,7 @@ impl Summary {
 
 impl RuleSet {
     pub fn empty() -> RuleSet {
-        RuleSet { text: String::new(), compiled: Compiled::default(), summaries: Vec::new() }
+        RuleSet { text: String::new(), compiled: Compiled::default(), summaries: Vec::new(), files: Vec::new() }
     }
 
     /// The plan for one request at a posture. Pure; what it costs grows with the conditions that the request
@@ -186,6 +204,11 @@ impl RuleSet {
     /// As it was read.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The lists' files by the paths that the rules write, and stamps of what they held.
+    pub fn files(&self) -> &[(String, u64)] {
+        &self.files
     }
 
     pub fn quotas(&self) -> impl Iterator<Item = &Quota> {

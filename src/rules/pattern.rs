@@ -43,7 +43,7 @@ impl Pattern {
         let text = match field {
             Field::Path => self::path(text)?,
             Field::Host => host(text)?,
-            Field::UserAgent => text.to_ascii_lowercase(),
+            Field::UserAgent | Field::Service => text.to_ascii_lowercase(),
             Field::Method => text.to_ascii_uppercase(),
             _ => text.to_owned(),
         };

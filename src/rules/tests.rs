@@ -11,10 +11,21 @@ use super::*;
 use crate::client::Client;
 use crate::facts::{Kind, Pass};
 use crate::path;
+use crate::portal::{Class, Service};
 use crate::wire::{Head, Version};
 
 /// 2026-12-01T18:00:00Z: the time at which cases are read.
 const NOW: u64 = 1_796_148_000;
+
+/// Two lists' files.
+fn sources() -> Sources<'static> {
+    let list = |path: &str| match path {
+        "lists/good.txt" => Ok("# offices\n203.0.113.0/24 ; the first\n\n2001:db8:1::/48\n".to_owned()),
+        "lists/bad.txt" => Ok("203.0.113.0/24\n203.0.113\n".to_owned()),
+        _ => Err("No such file or directory (os error 2)".to_owned()),
+    };
+    Sources { now: NOW, list: Box::leak(Box::new(list)) }
+}
 
 struct Asked {
     method: String,
@@ -72,7 +83,9 @@ fn plan_of(set: &RuleSet, line: &str) -> String {
     let mut asked = Asked { method: words[0].clone(), path: path.clone(), query, fields: Vec::new() };
     let (mut from, mut level, mut pass, mut at, mut kind) =
         ("192.0.2.1".to_owned(), Level::Normal, None, NOW, Kind::Navigation);
-    let (mut portal, mut route) = ("huduma".to_owned(), "*".to_owned());
+    let (mut portal, mut route, mut class) = ("huduma".to_owned(), "*".to_owned(), Class::Information);
+    let licence = [("en".to_owned(), "Pay a licence".to_owned()), ("sw".to_owned(), "Lipia leseni".to_owned())];
+    let services = [Service { name: licence.into(), paths: vec!["/pay/*".into()], ..Service::default() }];
     for word in &words[2..] {
         let (key, value) = word.split_once('=').unwrap();
         match key {
@@ -83,6 +96,7 @@ fn plan_of(set: &RuleSet, line: &str) -> String {
             "kind" => kind = Kind::ALL.into_iter().find(|k| k.as_str() == value).unwrap(),
             "portal" => portal = value.to_owned(),
             "route" => route = value.to_owned(),
+            "class" => class = Class::ALL.into_iter().find(|c| c.as_str() == value).unwrap(),
             "ua" => asked.fields.push(("user-agent".into(), value.into())),
             header => asked.fields.push((header.to_owned(), value.to_owned())),
         }
@@ -101,6 +115,8 @@ fn plan_of(set: &RuleSet, line: &str) -> String {
         pass,
         portal: &portal,
         route: &route,
+        class: class.as_str(),
+        services: &services,
         head: &asked,
     };
     shown(&set.plan(&facts, level, at))
@@ -134,7 +150,7 @@ fn every_case_file_is_answered_as_it_says() {
         let path = entry.unwrap().path();
         let text = fs::read_to_string(&path).unwrap();
         let (toml, expected) = text.split_once("----\n").unwrap_or_else(|| panic!("{}: no line ----", path.display()));
-        let got = read("rules.toml", toml, NOW);
+        let got = read("rules.toml", toml, &sources());
         let mut said = String::new();
         for fault in got.faults.iter().chain(&got.warnings) {
             let _ = writeln!(said, "{}:{} {}\n    {}", fault.line, fault.column, fault.message, fault.help);
@@ -152,7 +168,7 @@ fn every_case_file_is_answered_as_it_says() {
 
 #[test]
 fn the_shipped_reference_is_good() {
-    let read = read("config/rules.toml", include_str!("../../config/rules.toml"), NOW);
+    let read = read("config/rules.toml", include_str!("../../config/rules.toml"), &sources());
     assert_eq!(read.faults, []);
     for key in &read.not_built {
         assert!(NOT_BUILT.contains(&key.as_str()), "{key} is missing from the list that status shows");
@@ -194,7 +210,7 @@ fn the_order_in_the_file_never_matters() {
         })
         .collect();
     let plans = |tables: &[String]| {
-        let got = read("rules.toml", &format!("{list}{}", tables.concat()), NOW);
+        let got = read("rules.toml", &format!("{list}{}", tables.concat()), &sources());
         assert_eq!(got.faults, []);
         requests.iter().map(|r| plan_of(&got.value, r)).collect::<Vec<_>>()
     };

@@ -19,6 +19,11 @@ pub fn each(field: &Field, facts: &Facts<'_>, see: &mut dyn FnMut(&str)) {
         Field::Scheme => see(facts.scheme),
         Field::Kind => see(facts.kind.as_str()),
         Field::Route => see(facts.route),
+        Field::Class => see(facts.class),
+        Field::Service => {
+            let mine = facts.services.iter().filter(|s| s.holds(facts.match_path));
+            mine.flat_map(|s| &s.name).for_each(|(_, name)| see(name));
+        }
         Field::Portal => see(facts.portal),
         Field::Pass if facts.pass.is_some() => see("true"),
         Field::Pass | Field::List => {}

@@ -30,8 +30,8 @@ pub enum Decision {
 pub struct OverLimit {
     pub limit: String,
     pub burst: u32,
-    /// Seconds in which a whole burst comes back.
-    pub window: u64,
+    /// Seconds in which a whole burst comes back; `None` where it is requests at once that are limited.
+    pub window: Option<u64>,
     /// Nanoseconds until one token is back.
     pub wait: u64,
 }
@@ -124,13 +124,25 @@ fn take_limits(visit: &mut Visit<'_>, plan: &Plan<'_>, head: &dyn Head) -> Resul
     Ok(None)
 }
 
-fn take(visit: &Visit<'_>, quota: &Quota, head: &dyn Head) -> Result<(), Limited> {
+fn take(visit: &mut Visit<'_>, quota: &Quota, head: &dyn Head) -> Result<(), Limited> {
     let portal = visit.portal();
     // A call-back's budget does not depend on how it dresses.
     let kind = if visit.route().challenge { visit.kind } else { Kind::Program };
     let factor = if quota.budget { visit.effects().factor(visit.pass.is_some(), kind) } else { 1000 };
     let key = key(&quota.per, visit, &portal.name, head);
-    visit.house.limits.take(quota, key, Key::Network(visit.client.network.0), factor, visit.now.mono)
+    let coarse = Key::Network(visit.client.network.0);
+    let limits = &visit.house.limits;
+    if let Some(most) = quota.concurrent {
+        // When one of them ends nobody knows.
+        let limited = Limited { retry_after: crate::clock::SECOND };
+        visit.entered.push(limits.enter(quota, key, most).ok_or(limited)?);
+        return Ok(());
+    }
+    if let Some(statuses) = &quota.count {
+        visit.tallies.push(limits.look(quota, statuses, (key, coarse), factor, visit.now.mono)?);
+        return Ok(());
+    }
+    limits.take(quota, key, coarse, factor, visit.now.mono)
 }
 
 fn key<'a>(per: &Per, visit: &Visit<'_>, portal: &'a str, head: &'a dyn Head) -> Key<'a> {
@@ -148,8 +160,12 @@ fn key<'a>(per: &Per, visit: &Visit<'_>, portal: &'a str, head: &'a dyn Head) ->
 }
 
 fn over(quota: &Quota, limited: Limited) -> OverLimit {
-    let window = (quota.interval.saturating_mul(u64::from(quota.burst)) / crate::clock::SECOND).max(1);
-    OverLimit { limit: quota.name.clone(), burst: quota.burst, window, wait: limited.retry_after }
+    let window = match quota.concurrent {
+        Some(_) => None,
+        None => Some((quota.interval.saturating_mul(u64::from(quota.burst)) / crate::clock::SECOND).max(1)),
+    };
+    let burst = quota.concurrent.unwrap_or(quota.burst);
+    OverLimit { limit: quota.name.clone(), burst, window, wait: limited.retry_after }
 }
 
 /// The limit on boma's own paths.

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use crate::facts::{Facts, Kind, Pass};
 use crate::force::House;
 use crate::path;
+use crate::portal::Class;
 use crate::reason::Reason;
 use crate::wire::Head;
 
@@ -56,6 +57,8 @@ impl Request {
             pass: visit.pass,
             portal: visit.portal.map_or("", |p| &visit.town.portals.list[p].name),
             route: visit.portal.map_or("*", |_| &visit.route().path),
+            class: visit.portal.map_or(Class::Information, |_| visit.route().class).as_str(),
+            services: visit.portal.map_or(&[], |p| &visit.town.portals.list[p].services),
             head,
         }
     }

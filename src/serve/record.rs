@@ -14,6 +14,7 @@ use prometheus_client::metrics::counter::Counter;
 use crate::client::Client;
 use crate::clock::Now;
 use crate::force::House;
+use crate::limit::Entered;
 use crate::reason::Reason;
 use crate::seal;
 use crate::telemetry::Line;
@@ -81,6 +82,10 @@ impl Recorder {
     /// Sends an answer off; it is recorded when its body has gone out, or at once where that is prepared.
     pub fn send(&self, visit: &Visit<'_>, head: &dyn Head, mut made: Made, in_flight: InFlight) -> Reply {
         self.count(visit, made.status, made.reason);
+        // Only what the origin said of itself: who is refused already is not punished for it.
+        if matches!(made.reason, Reason::Served | Reason::OriginError) {
+            visit.tallies.iter().for_each(|t| self.house.limits.answered(t, made.status, self.house.now().mono));
+        }
         let line = self.line(visit, head, &made);
         let record = Record {
             house: self.house.clone(),
@@ -177,7 +182,10 @@ pub struct Unanswered<'a> {
 impl Unanswered<'_> {
     pub fn answer(mut self, made: Made) -> Reply {
         match self.in_flight.take() {
-            Some(in_flight) => self.recorder.send(&self.visit, self.head, made, in_flight),
+            Some(mut in_flight) => {
+                in_flight.entered = std::mem::take(&mut self.visit.entered);
+                self.recorder.send(&self.visit, self.head, made, in_flight)
+            }
             None => Reply::Close,
         }
     }
@@ -193,18 +201,22 @@ impl Drop for Unanswered<'_> {
 }
 
 /// Counts a request as being answered for as long as it lives; a client that leaves in the middle ends it too.
-pub struct InFlight(Arc<House>);
+pub struct InFlight {
+    house: Arc<House>,
+    /// Concurrency limits that it counts in.
+    entered: Vec<Entered>,
+}
 
 impl InFlight {
     pub fn new(house: Arc<House>) -> InFlight {
         house.metrics.in_flight.inc();
-        InFlight(house)
+        InFlight { house, entered: Vec::new() }
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.metrics.in_flight.dec();
+        self.house.metrics.in_flight.dec();
     }
 }
 

@@ -156,7 +156,8 @@ pub fn limited(visit: &mut Visit<'_>, head: &dyn Head, over: OverLimit) -> Made 
     let seconds = over.wait.div_ceil(clock::SECOND).max(1);
     let mut made = error(visit, head, Page::Limited, 429, Reason::OverLimit, Some(seconds));
     let name = quoted(&over.limit);
-    made.fields.push("ratelimit-policy", format!("{name};q={};w={}", over.burst, over.window));
+    let per = over.window.map_or_else(|| "qu=\"concurrent-requests\"".to_owned(), |w| format!("w={w}"));
+    made.fields.push("ratelimit-policy", format!("{name};q={};{per}", over.burst));
     made.fields.push("ratelimit", format!("{name};r=0;t={seconds}"));
     made
 }

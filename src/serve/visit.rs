@@ -9,6 +9,7 @@ use crate::client::Client;
 use crate::clock::Now;
 use crate::facts::{Kind, Pass};
 use crate::force::{House, Law, Town};
+use crate::limit::{Entered, Tally};
 use crate::plan::{Effects, Level, Plan};
 use crate::portal::{Portal, Route};
 use crate::wire::Arrival;
@@ -36,6 +37,9 @@ pub struct Visit<'h> {
     pub cache: Option<&'static str>,
     /// The request may change something at the origin, so a failure leaves its fate unknown.
     pub unsafe_sent: bool,
+    /// What is spent when the answer is one that counts, and what counts until it has gone out.
+    pub tallies: Vec<Tally>,
+    pub entered: Vec<Entered>,
     /// As the log shows them.
     pub host: String,
     pub path: String,
@@ -62,6 +66,8 @@ impl<'h> Visit<'h> {
             reference: None,
             cache: None,
             unsafe_sent: false,
+            tallies: Vec::new(),
+            entered: Vec::new(),
             host: String::new(),
             path: String::new(),
         }

@@ -160,7 +160,7 @@ pub enum QueryLog {
 }
 
 /// Keys of the contract that this version holds at their default, whether or not their table is written.
-pub const NOT_BUILT: [&str; 11] = [
+pub const NOT_BUILT: [&str; 10] = [
     "admin.tokens",
     "cache.memory",
     "challenge.seal_max",
@@ -168,7 +168,6 @@ pub const NOT_BUILT: [&str; 11] = [
     "client.country_db",
     "portal.max_in_flight = \"adaptive\"",
     "portal.route.cache",
-    "portal.route.class",
     "portal.route.query",
     "portal.session_cookies",
     "portal.snapshot.sitemap",

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::parts;
 use crate::bounds;
 use crate::fault::{At, Section};
-use crate::portal::{Fallback, OriginTls, Portal, Route, Routes, Service, SnapshotPlan, Texts};
+use crate::portal::{Class, Fallback, OriginTls, Portal, Route, Routes, Service, SnapshotPlan, Texts};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -298,11 +298,14 @@ fn routes(s: &Section<'_>) -> Vec<Route> {
             Some("off") => Fallback::Off,
             _ => Fallback::Statement,
         };
-        t.not_built("class", "\"information\"");
         t.not_built("cache", "\"off\"");
         t.not_built("query", "\"all\"");
         let route = Route {
             path: String::new(),
+            class: t
+                .word("class", &Class::NAMES)
+                .and_then(|w| Class::ALL.into_iter().find(|c| c.as_str() == w.value))
+                .unwrap_or(standard.class),
             fallback,
             challenge: t.word("challenge", &["auto", "never"]).is_none_or(|w| w.value == "auto"),
             stay_up: t.boolean("stay_up").is_some_and(|b| b.value),

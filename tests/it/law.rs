@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::time::Duration;
 
-use crate::harness::{Origin, Setup, eventually, get, load, request};
+use crate::harness::{Boma, Origin, Setup, eventually, get, load, request};
 
 /// Rules that deny `/probe-N` for one N, so that a version in force shows itself in an answer.
 fn version(n: u32) -> String {
@@ -110,4 +110,30 @@ fn verdicts_are_answered_by_severity() {
     assert!(dropped("/sdx-allowed"), "drop beats allow");
     let denied = request(boma.at(), "GET", "/sd", "Accept: text/html\r\n", "");
     assert!(denied.text().contains("Reference:") && !denied.text().contains("deny"), "a code, and no rule's name");
+}
+
+#[test]
+fn a_lists_file_is_reloaded_by_itself_and_a_broken_one_changes_nothing() {
+    let origin = Origin::start();
+    let setup = Setup::new()
+        .settings("[client]\ntrusted_proxies = [\"127.0.0.1\"]\n")
+        .rules("[[list]]\nname = \"bad\"\nfile = \"bad.txt\"\n[[rule]]\nname = \"no\"\nmatch = { list = \"bad\" }\nthen = \"deny\"\n");
+    let many = (0..20_000).map(|i| format!("10.{}.{}.{}\n", i >> 16, i >> 8 & 255, i & 255)).collect::<String>();
+    setup.folder.write("bad.txt", &(many.clone() + "192.0.2.0/24 # the first\n"));
+    let boma = setup.start(origin.address);
+    let from = |address: &str| request(boma.at(), "GET", "/", &format!("X-Forwarded-For: {address}\r\n"), "").status;
+    assert_eq!((from("192.0.2.9"), from("10.0.1.2"), from("198.51.100.7")), (403, 403, 200));
+    boma.setup.folder.write("bad.txt", &(many + "198.51.100.0/24\n"));
+    eventually("the new list is in force", || (from("198.51.100.7") == 403).then_some(()));
+    assert_eq!(from("192.0.2.9"), 200);
+    boma.setup.folder.write("bad.txt", "192.0.2.0/24\nnonsense\n");
+    eventually("the fault is said", || {
+        boma.status()["files_not_in_force"].to_string().contains("nonsense").then_some(())
+    });
+    assert_eq!((from("198.51.100.7"), from("192.0.2.9")), (403, 200), "the old list holds");
+    // A start with the broken list takes the last good one, and says so.
+    let boma = Boma::start(boma.kill(), &[]);
+    let from = |address: &str| request(boma.at(), "GET", "/", &format!("X-Forwarded-For: {address}\r\n"), "").status;
+    assert_eq!((from("198.51.100.7"), from("192.0.2.9")), (403, 200));
+    assert!(boma.status()["troubles"].to_string().contains("bad.txt"), "{}", boma.status());
 }

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Instant;
 
-use crate::harness::{Origin, Setup, get, navigate, request};
+use crate::harness::{Client, Mode, Origin, Setup, eventually, get, navigate, request};
 
 const TRUSTING: &str = "[client]\ntrusted_proxies = [\"127.0.0.1\"]\n";
 
@@ -159,4 +159,42 @@ fn answered(reader: &mut BufReader<TcpStream>) -> u16 {
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
     status
+}
+
+#[test]
+fn only_answers_of_the_kind_that_counts_are_counted() {
+    let origin = Origin::start();
+    let boma = Setup::new()
+        .rules("[[limit]]\nname = \"guesses\"\nper = \"client\"\nrate = \"1/h\"\nburst = 2\ncount = { status = [500] }\nthen = \"deny\"\n")
+        .start(origin.address);
+    let ask = |path: &str| request(boma.at(), "GET", path, "Accept: application/json\r\n", "").status;
+    assert!((0..20).all(|_| ask("/good") == 200));
+    origin.set(Mode::Fails);
+    assert_eq!((ask("/a"), ask("/b"), ask("/c")), (500, 500, 429));
+    origin.set(Mode::Works);
+    assert_eq!(ask("/good"), 429, "whoever is over it is over it for all that it is for");
+    assert_eq!(origin.reached_by_citizens().len(), 22);
+}
+
+#[test]
+fn requests_at_once_are_limited_and_each_that_ends_makes_room() {
+    let origin = Origin::start();
+    let boma = Setup::new()
+        .settings(TRUSTING)
+        .rules("[[limit]]\nname = \"at-once\"\nper = \"client\"\nconcurrent = 2\nmatch = { path = \"/slow*\" }\nthen = \"deny\"\n")
+        .start(origin.address);
+    origin.set(Mode::Hangs);
+    let mut under_way: Vec<Client> = (0..2).map(|_| Client::connect(boma.at()).unwrap()).collect();
+    for client in &mut under_way {
+        client.send(b"GET /slow HTTP/1.1\r\nHost: huduma.example\r\n\r\n").unwrap();
+    }
+    eventually("both are at the origin", || (origin.reached_by_citizens().len() == 2).then_some(()));
+    origin.set(Mode::Works);
+    let third = get(boma.at(), "/slow");
+    assert_eq!(third.status, 429);
+    assert_eq!(third.field("ratelimit-policy"), Some("\"at-once\";q=2;qu=\"concurrent-requests\""));
+    assert_eq!(request(boma.at(), "GET", "/slow", "X-Forwarded-For: 192.0.2.9\r\n", "").status, 200, "another client");
+    assert_eq!(get(boma.at(), "/other").status, 200);
+    drop(under_way);
+    eventually("there is room again", || (get(boma.at(), "/slow").status == 200).then_some(()));
 }
