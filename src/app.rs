@@ -21,8 +21,9 @@ use crate::control::{self, Bell, Given, Office, Started};
 use crate::edge::{self, Crowd, Door, Phase};
 use crate::fault::Fault;
 use crate::force::{House, Law, Materials};
+use crate::journal::Journal;
 use crate::settings::{Listen, QueryLog, Settings};
-use crate::store::{self, Table};
+use crate::store::{self, Rows, Table};
 use crate::takeover::{self, Inheritance};
 use crate::telemetry::Metrics;
 use crate::telemetry::access::{AccessLog, Query};
@@ -208,10 +209,10 @@ fn offer(
     over: Arc<Notify>,
     left: Arc<Notify>,
 ) {
-    let house = office.house.clone();
+    let office = office.clone();
     let heard = move |event| match event {
-        takeover::Event::ReleaseStore => house.store.release(),
-        takeover::Event::Stay => house.store.reclaim(),
+        takeover::Event::ReleaseStore => office.hand_over(),
+        takeover::Event::Stay => office.take_back(),
         takeover::Event::Leave => {
             over.notify_one();
             left.notify_one();
@@ -240,8 +241,6 @@ fn descriptors() -> usize {
     getrlimit(Resource::Nofile).current.map_or(usize::MAX, |n| n as usize)
 }
 
-type Rows = Vec<(String, Vec<u8>)>;
-
 /// The house and its office, from what was read.
 fn found(
     started: Started,
@@ -264,13 +263,15 @@ fn found(
     let standing = row.and_then(|(_, row)| serde_json::from_slice(&row).ok()).unwrap_or_default();
     let mut troubles = started.troubles;
     troubles.append(&mut opened.troubles);
+    let (journal, trouble) = Journal::open(&started.state_dir);
+    troubles.extend(trouble);
     let keyring = Arc::new(
         Keyring::new(started.certificates).map_err(|e| Failure::Runtime(format!("TLS cannot be set up: {e}")))?,
     );
     let house = Arc::new(House::new(Materials {
         clock,
         settings: settings.clone(),
-        law: Law { generation: 1, rules: Arc::new(started.rules), ladder: started.ladder },
+        law: Law { generation: 1, rules: Arc::new(started.rules), measures: Arc::new([]), ladder: started.ladder },
         standing,
         metrics,
         access,
@@ -281,7 +282,8 @@ fn found(
     }));
     let config = started.config;
     let office = Office::new(house, keyring.clone(), started.last_good, config, started.differs);
-    Ok((Arc::new(office), keyring, opened.rows.remove(&Table::Snapshots).unwrap_or_default()))
+    office.keep_journal(journal);
+    Ok((Arc::new(office), keyring, opened.rows))
 }
 
 fn no_thread(error: std::io::Error) -> Failure {

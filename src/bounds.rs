@@ -153,3 +153,14 @@ pub const PIN_LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 pub const REASON_BYTES: usize = 500;
 /// Past changes that `status` shows.
 pub const HISTORY: usize = 50;
+/// How long a measure lasts where nobody says, and at most: longer is a rule, and belongs into the file.
+pub const MEASURE_STANDARD: Duration = Duration::from_secs(4 * 3600);
+pub const MEASURE_LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long before its end a measure says so.
+pub const MEASURE_WARNING: Duration = Duration::from_secs(15 * 60);
+/// Measures at once: more than staff can keep in mind.
+pub const MEASURES: usize = 200;
+/// Versions of the rules that are kept.
+pub const VERSIONS: usize = 100;
+/// The longest line of the journal: a name, a reason and a first fault fit many times over.
+pub const JOURNAL_LINE_BYTES: u64 = 64 * 1024;

@@ -26,7 +26,7 @@ use crate::pages::Shelf;
 use crate::plan::{Ladder, Per, Quota, Then, quota_id};
 use crate::portal::Portals;
 use crate::posture::Standing;
-use crate::rules::RuleSet;
+use crate::rules::{Measure, RuleSet};
 use crate::seal::{self, Key, Secret};
 use crate::settings::Settings;
 use crate::snapshot::Board;
@@ -38,6 +38,8 @@ pub struct Law {
     /// Rises by one with every change of the rules; the ETag of the staff door.
     pub generation: u64,
     pub rules: Arc<RuleSet>,
+    /// What is laid over the rules file.
+    pub measures: Arc<[Measure]>,
     pub ladder: Ladder,
 }
 

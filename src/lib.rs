@@ -24,6 +24,7 @@ pub mod wire;
 pub mod admit;
 pub mod certificate;
 pub mod challenge;
+pub mod journal;
 pub mod limit;
 pub mod origin;
 pub mod pages;

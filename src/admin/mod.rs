@@ -7,6 +7,7 @@
 
 mod auth;
 pub mod client;
+mod measures;
 mod routes;
 
 use std::net::{SocketAddr, TcpListener};

@@ -10,12 +10,12 @@ use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_MATCH, WWW
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, patch, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::Desk;
+use super::{Desk, measures};
 use crate::control::{Change, Rejected, Who};
 use crate::plan::Level;
 use crate::posture::Pin;
@@ -27,6 +27,11 @@ pub fn router(desk: Desk) -> Router {
         .route("/api/v1/status", guarded(get(status), "GET, HEAD"))
         .route("/api/v1/posture", guarded(get(posture).put(put_posture), "GET, HEAD, PUT"))
         .route("/api/v1/rules", guarded(get(rules).put(put_rules), "GET, HEAD, PUT"))
+        .route("/api/v1/rules/history", guarded(get(measures::history), "GET, HEAD"))
+        .route("/api/v1/rules/history/{version}", guarded(get(measures::version), "GET, HEAD"))
+        .route("/api/v1/rules/rollback", guarded(post(measures::roll_back), "POST"))
+        .route("/api/v1/measures", guarded(get(measures::list).post(measures::add), "GET, HEAD, POST"))
+        .route("/api/v1/measures/{name}", guarded(patch(measures::extend).delete(measures::remove), "PATCH, DELETE"))
         .layer(DefaultBodyLimit::max(bounds::ADMIN_BODY_BYTES))
         .layer(middleware::from_fn_with_state(desk.clone(), authorise));
     open.merge(closed).fallback(nothing).with_state(desk)
@@ -60,7 +65,7 @@ fn challenge(mut response: Response) -> Response {
 async fn nothing() -> Response {
     problem(
         StatusCode::NOT_FOUND,
-        "there is /livez, /readyz, /metrics, /api/v1/status, /api/v1/posture and /api/v1/rules",
+        "there is /livez, /readyz, /metrics, and under /api/v1: status, posture, rules, rules/history, rules/rollback, measures",
     )
 }
 
@@ -103,7 +108,7 @@ async fn status(State(desk): State<Desk>) -> Response {
 }
 
 /// What staff read must be now, not some cache's then.
-fn fresh(mut response: Response) -> Response {
+pub fn fresh(mut response: Response) -> Response {
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
@@ -143,7 +148,7 @@ async fn put_posture(State(desk): State<Desk>, body: Bytes) -> Response {
     }
 }
 
-fn who() -> Who {
+pub fn who() -> Who {
     Who::Staff("administrator".into())
 }
 
@@ -210,11 +215,19 @@ async fn put_rules(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) ->
     let Ok(text) = String::from_utf8(body.to_vec()) else {
         return problem(StatusCode::UNPROCESSABLE_ENTITY, "the body is not UTF-8: send the TOML text of rules.toml");
     };
-    // Parsing large rules and syncing the file take their time, and the probes must not wait for it.
+    propose(&desk, Change::Rules { text, generation }).await
+}
+
+/// Proposes a change to the rules. Parsing large ones and waiting for the disk take their time, and the probes must
+/// not wait for it.
+pub async fn propose(desk: &Desk, change: Change) -> Response {
     let office = desk.office.clone();
-    let proposed =
-        tokio::task::spawn_blocking(move || office.propose(Change::Rules { text, generation }, &who())).await;
-    match proposed {
+    let proposed = tokio::task::spawn_blocking(move || {
+        let outcome = office.propose(change, &who());
+        office.house.store.flush();
+        outcome
+    });
+    match proposed.await {
         Ok(Ok(applied)) => {
             let body =
                 json!({ "generation": applied.generation, "changed": applied.changed, "warnings": applied.warnings });
@@ -244,12 +257,12 @@ fn refused(rejected: Rejected) -> Response {
             let help = format!("the rules file cannot be written ({why}): use a measure, or change its source");
             problem(StatusCode::CONFLICT, &help)
         }
-        Rejected::Unknown(name) => problem(StatusCode::NOT_FOUND, &format!("there is no portal {name:?}")),
+        Rejected::Unknown(why) => problem(StatusCode::NOT_FOUND, &why),
     }
 }
 
 /// RFC 9457.
-fn problem(code: StatusCode, detail: &str) -> Response {
+pub fn problem(code: StatusCode, detail: &str) -> Response {
     let body =
         json!({ "type": "about:blank", "title": code.canonical_reason(), "status": code.as_u16(), "detail": detail });
     let kind: (HeaderName, &str) = (CONTENT_TYPE, "application/problem+json");

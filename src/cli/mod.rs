@@ -5,6 +5,8 @@
 mod ask;
 mod check;
 mod demo;
+mod journal;
+mod measure;
 mod posture;
 mod rules;
 mod run;
@@ -46,6 +48,12 @@ enum Command {
     /// Show or change the rules in force
     #[command(subcommand)]
     Rules(rules::Rules),
+    /// Rules and limits laid over the file for a while
+    #[command(subcommand)]
+    Measure(measure::Measure),
+    /// The record of all changes
+    #[command(subcommand)]
+    Journal(journal::Journal),
 }
 
 /// Where a running boma is, for commands that act on it.
@@ -79,6 +87,8 @@ pub fn main() -> ExitCode {
         Command::Status(status) => status.run(),
         Command::Posture(posture) => posture.run(),
         Command::Rules(rules) => rules.run(),
+        Command::Measure(measure) => measure.run(),
+        Command::Journal(journal) => journal.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

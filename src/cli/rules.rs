@@ -4,8 +4,9 @@
 
 use std::path::PathBuf;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::status::plain;
 use super::{FAILED, Failed, Format, Staff};
 
 #[derive(clap::Subcommand)]
@@ -19,6 +20,28 @@ pub enum Rules {
     Apply {
         /// The new rules
         file: PathBuf,
+        #[command(flatten)]
+        staff: Staff,
+    },
+    /// List earlier versions of the rules
+    History {
+        #[command(flatten)]
+        staff: Staff,
+    },
+    /// Show what changed between two versions; left out: the one before, and the rules in force
+    Diff {
+        /// The older version
+        old: Option<u64>,
+        /// The newer one
+        new: Option<u64>,
+        #[command(flatten)]
+        staff: Staff,
+    },
+    /// Go back to an earlier version; left out: the one before
+    Rollback {
+        /// The version to go back to
+        #[arg(value_name = "VERSION")]
+        number: Option<u64>,
         #[command(flatten)]
         staff: Staff,
     },
@@ -45,15 +68,70 @@ impl Rules {
                     &[("if-match", &now.etag), ("content-type", "application/toml")],
                     text,
                 )?;
-                match staff.format {
-                    Format::Json => println!("{}", reply.body),
-                    Format::Text => {
-                        let value: Value = serde_json::from_str(&reply.body).unwrap_or_default();
-                        println!("in force, generation {}", value["generation"]);
-                    }
-                }
+                in_force(&staff, &reply.body);
+                Ok(())
+            }
+            Rules::History { staff } => history(&staff),
+            Rules::Diff { old, new, staff } => diff(&staff, old, new),
+            Rules::Rollback { number, staff } => {
+                let body = json!({ "version": number }).to_string();
+                let reply =
+                    staff.ask("POST", "/api/v1/rules/rollback", &[("content-type", "application/json")], body)?;
+                in_force(&staff, &reply.body);
                 Ok(())
             }
         }
     }
+}
+
+fn in_force(staff: &Staff, body: &str) {
+    match staff.format {
+        Format::Json => println!("{body}"),
+        Format::Text => {
+            let value: Value = serde_json::from_str(body).unwrap_or_default();
+            println!("in force, generation {}", value["generation"]);
+        }
+    }
+}
+
+fn versions(staff: &Staff) -> Result<(String, Vec<Value>), Failed> {
+    let reply = staff.ask("GET", "/api/v1/rules/history", &[], String::new())?;
+    let value: Value = serde_json::from_str(&reply.body).unwrap_or_default();
+    let all = value["versions"].as_array().cloned().unwrap_or_default();
+    Ok((reply.body, all))
+}
+
+fn history(staff: &Staff) -> Result<(), Failed> {
+    let (body, all) = versions(staff)?;
+    if staff.format == Format::Json {
+        println!("{body}");
+        return Ok(());
+    }
+    for v in all.iter().rev() {
+        let at = v["at"].as_i64().and_then(|at| jiff::Timestamp::from_second(at).ok()).unwrap_or_default();
+        let mark = if v["in_force"] == true { "   in force" } else { "" };
+        println!("{:>4}   {at}   {:>7} bytes   {}{mark}", v["version"], v["bytes"], plain(&v["who"]));
+    }
+    Ok(())
+}
+
+fn diff(staff: &Staff, old: Option<u64>, new: Option<u64>) -> Result<(), Failed> {
+    let numbers: Vec<u64> = versions(staff)?.1.iter().filter_map(|v| v["version"].as_u64()).collect();
+    let new = new.or(numbers.last().copied()).unwrap_or(1);
+    let before = numbers.iter().rev().find(|n| **n < new).copied();
+    let Some(old) = old.or(before) else {
+        return Err(Failed(FAILED, "there is no version of the rules before this one".into()));
+    };
+    let text = |n: u64| staff.ask("GET", &format!("/api/v1/rules/history/{n}"), &[], String::new()).map(|r| r.body);
+    let (old_text, new_text) = (text(old)?, text(new)?);
+    if staff.format == Format::Json {
+        println!(
+            "{}",
+            json!({ "old": { "version": old, "text": old_text }, "new": { "version": new, "text": new_text } })
+        );
+        return Ok(());
+    }
+    let diff = similar::TextDiff::from_lines(&old_text, &new_text);
+    print!("{}", diff.unified_diff().header(&format!("version {old}"), &format!("version {new}")));
+    Ok(())
 }

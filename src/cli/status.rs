@@ -39,6 +39,11 @@ fn print(status: &Value) {
     for pin in list("pins") {
         println!("  pinned: {}   by {}   {}", plain(&pin["level"]), plain(&pin["by"]), plain(&pin["reason"]));
     }
+    for m in list("measures") {
+        let left = std::time::Duration::from_secs(m["left"].as_u64().unwrap_or(0));
+        let (name, owner, reason) = (plain(&m["name"]), plain(&m["owner"]), plain(&m["reason"]));
+        println!("  measure {name}   ends in {}   owner {owner}   {reason}", crate::units::left(left));
+    }
     println!(
         "  limits: {} buckets of {}   snapshots: {}",
         status["limits"]["keys"],

@@ -3,22 +3,17 @@
 //! Does not know: HTTP, file watching.
 
 use std::fmt;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::lists::ListFiles;
-use super::pem;
-use super::start::{POSTURES, RULES, SETTINGS};
+use super::start::{POSTURES, RULES};
 use super::{Desk, Differs, Entry, Office, files};
 use crate::bounds;
-use crate::certificate::Certificates;
-use crate::challenge::Challenge;
 use crate::fault::Fault;
-use crate::force::{Law, Outbound, Town};
+use crate::force::Law;
 use crate::plan::Ladder;
 use crate::posture::{self, Pin, Standing};
-use crate::rules::{self, RuleSet, Sources};
-use crate::settings::{self, Settings};
+use crate::rules::{self, Measure, RuleSet, Sources};
 use crate::store::Table;
 
 /// Who wants a change.
@@ -56,10 +51,18 @@ pub enum Change {
     Postures(String),
     Settings(String),
     Certificates,
+    /// Back to an earlier version of the rules; without a number the one before.
+    RollBack(Option<u64>),
+    AddMeasure(Measure),
+    ExtendMeasure {
+        name: String,
+        until: u64,
+    },
+    RemoveMeasure(String),
     Pin(Pin),
     /// Back to `auto`, of one portal or of all.
     Release(Option<String>),
-    /// Pins that have ended.
+    /// Pins and measures that have ended.
     Expire,
 }
 
@@ -71,9 +74,26 @@ impl Change {
             Change::Postures(_) => "postures".into(),
             Change::Settings(_) => "settings".into(),
             Change::Certificates => "certificates".into(),
+            Change::RollBack(version) => {
+                format!("rules back to {}", version.map_or("the version before".into(), |v| format!("version {v}")))
+            }
+            Change::AddMeasure(m) => format!("measure {} for: {}", m.name, m.reason),
+            Change::ExtendMeasure { name, .. } => format!("a later end of measure {name}"),
+            Change::RemoveMeasure(name) => format!("measure {name} taken out"),
             Change::Pin(pin) => format!("posture {}{} for: {}", pin.level, of(pin.portal.as_deref()), pin.reason),
             Change::Release(portal) => format!("posture auto{}", of(portal.as_deref())),
-            Change::Expire => "posture expiry".into(),
+            Change::Expire => "expiry".into(),
+        }
+    }
+
+    /// What was proposed, word by word, where it has words.
+    fn text(&self) -> Option<String> {
+        match self {
+            Change::RulesFile(text) | Change::Rules { text, .. } | Change::Postures(text) | Change::Settings(text) => {
+                Some(text.clone())
+            }
+            Change::AddMeasure(measure) => Some(measure.text.clone()),
+            _ => None,
         }
     }
 }
@@ -101,7 +121,7 @@ pub enum Rejected {
     },
     /// The file cannot be written.
     ReadOnly(String),
-    /// No such portal.
+    /// What is named is not there, in words.
     Unknown(String),
 }
 
@@ -112,7 +132,7 @@ impl Office {
     /// [`Rejected`], and everything is as it was.
     pub fn propose(&self, change: Change, who: &Who) -> Result<Applied, Rejected> {
         let mut desk = self.desk();
-        let what = change.what();
+        let (what, text) = (change.what(), change.text());
         let quiet = matches!(change, Change::Expire);
         if !quiet {
             tracing::info!(%who, what, "change proposed");
@@ -127,17 +147,25 @@ impl Office {
             Change::Postures(text) => self.postures(&mut desk, &text),
             Change::Settings(text) => self.settings(&mut desk, &text),
             Change::Certificates => self.certificates(&mut desk),
+            Change::RollBack(version) => self.roll_back(&mut desk, version),
+            Change::AddMeasure(measure) => self.add_measure(measure),
+            Change::ExtendMeasure { name, until } => self.extend_measure(&name, until, &who.to_string()),
+            Change::RemoveMeasure(name) => self.remove_measure(&name),
             Change::Pin(pin) => self.pin(&pin),
             Change::Release(portal) => Ok(self.stand(self.house.standing.load().release(portal.as_deref()))),
-            Change::Expire => Ok(self.expire()),
+            Change::Expire => {
+                self.warn_of_ends(&mut desk);
+                Ok(self.expire(&mut desk))
+            }
         };
+        self.keep_version(&mut desk, who);
         if !quiet || outcome.as_ref().is_ok_and(|a| a.changed) {
-            self.note(&mut desk, who, what, &outcome);
+            self.note(&mut desk, who, what, text.as_deref(), &outcome);
         }
         outcome
     }
 
-    fn note(&self, desk: &mut Desk, who: &Who, what: String, outcome: &Result<Applied, Rejected>) {
+    fn note(&self, desk: &mut Desk, who: &Who, what: String, text: Option<&str>, outcome: &Result<Applied, Rejected>) {
         let said = match outcome {
             Ok(applied) if !applied.changed => return,
             Ok(applied) => format!("applied, generation {}", applied.generation),
@@ -147,7 +175,7 @@ impl Office {
             }
             Err(Rejected::Stale { .. }) => "rejected: made from an older generation".into(),
             Err(Rejected::ReadOnly(why)) => format!("rejected: the file cannot be written ({why})"),
-            Err(Rejected::Unknown(name)) => format!("rejected: no portal {name}"),
+            Err(Rejected::Unknown(why)) => format!("rejected: {why}"),
         };
         if outcome.is_ok() {
             tracing::info!(%who, what, outcome = said, "change applied");
@@ -157,7 +185,12 @@ impl Office {
                 faults.iter().take(bounds::HISTORY).for_each(|fault| tracing::error!("{fault}"));
             }
         }
-        let entry = Entry { at: self.house.now().unix(), who: who.to_string(), what, outcome: said };
+        let at = self.house.now().unix();
+        let written = desk.journal.as_mut().map(|j| j.append(at, &who.to_string(), &what, &said, text));
+        if let Some(Err(e)) = written {
+            self.house.trouble(format!("the journal cannot be written ({e})"));
+        }
+        let entry = Entry { at, who: who.to_string(), what, outcome: said };
         desk.history.push(entry);
         if desk.history.len() > bounds::HISTORY {
             desk.history.remove(0);
@@ -182,12 +215,13 @@ impl Office {
         let file = house.town.load().settings.server.rules.clone();
         let path = file.display().to_string();
         let lists = ListFiles::new(&file, None);
-        let read = rules::read(&path, text, &Sources { now: house.now().unix(), list: &|p| lists.get(p) });
+        let law = house.law.load_full();
+        let sources = Sources { now: house.now().unix(), list: &|p| lists.get(p), measures: &law.measures };
+        let read = rules::read(&path, text, &sources);
         if !read.faults.is_empty() {
             house.metrics.rules_rejected.inc();
             return Err(self.refused(desk, &path, read.faults));
         }
-        let law = house.law.load_full();
         lists.stamps().iter().for_each(|(list, _)| {
             let list = list.display().to_string();
             desk.same(&list);
@@ -200,19 +234,19 @@ impl Office {
             self.taken(desk, &path, RULES, text);
             return Ok(Applied { warnings: read.warnings, ..self.unchanged() });
         }
-        let generation = self.publish(Arc::new(read.value), law.ladder.clone());
+        let generation = self.publish(Arc::new(read.value), law.ladder.clone(), law.measures.clone());
         self.taken(desk, &path, RULES, text);
         Ok(Applied { generation, changed: true, warnings: read.warnings })
     }
 
-    fn publish(&self, rules: Arc<RuleSet>, ladder: Ladder) -> u64 {
+    pub(super) fn publish(&self, rules: Arc<RuleSet>, ladder: Ladder, measures: Arc<[Measure]>) -> u64 {
         let generation = self.house.law.load().generation + 1;
-        self.house.law.store(Arc::new(Law { generation, rules, ladder }));
+        self.house.law.store(Arc::new(Law { generation, rules, measures, ladder }));
         generation
     }
 
     /// Rules from staff: checked first, then written to the file, then in force; the file stays the truth.
-    fn staff_rules(&self, desk: &mut Desk, text: &str, made_from: u64) -> Result<Applied, Rejected> {
+    pub(super) fn staff_rules(&self, desk: &mut Desk, text: &str, made_from: u64) -> Result<Applied, Rejected> {
         let house = &self.house;
         let generation = house.law.load().generation;
         if made_from != generation {
@@ -220,7 +254,8 @@ impl Office {
         }
         let path = house.town.load().settings.server.rules.clone();
         let lists = ListFiles::new(&path, None);
-        let sources = Sources { now: house.now().unix(), list: &|p| lists.get(p) };
+        let law = house.law.load_full();
+        let sources = Sources { now: house.now().unix(), list: &|p| lists.get(p), measures: &law.measures };
         let read = rules::read(&path.display().to_string(), text, &sources);
         if !read.faults.is_empty() {
             house.metrics.rules_rejected.inc();
@@ -243,93 +278,25 @@ impl Office {
         if law.ladder == read.value {
             return Ok(self.unchanged());
         }
-        let rules = law.rules.clone();
-        let generation = self.publish(rules, read.value);
+        let generation = self.publish(law.rules.clone(), read.value, law.measures.clone());
         Ok(Applied { generation, changed: true, warnings: Vec::new() })
-    }
-
-    /// What reloads live is taken over; what needs a restart stays as it is and is named.
-    fn settings(&self, desk: &mut Desk, text: &str) -> Result<Applied, Rejected> {
-        let house = &self.house;
-        let path = self.config.display().to_string();
-        let folder = self.config.parent().unwrap_or(Path::new("/"));
-        let read = settings::read(&path, text, folder);
-        if !read.faults.is_empty() {
-            return Err(self.refused(desk, &path, read.faults));
-        }
-        let old = house.town.load().settings.clone();
-        desk.restart_needed = settings::restart_needed(&old, &read.value);
-        let new = Settings {
-            server: old.server.clone(),
-            listen: old.listen.clone(),
-            admin: old.admin.clone(),
-            log: old.log.clone(),
-            client: settings::ClientSettings { memory: old.client.memory, ..read.value.client },
-            ..read.value
-        };
-        if new.certificates != old.certificates {
-            self.load_certificates(desk, &new)?;
-        }
-        let outbound = new.portals.iter().map(pem::outbound_of).collect::<Result<Outbound, _>>();
-        let outbound = outbound.map_err(|fault| self.refused(desk, &path, vec![fault]))?;
-        self.taken(desk, &path, SETTINGS, text);
-        if new == *old {
-            return Ok(self.unchanged());
-        }
-        let edition = house.town.load().edition + 1;
-        house.challenge.store(Arc::new(Challenge::new(&house.secret, new.challenge.pass_lifetime)));
-        house.town.store(Arc::new(Town::new(edition, Arc::new(new), outbound, &house.counters)));
-        self.dress_all();
-        Ok(Applied { generation: house.law.load().generation, changed: true, warnings: read.warnings })
-    }
-
-    fn certificates(&self, desk: &mut Desk) -> Result<Applied, Rejected> {
-        let settings = self.house.town.load().settings.clone();
-        self.load_certificates(desk, &settings)?;
-        Ok(Applied { changed: true, ..self.unchanged() })
-    }
-
-    fn load_certificates(&self, desk: &mut Desk, settings: &Settings) -> Result<(), Rejected> {
-        let mut certificates = Certificates::default();
-        let mut pems = Vec::new();
-        for certificate in &settings.certificates {
-            let shown = certificate.chain.display().to_string();
-            let pem =
-                pem::read_pem(certificate).and_then(|pem| certificates.add(&pem).map(|()| pem).map_err(|f| f.why));
-            match pem {
-                Ok(pem) => pems.push((shown, pem)),
-                Err(why) => {
-                    let fault = Fault::whole(
-                        &shown,
-                        why,
-                        "write a PEM chain and its private key; until then the old one stays in use",
-                    );
-                    return Err(self.refused(desk, &shown, vec![fault]));
-                }
-            }
-        }
-        self.keyring.replace(certificates);
-        for (i, (shown, pem)) in pems.iter().enumerate() {
-            if let Err(e) = pem::keep_pem(&self.last_good, i, pem) {
-                self.house.trouble(e);
-            }
-            desk.same(shown);
-            self.settled(shown);
-        }
-        self.reloaded(true);
-        Ok(())
     }
 
     fn pin(&self, pin: &Pin) -> Result<Applied, Rejected> {
         if let Some(name) = &pin.portal
             && !self.house.town.load().portals.list.iter().any(|p| p.name == *name)
         {
-            return Err(Rejected::Unknown(name.clone()));
+            return Err(Rejected::Unknown(format!("there is no portal {name:?}")));
         }
         Ok(self.stand(self.house.standing.load().pin(pin.clone())))
     }
 
-    fn expire(&self) -> Applied {
+    fn expire(&self, desk: &mut Desk) -> Applied {
+        for ended in self.end_measures() {
+            let what = format!("measure {}, laid for: {}", ended.name, ended.reason);
+            let applied = Applied { changed: true, ..self.unchanged() };
+            self.note(desk, &Who::Clock, format!("end of {what}"), None, &Ok(applied));
+        }
         let (standing, expired) = self.house.standing.load().expire(self.house.now().unix());
         if expired.is_empty() {
             return self.unchanged();
@@ -351,18 +318,18 @@ impl Office {
         Applied { changed: true, ..self.unchanged() }
     }
 
-    fn unchanged(&self) -> Applied {
+    pub(super) fn unchanged(&self) -> Applied {
         Applied { generation: self.house.law.load().generation, changed: false, warnings: Vec::new() }
     }
 
-    fn refused(&self, desk: &mut Desk, path: &str, faults: Vec<Fault>) -> Rejected {
+    pub(super) fn refused(&self, desk: &mut Desk, path: &str, faults: Vec<Fault>) -> Rejected {
         self.reloaded(false);
         desk.same(path);
         desk.differs.push(Differs { file: path.to_owned(), faults: faults.clone() });
         Rejected::Faults(faults)
     }
 
-    fn taken(&self, desk: &mut Desk, path: &str, name: &str, text: &str) {
+    pub(super) fn taken(&self, desk: &mut Desk, path: &str, name: &str, text: &str) {
         desk.same(path);
         self.settled(path);
         self.reloaded(true);
@@ -372,7 +339,7 @@ impl Office {
     }
 
     /// A file is in force again: what was said of it at the start is over.
-    fn settled(&self, path: &str) {
+    pub(super) fn settled(&self, path: &str) {
         self.house.untrouble(|t| t.starts_with(path));
     }
 
@@ -387,7 +354,7 @@ impl Office {
 
 impl Desk {
     /// The file's text is what is in force.
-    fn same(&mut self, path: &str) {
+    pub(super) fn same(&mut self, path: &str) {
         self.differs.retain(|d| d.file != path);
     }
 }

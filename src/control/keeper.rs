@@ -15,7 +15,7 @@ use crate::origin::{self, Origins};
 use crate::plan::{Effects, Reach};
 use crate::portal::{Fallback, Portal};
 use crate::snapshot::{self, Page, Snapshot};
-use crate::store::Table;
+use crate::store::{Rows, Table};
 use crate::{pages, portal};
 
 /// Between two looks at what is due.
@@ -93,8 +93,14 @@ fn wanted(portal: &Portal) -> Vec<String> {
 }
 
 impl Office {
-    /// Puts what was kept over the restart on the board.
-    pub fn restore(&self, rows: Vec<(String, Vec<u8>)>) {
+    /// Puts what was kept over the restart in its place again.
+    pub fn restore(&self, mut rows: Rows) {
+        self.restore_versions(rows.remove(&Table::Versions).unwrap_or_default());
+        self.restore_measures(rows.remove(&Table::Measures).unwrap_or_default());
+        self.restore_snapshots(rows.remove(&Table::Snapshots).unwrap_or_default());
+    }
+
+    fn restore_snapshots(&self, rows: Vec<(String, Vec<u8>)>) {
         let mut by_portal: HashMap<String, Vec<(String, Snapshot)>> = HashMap::new();
         for (key, row) in rows {
             let parsed = snapshot::parse_row_key(&key).map(|(portal, path)| (portal.to_owned(), path.to_owned()));

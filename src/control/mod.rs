@@ -7,8 +7,11 @@ mod change;
 mod files;
 mod keeper;
 mod lists;
+mod measures;
 mod pem;
 mod start;
+mod town;
+mod versions;
 mod watch;
 
 use std::path::PathBuf;
@@ -20,12 +23,15 @@ pub use change::{Applied, Change, Rejected, Who};
 pub use files::LastGood;
 pub use keeper::keep;
 pub use start::{Checked, Given, Started, check, sink, start};
+pub use versions::Version;
 pub use watch::{Bell, watch};
 
 use crate::certificate::Keyring;
 use crate::fault::Fault;
 use crate::force::House;
+use crate::journal::Journal;
 use crate::posture::Pin;
+use crate::rules::Measure;
 
 /// The office. One lock: changes are rare, and must not pass each other.
 pub struct Office {
@@ -44,6 +50,10 @@ struct Desk {
     /// Files whose text is not what is in force, and why.
     differs: Vec<Differs>,
     history: Vec<Entry>,
+    versions: Vec<Version>,
+    journal: Option<Journal>,
+    /// Measures whose end was told, and that end.
+    warned: Vec<(String, u64)>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -70,6 +80,7 @@ pub struct Status {
     pub rules_generation: u64,
     pub postures: Vec<PortalPosture>,
     pub pins: Vec<Pin>,
+    pub measures: Vec<MeasureLine>,
     pub troubles: Vec<String>,
     pub restart_needed: Vec<String>,
     pub not_built: Vec<&'static str>,
@@ -78,6 +89,15 @@ pub struct Status {
     pub limits: LimitLine,
     pub store_keeps: bool,
     pub history: Vec<Entry>,
+}
+
+/// A measure, for people.
+#[derive(Clone, Debug, Serialize)]
+pub struct MeasureLine {
+    #[serde(flatten)]
+    pub measure: Measure,
+    /// Seconds.
+    pub left: u64,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -120,6 +140,37 @@ impl Office {
         office
     }
 
+    /// The measures in force, the one that ends next first.
+    pub fn measures(&self) -> Vec<MeasureLine> {
+        let now = self.house.now().unix();
+        let law = self.house.law.load();
+        let live = law.measures.iter().filter(|m| m.until > now);
+        let mut lines: Vec<_> = live.map(|m| MeasureLine { measure: m.clone(), left: m.until - now }).collect();
+        lines.sort_by_key(|l| (l.left, l.measure.name.clone()));
+        lines
+    }
+
+    /// Begins to keep the journal.
+    pub fn keep_journal(&self, journal: Journal) {
+        self.desk().journal = Some(journal);
+    }
+
+    /// Leaves everything that is kept to another process.
+    pub fn hand_over(&self) {
+        self.house.store.release();
+        if let Some(journal) = &mut self.desk().journal {
+            journal.close();
+        }
+    }
+
+    /// Takes it back.
+    pub fn take_back(&self) {
+        self.house.store.reclaim();
+        if let Some(Err(e)) = self.desk().journal.as_mut().map(Journal::reopen) {
+            tracing::error!(error = %e, "the journal stays closed");
+        }
+    }
+
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -141,6 +192,7 @@ impl Office {
             rules_generation: house.law.load().generation,
             postures: town.portals.list.iter().enumerate().map(posture).collect(),
             pins: standing.pins().cloned().collect(),
+            measures: self.measures(),
             troubles: house.troubles(),
             restart_needed: desk.restart_needed.clone(),
             not_built: crate::settings::NOT_BUILT.iter().chain(&crate::rules::NOT_BUILT).copied().collect(),

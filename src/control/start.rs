@@ -203,7 +203,7 @@ impl Reading {
         let last_good = self.last_good.clone();
         let lists = ListFiles::new(path, (!self.strict).then_some(&last_good));
         let list = |written: &str| lists.get(written);
-        let sources = Sources { now, list: &list };
+        let sources = Sources { now, list: &list, measures: &[] };
         let rules = self.file(path, RULES, |file, text| rules::read(file, text, &sources), Some(String::new()));
         self.found.read.extend(lists.stamps());
         for (file, why) in lists.troubles() {

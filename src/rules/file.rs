@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::clause::{self, Clause};
 use super::lists::Lists;
-use super::{Draft, Meaning, Verdict};
+use super::{Draft, Meaning, Measure, Verdict};
 use crate::bounds;
 use crate::fault::{At, Section};
 use crate::plan::{Level, Per, Quota, Rate, Then, quota_id};
@@ -17,16 +17,19 @@ use crate::units::nearest;
 const NAME_BYTES: usize = 100;
 
 /// Reads `[[limit]]` and `[[rule]]`; what has expired is among them, and marked.
-pub fn read(top: &Section<'_>, lists: &Lists, now_unix: u64) -> Vec<Draft> {
+pub fn read(top: &Section<'_>, lists: &Lists, now_unix: u64, names: &mut HashSet<String>) -> Vec<Draft> {
     posture(top);
-    let mut file = File { lists, now_unix, names: HashSet::new(), drafts: Vec::new() };
-    for table in top.sections("limit") {
-        file.limit(&table);
-        table.finish();
-    }
-    for table in top.sections("rule") {
-        file.rule(&table);
-        table.finish();
+    let mut file = File { lists, now_unix, names, measure: None, drafts: Vec::new() };
+    file.tables(top);
+    file.drafts
+}
+
+/// Reads a measure: one `[[rule]]` or one `[[limit]]`.
+pub fn measure(top: &Section<'_>, lists: &Lists, measure: &Measure, names: &mut HashSet<String>) -> Vec<Draft> {
+    let mut file = File { lists, now_unix: 0, names, measure: Some(measure), drafts: Vec::new() };
+    let tables = file.tables(top);
+    if tables != 1 {
+        top.fault(0..0, format!("a measure of {tables} rules and limits"), "write one [[rule]] or one [[limit]]");
     }
     file.drafts
 }
@@ -66,7 +69,9 @@ pub fn name(table: &Section<'_>, what: &str) -> Option<At<String>> {
 struct File<'l> {
     lists: &'l Lists,
     now_unix: u64,
-    names: HashSet<String>,
+    names: &'l mut HashSet<String>,
+    /// What is read is laid over the file.
+    measure: Option<&'l Measure>,
     drafts: Vec<Draft>,
 }
 
@@ -82,6 +87,20 @@ struct Common {
 }
 
 impl File<'_> {
+    /// How many tables there were.
+    fn tables(&mut self, top: &Section<'_>) -> usize {
+        let (limits, rules) = (top.sections("limit"), top.sections("rule"));
+        for table in &limits {
+            self.limit(table);
+            table.finish();
+        }
+        for table in &rules {
+            self.rule(table);
+            table.finish();
+        }
+        limits.len() + rules.len()
+    }
+
     fn rule(&mut self, table: &Section<'_>) {
         let common = self.common(table, "rule");
         if !table.has("match") {
@@ -128,6 +147,7 @@ impl File<'_> {
             && common.from == Level::Normal
             && common.until.is_none()
             && !common.shadow
+            && self.measure.is_none()
             && !table.has("count")
             && !table.has("concurrent");
         let name = common.name.as_ref().map_or("", |n| n.value.as_str());
@@ -163,6 +183,12 @@ impl File<'_> {
             None => Vec::new(),
         };
         let from = table.word("from", &Level::NAMES).and_then(|w| Level::named(w.value));
+        for key in ["until", "reason", "owner"] {
+            if self.measure.is_some() && table.has(key) {
+                let help = "leave it out: a measure's end, reason and owner are given beside it";
+                table.fault(table.span(), format!("`{what}.{key}` in a measure"), help);
+            }
+        }
         let until = table.instant("until");
         let note = |key: &str, example: &str, most: usize| {
             let text = table.string(key, example)?;
@@ -197,15 +223,17 @@ impl File<'_> {
             let message = format!("more than {} rules and limits", bounds::RULES);
             table.fault(table.span(), message, "put addresses into a [[list]], or several patterns into one rule");
         }
+        let measure = self.measure;
         self.drafts.push(Draft {
             name: name.value,
             clauses: common.clauses,
             from: common.from,
             shadow: common.shadow,
-            until: common.until,
-            reason: common.reason,
-            owner: common.owner,
+            until: measure.map_or(common.until, |m| Some(m.until)),
+            reason: measure.map_or(common.reason, |m| Some(m.reason.clone())),
+            owner: measure.map_or(common.owner, |m| Some(m.owner.clone())),
             expired: common.until.is_some_and(|u| u <= self.now_unix),
+            measure: measure.is_some(),
             meaning,
         });
     }

@@ -10,14 +10,18 @@ mod column;
 mod compile;
 mod file;
 mod lists;
+mod measure;
 mod pattern;
 mod values;
+
+use std::collections::HashSet;
 
 use serde::Serialize;
 use smallvec::SmallVec;
 
 use compile::Compiled;
 use lists::Lists;
+pub use measure::Measure;
 
 use crate::facts::Facts;
 use crate::fault::{self, Fault, Read};
@@ -66,6 +70,8 @@ pub(crate) struct Draft {
     pub owner: Option<String>,
     /// It had expired when it was read: it never comes back.
     pub expired: bool,
+    /// Laid over the file.
+    pub measure: bool,
     pub meaning: Meaning,
 }
 
@@ -91,6 +97,8 @@ pub struct Summary {
     pub reason: Option<String>,
     pub owner: Option<String>,
     pub expired: bool,
+    /// Laid over the file; not part of it.
+    pub measure: bool,
 }
 
 /// What the law refers to beside its own text.
@@ -100,12 +108,14 @@ pub struct Sources<'a> {
     pub now: u64,
     /// The text of a list's file, by the path that the rules write, or why it cannot be had.
     pub list: &'a dyn Fn(&str) -> Result<String, String>,
+    /// What is laid over the file; those that have ended are left out.
+    pub measures: &'a [Measure],
 }
 
 impl Sources<'_> {
     /// Where there are no files.
     pub fn at(now: u64) -> Sources<'static> {
-        Sources { now, list: &|_| Err("there are no files here".to_owned()) }
+        Sources { now, list: &|_| Err("there are no files here".to_owned()), measures: &[] }
     }
 }
 
@@ -133,12 +143,20 @@ pub const NOT_BUILT: [&str; 18] = [
 
 /// Reads the text of `rules.toml`: parse, validate, compile. The value counts only where there are no faults.
 pub fn read(file: &str, text: &str, sources: &Sources<'_>) -> Read<RuleSet> {
+    let mut names = HashSet::new();
     let read = fault::read(file, text, |top| {
         let lists = Lists::read(top, sources);
-        let drafts = file::read(top, &lists, sources.now);
+        let drafts = file::read(top, &lists, sources.now, &mut names);
         (lists, drafts)
     });
-    let Read { value: (lists, drafts), mut faults, warnings, not_built } = read;
+    let Read { value: (lists, mut drafts), mut faults, mut warnings, not_built } = read;
+    for measure in sources.measures.iter().filter(|m| m.until > sources.now) {
+        let label = format!("measure {}", measure.name);
+        let read = fault::read(&label, &measure.text, |top| file::measure(top, &lists, measure, &mut names));
+        drafts.extend(read.value);
+        faults.extend(read.faults);
+        warnings.extend(read.warnings);
+    }
     let files = lists.files().to_vec();
     let summaries = drafts.iter().map(Summary::of).collect();
     let compiled = if faults.is_empty() { compile::compile(drafts, lists) } else { Ok(Compiled::default()) };
@@ -168,6 +186,7 @@ impl Summary {
             reason: draft.reason.clone(),
             owner: draft.owner.clone(),
             expired: draft.expired,
+            measure: draft.measure,
         }
     }
 }

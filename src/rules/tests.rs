@@ -24,7 +24,7 @@ fn sources() -> Sources<'static> {
         "lists/bad.txt" => Ok("203.0.113.0/24\n203.0.113\n".to_owned()),
         _ => Err("No such file or directory (os error 2)".to_owned()),
     };
-    Sources { now: NOW, list: Box::leak(Box::new(list)) }
+    Sources { now: NOW, list: Box::leak(Box::new(list)), measures: &[] }
 }
 
 struct Asked {
@@ -221,5 +221,45 @@ fn the_order_in_the_file_never_matters() {
             tables.swap(i, next(i + 1));
         }
         assert_eq!(plans(&tables), first);
+    }
+}
+
+#[test]
+fn a_measure_lies_over_the_file_until_its_end_and_says_what_does_not_fit() {
+    let measure = |name: &str, text: &str| Measure {
+        name: name.into(),
+        text: text.into(),
+        since: NOW,
+        until: NOW + 60,
+        reason: "INC-42".into(),
+        owner: "soc".into(),
+        by: "staff".into(),
+    };
+    let file = "[[list]]\nname = \"l\"\ncidrs = [\"192.0.2.0/24\"]\n[[rule]]\nname = \"r\"\nmatch = { path = \"/a*\" }\nthen = \"log\"\n";
+    let over = |measures: &[Measure]| read("rules.toml", file, &Sources { measures, ..sources() });
+    let deny = measure("m", "[[rule]]\nname = \"m\"\nmatch = { list = \"l\", path = \"/a*\" }\nthen = \"deny\"\n");
+    let got = over(std::slice::from_ref(&deny));
+    assert_eq!(got.faults, []);
+    assert_eq!(plan_of(&got.value, "GET h.example/a"), "deny=m noted=r");
+    assert_eq!(plan_of(&got.value, "GET h.example/a at=60"), "noted=r", "its end has come");
+    let told: Vec<_> = got.value.rules().filter(|s| s.measure).map(|s| (s.until, s.reason.as_deref())).collect();
+    assert_eq!(told, [(Some(NOW + 60), Some("INC-42"))]);
+    let ended = Measure { until: NOW, ..deny };
+    assert_eq!(plan_of(&over(&[ended]).value, "GET h.example/a"), "noted=r");
+    for (text, fault) in [
+        ("", "a measure of 0 rules and limits"),
+        ("[[rule]]\nname = \"r\"\nmatch = { path = \"/\" }\nthen = \"deny\"\n", "is the name of another rule"),
+        ("[[rule]]\nname = \"m\"\nmatch = { list = \"k\" }\nthen = \"deny\"\n", "there is no list \"k\""),
+        (
+            "[[rule]]\nname = \"m\"\nuntil = 2099-01-01T00:00:00Z\nmatch = { path = \"/\" }\nthen = \"deny\"\n",
+            "`rule.until` in a measure",
+        ),
+        (
+            "[posture]\nauto = false\n[[limit]]\nname = \"m\"\nper = \"client\"\nrate = \"1/s\"\n",
+            "unknown key `posture`",
+        ),
+    ] {
+        let said: Vec<String> = over(&[measure("m", text)]).faults.iter().map(ToString::to_string).collect();
+        assert!(said.iter().any(|f| f.contains(fault) && f.starts_with("measure m:")), "{text}: {said:?}");
     }
 }

@@ -22,13 +22,16 @@ use redb::{Database, ReadableTable, StorageBackend, TableDefinition};
 
 use crate::bounds;
 
-const TABLES: [Table; 2] = [Table::Snapshots, Table::Standing];
+const TABLES: [Table; 4] = [Table::Snapshots, Table::Standing, Table::Measures, Table::Versions];
 
 /// The tables there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Table {
     Snapshots,
     Standing,
+    Measures,
+    /// Earlier texts of the rules.
+    Versions,
 }
 
 impl Table {
@@ -36,6 +39,8 @@ impl Table {
         TableDefinition::new(match self {
             Table::Snapshots => "snapshots",
             Table::Standing => "standing",
+            Table::Measures => "measures",
+            Table::Versions => "versions",
         })
     }
 }

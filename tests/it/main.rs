@@ -11,6 +11,7 @@
 //! origin      connections to origins: caps, tunnels, retries, deadlines
 //! tls         certificates by name, tickets, protocols, handshakes
 //! law         rules changed while traffic runs
+//! measure     what is laid over the rules for a while; earlier versions; the journal
 //! limit       buckets, one per client, and a million of them
 //! challenge   pages, passes, and who gets what instead
 //! fallback    the origin dead, hanging, failing; snapshots over a restart
@@ -36,6 +37,7 @@ mod law;
 mod life;
 mod limit;
 mod log;
+mod measure;
 mod origin;
 mod path;
 mod posture;

@@ -1,0 +1,135 @@
+//! `/api/v1/measures`, and the rules' history.
+//!
+//! Does not know: how a change is made.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::Desk;
+use super::routes::{fresh, problem, propose, who};
+use crate::control::Change;
+use crate::rules::Measure;
+use crate::{bounds, units};
+
+pub async fn list(State(desk): State<Desk>) -> Response {
+    fresh(Json(json!({ "measures": desk.office.measures() })).into_response())
+}
+
+/// What staff send: the end, reason and owner, and everything else is the rule or limit as `rules.toml` has it.
+#[derive(Deserialize)]
+struct Wish {
+    name: String,
+    #[serde(rename = "for")]
+    lasts: Option<String>,
+    reason: Option<String>,
+    owner: Option<String>,
+    #[serde(flatten)]
+    table: Map<String, Value>,
+}
+
+pub async fn add(State(desk): State<Desk>, body: Bytes) -> Response {
+    let example = r#"write {"name": "m1", "match": {"path": "/search*"}, "then": "challenge", "for": "2h", "reason": "INC-42", "owner": "soc"}"#;
+    let wish: Wish = match serde_json::from_slice(&body) {
+        Ok(wish) => wish,
+        Err(e) => return problem(StatusCode::UNPROCESSABLE_ENTITY, &format!("{e}; {example}")),
+    };
+    let now = desk.office.house.now().unix();
+    match wish.measure(now) {
+        Ok(measure) => {
+            let response = propose(&desk, Change::AddMeasure(measure)).await;
+            if response.status() == StatusCode::OK { (StatusCode::CREATED, response).into_response() } else { response }
+        }
+        Err(help) => problem(StatusCode::UNPROCESSABLE_ENTITY, &help),
+    }
+}
+
+impl Wish {
+    fn measure(mut self, now: u64) -> Result<Measure, String> {
+        let said = |what: &str, text: Option<String>| {
+            let text = text.unwrap_or_default().trim().to_owned();
+            let fit = !text.is_empty() && text.len() <= bounds::REASON_BYTES;
+            fit.then_some(text).ok_or_else(|| {
+                format!("\"{what}\" is missing or longer than {} bytes: a measure has one", bounds::REASON_BYTES)
+            })
+        };
+        let reason = said("reason", self.reason.take())?;
+        let owner = said("owner", self.owner.take())?;
+        let until = now + lasts(self.lasts.as_deref())?.as_secs();
+        let kind = if self.table.contains_key("per") { "limit" } else { "rule" };
+        self.table.insert("name".into(), self.name.clone().into());
+        let text = toml::to_string(&json!({ kind: [self.table] }))
+            .map_err(|e| format!("this cannot be a rule or limit: {e}"))?;
+        Ok(Measure { name: self.name, text, since: now, until, reason, owner, by: who().to_string() })
+    }
+}
+
+/// How long a measure lasts.
+fn lasts(text: Option<&str>) -> Result<Duration, String> {
+    let Some(text) = text else { return Ok(bounds::MEASURE_STANDARD) };
+    let most = bounds::MEASURE_LONGEST;
+    let fit = units::duration(text).filter(|d| *d >= Duration::from_secs(1) && *d <= most);
+    fit.ok_or_else(|| {
+        format!(
+            "\"for\" is {text:?}: write a time from \"1s\" to \"{}\"; what is to stay longer belongs into rules.toml",
+            units::human(most)
+        )
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Extension {
+    #[serde(rename = "for")]
+    lasts: Option<String>,
+}
+
+pub async fn extend(State(desk): State<Desk>, Path(name): Path<String>, body: Bytes) -> Response {
+    let wish = serde_json::from_slice::<Extension>(&body).map_err(|e| format!("{e}; write {{\"for\": \"2h\"}}"));
+    match wish.and_then(|w| lasts(w.lasts.as_deref())) {
+        Ok(more) => {
+            let until = desk.office.house.now().unix() + more.as_secs();
+            propose(&desk, Change::ExtendMeasure { name, until }).await
+        }
+        Err(help) => problem(StatusCode::UNPROCESSABLE_ENTITY, &help),
+    }
+}
+
+pub async fn remove(State(desk): State<Desk>, Path(name): Path<String>) -> Response {
+    propose(&desk, Change::RemoveMeasure(name)).await
+}
+
+pub async fn history(State(desk): State<Desk>) -> Response {
+    let versions = desk.office.versions();
+    let newest = versions.last().map(|v| v.version);
+    let line = |v: &crate::control::Version| json!({ "version": v.version, "at": v.at, "who": v.who, "bytes": v.text.len(), "in_force": Some(v.version) == newest });
+    fresh(Json(json!({ "versions": versions.iter().map(line).collect::<Vec<_>>() })).into_response())
+}
+
+pub async fn version(State(desk): State<Desk>, Path(version): Path<u64>) -> Response {
+    match desk.office.versions().into_iter().find(|v| v.version == version) {
+        Some(found) => fresh(([(CONTENT_TYPE, "application/toml")], found.text).into_response()),
+        None => problem(StatusCode::NOT_FOUND, &format!("there is no version {version} of the rules")),
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Back {
+    version: Option<u64>,
+}
+
+pub async fn roll_back(State(desk): State<Desk>, body: Bytes) -> Response {
+    let back = if body.is_empty() { Ok(Back::default()) } else { serde_json::from_slice::<Back>(&body) };
+    match back {
+        Ok(Back { version }) => propose(&desk, Change::RollBack(version)).await,
+        Err(e) => problem(StatusCode::UNPROCESSABLE_ENTITY, &format!("{e}; write {{\"version\": 3}}")),
+    }
+}

@@ -1,0 +1,129 @@
+//! Measures: laid over the rules file by staff, for a while, and gone by themselves.
+//!
+//! Does not know: HTTP.
+
+use std::sync::Arc;
+
+use super::change::{Applied, Rejected};
+use super::lists::ListFiles;
+use super::{Desk, Office};
+use crate::bounds;
+use crate::fault::Fault;
+use crate::rules::{self, Measure, Sources};
+use crate::store::Table;
+
+impl Office {
+    /// Puts the rules in force with these measures over them, and keeps those.
+    ///
+    /// # Errors
+    /// What does not fit, and everything is as it was.
+    fn lay(&self, measures: Vec<Measure>) -> Result<Applied, Rejected> {
+        let house = &self.house;
+        let law = house.law.load_full();
+        let file = house.town.load().settings.server.rules.clone();
+        let lists = ListFiles::new(&file, Some(&self.last_good));
+        let now = house.now().unix();
+        let sources = Sources { now, list: &|p| lists.get(p), measures: &measures };
+        let read = rules::read(&file.display().to_string(), law.rules.text(), &sources);
+        if !read.faults.is_empty() {
+            return Err(Rejected::Faults(read.faults));
+        }
+        for old in law.measures.iter().filter(|m| !measures.iter().any(|n| n.name == m.name)) {
+            house.store.remove(Table::Measures, &old.name);
+        }
+        for new in measures.iter().filter(|m| !law.measures.contains(m)) {
+            house.store.put(Table::Measures, &new.name, serde_json::to_vec(new).unwrap_or_default());
+        }
+        let generation = self.publish(Arc::new(read.value), law.ladder.clone(), measures.into());
+        Ok(Applied { generation, changed: true, warnings: read.warnings })
+    }
+
+    pub(super) fn add_measure(&self, measure: Measure) -> Result<Applied, Rejected> {
+        let mut measures = self.live_measures();
+        if measures.len() >= bounds::MEASURES {
+            let help = "write what is to stay into rules.toml, and remove its measure";
+            let message = format!("{} measures are in force already", bounds::MEASURES);
+            return Err(Rejected::Faults(vec![Fault::whole(&format!("measure {}", measure.name), message, help)]));
+        }
+        measures.push(measure);
+        self.lay(measures)
+    }
+
+    pub(super) fn extend_measure(&self, name: &str, until: u64, by: &str) -> Result<Applied, Rejected> {
+        let mut measures = self.live_measures();
+        let Some(measure) = measures.iter_mut().find(|m| m.name == name) else { return Err(unknown(name)) };
+        (measure.until, measure.by) = (until, by.to_owned());
+        self.lay(measures)
+    }
+
+    pub(super) fn remove_measure(&self, name: &str) -> Result<Applied, Rejected> {
+        let mut measures = self.live_measures();
+        let before = measures.len();
+        measures.retain(|m| m.name != name);
+        if measures.len() == before { Err(unknown(name)) } else { self.lay(measures) }
+    }
+
+    fn live_measures(&self) -> Vec<Measure> {
+        let now = self.house.now().unix();
+        self.house.law.load().measures.iter().filter(|m| m.until > now).cloned().collect()
+    }
+
+    /// Takes out what has ended; what that was.
+    pub(super) fn end_measures(&self) -> Vec<Measure> {
+        let now = self.house.now().unix();
+        let law = self.house.law.load_full();
+        let ended: Vec<Measure> = law.measures.iter().filter(|m| m.until <= now).cloned().collect();
+        // A file of a list may be broken meanwhile; the rules stand as they are then, and the end holds all the same.
+        if !ended.is_empty() && self.lay(self.live_measures()).is_err() {
+            let live = self.live_measures();
+            ended.iter().for_each(|m| self.house.store.remove(Table::Measures, &m.name));
+            self.publish(law.rules.clone(), law.ladder.clone(), live.into());
+        }
+        ended
+    }
+
+    /// Says which measures end soon, once each.
+    pub(super) fn warn_of_ends(&self, desk: &mut Desk) {
+        let now = self.house.now().unix();
+        let soon = bounds::MEASURE_WARNING.as_secs();
+        let law = self.house.law.load_full();
+        desk.warned.retain(|(name, until)| law.measures.iter().any(|m| m.name == *name && m.until == *until));
+        for measure in
+            law.measures.iter().filter(|m| m.until > now && m.until <= now + soon && m.until - m.since > soon)
+        {
+            let key = (measure.name.clone(), measure.until);
+            if !desk.warned.contains(&key) {
+                desk.warned.push(key);
+                let minutes = (measure.until - now).div_ceil(60);
+                let extend = format!("boma measure extend {} --for 2h", measure.name);
+                self.house.trouble(format!("measure {} ends in {minutes} minutes; to keep it: {extend}", measure.name));
+            }
+        }
+        let over = |t: &str| {
+            let name = t.strip_prefix("measure ").and_then(|t| t.split_once(" ends in ")).map(|(name, _)| name);
+            name.is_some_and(|name| !desk.warned.iter().any(|(warned, _)| warned == name))
+        };
+        self.house.untrouble(over);
+    }
+
+    /// Lays what was kept over the restart; one that does not fit any more is left out, and said.
+    pub(super) fn restore_measures(&self, rows: Vec<(String, Vec<u8>)>) {
+        let now = self.house.now().unix();
+        for (name, row) in rows {
+            let Ok(measure) = serde_json::from_slice::<Measure>(&row) else {
+                self.house.store.remove(Table::Measures, &name);
+                continue;
+            };
+            if measure.until <= now {
+                self.house.store.remove(Table::Measures, &name);
+            } else if let Err(Rejected::Faults(faults)) = self.add_measure(measure) {
+                let first = faults.first().map(ToString::to_string).unwrap_or_default();
+                self.house.trouble(format!("measure {name} of before the restart does not fit and is out: {first}"));
+            }
+        }
+    }
+}
+
+fn unknown(name: &str) -> Rejected {
+    Rejected::Unknown(format!("there is no measure {name:?}"))
+}

@@ -1,0 +1,89 @@
+//! Changes of the settings and of certificates.
+//!
+//! Does not know: who proposes them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::change::{Applied, Rejected};
+use super::start::SETTINGS;
+use super::{Desk, Office, pem};
+use crate::certificate::Certificates;
+use crate::challenge::Challenge;
+use crate::fault::Fault;
+use crate::force::{Outbound, Town};
+use crate::settings::{self, Settings};
+
+impl Office {
+    /// What reloads live is taken over; what needs a restart stays as it is and is named.
+    pub(super) fn settings(&self, desk: &mut Desk, text: &str) -> Result<Applied, Rejected> {
+        let house = &self.house;
+        let path = self.config.display().to_string();
+        let folder = self.config.parent().unwrap_or(Path::new("/"));
+        let read = settings::read(&path, text, folder);
+        if !read.faults.is_empty() {
+            return Err(self.refused(desk, &path, read.faults));
+        }
+        let old = house.town.load().settings.clone();
+        desk.restart_needed = settings::restart_needed(&old, &read.value);
+        let new = Settings {
+            server: old.server.clone(),
+            listen: old.listen.clone(),
+            admin: old.admin.clone(),
+            log: old.log.clone(),
+            client: settings::ClientSettings { memory: old.client.memory, ..read.value.client },
+            ..read.value
+        };
+        if new.certificates != old.certificates {
+            self.load_certificates(desk, &new)?;
+        }
+        let outbound = new.portals.iter().map(pem::outbound_of).collect::<Result<Outbound, _>>();
+        let outbound = outbound.map_err(|fault| self.refused(desk, &path, vec![fault]))?;
+        self.taken(desk, &path, SETTINGS, text);
+        if new == *old {
+            return Ok(self.unchanged());
+        }
+        let edition = house.town.load().edition + 1;
+        house.challenge.store(Arc::new(Challenge::new(&house.secret, new.challenge.pass_lifetime)));
+        house.town.store(Arc::new(Town::new(edition, Arc::new(new), outbound, &house.counters)));
+        self.dress_all();
+        Ok(Applied { generation: house.law.load().generation, changed: true, warnings: read.warnings })
+    }
+
+    pub(super) fn certificates(&self, desk: &mut Desk) -> Result<Applied, Rejected> {
+        let settings = self.house.town.load().settings.clone();
+        self.load_certificates(desk, &settings)?;
+        Ok(Applied { changed: true, ..self.unchanged() })
+    }
+
+    fn load_certificates(&self, desk: &mut Desk, settings: &Settings) -> Result<(), Rejected> {
+        let mut certificates = Certificates::default();
+        let mut pems = Vec::new();
+        for certificate in &settings.certificates {
+            let shown = certificate.chain.display().to_string();
+            let pem =
+                pem::read_pem(certificate).and_then(|pem| certificates.add(&pem).map(|()| pem).map_err(|f| f.why));
+            match pem {
+                Ok(pem) => pems.push((shown, pem)),
+                Err(why) => {
+                    let fault = Fault::whole(
+                        &shown,
+                        why,
+                        "write a PEM chain and its private key; until then the old one stays in use",
+                    );
+                    return Err(self.refused(desk, &shown, vec![fault]));
+                }
+            }
+        }
+        self.keyring.replace(certificates);
+        for (i, (shown, pem)) in pems.iter().enumerate() {
+            if let Err(e) = pem::keep_pem(&self.last_good, i, pem) {
+                self.house.trouble(e);
+            }
+            desk.same(shown);
+            self.settled(shown);
+        }
+        self.reloaded(true);
+        Ok(())
+    }
+}

@@ -1,0 +1,246 @@
+//! The journal: every change that was proposed and what became of it, a line each, chained by hashes, so that nobody
+//! can take out or reword what was done without it showing.
+//!
+//! Does not know: what a change means.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use serde::{Deserialize, Serialize};
+
+use crate::bounds;
+
+/// One line. Its hash covers all that stands before it, the line before included.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    /// From 1 on, without a gap.
+    pub n: u64,
+    /// Seconds since the Unix epoch.
+    pub at: u64,
+    pub who: String,
+    pub what: String,
+    pub outcome: String,
+    /// SHA-256 of the text that was proposed, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// The hash of the line before; of the first line empty.
+    pub prev: String,
+    pub hash: String,
+}
+
+impl Line {
+    fn right_hash(&self) -> String {
+        let open = Line { hash: String::new(), ..self.clone() };
+        sha256(&serde_json::to_vec(&open).unwrap_or_default())
+    }
+}
+
+/// Lower-case hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    digest(&SHA256, bytes).as_ref().iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// The file, open at its end.
+pub struct Journal {
+    path: PathBuf,
+    file: Option<File>,
+    n: u64,
+    last: String,
+}
+
+impl Journal {
+    /// Opens `journal.jsonl` in the state directory. Never fails: what cannot be had comes back as a sentence, and
+    /// changes are told by boma's own log alone then.
+    pub fn open(folder: &Path) -> (Journal, Option<String>) {
+        let mut journal = Journal { path: file_in(folder), file: None, n: 0, last: String::new() };
+        let trouble = match journal.reopen() {
+            Ok(trouble) => trouble,
+            Err(e) => Some(format!("the journal {} cannot be written ({e})", journal.path.display())),
+        };
+        (journal, trouble)
+    }
+
+    /// Opens the file again, after another process may have written to it.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn reopen(&mut self) -> io::Result<Option<String>> {
+        self.file = None;
+        (self.n, self.last) = (0, String::new());
+        if let Some(folder) = self.path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let mut file = OpenOptions::new().read(true).append(true).create(true).open(&self.path)?;
+        let mut trouble = None;
+        let (end, torn) = tail(&mut file)?;
+        if torn > 0 {
+            // The power went while it was written: that change was never told as done.
+            let whole = file.metadata()?.len() - torn;
+            file.set_len(whole)?;
+            trouble = Some(format!("the last line of {} was torn and is left out", self.path.display()));
+        }
+        if let Some(end) = end {
+            let Ok(line) = serde_json::from_slice::<Line>(&end) else {
+                drop(file);
+                let aside = self.path.with_extension(format!("damaged-{}", sha256(&end).get(..8).unwrap_or_default()));
+                fs::rename(&self.path, &aside)?;
+                self.file = Some(OpenOptions::new().append(true).create(true).open(&self.path)?);
+                return Ok(Some(format!("the journal was damaged; it is kept as {} and begun anew", aside.display())));
+            };
+            (self.n, self.last) = (line.n, line.hash);
+        }
+        self.file = Some(file);
+        Ok(trouble)
+    }
+
+    /// Leaves the file to another process.
+    pub fn close(&mut self) {
+        self.file = None;
+    }
+
+    /// Appends a line and waits until it is on disk.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn append(&mut self, at: u64, who: &str, what: &str, outcome: &str, text: Option<&str>) -> io::Result<()> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let text = text.map(|t| sha256(t.as_bytes()));
+        let mut line = Line {
+            n: self.n + 1,
+            at,
+            who: who.into(),
+            what: what.into(),
+            outcome: outcome.into(),
+            text,
+            prev: self.last.clone(),
+            hash: String::new(),
+        };
+        line.hash = line.right_hash();
+        let mut bytes = serde_json::to_vec(&line)?;
+        bytes.push(b'\n');
+        file.write_all(&bytes)?;
+        file.sync_data()?;
+        (self.n, self.last) = (line.n, line.hash);
+        Ok(())
+    }
+}
+
+pub fn file_in(folder: &Path) -> PathBuf {
+    folder.join("journal.jsonl")
+}
+
+/// The last whole line, and how many bytes of a torn one come after it.
+fn tail(file: &mut File) -> io::Result<(Option<Vec<u8>>, u64)> {
+    let length = file.metadata()?.len();
+    let from = length.saturating_sub(bounds::JOURNAL_LINE_BYTES);
+    file.seek(SeekFrom::Start(from))?;
+    let mut end = Vec::new();
+    file.take(bounds::JOURNAL_LINE_BYTES).read_to_end(&mut end)?;
+    let whole = end.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
+    let torn = (end.len() - whole) as u64;
+    let line = end[..whole].strip_suffix(b"\n").and_then(|l| l.rsplit(|b| *b == b'\n').next());
+    Ok((line.map(<[u8]>::to_vec), torn))
+}
+
+/// Checks a whole journal; how many lines it has.
+///
+/// # Errors
+/// The first line that does not fit, and why.
+pub fn verify(path: &Path) -> Result<u64, String> {
+    let file = File::open(path).map_err(|e| format!("{} cannot be read: {e}", path.display()))?;
+    let (mut n, mut last) = (0, String::new());
+    for (text, number) in BufReader::new(file).lines().zip(1u64..) {
+        let wrong = |why: &str| Err(format!("{}:{number}: {why}", path.display()));
+        let text = text.map_err(|e| format!("{}:{number}: {e}", path.display()))?;
+        let Ok(line) = serde_json::from_str::<Line>(&text) else { return wrong("this is no line of a journal") };
+        if line.n != n + 1 {
+            return wrong("a line is missing before this one, or there is one too many");
+        }
+        if line.prev != last {
+            return wrong("this line does not follow the one before: one of them was changed");
+        }
+        if line.right_hash() != line.hash {
+            return wrong("this line was changed after it was written");
+        }
+        (n, last) = (line.n, line.hash);
+    }
+    Ok(n)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Folder {
+            let folder = std::env::temp_dir().join(format!("boma-journal-{name}-{}", std::process::id()));
+            fs::create_dir_all(&folder).unwrap();
+            Folder(folder)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn filled(folder: &Folder) -> Vec<String> {
+        let (mut journal, trouble) = Journal::open(&folder.0);
+        assert_eq!(trouble, None);
+        for i in 0..3 {
+            journal.append(i, "staff soc", "rules", "applied", Some("text")).unwrap();
+        }
+        drop(journal);
+        let (mut journal, _) = Journal::open(&folder.0);
+        journal.append(3, "clock", "posture expiry", "applied", None).unwrap();
+        fs::read_to_string(file_in(&folder.0)).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn whatever_is_changed_afterwards_shows() {
+        let folder = Folder::new("changed");
+        let lines = filled(&folder);
+        let path = file_in(&folder.0);
+        assert_eq!(verify(&path), Ok(4));
+        let check = |lines: Vec<String>| {
+            fs::write(&path, lines.join("\n") + "\n").unwrap();
+            verify(&path).unwrap_err()
+        };
+        let mut reworded = lines.clone();
+        reworded[1] = reworded[1].replace("staff soc", "staff you");
+        assert!(check(reworded).contains(":2: this line was changed"));
+        let mut without = lines.clone();
+        without.remove(1);
+        assert!(check(without).contains(":2: a line is missing"));
+        let mut again = lines.clone();
+        let other: Line = serde_json::from_str(&lines[1]).unwrap();
+        let mut forged = Line { who: "staff you".into(), ..other };
+        forged.hash = forged.right_hash();
+        again[1] = serde_json::to_string(&forged).unwrap();
+        assert!(check(again).contains(":3: this line does not follow"), "a line with a right hash of its own");
+        assert!(check(vec!["{}".into()]).contains(":1: this is no line"));
+    }
+
+    #[test]
+    fn a_torn_line_is_left_out_and_the_chain_goes_on() {
+        let folder = Folder::new("torn");
+        let path = file_in(&folder.0);
+        let lines = filled(&folder);
+        fs::write(&path, lines.join("\n") + "\n{\"n\":5,\"at\":7,\"wh").unwrap();
+        let (mut journal, trouble) = Journal::open(&folder.0);
+        assert!(trouble.is_some_and(|t| t.contains("torn")));
+        journal.append(9, "clock", "x", "applied", None).unwrap();
+        assert_eq!(verify(&path), Ok(5));
+        fs::write(&path, "nonsense\n").unwrap();
+        let (mut journal, trouble) = Journal::open(&folder.0);
+        assert!(trouble.is_some_and(|t| t.contains("damaged")));
+        journal.append(9, "clock", "x", "applied", None).unwrap();
+        assert_eq!(verify(&path), Ok(1));
+    }
+}
