@@ -21,6 +21,7 @@ fn main() {
         budget: false,
         count: None,
         concurrent: None,
+        ban: None,
     };
     let limits = Limits::new(64 << 20);
     let mut now = 1_000 * SECOND;

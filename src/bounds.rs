@@ -153,6 +153,18 @@ pub const PIN_LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 pub const REASON_BYTES: usize = 500;
 /// Past changes that `status` shows.
 pub const HISTORY: usize = 50;
+/// Strikes within a minute that ban: "again and again".
+pub const BAN_STRIKES: u32 = 10;
+/// The longest ban that nobody laid by hand.
+pub const BAN_LONGEST: Duration = Duration::from_secs(24 * 3600);
+/// The longest by hand: what is to stay longer is a rule.
+pub const BAN_BY_HAND_LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long after its end a ban makes the next one longer, and how long a prefix that did wrong once is watched.
+pub const BAN_MEMORY: Duration = Duration::from_secs(24 * 3600);
+pub const BAN_WATCH: Duration = Duration::from_secs(3600);
+/// Prefixes watched or banned at once, some 128 bytes each; a few thousand bans by hand besides.
+pub const BANS: usize = 131_072;
+pub const BANS_BY_HAND: usize = 2048;
 /// How long a measure lasts where nobody says, and at most: longer is a rule, and belongs into the file.
 pub const MEASURE_STANDARD: Duration = Duration::from_secs(4 * 3600);
 pub const MEASURE_LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);

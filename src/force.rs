@@ -16,6 +16,7 @@ use ipnet::IpNet;
 use rustls::ClientConfig;
 
 use crate::admit::{Counters, Gate};
+use crate::ban::Bans;
 use crate::bounds;
 use crate::challenge::Challenge;
 use crate::client::canonical;
@@ -85,6 +86,7 @@ fn trusts(trusted: &[IpNet], peer: IpAddr) -> bool {
 pub struct House {
     pub clock: Clock,
     pub limits: Limits,
+    pub bans: Bans,
     pub counters: Counters,
     pub challenge: ArcSwap<Challenge>,
     pub law: ArcSwap<Law>,
@@ -127,6 +129,7 @@ impl House {
         let town = Town::new(1, m.settings.clone(), m.outbound, &counters);
         let house = House {
             limits: Limits::new(m.settings.client.memory),
+            bans: Bans::new(m.settings.client.ipv6_prefix),
             challenge: ArcSwap::from_pointee(Challenge::new(&m.secret, m.settings.challenge.pass_lifetime)),
             law: ArcSwap::from_pointee(m.law),
             town: ArcSwap::from_pointee(town),
@@ -202,5 +205,6 @@ fn own_paths() -> Quota {
         budget: false,
         count: None,
         concurrent: None,
+        ban: None,
     }
 }

@@ -22,6 +22,7 @@ pub mod units;
 pub mod wire;
 // Floor 2: the rooms.
 pub mod admit;
+pub mod ban;
 pub mod certificate;
 pub mod challenge;
 pub mod journal;

@@ -83,6 +83,8 @@ pub struct Quota {
     pub count: Option<Arc<[u16]>>,
     /// Requests at once, in the place of tokens over time.
     pub concurrent: Option<u32>,
+    /// Seconds for which whoever exceeds it again and again is banned.
+    pub ban: Option<u64>,
 }
 
 /// How fast a bucket fills again, as the files write it: "20/s".
@@ -150,6 +152,8 @@ pub struct Plan<'a> {
     pub allow: Option<&'a str>,
     /// Limits to take from, narrowest key first.
     pub limits: SmallVec<[&'a Quota; 4]>,
+    /// The longest ban, in seconds, that a rule has for whoever hits it again and again, and which rule.
+    pub ban: Option<(u64, &'a str)>,
     /// Rules that matched and only tell: `log`, and rules in shadow.
     pub noted: SmallVec<[&'a str; 2]>,
 }

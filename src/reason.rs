@@ -38,6 +38,7 @@ pub enum Reason {
     ClientGone,
     UnknownProtocol,
     NotSwitched,
+    Banned,
 }
 
 /// Whose doing a reason is.
@@ -68,7 +69,7 @@ pub struct Row {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 32] = [
+    pub const ALL: [Reason; 33] = [
         Reason::Served,
         Reason::Own,
         Reason::OwnNotFound,
@@ -101,6 +102,7 @@ impl Reason {
         Reason::ClientGone,
         Reason::UnknownProtocol,
         Reason::NotSwitched,
+        Reason::Banned,
     ];
 
     #[rustfmt::skip]
@@ -142,6 +144,7 @@ impl Reason {
             Reason::ClientGone       => row("client.gone",       "allowed",    Client, 499, "", 0, ""),
             Reason::UnknownProtocol  => row("read.unknown_protocol", "denied", Client, 501, "http_request_error", 0, "This protocol is not spoken here"),
             Reason::NotSwitched      => row("origin.not_switched", "denied",   Client, 502, "http_upgrade_failed", 0, "The service behind this address did not take up this protocol"),
+            Reason::Banned           => row("ban.held",          "dropped",    Policy, 403, "http_request_denied", 0, "This request is not allowed"),
         }
     }
 }

@@ -15,6 +15,7 @@ const FLOORS: [&[&str]; 8] = [
     ],
     &[
         "admit",
+        "ban",
         "certificate",
         "challenge",
         "journal",

@@ -6,6 +6,7 @@
 //! Does not know: citizens' requests.
 
 mod auth;
+mod bans;
 pub mod client;
 mod measures;
 mod routes;

@@ -10,12 +10,12 @@ use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_MATCH, WWW
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, patch, post};
+use axum::routing::{MethodRouter, delete, get, patch, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Desk, measures};
+use super::{Desk, bans, measures};
 use crate::control::{Change, Rejected, Who};
 use crate::plan::Level;
 use crate::posture::Pin;
@@ -30,6 +30,8 @@ pub fn router(desk: Desk) -> Router {
         .route("/api/v1/rules/history", guarded(get(measures::history), "GET, HEAD"))
         .route("/api/v1/rules/history/{version}", guarded(get(measures::version), "GET, HEAD"))
         .route("/api/v1/rules/rollback", guarded(post(measures::roll_back), "POST"))
+        .route("/api/v1/bans", guarded(get(bans::list).post(bans::add), "GET, HEAD, POST"))
+        .route("/api/v1/bans/{*net}", guarded(delete(bans::remove), "DELETE"))
         .route("/api/v1/measures", guarded(get(measures::list).post(measures::add), "GET, HEAD, POST"))
         .route("/api/v1/measures/{name}", guarded(patch(measures::extend).delete(measures::remove), "PATCH, DELETE"))
         .layer(DefaultBodyLimit::max(bounds::ADMIN_BODY_BYTES))
@@ -65,7 +67,7 @@ fn challenge(mut response: Response) -> Response {
 async fn nothing() -> Response {
     problem(
         StatusCode::NOT_FOUND,
-        "there is /livez, /readyz, /metrics, and under /api/v1: status, posture, rules, rules/history, rules/rollback, measures",
+        "there is /livez, /readyz, /metrics, and under /api/v1: status, posture, rules, rules/history, rules/rollback, measures, bans",
     )
 }
 
@@ -256,6 +258,9 @@ fn refused(rejected: Rejected) -> Response {
         Rejected::ReadOnly(why) => {
             let help = format!("the rules file cannot be written ({why}): use a measure, or change its source");
             problem(StatusCode::CONFLICT, &help)
+        }
+        Rejected::Harmful(why) => {
+            problem(StatusCode::CONFLICT, &format!("{why}; to do it all the same, force it (--force, \"force\": true)"))
         }
         Rejected::Unknown(why) => problem(StatusCode::NOT_FOUND, &why),
     }

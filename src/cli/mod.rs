@@ -3,6 +3,7 @@
 //! Does not know: how anything is done.
 
 mod ask;
+mod ban;
 mod check;
 mod demo;
 mod journal;
@@ -51,6 +52,9 @@ enum Command {
     /// Rules and limits laid over the file for a while
     #[command(subcommand)]
     Measure(measure::Measure),
+    /// Who is sent away before anything is read of them
+    #[command(subcommand)]
+    Ban(ban::Ban),
     /// The record of all changes
     #[command(subcommand)]
     Journal(journal::Journal),
@@ -88,6 +92,7 @@ pub fn main() -> ExitCode {
         Command::Posture(posture) => posture.run(),
         Command::Rules(rules) => rules.run(),
         Command::Measure(measure) => measure.run(),
+        Command::Ban(ban) => ban.run(),
         Command::Journal(journal) => journal.run(),
     };
     match outcome {

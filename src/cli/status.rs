@@ -44,6 +44,9 @@ fn print(status: &Value) {
         let (name, owner, reason) = (plain(&m["name"]), plain(&m["owner"]), plain(&m["reason"]));
         println!("  measure {name}   ends in {}   owner {owner}   {reason}", crate::units::left(left));
     }
+    if status["bans"].as_u64().is_some_and(|n| n > 0) {
+        println!("  bans: {}", status["bans"]);
+    }
     println!(
         "  limits: {} buckets of {}   snapshots: {}",
         status["limits"]["keys"],

@@ -5,9 +5,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+use ipnet::IpNet;
+
 use super::lists::ListFiles;
 use super::start::{POSTURES, RULES};
 use super::{Desk, Differs, Entry, Office, files};
+use crate::ban::Ban;
 use crate::bounds;
 use crate::fault::Fault;
 use crate::force::Law;
@@ -59,6 +62,12 @@ pub enum Change {
         until: u64,
     },
     RemoveMeasure(String),
+    /// `force`: although staff's own networks, or very many, are in it.
+    AddBan {
+        ban: Ban,
+        force: bool,
+    },
+    RemoveBan(IpNet),
     Pin(Pin),
     /// Back to `auto`, of one portal or of all.
     Release(Option<String>),
@@ -80,6 +89,8 @@ impl Change {
             Change::AddMeasure(m) => format!("measure {} for: {}", m.name, m.reason),
             Change::ExtendMeasure { name, .. } => format!("a later end of measure {name}"),
             Change::RemoveMeasure(name) => format!("measure {name} taken out"),
+            Change::AddBan { ban, .. } => format!("ban of {} for: {}", ban.net, ban.reason),
+            Change::RemoveBan(net) => format!("ban of {net} taken out"),
             Change::Pin(pin) => format!("posture {}{} for: {}", pin.level, of(pin.portal.as_deref()), pin.reason),
             Change::Release(portal) => format!("posture auto{}", of(portal.as_deref())),
             Change::Expire => "expiry".into(),
@@ -121,6 +132,8 @@ pub enum Rejected {
     },
     /// The file cannot be written.
     ReadOnly(String),
+    /// It would harm those whom it should not, in words; it can be forced.
+    Harmful(String),
     /// What is named is not there, in words.
     Unknown(String),
 }
@@ -151,6 +164,8 @@ impl Office {
             Change::AddMeasure(measure) => self.add_measure(measure),
             Change::ExtendMeasure { name, until } => self.extend_measure(&name, until, &who.to_string()),
             Change::RemoveMeasure(name) => self.remove_measure(&name),
+            Change::AddBan { ban, force } => self.add_ban(ban, force),
+            Change::RemoveBan(net) => self.remove_ban(net),
             Change::Pin(pin) => self.pin(&pin),
             Change::Release(portal) => Ok(self.stand(self.house.standing.load().release(portal.as_deref()))),
             Change::Expire => {
@@ -175,6 +190,7 @@ impl Office {
             }
             Err(Rejected::Stale { .. }) => "rejected: made from an older generation".into(),
             Err(Rejected::ReadOnly(why)) => format!("rejected: the file cannot be written ({why})"),
+            Err(Rejected::Harmful(why)) => format!("rejected: {why}"),
             Err(Rejected::Unknown(why)) => format!("rejected: {why}"),
         };
         if outcome.is_ok() {

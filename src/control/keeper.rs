@@ -37,6 +37,7 @@ pub async fn keep(office: Arc<Office>, stop: Arc<AtomicBool>) {
         let town = office.house.town.load_full();
         if office.house.now().mono >= names_due {
             office.check_names(&town.portals.list).await;
+            office.end_bans();
             names_due = office.house.now().mono + bounds::RESOLVE_FRESH.as_nanos() as u64;
         }
         if town.edition != edition {
@@ -97,6 +98,7 @@ impl Office {
     pub fn restore(&self, mut rows: Rows) {
         self.restore_versions(rows.remove(&Table::Versions).unwrap_or_default());
         self.restore_measures(rows.remove(&Table::Measures).unwrap_or_default());
+        self.restore_bans(rows.remove(&Table::Bans).unwrap_or_default());
         self.restore_snapshots(rows.remove(&Table::Snapshots).unwrap_or_default());
     }
 

@@ -3,6 +3,7 @@
 //!
 //! Does not know: HTTP, what rules mean, requests.
 
+mod bans;
 mod change;
 mod files;
 mod keeper;
@@ -81,6 +82,8 @@ pub struct Status {
     pub postures: Vec<PortalPosture>,
     pub pins: Vec<Pin>,
     pub measures: Vec<MeasureLine>,
+    /// How many hold.
+    pub bans: usize,
     pub troubles: Vec<String>,
     pub restart_needed: Vec<String>,
     pub not_built: Vec<&'static str>,
@@ -193,6 +196,7 @@ impl Office {
             postures: town.portals.list.iter().enumerate().map(posture).collect(),
             pins: standing.pins().cloned().collect(),
             measures: self.measures(),
+            bans: house.bans.list(now).len(),
             troubles: house.troubles(),
             restart_needed: desk.restart_needed.clone(),
             not_built: crate::settings::NOT_BUILT.iter().chain(&crate::rules::NOT_BUILT).copied().collect(),
@@ -223,6 +227,7 @@ impl Office {
         m.limit_shared.set(house.limits.shared() as i64);
         m.snapshots.set(house.board.len() as i64);
         m.rules_generation.set(house.law.load().generation as i64);
+        m.bans.set(house.bans.list(now).len() as i64);
         m.store_lost.set(house.store.lost() as i64);
     }
 }

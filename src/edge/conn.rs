@@ -45,6 +45,10 @@ pub async fn open(post: Rc<Post>, stream: TcpStream, peer: SocketAddr, ticket: R
     {
         peer = address;
         let town = post.house.town.load();
+        if !town.trusts(address) && post.house.bans.holds(address, post.house.now().unix()) {
+            post.house.metrics.banned.inc();
+            return None;
+        }
         if !ticket.speaks_for(address, town.trusts(address), &town.settings.caps) {
             return None;
         }

@@ -144,6 +144,12 @@ impl Post {
         let town = self.house.town.load();
         // Behind a balancer that speaks PROXY, its own address says nothing of whom it brings.
         let trusted = self.door.proxy_protocol || town.trusts(peer.ip());
+        if !trusted && self.house.bans.holds(peer.ip(), self.house.now().unix()) {
+            self.house.metrics.banned.inc();
+            // Nothing of it is to stay in the system's tables either.
+            let _ = stream.set_zero_linger();
+            return;
+        }
         let Some(ticket) = self.room.admit(peer.ip(), trusted, &town.settings.caps) else {
             self.house.metrics.connections_refused.inc();
             return;

@@ -22,6 +22,7 @@ fn quota(per_second: u64, burst: u32) -> Quota {
         budget: false,
         count: None,
         concurrent: None,
+        ban: None,
     }
 }
 

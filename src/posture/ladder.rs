@@ -26,6 +26,7 @@ fn budget(top: &Section<'_>) -> Quota {
         budget: true,
         count: None,
         concurrent: None,
+        ban: None,
     };
     let Some(table) = top.section("budget") else {
         if !top.has("budget") {

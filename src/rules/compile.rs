@@ -41,6 +41,7 @@ pub struct One {
     pub shadow: bool,
     pub until: Option<u64>,
     pub meaning: Meaning,
+    pub ban: Option<u64>,
     must: SmallVec<[u32; 4]>,
     must_not: SmallVec<[u32; 2]>,
 }
@@ -66,8 +67,8 @@ pub fn compile(mut drafts: Vec<Draft>, lists: Lists) -> Result<Compiled, String>
             None => compiled.always.push(number as u32),
         }
         compiled.has_budget |= matches!(&draft.meaning, Meaning::Limit(q) if q.budget);
-        let Draft { name, from, shadow, until, meaning, .. } = draft;
-        compiled.all.push(One { name, from, shadow, until, meaning, must, must_not });
+        let Draft { name, from, shadow, until, meaning, ban, .. } = draft;
+        compiled.all.push(One { name, from, shadow, until, meaning, ban, must, must_not });
     }
     compiled.waiting.resize(conditions.numbers.len(), Vec::new());
     compiled.limit_order = limit_order(&compiled.all);

@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::clause::{self, Clause};
 use super::lists::Lists;
@@ -84,6 +85,8 @@ struct Common {
     until: Option<u64>,
     reason: Option<String>,
     owner: Option<String>,
+    /// Seconds.
+    ban: Option<u64>,
 }
 
 impl File<'_> {
@@ -123,12 +126,15 @@ impl File<'_> {
             let help = "add `list` or `pass = true` to its match: what else a request says of itself, anyone can say";
             table.fault(then.span, "`allow` must say who the client is", help);
         }
+        if common.ban.is_some() && !matches!(then.value, Verdict::Deny | Verdict::Drop | Verdict::Challenge) {
+            let help = "a ban is for whoever is refused or challenged again and again: leave it out";
+            table.fault(table.span(), "`rule.ban` on a rule that sends nobody away", help);
+        }
         self.add(table, common, Meaning::Rule(then.value));
     }
 
     fn limit(&mut self, table: &Section<'_>) {
         let common = self.common(table, "limit");
-        table.not_built("ban", "");
         let per = per(table);
         let concurrent = concurrent(table);
         let rate = if concurrent.is_some() { Some(Rate { interval: 1, per_second: 1 }) } else { rate(table) };
@@ -166,6 +172,7 @@ impl File<'_> {
             budget,
             count,
             concurrent,
+            ban: common.ban,
         };
         self.add(table, common, Meaning::Limit(quota));
     }
@@ -189,6 +196,7 @@ impl File<'_> {
                 table.fault(table.span(), format!("`{what}.{key}` in a measure"), help);
             }
         }
+        let ban = table.duration("ban", Duration::from_secs(1), bounds::BAN_LONGEST);
         let until = table.instant("until");
         let note = |key: &str, example: &str, most: usize| {
             let text = table.string(key, example)?;
@@ -214,6 +222,7 @@ impl File<'_> {
             until: until.map(|u| u.value),
             reason,
             owner,
+            ban: ban.map(|b| b.value.as_secs()),
         }
     }
 
@@ -234,6 +243,7 @@ impl File<'_> {
             owner: measure.map_or(common.owner, |m| Some(m.owner.clone())),
             expired: common.until.is_some_and(|u| u <= self.now_unix),
             measure: measure.is_some(),
+            ban: common.ban,
             meaning,
         });
     }

@@ -24,7 +24,11 @@ pub struct Lists {
     v4: PrefixMap<Ipv4Net, Within>,
     v6: PrefixMap<Ipv6Net, Within>,
     files: Vec<(String, u64)>,
+    staff: Vec<IpNet>,
 }
+
+/// The list of staff's own networks.
+const STAFF: &str = "staff";
 
 impl Lists {
     pub fn read(top: &Section<'_>, sources: &Sources<'_>) -> Lists {
@@ -98,12 +102,19 @@ impl Lists {
         self.files.push((name.to_owned(), stamp(text)));
     }
 
+    pub fn staff(&self) -> &[IpNet] {
+        &self.staff
+    }
+
     /// The files that were read, and stamps of what they held.
     pub fn files(&self) -> &[(String, u64)] {
         &self.files
     }
 
     fn insert(&mut self, net: IpNet, list: u32) {
+        if self.names.get(STAFF) == Some(&list) {
+            self.staff.push(net);
+        }
         let within = match net {
             IpNet::V4(net) => self.v4.entry(net).or_default(),
             IpNet::V6(net) => self.v6.entry(net).or_default(),

@@ -16,6 +16,7 @@ mod values;
 
 use std::collections::HashSet;
 
+use ipnet::IpNet;
 use serde::Serialize;
 use smallvec::SmallVec;
 
@@ -72,6 +73,7 @@ pub(crate) struct Draft {
     pub expired: bool,
     /// Laid over the file.
     pub measure: bool,
+    pub ban: Option<u64>,
     pub meaning: Meaning,
 }
 
@@ -84,6 +86,7 @@ pub struct RuleSet {
     compiled: Compiled,
     summaries: Vec<Summary>,
     files: Vec<(String, u64)>,
+    staff: Vec<IpNet>,
 }
 
 /// A rule or limit, for people.
@@ -120,8 +123,7 @@ impl Sources<'_> {
 }
 
 /// Keys and words of the contract that this version holds at their default, whether or not their table is written.
-pub const NOT_BUILT: [&str; 18] = [
-    "limit.ban",
+pub const NOT_BUILT: [&str; 17] = [
     "limit.match.asn",
     "limit.match.country",
     "limit.match.fingerprint",
@@ -157,14 +159,14 @@ pub fn read(file: &str, text: &str, sources: &Sources<'_>) -> Read<RuleSet> {
         faults.extend(read.faults);
         warnings.extend(read.warnings);
     }
-    let files = lists.files().to_vec();
+    let (files, staff) = (lists.files().to_vec(), lists.staff().to_vec());
     let summaries = drafts.iter().map(Summary::of).collect();
     let compiled = if faults.is_empty() { compile::compile(drafts, lists) } else { Ok(Compiled::default()) };
     let compiled = compiled.unwrap_or_else(|message| {
         faults.push(Fault::whole(file, message, "write fewer or simpler expressions"));
         Compiled::default()
     });
-    Read { value: RuleSet { text: text.to_owned(), compiled, summaries, files }, faults, warnings, not_built }
+    Read { value: RuleSet { text: text.to_owned(), compiled, summaries, files, staff }, faults, warnings, not_built }
 }
 
 /// Whether a list's file can be used as it stands.
@@ -193,7 +195,13 @@ impl Summary {
 
 impl RuleSet {
     pub fn empty() -> RuleSet {
-        RuleSet { text: String::new(), compiled: Compiled::default(), summaries: Vec::new(), files: Vec::new() }
+        RuleSet {
+            text: String::new(),
+            compiled: Compiled::default(),
+            summaries: Vec::new(),
+            files: Vec::new(),
+            staff: Vec::new(),
+        }
     }
 
     /// The plan for one request at a posture. Pure; what it costs grows with the conditions that the request
@@ -212,7 +220,12 @@ impl RuleSet {
             match &one.meaning {
                 Meaning::Limit(_) => limits.push(number),
                 Meaning::Rule(_) if one.shadow => plan.noted.push(&one.name),
-                Meaning::Rule(verdict) => plan.add(*verdict, &one.name),
+                Meaning::Rule(verdict) => {
+                    plan.add(*verdict, &one.name);
+                    if let Some(lasts) = one.ban.filter(|lasts| plan.ban.is_none_or(|(most, _)| *lasts > most)) {
+                        plan.ban = Some((lasts, &one.name));
+                    }
+                }
             }
         }
         limits.sort_unstable_by_key(|n| self.compiled.limit_order[*n as usize]);
@@ -228,6 +241,11 @@ impl RuleSet {
     /// The lists' files by the paths that the rules write, and stamps of what they held.
     pub fn files(&self) -> &[(String, u64)] {
         &self.files
+    }
+
+    /// Staff's own networks: the list named `staff`. Nothing bans them by itself.
+    pub fn staff(&self) -> &[IpNet] {
+        &self.staff
     }
 
     pub fn quotas(&self) -> impl Iterator<Item = &Quota> {

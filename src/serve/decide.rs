@@ -11,6 +11,7 @@ use crate::limit::{Key, Limited};
 use crate::plan::{Per, Plan, Quota, Reach, Refusal, Then};
 use crate::proofs::Cleared;
 use crate::reason::Reason;
+use crate::store::Table;
 use crate::wire::Head;
 use crate::{bounds, client::Client};
 
@@ -40,6 +41,31 @@ pub struct OverLimit {
 const LIMIT_LEVEL: u8 = 1;
 
 pub fn decide(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, head: &dyn Head) -> Decision {
+    let decision = judge(visit, request, plan, head);
+    if let Decision::Refuse(_) | Decision::Challenge(_) = decision
+        && let Some((lasts, rule)) = plan.ban
+    {
+        strike(visit, lasts, rule);
+    }
+    decision
+}
+
+/// Whoever is sent away again and again is banned; who holds a pass has a budget of their own to lose instead.
+fn strike(visit: &Visit<'_>, lasts: u64, name: &str) {
+    let (house, client) = (visit.house, &visit.client);
+    let staff = || visit.law.rules.staff().iter().any(|net| net.contains(&client.address));
+    let trusted_itself = client.peer_trusted && client.address == client.peer;
+    if visit.pass.is_some() || trusted_itself || staff() {
+        return;
+    }
+    if let Some(ban) = house.bans.strike(client.address, lasts, name, visit.now.unix()) {
+        tracing::warn!(net = %ban.net, rule = name, times = ban.times, "banned");
+        house.metrics.bans_laid.inc();
+        house.store.put(Table::Bans, &ban.net.to_string(), serde_json::to_vec(&ban).unwrap_or_default());
+    }
+}
+
+fn judge(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, head: &dyn Head) -> Decision {
     if let Some((Refusal::Drop, rule)) = plan.refusal {
         return named(visit, rule, Decision::Refuse(Reason::Dropped));
     }
@@ -117,6 +143,9 @@ fn take_limits(visit: &mut Visit<'_>, plan: &Plan<'_>, head: &dyn Head) -> Resul
             continue;
         }
         visit.rule = Some(quota.name.clone());
+        if let Some(lasts) = quota.ban {
+            strike(visit, lasts, &quota.name);
+        }
         let over = over(quota, limited);
         let has_own_bucket = quota.per == Per::Client && visit.pass.is_some();
         return if quota.then == Then::Challenge && !has_own_bucket { Ok(Some(over)) } else { Err(over) };

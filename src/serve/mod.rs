@@ -78,12 +78,17 @@ impl Corridor {
     }
 
     async fn stages(&self, visit: &mut Visit<'_>, head: &dyn Head, body: BodyBox, line: &dyn Line) -> Made {
+        let trusted_itself = visit.client.peer_trusted && visit.client.address == visit.client.peer;
+        if !trusted_itself && self.house.bans.holds(visit.client.address, visit.now.unix()) {
+            return respond::refusal(visit, head, Reason::Banned);
+        }
         let request = match read::read(visit, head) {
             Ok(request) => request,
             Err(reason) => return respond::refusal(visit, head, reason),
         };
         if let Some(pass) = visit.pass {
             line.showed(pass.id);
+            self.house.bans.saw_pass(visit.client.address, pass.id);
         }
         let law = visit.law.clone();
         let plan = law.rules.plan(&request.facts(visit, head), visit.level, visit.now.unix());

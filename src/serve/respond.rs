@@ -136,12 +136,12 @@ fn http_date(unix: u64) -> String {
 
 /// A refusal that nothing helps against but another request.
 pub fn refusal(visit: &mut Visit<'_>, head: &dyn Head, reason: Reason) -> Made {
-    if reason == Reason::Dropped && !visit.client.peer_trusted {
+    if matches!(reason, Reason::Dropped | Reason::Banned) && !visit.client.peer_trusted {
         return Made { close: true, ..Made::empty(0, reason) };
     }
     let page = match reason {
         Reason::OwnNotFound => Page::NotFound,
-        Reason::Denied | Reason::Dropped => Page::Denied,
+        Reason::Denied | Reason::Dropped | Reason::Banned => Page::Denied,
         Reason::BodyTooLarge | Reason::HeadTooLarge => Page::TooLarge,
         Reason::WrongHost => Page::WrongHost,
         Reason::NeedsPass => Page::Limited,

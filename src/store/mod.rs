@@ -22,7 +22,7 @@ use redb::{Database, ReadableTable, StorageBackend, TableDefinition};
 
 use crate::bounds;
 
-const TABLES: [Table; 4] = [Table::Snapshots, Table::Standing, Table::Measures, Table::Versions];
+const TABLES: [Table; 5] = [Table::Snapshots, Table::Standing, Table::Measures, Table::Versions, Table::Bans];
 
 /// The tables there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,6 +32,7 @@ pub enum Table {
     Measures,
     /// Earlier texts of the rules.
     Versions,
+    Bans,
 }
 
 impl Table {
@@ -41,6 +42,7 @@ impl Table {
             Table::Standing => "standing",
             Table::Measures => "measures",
             Table::Versions => "versions",
+            Table::Bans => "bans",
         })
     }
 }

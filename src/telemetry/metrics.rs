@@ -66,6 +66,9 @@ pub struct Metrics {
     pub troubles: Gauge,
     pub store_lost: Gauge,
     pub log_dropped: Counter,
+    pub bans: Gauge,
+    pub bans_laid: Counter,
+    pub banned: Counter,
 }
 
 impl Default for Metrics {
@@ -93,6 +96,9 @@ impl Default for Metrics {
             troubles: Gauge::default(),
             store_lost: Gauge::default(),
             log_dropped: Counter::default(),
+            bans: Gauge::default(),
+            bans_laid: Counter::default(),
+            banned: Counter::default(),
         };
         m.register();
         m
@@ -124,6 +130,9 @@ impl Metrics {
         r.register("boma_troubles", "Troubles that status names: files replaced by their last good copy, a store that keeps nothing", self.troubles.clone());
         r.register("boma_store_lost", "Writes to the store that were lost", self.store_lost.clone());
         r.register("boma_log_dropped", "Access-log lines dropped because the sink was slower than the traffic", self.log_dropped.clone());
+        r.register("boma_bans", "Bans that hold", self.bans.clone());
+        r.register("boma_bans_laid", "Bans that rules and limits laid by themselves", self.bans_laid.clone());
+        r.register("boma_banned", "Connections closed at once because of a ban", self.banned.clone());
         let build = Family::<BuildLabels, Gauge>::default();
         build.get_or_create(&BuildLabels { version: env!("CARGO_PKG_VERSION") }).set(1);
         r.register("boma_build_info", "Version of this boma", build);

@@ -11,6 +11,7 @@
 //! origin      connections to origins: caps, tunnels, retries, deadlines
 //! tls         certificates by name, tickets, protocols, handshakes
 //! law         rules changed while traffic runs
+//! ban         who is sent away before TLS, by hand and by themselves
 //! measure     what is laid over the rules for a while; earlier versions; the journal
 //! limit       buckets, one per client, and a million of them
 //! challenge   pages, passes, and who gets what instead
@@ -27,6 +28,7 @@ mod harness;
 
 mod admin;
 mod admit;
+mod ban;
 mod broken;
 mod browser;
 mod challenge;

@@ -9,7 +9,7 @@ const RULES: &str = "[[list]]\nname = \"offices\"\ncidrs = [\"192.0.2.0/24\"]\n[
 const JSON: &str = "Content-Type: application/json\r\n";
 
 /// Runs a command of boma's against the running one: exit code, and all that it said.
-fn command(boma: &Boma, arguments: &[&str]) -> (i32, String) {
+pub fn command(boma: &Boma, arguments: &[&str]) -> (i32, String) {
     let done = Command::new(env!("CARGO_BIN_EXE_boma"))
         .args(arguments)
         .env("BOMA_ADMIN", format!("http://{}", boma.admin))

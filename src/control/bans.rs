@@ -1,0 +1,75 @@
+//! Bans by staff's hand, and the end of all bans.
+//!
+//! Does not know: HTTP, who is sent away how.
+
+use ipnet::IpNet;
+
+use super::Office;
+use super::change::{Applied, Rejected};
+use crate::ban::Ban;
+use crate::bounds;
+use crate::store::Table;
+
+/// Networks as large as this are not banned without force.
+const WIDE: (u8, u8) = (16, 32);
+
+impl Office {
+    pub(super) fn add_ban(&self, ban: Ban, force: bool) -> Result<Applied, Rejected> {
+        let house = &self.house;
+        if !force && let Some(harm) = self.harm(ban.net) {
+            return Err(Rejected::Harmful(harm));
+        }
+        let by_hand = house.bans.list(house.now().unix()).iter().filter(|b| b.by.is_some()).count();
+        if by_hand >= bounds::BANS_BY_HAND {
+            let help = "put the networks into a [[list]], from a file, and deny or drop that";
+            return Err(Rejected::Harmful(format!("{by_hand} bans by hand hold already: {help}")));
+        }
+        house.store.put(Table::Bans, &ban.net.to_string(), serde_json::to_vec(&ban).unwrap_or_default());
+        house.bans.put(ban);
+        Ok(Applied { changed: true, ..self.unchanged() })
+    }
+
+    /// Whom a ban of this net would hit that it should not.
+    fn harm(&self, net: IpNet) -> Option<String> {
+        let house = &self.house;
+        let meets = |other: &&IpNet| other.contains(&net) || net.contains(*other);
+        if let Some(staff) = house.law.load().rules.staff().iter().find(meets) {
+            return Some(format!("{net} holds staff's own network {staff} (the list \"staff\")"));
+        }
+        if let Some(proxy) = house.town.load().settings.client.trusted_proxies.iter().find(meets) {
+            return Some(format!(
+                "{net} holds the trusted proxy {proxy}, whose citizens are told apart by their own addresses"
+            ));
+        }
+        let wide = if net.addr().is_ipv4() { net.prefix_len() < WIDE.0 } else { net.prefix_len() < WIDE.1 };
+        wide.then(|| format!("{net} is a whole provider, or more than one"))
+    }
+
+    pub(super) fn remove_ban(&self, net: IpNet) -> Result<Applied, Rejected> {
+        if !self.house.bans.remove(net) {
+            return Err(Rejected::Unknown(format!("there is no ban of {net}: `boma ban list` shows those that hold")));
+        }
+        self.house.store.remove(Table::Bans, &net.to_string());
+        Ok(Applied { changed: true, ..self.unchanged() })
+    }
+
+    /// Forgets bans that are over.
+    pub(super) fn end_bans(&self) {
+        for net in self.house.bans.sweep(self.house.now().unix()) {
+            self.house.store.remove(Table::Bans, &net.to_string());
+        }
+    }
+
+    pub(super) fn restore_bans(&self, rows: Vec<(String, Vec<u8>)>) {
+        let now = self.house.now().unix();
+        for (key, row) in rows {
+            match serde_json::from_slice::<Ban>(&row) {
+                // One that has ended by itself makes the next one longer.
+                Ok(ban) if ban.until > now || (ban.by.is_none() && ban.until + bounds::BAN_MEMORY.as_secs() > now) => {
+                    self.house.bans.put(ban);
+                }
+                _ => self.house.store.remove(Table::Bans, &key),
+            }
+        }
+    }
+}
