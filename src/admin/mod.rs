@@ -8,6 +8,7 @@
 mod auth;
 mod bans;
 pub mod client;
+mod explain;
 mod measures;
 mod routes;
 

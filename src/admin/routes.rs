@@ -15,7 +15,7 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Desk, bans, measures};
+use super::{Desk, bans, explain, measures};
 use crate::control::{Change, Rejected, Who};
 use crate::plan::Level;
 use crate::posture::Pin;
@@ -30,6 +30,7 @@ pub fn router(desk: Desk) -> Router {
         .route("/api/v1/rules/history", guarded(get(measures::history), "GET, HEAD"))
         .route("/api/v1/rules/history/{version}", guarded(get(measures::version), "GET, HEAD"))
         .route("/api/v1/rules/rollback", guarded(post(measures::roll_back), "POST"))
+        .route("/api/v1/explain", guarded(get(explain::reference).post(explain::request), "GET, HEAD, POST"))
         .route("/api/v1/bans", guarded(get(bans::list).post(bans::add), "GET, HEAD, POST"))
         .route("/api/v1/bans/{*net}", guarded(delete(bans::remove), "DELETE"))
         .route("/api/v1/measures", guarded(get(measures::list).post(measures::add), "GET, HEAD, POST"))
@@ -67,7 +68,7 @@ fn challenge(mut response: Response) -> Response {
 async fn nothing() -> Response {
     problem(
         StatusCode::NOT_FOUND,
-        "there is /livez, /readyz, /metrics, and under /api/v1: status, posture, rules, rules/history, rules/rollback, measures, bans",
+        "there is /livez, /readyz, /metrics, and under /api/v1: status, posture, rules, rules/history, rules/rollback, measures, bans, explain",
     )
 }
 

@@ -309,7 +309,7 @@ mod tests {
         let bans = Bans::new(64);
         strike(&bans, "192.0.2.7", 1, NOW);
         for pass in 0..20u128 {
-            bans.saw_pass("192.0.2.7".parse().unwrap(), pass << 64 | pass * 77);
+            bans.saw_pass("192.0.2.7".parse().unwrap(), (pass << 64) | (pass * 77));
         }
         assert_eq!(strike(&bans, "192.0.2.7", 1000, NOW), None);
         strike(&bans, "192.0.2.8", 1, NOW);

@@ -6,6 +6,7 @@ mod ask;
 mod ban;
 mod check;
 mod demo;
+mod explain;
 mod journal;
 mod measure;
 mod posture;
@@ -55,6 +56,8 @@ enum Command {
     /// Who is sent away before anything is read of them
     #[command(subcommand)]
     Ban(ban::Ban),
+    /// Why a request gets what it gets, or what a citizen's reference code says
+    Explain(explain::Explain),
     /// The record of all changes
     #[command(subcommand)]
     Journal(journal::Journal),
@@ -93,6 +96,7 @@ pub fn main() -> ExitCode {
         Command::Rules(rules) => rules.run(),
         Command::Measure(measure) => measure.run(),
         Command::Ban(ban) => ban.run(),
+        Command::Explain(explain) => explain.run(),
         Command::Journal(journal) => journal.run(),
     };
     match outcome {

@@ -8,6 +8,7 @@
 mod clause;
 mod column;
 mod compile;
+mod explain;
 mod file;
 mod lists;
 mod measure;
@@ -21,6 +22,7 @@ use serde::Serialize;
 use smallvec::SmallVec;
 
 use compile::Compiled;
+pub use explain::Match;
 use lists::Lists;
 pub use measure::Measure;
 

@@ -7,6 +7,7 @@
 
 use crate::challenge::Challenge;
 use crate::facts::Kind;
+use crate::force::Law;
 use crate::limit::{Key, Limited};
 use crate::plan::{Per, Plan, Quota, Reach, Refusal, Then};
 use crate::proofs::Cleared;
@@ -66,25 +67,44 @@ fn strike(visit: &Visit<'_>, lasts: u64, name: &str) {
 }
 
 fn judge(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, head: &dyn Head) -> Decision {
+    if let Some(decision) = before_limits(visit, plan) {
+        return decision;
+    }
+    match take_limits(visit, plan, head) {
+        Ok(asked_by_limit) => after_limits(visit, request, plan, asked_by_limit),
+        Err(over) => Decision::Limited(over),
+    }
+}
+
+/// What would become of a request that exceeds no limit.
+pub fn without_limits(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>) -> Decision {
+    before_limits(visit, plan).unwrap_or_else(|| after_limits(visit, request, plan, None))
+}
+
+/// What needs no limit: it spends nothing.
+fn before_limits(visit: &mut Visit<'_>, plan: &Plan<'_>) -> Option<Decision> {
     if let Some((Refusal::Drop, rule)) = plan.refusal {
-        return named(visit, rule, Decision::Refuse(Reason::Dropped));
+        return Some(named(visit, rule, Decision::Refuse(Reason::Dropped)));
     }
     if let (Some((Refusal::Deny, rule)), None) = (plan.refusal, plan.allow) {
-        return named(visit, rule, Decision::Refuse(Reason::Denied));
+        return Some(named(visit, rule, Decision::Refuse(Reason::Denied)));
     }
     match visit.effects().reach {
-        Reach::None => return Decision::Fallback(Reason::Closed),
-        Reach::StayUp if !visit.route().stay_up => return Decision::Fallback(Reason::Posture),
+        Reach::None => return Some(Decision::Fallback(Reason::Closed)),
+        Reach::StayUp if !visit.route().stay_up => return Some(Decision::Fallback(Reason::Posture)),
         Reach::StayUp | Reach::All => {}
     }
-    if let Some(rule) = plan.allow {
-        visit.rule = Some(rule.to_owned());
-        return cleared_or(0, visit, Reason::ChallengeRule);
-    }
-    let asked_by_limit = match take_limits(visit, plan, head) {
-        Ok(asked) => asked,
-        Err(over) => return Decision::Limited(over),
-    };
+    let rule = plan.allow?;
+    visit.rule = Some(rule.to_owned());
+    Some(cleared_or(0, visit, Reason::ChallengeRule))
+}
+
+fn after_limits(
+    visit: &mut Visit<'_>,
+    request: &Request,
+    plan: &Plan<'_>,
+    asked_by_limit: Option<OverLimit>,
+) -> Decision {
     if let Some((Refusal::Static, rule)) = plan.refusal {
         return named(visit, rule, Decision::Fallback(Reason::StaticRule));
     }
@@ -129,8 +149,7 @@ fn cleared_or(needed: u8, visit: &Visit<'_>, reason: Reason) -> Decision {
 /// that asks for a challenge instead.
 fn take_limits(visit: &mut Visit<'_>, plan: &Plan<'_>, head: &dyn Head) -> Result<Option<OverLimit>, OverLimit> {
     let law = visit.law.clone();
-    let built_in = (!law.rules.has_budget()).then_some(&law.ladder.budget);
-    for quota in built_in.into_iter().chain(plan.limits.iter().copied()) {
+    for quota in quotas(&law, plan) {
         let exempt = quota.then == Then::Challenge
             && quota.per != Per::Client
             && visit.pass.is_some_and(|p| p.level >= LIMIT_LEVEL);
@@ -151,6 +170,12 @@ fn take_limits(visit: &mut Visit<'_>, plan: &Plan<'_>, head: &dyn Head) -> Resul
         return if quota.then == Then::Challenge && !has_own_bucket { Ok(Some(over)) } else { Err(over) };
     }
     Ok(None)
+}
+
+/// The limits that a request counts on: the built-in budget where the operator wrote none, then the plan's.
+pub fn quotas<'a, 'p: 'a>(law: &'a Law, plan: &'a Plan<'p>) -> impl Iterator<Item = &'a Quota> + use<'a, 'p> {
+    let built_in = (!law.rules.has_budget()).then_some(&law.ladder.budget);
+    built_in.into_iter().chain(plan.limits.iter().copied())
 }
 
 fn take(visit: &mut Visit<'_>, quota: &Quota, head: &dyn Head) -> Result<(), Limited> {

@@ -7,6 +7,7 @@
 
 mod begun;
 mod decide;
+pub mod explain;
 mod fallback;
 mod own;
 mod read;

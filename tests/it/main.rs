@@ -12,6 +12,7 @@
 //! tls         certificates by name, tickets, protocols, handshakes
 //! law         rules changed while traffic runs
 //! ban         who is sent away before TLS, by hand and by themselves
+//! explain     why a request gets what it gets
 //! measure     what is laid over the rules for a while; earlier versions; the journal
 //! limit       buckets, one per client, and a million of them
 //! challenge   pages, passes, and who gets what instead
@@ -32,6 +33,7 @@ mod ban;
 mod broken;
 mod browser;
 mod challenge;
+mod explain;
 mod fallback;
 mod frames;
 mod grpc;
