@@ -55,7 +55,7 @@ impl Explain {
             let at = value["at"].as_i64().and_then(|at| jiff::Timestamp::from_second(at).ok()).unwrap_or_default();
             println!("{at}   {} ({})", plain(&value["verdict"]), plain(&value["reason"]));
             println!("the citizen was told: {}", plain(&value["told"]));
-            println!("its line in the access log has \"reference\":\"{}\"", plain(&value["reference"]));
+            println!("its line in the access log has \"boma.reference\":\"{}\"", plain(&value["reference"]));
         } else {
             print(&value);
         }

@@ -111,7 +111,7 @@ fn the_command_lists_all_that_matches_and_why_some_of_it_is_idle() {
     let page = navigate(boma.at(), "/no").text();
     let code = crate::harness::eventually("the line is written", || {
         let log = std::fs::read_to_string(boma.setup.file("access.log")).ok()?;
-        let at = log.find("\"reference\":\"")? + 13;
+        let at = log.find("boma.reference\":\"")? + 17;
         Some(log[at..at + 20].to_owned())
     });
     assert!(page.contains(&code[..5]), "the page shows it");
