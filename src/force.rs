@@ -26,7 +26,7 @@ use crate::origin::Fleet;
 use crate::pages::Shelf;
 use crate::plan::{Ladder, Per, Quota, Then, quota_id};
 use crate::portal::Portals;
-use crate::posture::Standing;
+use crate::posture::{Ears, Signals, Standing};
 use crate::rules::{Measure, RuleSet};
 use crate::seal::{self, Key, Secret};
 use crate::settings::Settings;
@@ -54,16 +54,19 @@ pub struct Town {
     pub portals: Portals,
     pub shelf: Shelf,
     pub gates: Vec<Gate>,
+    /// What the ladder hears, by portal.
+    pub signals: Vec<Arc<Signals>>,
     outbound: Outbound,
     pub settings: Arc<Settings>,
 }
 
 impl Town {
-    pub fn new(edition: u64, settings: Arc<Settings>, outbound: Outbound, counters: &Counters) -> Town {
+    pub fn new(edition: u64, settings: Arc<Settings>, outbound: Outbound, counters: &Counters, ears: &Ears) -> Town {
         let portals = Portals::new(settings.portals.clone());
         let gates = portals.list.iter().map(|p| Gate::new(counters.of(&p.name), p.max_in_flight)).collect();
+        let signals = portals.list.iter().map(|p| ears.of(&p.name)).collect();
         let shelf = Shelf::new(&portals.list);
-        Town { edition, portals, shelf, gates, outbound, settings }
+        Town { edition, portals, shelf, gates, signals, outbound, settings }
     }
 
     /// TLS towards the origins of a portal, by its number.
@@ -88,6 +91,7 @@ pub struct House {
     pub limits: Limits,
     pub bans: Bans,
     pub counters: Counters,
+    pub ears: Ears,
     pub challenge: ArcSwap<Challenge>,
     pub law: ArcSwap<Law>,
     pub town: ArcSwap<Town>,
@@ -126,7 +130,8 @@ pub struct Materials {
 impl House {
     pub fn new(m: Materials) -> House {
         let counters = Counters::default();
-        let town = Town::new(1, m.settings.clone(), m.outbound, &counters);
+        let ears = Ears::default();
+        let town = Town::new(1, m.settings.clone(), m.outbound, &counters, &ears);
         let house = House {
             limits: Limits::new(m.settings.client.memory),
             bans: Bans::new(m.settings.client.ipv6_prefix),
@@ -142,6 +147,7 @@ impl House {
             pseudonym: pseudonym(),
             troubles: Mutex::new(Vec::new()),
             counters,
+            ears,
             clock: m.clock,
             metrics: m.metrics,
             access: m.access,

@@ -132,6 +132,43 @@ impl Rate {
     }
 }
 
+/// How the posture ladder climbs by itself: `[posture]` of the rules.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Climb {
+    pub auto: bool,
+    /// The highest step that it takes by itself.
+    pub max: Level,
+    /// How many times what is usual must arrive, and how many distinct prefixes a second at least.
+    pub requests: f64,
+    pub min_requests: f64,
+    /// The share of requests that the origin fails, or has no room for.
+    pub origin_errors: f64,
+    /// How many times its usual latency the origin takes.
+    pub origin_latency: f64,
+    /// The share of challenges that nobody solves.
+    pub unsolved: f64,
+    /// Seconds for which any of these must last.
+    pub hold: u64,
+    /// Seconds of quiet before a step down.
+    pub lower_after: u64,
+}
+
+impl Default for Climb {
+    fn default() -> Climb {
+        Climb {
+            auto: true,
+            max: Level::Attack,
+            requests: 4.0,
+            min_requests: 200.0,
+            origin_errors: 0.2,
+            origin_latency: 4.0,
+            unsolved: 0.9,
+            hold: 10,
+            lower_after: 300,
+        }
+    }
+}
+
 /// Why a request is refused by rule, mildest first; the most severe wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Refusal {

@@ -35,6 +35,9 @@ fn print(status: &Value) {
             p["in_flight"],
             p["max_in_flight"]
         );
+        if p["climbed"] != "normal" {
+            println!("    by itself {}: {}", plain(&p["climbed"]), plain(&p["why"]));
+        }
     }
     for pin in list("pins") {
         println!("  pinned: {}   by {}   {}", plain(&pin["level"]), plain(&pin["by"]), plain(&pin["reason"]));

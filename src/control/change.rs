@@ -14,7 +14,7 @@ use crate::ban::Ban;
 use crate::bounds;
 use crate::fault::Fault;
 use crate::force::Law;
-use crate::plan::Ladder;
+use crate::plan::{Ladder, Level};
 use crate::posture::{self, Pin, Standing};
 use crate::rules::{self, Measure, RuleSet, Sources};
 use crate::store::Table;
@@ -26,6 +26,8 @@ pub enum Who {
     Signal,
     /// By the staff door, with the token's name.
     Staff(String),
+    /// The posture ladder.
+    Ladder,
     Clock,
 }
 
@@ -35,6 +37,7 @@ impl fmt::Display for Who {
             Who::File => f.write_str("file"),
             Who::Signal => f.write_str("signal"),
             Who::Staff(name) => write!(f, "staff {name}"),
+            Who::Ladder => f.write_str("ladder"),
             Who::Clock => f.write_str("clock"),
         }
     }
@@ -71,6 +74,12 @@ pub enum Change {
     Pin(Pin),
     /// Back to `auto`, of one portal or of all.
     Release(Option<String>),
+    /// The ladder moved by itself.
+    Climb {
+        portal: String,
+        level: Level,
+        why: String,
+    },
     /// Pins and measures that have ended.
     Expire,
 }
@@ -92,6 +101,7 @@ impl Change {
             Change::AddBan { ban, .. } => format!("ban of {} for: {}", ban.net, ban.reason),
             Change::RemoveBan(net) => format!("ban of {net} taken out"),
             Change::Pin(pin) => format!("posture {}{} for: {}", pin.level, of(pin.portal.as_deref()), pin.reason),
+            Change::Climb { portal, level, why } => format!("posture {level} of {portal}: {why}"),
             Change::Release(portal) => format!("posture auto{}", of(portal.as_deref())),
             Change::Expire => "expiry".into(),
         }
@@ -168,6 +178,7 @@ impl Office {
             Change::RemoveBan(net) => self.remove_ban(net),
             Change::Pin(pin) => self.pin(&pin),
             Change::Release(portal) => Ok(self.stand(self.house.standing.load().release(portal.as_deref()))),
+            Change::Climb { portal, level, .. } => Ok(self.stand(self.house.standing.load().climb(&portal, level))),
             Change::Expire => {
                 self.warn_of_ends(&mut desk);
                 Ok(self.expire(&mut desk))

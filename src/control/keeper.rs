@@ -29,6 +29,7 @@ pub async fn keep(office: Arc<Office>, stop: Arc<AtomicBool>) {
     let origins = Origins::new(office.house.fleet.clone(), office.house.clock.clone());
     // Beside the snapshots, which may wait long for a slow page.
     let checks = tokio::task::spawn_local(check_health(office.clone()));
+    let ladder = tokio::task::spawn_local(super::climb::listen(office.clone()));
     let mut due: HashMap<(String, String), u64> = HashMap::new();
     let mut edition = 0;
     let mut names_due = 0;
@@ -64,6 +65,7 @@ pub async fn keep(office: Arc<Office>, stop: Arc<AtomicBool>) {
         tokio::time::sleep(BEAT).await;
     }
     checks.abort();
+    ladder.abort();
 }
 
 /// Asks the origins of portals with `health` how they are; a posture that spares the origin spares it this too.
@@ -98,6 +100,7 @@ impl Office {
     pub fn restore(&self, mut rows: Rows) {
         self.restore_versions(rows.remove(&Table::Versions).unwrap_or_default());
         self.restore_measures(rows.remove(&Table::Measures).unwrap_or_default());
+        self.restore_baselines(rows.remove(&Table::Baselines).unwrap_or_default());
         self.restore_bans(rows.remove(&Table::Bans).unwrap_or_default());
         self.restore_snapshots(rows.remove(&Table::Snapshots).unwrap_or_default());
     }

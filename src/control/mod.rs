@@ -5,6 +5,7 @@
 
 mod bans;
 mod change;
+mod climb;
 mod files;
 mod keeper;
 mod lists;
@@ -15,12 +16,14 @@ mod town;
 mod versions;
 mod watch;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
 pub use change::{Applied, Change, Rejected, Who};
+pub use climb::Climbed;
 pub use files::LastGood;
 pub use keeper::keep;
 pub use start::{Checked, Given, Started, check, sink, start};
@@ -31,7 +34,7 @@ use crate::certificate::Keyring;
 use crate::fault::Fault;
 use crate::force::House;
 use crate::journal::Journal;
-use crate::posture::Pin;
+use crate::posture::{Climber, Pin};
 use crate::rules::Measure;
 
 /// The office. One lock: changes are rare, and must not pass each other.
@@ -39,6 +42,8 @@ pub struct Office {
     pub house: Arc<House>,
     keyring: Arc<Keyring>,
     desk: Mutex<Desk>,
+    /// The ladder of each portal.
+    climbers: Mutex<HashMap<String, Climber>>,
     last_good: LastGood,
     pub config: PathBuf,
 }
@@ -107,6 +112,10 @@ pub struct MeasureLine {
 pub struct PortalPosture {
     pub portal: String,
     pub posture: &'static str,
+    /// Where the ladder stands by itself, pinned or not, and why.
+    pub climbed: &'static str,
+    #[serde(flatten)]
+    pub reason: Climbed,
     pub in_flight: u32,
     pub max_in_flight: u32,
 }
@@ -137,7 +146,7 @@ impl Office {
     ) -> Office {
         let differs: Vec<Differs> = differs.into_iter().map(|(file, faults)| Differs { file, faults }).collect();
         let desk = Desk::default();
-        let office = Office { house, keyring, desk: Mutex::new(desk), last_good, config };
+        let office = Office { house, keyring, desk: Mutex::new(desk), climbers: Mutex::default(), last_good, config };
         office.reloaded(differs.is_empty());
         office.desk().differs = differs;
         office
@@ -174,6 +183,10 @@ impl Office {
         }
     }
 
+    fn climbers(&self) -> MutexGuard<'_, HashMap<String, Climber>> {
+        self.climbers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -184,6 +197,8 @@ impl Office {
         let posture = |(i, p): (usize, &Arc<crate::portal::Portal>)| PortalPosture {
             portal: p.name.clone(),
             posture: standing.level(&p.name, now).as_str(),
+            climbed: standing.climbed(&p.name).as_str(),
+            reason: self.climbed(&p.name),
             in_flight: town.gates[i].inside(),
             max_in_flight: p.max_in_flight,
         };

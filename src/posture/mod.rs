@@ -1,9 +1,16 @@
-//! The posture ladder: what each step does ([`read_ladder`], a file), and where the house stands ([`Standing`]).
+//! The posture ladder: what each step does ([`read_ladder`], a file), where the house stands ([`Standing`]), and how it
+//! climbs by itself ([`Climber`]) on what it hears ([`Signals`]).
 //!
-//! Does not know: requests, who may pin a posture, signals of load.
+//! Does not know: requests, who may pin a posture.
 
+mod baseline;
+mod climb;
 mod ladder;
+mod signals;
 mod standing;
 
+pub use baseline::Baseline;
+pub use climb::Climber;
 pub use ladder::{BUILT_IN, read_ladder};
+pub use signals::{Ears, Sample, Signals};
 pub use standing::{Expired, Pin, Standing};

@@ -2,6 +2,8 @@
 //!
 //! Does not know: what a step does.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Level;
@@ -32,6 +34,9 @@ pub struct Expired {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Standing {
     pins: Vec<Pin>,
+    /// Where the ladder stands by itself, by portal; at its foot where nothing is said.
+    #[serde(default)]
+    climbed: BTreeMap<String, Level>,
 }
 
 impl Standing {
@@ -40,7 +45,21 @@ impl Standing {
     pub fn level(&self, portal: &str, now_unix: u64) -> Level {
         let own = self.pins.iter().find(|p| p.portal.as_deref() == Some(portal)).and_then(|p| p.at(now_unix));
         let all = || self.pins.iter().find(|p| p.portal.is_none()).and_then(|p| p.at(now_unix));
-        own.or_else(all).unwrap_or(Level::Normal)
+        own.or_else(all).unwrap_or_else(|| self.climbed(portal))
+    }
+
+    /// Where the ladder stands by itself, pinned or not.
+    pub fn climbed(&self, portal: &str) -> Level {
+        self.climbed.get(portal).copied().unwrap_or(Level::Normal)
+    }
+
+    pub fn climb(&self, portal: &str, level: Level) -> Standing {
+        let mut next = self.clone();
+        match level {
+            Level::Normal => drop(next.climbed.remove(portal)),
+            level => drop(next.climbed.insert(portal.to_owned(), level)),
+        }
+        next
     }
 
     pub fn pin(&self, pin: Pin) -> Standing {
@@ -51,7 +70,8 @@ impl Standing {
 
     /// Back to `auto`.
     pub fn release(&self, portal: Option<&str>) -> Standing {
-        Standing { pins: self.pins.iter().filter(|p| p.portal.as_deref() != portal).cloned().collect() }
+        let pins = self.pins.iter().filter(|p| p.portal.as_deref() != portal).cloned().collect();
+        Standing { pins, climbed: self.climbed.clone() }
     }
 
     /// Replaces what has ended by what follows it.
@@ -84,7 +104,7 @@ impl Standing {
                 });
             }
         }
-        (Standing { pins }, expired)
+        (Standing { pins, climbed: self.climbed.clone() }, expired)
     }
 
     pub fn pins(&self) -> impl Iterator<Item = &Pin> {

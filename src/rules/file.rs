@@ -19,7 +19,6 @@ const NAME_BYTES: usize = 100;
 
 /// Reads `[[limit]]` and `[[rule]]`; what has expired is among them, and marked.
 pub fn read(top: &Section<'_>, lists: &Lists, now_unix: u64, names: &mut HashSet<String>) -> Vec<Draft> {
-    posture(top);
     let mut file = File { lists, now_unix, names, measure: None, drafts: Vec::new() };
     file.tables(top);
     file.drafts
@@ -33,17 +32,6 @@ pub fn measure(top: &Section<'_>, lists: &Lists, measure: &Measure, names: &mut 
         top.fault(0..0, format!("a measure of {tables} rules and limits"), "write one [[rule]] or one [[limit]]");
     }
     file.drafts
-}
-
-/// The ladder climbs by hand only, until it is built.
-fn posture(top: &Section<'_>) {
-    let Some(table) = top.section("posture") else { return };
-    let raise =
-        r#"{ requests = "4x", min_requests = "200/s", origin_errors = "20%", origin_latency = "4x", hold = "10s" }"#;
-    for (key, default) in [("auto", "false"), ("auto_max", "\"attack\""), ("raise", raise), ("lower_after", "\"5m\"")] {
-        table.not_built(key, default);
-    }
-    table.finish();
 }
 
 /// The name that a table must have.

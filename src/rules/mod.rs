@@ -6,6 +6,7 @@
 //! Does not know: guards, files, pages, who may change rules.
 
 mod clause;
+mod climb;
 mod column;
 mod compile;
 mod explain;
@@ -28,7 +29,7 @@ pub use measure::Measure;
 
 use crate::facts::Facts;
 use crate::fault::{self, Fault, Read};
-use crate::plan::{Level, Plan, Quota, Refusal};
+use crate::plan::{Climb, Level, Plan, Quota, Refusal};
 
 /// What a rule wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +90,7 @@ pub struct RuleSet {
     summaries: Vec<Summary>,
     files: Vec<(String, u64)>,
     staff: Vec<IpNet>,
+    climb: Climb,
 }
 
 /// A rule or limit, for people.
@@ -125,17 +127,13 @@ impl Sources<'_> {
 }
 
 /// Keys and words of the contract that this version holds at their default, whether or not their table is written.
-pub const NOT_BUILT: [&str; 17] = [
+pub const NOT_BUILT: [&str; 13] = [
     "limit.match.asn",
     "limit.match.country",
     "limit.match.fingerprint",
     "limit.match.known_path",
     "limit.per = \"asn\"",
     "limit.per = \"country\"",
-    "posture.auto",
-    "posture.auto_max",
-    "posture.lower_after",
-    "posture.raise",
     "rule.match.asn",
     "rule.match.country",
     "rule.match.fingerprint",
@@ -151,9 +149,9 @@ pub fn read(file: &str, text: &str, sources: &Sources<'_>) -> Read<RuleSet> {
     let read = fault::read(file, text, |top| {
         let lists = Lists::read(top, sources);
         let drafts = file::read(top, &lists, sources.now, &mut names);
-        (lists, drafts)
+        (lists, drafts, climb::read(top))
     });
-    let Read { value: (lists, mut drafts), mut faults, mut warnings, not_built } = read;
+    let Read { value: (lists, mut drafts, climb), mut faults, mut warnings, not_built } = read;
     for measure in sources.measures.iter().filter(|m| m.until > sources.now) {
         let label = format!("measure {}", measure.name);
         let read = fault::read(&label, &measure.text, |top| file::measure(top, &lists, measure, &mut names));
@@ -168,7 +166,12 @@ pub fn read(file: &str, text: &str, sources: &Sources<'_>) -> Read<RuleSet> {
         faults.push(Fault::whole(file, message, "write fewer or simpler expressions"));
         Compiled::default()
     });
-    Read { value: RuleSet { text: text.to_owned(), compiled, summaries, files, staff }, faults, warnings, not_built }
+    Read {
+        value: RuleSet { text: text.to_owned(), compiled, summaries, files, staff, climb },
+        faults,
+        warnings,
+        not_built,
+    }
 }
 
 /// Whether a list's file can be used as it stands.
@@ -203,6 +206,7 @@ impl RuleSet {
             summaries: Vec::new(),
             files: Vec::new(),
             staff: Vec::new(),
+            climb: Climb::default(),
         }
     }
 
@@ -243,6 +247,11 @@ impl RuleSet {
     /// The lists' files by the paths that the rules write, and stamps of what they held.
     pub fn files(&self) -> &[(String, u64)] {
         &self.files
+    }
+
+    /// How the posture ladder climbs by itself.
+    pub fn climb(&self) -> &Climb {
+        &self.climb
     }
 
     /// Staff's own networks: the list named `staff`. Nothing bans them by itself.

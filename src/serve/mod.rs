@@ -91,6 +91,9 @@ impl Corridor {
             line.showed(pass.id);
             self.house.bans.saw_pass(visit.client.address, pass.id);
         }
+        if visit.portal.is_some() {
+            visit.signals().arrived(visit.client.prefix.0);
+        }
         let law = visit.law.clone();
         let plan = law.rules.plan(&request.facts(visit, head), visit.level, visit.now.unix());
         visit.note(&plan);
@@ -119,6 +122,7 @@ impl Corridor {
         };
         let who = Who { address: Prefix::of(visit.client.address, 32, 64).0, pass: visit.pass.map(|pass| pass.id) };
         let Ok(admitted) = self.desk.enter(visit.gate(), who).await else {
+            visit.signals().busy();
             return fallback::answer(visit, &request, head, Reason::Busy);
         };
         self.origin(visit, &request, head, body, line, (cleared, admitted)).await
@@ -148,8 +152,19 @@ impl Corridor {
         };
         let town = visit.town.clone();
         let tls = town.outbound(visit.portal.unwrap_or(0));
+        let asked = self.house.now();
         let sent = self.origins.send(&portal, tls, forward, body, line, proofs).await;
-        match begun::begun(sent).await {
+        let sent = begun::begun(sent).await;
+        let failed = match &sent {
+            Ok(answer) => Some(answer.status >= 500),
+            // Those say nothing of the origin.
+            Err(OriginFault::Upload(_) | OriginFault::Full | OriginFault::NotSwitched) => None,
+            Err(_) => Some(true),
+        };
+        if let Some(failed) = failed {
+            visit.signals().answered(failed, self.house.now().since(asked));
+        }
+        match sent {
             Ok(answer) => {
                 if answer.status >= 500 {
                     self.recorder.origin_failed(visit, Reason::OriginError);

@@ -64,6 +64,9 @@ async fn solution(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, bod
     match solved {
         Ok(pass) => {
             outcome("solved");
+            if visit.portal.is_some() {
+                visit.signals().solved();
+            }
             given(visit, request, pass)
         }
         Err(why) => {

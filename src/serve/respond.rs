@@ -190,6 +190,9 @@ pub fn challenge(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reas
 
 pub fn challenge_page(visit: &mut Visit<'_>, page: Page, reason: Reason) -> Made {
     visit.house.metrics.challenge.get_or_create(&OutcomeLabel { outcome: "issued" }).inc();
+    if visit.portal.is_some() {
+        visit.signals().issued();
+    }
     let status = visit.town.settings.challenge.status;
     let mut seal = [0; SEAL_WIDTH];
     visit.house.challenge.load().issue(1, Work::SHIPPED, visit.now.unix(), &mut seal);

@@ -12,6 +12,7 @@ use crate::force::{House, Law, Town};
 use crate::limit::{Entered, Tally};
 use crate::plan::{Effects, Level, Plan};
 use crate::portal::{Portal, Route};
+use crate::posture::Signals;
 use crate::wire::Arrival;
 
 pub struct Visit<'h> {
@@ -90,6 +91,10 @@ impl<'h> Visit<'h> {
     pub fn route(&self) -> &Route {
         let portal = &self.town.portals.list[self.portal.unwrap_or(0)];
         &portal.routes.all()[self.route]
+    }
+
+    pub fn signals(&self) -> &Signals {
+        &self.town.signals[self.portal.unwrap_or(0)]
     }
 
     pub fn gate(&self) -> &Gate {

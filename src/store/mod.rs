@@ -22,7 +22,8 @@ use redb::{Database, ReadableTable, StorageBackend, TableDefinition};
 
 use crate::bounds;
 
-const TABLES: [Table; 5] = [Table::Snapshots, Table::Standing, Table::Measures, Table::Versions, Table::Bans];
+const TABLES: [Table; 6] =
+    [Table::Snapshots, Table::Standing, Table::Measures, Table::Versions, Table::Bans, Table::Baselines];
 
 /// The tables there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -33,6 +34,8 @@ pub enum Table {
     /// Earlier texts of the rules.
     Versions,
     Bans,
+    /// What is usual for each portal.
+    Baselines,
 }
 
 impl Table {
@@ -43,6 +46,7 @@ impl Table {
             Table::Measures => "measures",
             Table::Versions => "versions",
             Table::Bans => "bans",
+            Table::Baselines => "baselines",
         })
     }
 }

@@ -4,7 +4,6 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use crate::harness::{Boma, Client, Origin, Setup, eventually, get, request};
-use crate::measure::command;
 
 const TRUSTING: &str = "[client]\ntrusted_proxies = [\"127.0.0.1\"]\n";
 
@@ -19,7 +18,7 @@ fn a_ban_by_hand_closes_at_once_ends_and_outlives_a_restart() {
     let boma = Setup::new().start(origin.address);
     let mut before = Client::connect(boma.at()).unwrap();
     assert_eq!(before.ask("GET", "/", "", "").unwrap().status, 200);
-    let (code, said) = command(&boma, &["ban", "add", "127.0.0.0/24", "--for", "1h", "--reason", "INC-42"]);
+    let (code, said) = boma.command(&["ban", "add", "127.0.0.0/24", "--for", "1h", "--reason", "INC-42"]);
     assert_eq!(code, 0, "{said}");
     // New connections are closed before anything is read; one that was open, with its next request.
     let closed = |boma: &Boma| {
@@ -30,13 +29,13 @@ fn a_ban_by_hand_closes_at_once_ends_and_outlives_a_restart() {
     assert!(closed(&boma));
     assert!(before.ask("GET", "/", "", "").is_err());
     assert!(boma.metric("boma_banned_total") >= 1.0 && boma.metric("boma_bans") == 1.0);
-    let (_, said) = command(&boma, &["ban", "list"]);
+    let (_, said) = boma.command(&["ban", "list"]);
     assert!(said.starts_with("127.0.0.0/24   until 20") && said.contains("staff administrator   INC-42"), "{said}");
     let boma = Boma::start(boma.kill(), &[]);
     assert!(closed(&boma), "a restart keeps it");
-    assert_eq!(command(&boma, &["ban", "remove", "127.0.0.0/24"]).0, 0);
+    assert_eq!(boma.command(&["ban", "remove", "127.0.0.0/24"]).0, 0);
     assert_eq!(get(boma.at(), "/").status, 200);
-    assert_eq!(command(&boma, &["ban", "add", "127.0.0.1", "--for", "1s", "--reason", "short"]).0, 0);
+    assert_eq!(boma.command(&["ban", "add", "127.0.0.1", "--for", "1s", "--reason", "short"]).0, 0);
     eventually("it ends by itself", || (!closed(&boma)).then_some(()));
     for (arguments, code, hint) in [
         (&["ban", "add", "127.0.0.1", "--reason", "r"][..], 2, "--for"),
@@ -45,10 +44,10 @@ fn a_ban_by_hand_closes_at_once_ends_and_outlives_a_restart() {
         (&["ban", "add", "10.0.0.0/8", "--for", "1h", "--reason", "r"], 1, "--force"),
         (&["ban", "remove", "192.0.2.1"], 1, "there is no ban of 192.0.2.1/32"),
     ] {
-        let (got, said) = command(&boma, arguments);
+        let (got, said) = boma.command(arguments);
         assert!(got == code && said.contains(hint), "{arguments:?}: {got} {said}");
     }
-    assert_eq!(command(&boma, &["ban", "add", "10.0.0.0/8", "--for", "1h", "--reason", "r", "--force"]).0, 0);
+    assert_eq!(boma.command(&["ban", "add", "10.0.0.0/8", "--for", "1h", "--reason", "r", "--force"]).0, 0);
 }
 
 #[test]
@@ -67,14 +66,14 @@ fn who_exceeds_again_and_again_is_banned_behind_a_proxy_too() {
     (0..50).for_each(|_| assert_eq!(from(&boma, "198.51.100.9", "/wp-login.php", ""), 403));
     assert_eq!(from(&boma, "198.51.100.9", "/", ""), 200);
     for (net, why) in [("198.51.100.0/25", "staff"), ("127.0.0.1", "trusted proxy")] {
-        let (code, said) = command(&boma, &["ban", "add", net, "--for", "1h", "--reason", "r"]);
+        let (code, said) = boma.command(&["ban", "add", net, "--for", "1h", "--reason", "r"]);
         assert!(code == 1 && said.contains(why), "{said}");
     }
-    let (_, said) = command(&boma, &["ban", "list"]);
+    let (_, said) = boma.command(&["ban", "list"]);
     assert!(said.contains("192.0.2.7/32") && said.contains("by itself, time 1   search"), "{said}");
     let boma = Boma::start(boma.kill(), &[]);
     assert_eq!((from(&boma, "192.0.2.7", "/", ""), from(&boma, "192.0.2.8", "/", "")), (403, 200));
-    assert_eq!(command(&boma, &["ban", "remove", "192.0.2.7"]).0, 0);
+    assert_eq!(boma.command(&["ban", "remove", "192.0.2.7"]).0, 0);
     assert_eq!(from(&boma, "192.0.2.7", "/", ""), 200);
 }
 

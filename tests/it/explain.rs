@@ -1,7 +1,6 @@
 //! `boma explain` and the real way agree, and a citizen's reference code is read.
 
 use crate::harness::{Origin, Setup, navigate, request};
-use crate::measure::command;
 
 const RULES: &str = "[[list]]\nname = \"offices\"\ncidrs = [\"192.0.2.0/24\"]\n\
 [[rule]]\nname = \"no\"\nmatch = { path = \"/no*\" }\nthen = \"deny\"\nreason = \"INC-7\"\nowner = \"soc\"\n\
@@ -76,7 +75,7 @@ fn the_command_lists_all_that_matches_and_why_some_of_it_is_idle() {
     let origin = Origin::start();
     let boma = Setup::new().rules(RULES).start(origin.address);
     let (code, said) =
-        command(&boma, &["explain", "POST", "/pay?x=1", "-H", "User-Agent: curl/8", "--from", "192.0.2.9"]);
+        boma.command(&["explain", "POST", "/pay?x=1", "-H", "User-Agent: curl/8", "--from", "192.0.2.9"]);
     assert_eq!(code, 0, "{said}");
     for line in [
         "allowed: the origin's own status   (served, by offices-in)",
@@ -88,25 +87,32 @@ fn the_command_lists_all_that_matches_and_why_some_of_it_is_idle() {
     ] {
         assert!(said.contains(line), "{line} in:\n{said}");
     }
-    let (_, said) = command(&boma, &["explain", "GET", "https://huduma.example/no", "--from", "198.51.100.7"]);
+    let (_, said) = boma.command(&["explain", "GET", "https://huduma.example/no", "--from", "198.51.100.7"]);
     assert!(
         said.contains("denied: 403   (rules.deny, by no)")
             && said.contains("matches no: deny   reason INC-7   owner soc"),
         "{said}"
     );
-    let (_, said) = command(
-        &boma,
-        &["explain", "POST", "/pay", "--from", "198.51.100.7", "--posture", "guarded", "--format", "json"],
-    );
+    let (_, said) = boma.command(&[
+        "explain",
+        "POST",
+        "/pay",
+        "--from",
+        "198.51.100.7",
+        "--posture",
+        "guarded",
+        "--format",
+        "json",
+    ]);
     let json: serde_json::Value = serde_json::from_str(&said).unwrap();
     assert_eq!((&json["reason"], &json["status"]), (&"challenge.rule".into(), &503.into()));
     let (_, said) =
-        command(&boma, &["explain", "POST", "/pay", "--from", "198.51.100.7", "--posture", "guarded", "--pass"]);
+        boma.command(&["explain", "POST", "/pay", "--from", "198.51.100.7", "--posture", "guarded", "--pass"]);
     assert!(said.starts_with("allowed"), "{said}");
-    let (_, said) = command(&boma, &["explain", "GET", "https://other.example/"]);
+    let (_, said) = boma.command(&["explain", "GET", "https://other.example/"]);
     assert!(said.starts_with("denied: 421   (read.wrong_host)"), "{said}");
-    assert_eq!(command(&boma, &["explain", "GET"]).0, 2);
-    assert_eq!(command(&boma, &["explain", "GET", "/", "--posture", "atack"]).0, 1);
+    assert_eq!(boma.command(&["explain", "GET"]).0, 2);
+    assert_eq!(boma.command(&["explain", "GET", "/", "--posture", "atack"]).0, 1);
     // A code as a citizen reads it out.
     let page = navigate(boma.at(), "/no").text();
     let code = crate::harness::eventually("the line is written", || {
@@ -115,8 +121,8 @@ fn the_command_lists_all_that_matches_and_why_some_of_it_is_idle() {
         Some(log[at..at + 20].to_owned())
     });
     assert!(page.contains(&code[..5]), "the page shows it");
-    let (exit, said) = command(&boma, &["explain", "--ref", &code.to_lowercase()]);
+    let (exit, said) = boma.command(&["explain", "--ref", &code.to_lowercase()]);
     assert!(exit == 0 && said.contains("denied (rules.deny)") && said.contains(&code), "{said}");
-    let (exit, said) = command(&boma, &["explain", "--ref", "AAAAAAAAAAAAAAAAAAAA"]);
+    let (exit, said) = boma.command(&["explain", "--ref", "AAAAAAAAAAAAAAAAAAAA"]);
     assert!(exit == 1 && said.contains("no reference code"), "{said}");
 }

@@ -1,23 +1,11 @@
 //! Measures: at once in force, gone by themselves, kept over a restart; the rules' history; the journal.
 
 use std::fs;
-use std::process::Command;
 
-use crate::harness::{Boma, Origin, Setup, TOKEN, eventually, get};
+use crate::harness::{Boma, Origin, Setup, eventually, get};
 
 const RULES: &str = "[[list]]\nname = \"offices\"\ncidrs = [\"192.0.2.0/24\"]\n[[rule]]\nname = \"old\"\nmatch = { path = \"/old*\" }\nthen = \"deny\"\n";
 const JSON: &str = "Content-Type: application/json\r\n";
-
-/// Runs a command of boma's against the running one: exit code, and all that it said.
-pub fn command(boma: &Boma, arguments: &[&str]) -> (i32, String) {
-    let done = Command::new(env!("CARGO_BIN_EXE_boma"))
-        .args(arguments)
-        .env("BOMA_ADMIN", format!("http://{}", boma.admin))
-        .env("BOMA_ADMIN_TOKEN", TOKEN)
-        .output()
-        .unwrap();
-    (done.status.code().unwrap(), String::from_utf8([done.stdout, done.stderr].concat()).unwrap())
-}
 
 fn house() -> (Origin, Boma) {
     let origin = Origin::start();
@@ -31,7 +19,7 @@ fn a_measure_holds_at_once_is_listed_and_is_taken_out_again() {
     assert_eq!(get(boma.at(), "/search").status, 200);
     let add = ["measure", "add", "no-search", "--match", "path = \"/search*\"", "--then", "deny"];
     let why = ["--reason", "INC-42", "--owner", "soc"];
-    let (code, said) = command(&boma, &[&add[..], &why, &["--for", "2h"]].concat());
+    let (code, said) = boma.command(&[&add[..], &why, &["--for", "2h"]].concat());
     assert_eq!(code, 0, "{said}");
     assert!(
         said.contains("no-search   ends in 1 h 59 min   owner soc   INC-42") || said.contains("ends in 2 h 0 min"),
@@ -54,15 +42,15 @@ fn a_measure_holds_at_once_is_listed_and_is_taken_out_again() {
         "--then",
         "deny",
     ];
-    assert_eq!(command(&boma, &[&limit[..], &why].concat()).0, 0);
+    assert_eq!(boma.command(&[&limit[..], &why].concat()).0, 0);
     assert_eq!((get(boma.at(), "/pay").status, get(boma.at(), "/pay").status), (200, 429));
     let status = boma.status();
     let left = |i: usize| status["measures"][i]["left"].as_u64().unwrap();
     assert_eq!(status["measures"][0]["name"], "no-search", "the one that ends next comes first");
     assert!(left(0) <= 7200 && left(1) <= 4 * 3600 && left(1) > 3 * 3600, "the standard is four hours: {status}");
-    assert_eq!(command(&boma, &["measure", "extend", "no-search", "--for", "3d"]).0, 0);
+    assert_eq!(boma.command(&["measure", "extend", "no-search", "--for", "3d"]).0, 0);
     assert!(boma.status()["measures"][1]["left"].as_u64().unwrap() > 2 * 86_400);
-    assert_eq!(command(&boma, &["measure", "remove", "no-search"]).0, 0);
+    assert_eq!(boma.command(&["measure", "remove", "no-search"]).0, 0);
     assert_eq!(get(boma.at(), "/search").status, 200);
     assert!(fs::read_to_string(boma.setup.file("rules.toml")).unwrap() == RULES, "the file is untouched");
     // What does not fit is said, and nothing changes.
@@ -87,7 +75,7 @@ fn a_measure_holds_at_once_is_listed_and_is_taken_out_again() {
         (&["measure", "remove", "no-search"], 1, "there is no measure"),
         (&["measure", "extend", "none"], 1, "there is no measure"),
     ] {
-        let (got, said) = command(&boma, arguments);
+        let (got, said) = boma.command(arguments);
         assert!(got == code && said.contains(hint), "{arguments:?}: {got} {said}");
     }
     assert_eq!(boma.status()["measures"].as_array().unwrap().len(), 1);
@@ -138,19 +126,19 @@ fn earlier_rules_are_listed_compared_and_brought_back() {
     let path = boma.setup.file("rules.toml");
     fs::write(&path, RULES.replace("/old*", "/new*")).unwrap();
     eventually("the file is in force", || (get(boma.at(), "/new").status == 403).then_some(()));
-    let (code, said) = command(&boma, &["rules", "history"]);
+    let (code, said) = boma.command(&["rules", "history"]);
     assert!(code == 0 && said.lines().count() == 2 && said.lines().next().unwrap().ends_with("in force"), "{said}");
-    let (code, said) = command(&boma, &["rules", "diff"]);
+    let (code, said) = boma.command(&["rules", "diff"]);
     assert!(code == 0 && said.contains("-match = { path = \"/old*\" }\n+match = { path = \"/new*\" }"), "{said}");
-    assert_eq!(command(&boma, &["rules", "rollback"]).0, 0);
+    assert_eq!(boma.command(&["rules", "rollback"]).0, 0);
     assert_eq!((get(boma.at(), "/old").status, get(boma.at(), "/new").status), (403, 200));
     assert_eq!(fs::read_to_string(&path).unwrap(), RULES, "the file stays the truth");
     let boma = Boma::start(boma.kill(), &[]);
-    let (_, said) = command(&boma, &["rules", "history"]);
+    let (_, said) = boma.command(&["rules", "history"]);
     assert_eq!(said.lines().count(), 3, "versions outlive a restart:\n{said}");
-    assert_eq!(command(&boma, &["rules", "rollback", "2"]).0, 0);
+    assert_eq!(boma.command(&["rules", "rollback", "2"]).0, 0);
     assert_eq!(get(boma.at(), "/new").status, 403);
-    let (code, said) = command(&boma, &["rules", "rollback", "77"]);
+    let (code, said) = boma.command(&["rules", "rollback", "77"]);
     assert!(code == 1 && said.contains("no version 77"), "{said}");
 }
 
@@ -159,12 +147,12 @@ fn the_journal_tells_every_change_and_shows_what_was_altered() {
     let (_origin, boma) = house();
     let add =
         ["measure", "add", "m", "--match", "path = \"/m\"", "--then", "deny", "--reason", "INC-42", "--owner", "soc"];
-    assert_eq!(command(&boma, &add).0, 0);
-    assert_eq!(command(&boma, &add).0, 1, "there is one of that name");
+    assert_eq!(boma.command(&add).0, 0);
+    assert_eq!(boma.command(&add).0, 1, "there is one of that name");
     boma.posture("guarded");
     let state = boma.setup.file("state");
     let state = state.to_str().unwrap();
-    let (code, said) = command(&boma, &["journal", "verify", state]);
+    let (code, said) = boma.command(&["journal", "verify", state]);
     assert!(code == 0 && said.contains("3 lines"), "{said}");
     let file = boma.setup.file("state/journal.jsonl");
     let text = fs::read_to_string(&file).unwrap();
@@ -178,6 +166,6 @@ fn the_journal_tells_every_change_and_shows_what_was_altered() {
         assert!(text.contains(told), "{told} in {text}");
     }
     fs::write(&file, text.replace("INC-42", "INC-43")).unwrap();
-    let (code, said) = command(&boma, &["journal", "verify", state]);
+    let (code, said) = boma.command(&["journal", "verify", state]);
     assert!(code == 1 && said.contains(":1: this line was changed"), "{said}");
 }

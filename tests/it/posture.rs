@@ -1,23 +1,9 @@
 //! Postures pinned by hand: by the staff door, by command, and what each does, by file.
 
-use std::process::Command;
-
-use crate::harness::{Boma, Origin, Setup, TOKEN, eventually, get, navigate, request};
+use crate::harness::{Boma, Mode, Origin, Setup, eventually, get, navigate, request};
 
 const ROUTES: &str =
     "snapshot = { start = [\"/\"], every = \"1s\" }\n[[portal.route]]\npath = \"/emergency\"\nstay_up = true\n";
-
-fn command(boma: &Boma, arguments: &[&str]) -> (i32, String) {
-    let admin = format!("http://{}", boma.admin);
-    let done = Command::new(env!("CARGO_BIN_EXE_boma"))
-        .args(arguments)
-        .env("BOMA_ADMIN", admin)
-        .env("BOMA_ADMIN_TOKEN", TOKEN)
-        .output()
-        .unwrap();
-    let said = [done.stdout, done.stderr].concat();
-    (done.status.code().unwrap(), String::from_utf8(said).unwrap())
-}
 
 #[test]
 fn each_step_does_what_its_table_says() {
@@ -106,23 +92,48 @@ fn a_pin_has_an_end_and_a_reason() {
 fn the_command_pins_shows_and_gives_back() {
     let origin = Origin::start();
     let boma = Setup::new().start(origin.address);
-    let (code, said) = command(&boma, &["posture", "attack", "--for", "10m", "--reason", "INC-42"]);
+    let (code, said) = boma.command(&["posture", "attack", "--for", "10m", "--reason", "INC-42"]);
     assert!(code == 0 && said.contains("huduma: attack") && said.contains("Without a pass"), "{said}");
     assert_eq!(navigate(boma.at(), "/").status, 503);
-    let (code, said) = command(&boma, &["posture", "--format", "json"]);
+    let (code, said) = boma.command(&["posture", "--format", "json"]);
     assert!(code == 0 && said.contains("\"reason\":\"INC-42\""), "{said}");
     for missing in [
         &["posture", "attack", "--for", "10m"][..],
         &["posture", "attack", "--reason", "x"],
         &["posture", "atack", "--for", "1m", "--reason", "x"],
     ] {
-        assert_eq!(command(&boma, missing).0, 2, "{missing:?}");
+        assert_eq!(boma.command(missing).0, 2, "{missing:?}");
     }
-    assert_eq!(command(&boma, &["posture", "auto"]).0, 0);
+    assert_eq!(boma.command(&["posture", "auto"]).0, 0);
     assert_eq!(navigate(boma.at(), "/").status, 200);
-    let (code, said) = command(&boma, &["status"]);
-    assert!(
-        code == 0 && said.contains("portal huduma   posture normal") && said.contains("not built: posture.auto"),
-        "{said}"
-    );
+    let (code, said) = boma.command(&["status"]);
+    assert!(code == 0 && said.contains("portal huduma   posture normal") && said.contains("not built: "), "{said}");
+}
+
+#[test]
+fn the_ladder_climbs_when_the_origin_suffers_and_comes_down_in_quiet() {
+    let origin = Origin::start();
+    let rules = "[posture]\nlower_after = \"1s\"\nraise = { hold = \"1s\" }\n[[limit]]\nname = \"wide\"\nper = \"client\"\nrate = \"100000/s\"\nburst = 1000000\n";
+    let boma = Setup::new().rules(rules).start(origin.address);
+    let stands = || boma.status()["postures"][0].clone();
+    origin.set(Mode::Fails);
+    eventually("it climbs", || {
+        (0..20).for_each(|_| assert!(get(boma.at(), "/api").status >= 429));
+        (stands()["posture"] == "attack").then_some(())
+    });
+    let now = stands();
+    assert!(now["why"].as_str().unwrap().contains("the origin fails") && now["climbed"] == "attack", "{now}");
+    assert_eq!(navigate(boma.at(), "/").status, 503, "its effects hold");
+    // By hand goes before.
+    assert_eq!(boma.command(&["posture", "normal", "--for", "10m", "--reason", "INC-42"]).0, 0);
+    assert_eq!((stands()["posture"].clone(), stands()["climbed"].clone()), ("normal".into(), "attack".into()));
+    assert_eq!(boma.command(&["posture", "auto"]).0, 0);
+    origin.set(Mode::Works);
+    eventually("it comes down", || (stands()["posture"] == "normal").then_some(()));
+    let history = boma.status()["history"].to_string();
+    for step in
+        ["posture guarded of huduma", "posture attack of huduma", "posture normal of huduma", "\"who\":\"ladder\""]
+    {
+        assert!(history.contains(step), "{step} in {history}");
+    }
 }

@@ -132,6 +132,17 @@ impl Boma {
         self.log.lock().unwrap().clone()
     }
 
+    /// Runs a command of boma's against this one: exit code, and all that it said.
+    pub fn command(&self, arguments: &[&str]) -> (i32, String) {
+        let done = Command::new(env!("CARGO_BIN_EXE_boma"))
+            .args(arguments)
+            .env("BOMA_ADMIN", format!("http://{}", self.admin))
+            .env("BOMA_ADMIN_TOKEN", TOKEN)
+            .output()
+            .unwrap();
+        (done.status.code().unwrap(), String::from_utf8([done.stdout, done.stderr].concat()).unwrap())
+    }
+
     pub fn staff(&self, method: &str, path: &str, fields: &str, body: &str) -> Answer {
         request(self.admin, method, path, &format!("Host: staff\r\nAuthorization: Bearer {TOKEN}\r\n{fields}"), body)
     }

@@ -1,0 +1,93 @@
+//! Listens for the ladder once a second, and puts what it decides in force by the one door.
+//!
+//! Does not know: how the ladder decides.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{Change, Office, Who};
+use crate::posture::{Baseline, Climber};
+use crate::store::Table;
+
+/// Between two times that baselines are kept.
+const KEEP_EVERY: u64 = 600;
+
+/// Why a portal stands where it does, for people.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Climbed {
+    pub why: String,
+    /// Seconds since the Unix epoch.
+    pub since: u64,
+}
+
+impl Office {
+    /// Begins where the ladder stood, and knows what was usual, before a restart.
+    pub(super) fn restore_baselines(&self, rows: Vec<(String, Vec<u8>)>) {
+        let standing = self.house.standing.load();
+        let now = self.house.now().unix();
+        let mut climbers = self.climbers();
+        for (portal, row) in rows {
+            if let Ok(baseline) = serde_json::from_slice::<Baseline>(&row) {
+                let level = standing.climbed(&portal);
+                climbers.insert(portal, Climber::new(level, baseline, now));
+            }
+        }
+    }
+
+    /// Hears all portals once.
+    fn hear(&self) {
+        let town = self.house.town.load_full();
+        let law = self.house.law.load_full();
+        let now = self.house.now().unix();
+        let mut moved = Vec::new();
+        {
+            let mut climbers = self.climbers();
+            climbers.retain(|name, _| town.portals.list.iter().any(|p| p.name == *name));
+            for (portal, signals) in town.portals.list.iter().zip(&town.signals) {
+                let level = self.house.standing.load().climbed(&portal.name);
+                let new = || Climber::new(level, Baseline::default(), now);
+                let climber = climbers.entry(portal.name.clone()).or_insert_with(new);
+                if let Some(level) = climber.hear(signals.take(), law.rules.climb(), now) {
+                    moved.push((portal.name.clone(), level, climber.why().to_owned()));
+                }
+            }
+        }
+        for (portal, level, why) in moved {
+            let _ = self.propose(Change::Climb { portal, level, why }, &Who::Ladder);
+        }
+    }
+
+    fn keep_baselines(&self) {
+        for (portal, climber) in self.climbers().iter() {
+            let row = serde_json::to_vec(&climber.baseline).unwrap_or_default();
+            self.house.store.put(Table::Baselines, portal, row);
+        }
+    }
+
+    /// Why a portal stands where it does by itself.
+    pub(super) fn climbed(&self, portal: &str) -> Climbed {
+        let climbers: &HashMap<String, Climber> = &self.climbers();
+        let told = |c: &Climber| Climbed { why: c.why().to_owned(), since: c.since() };
+        climbers.get(portal).map(told).unwrap_or_default()
+    }
+}
+
+/// Runs for as long as the house does.
+pub async fn listen(office: Arc<Office>) {
+    let mut beat = tokio::time::interval(Duration::from_secs(1));
+    // After a pause (a machine that slept) the seconds that were missed are not made up for.
+    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut kept = office.house.now().unix();
+    loop {
+        beat.tick().await;
+        office.hear();
+        let now = office.house.now().unix();
+        if now >= kept + KEEP_EVERY {
+            kept = now;
+            office.keep_baselines();
+        }
+    }
+}
