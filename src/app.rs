@@ -278,6 +278,7 @@ fn found(
         store: opened.store,
         secret: started.secret,
         outbound: started.outbound,
+        places: started.places,
         troubles,
     }));
     let config = started.config;

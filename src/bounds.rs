@@ -153,6 +153,8 @@ pub const PIN_LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 pub const REASON_BYTES: usize = 500;
 /// Past changes that `status` shows.
 pub const HISTORY: usize = 50;
+/// The largest MMDB file: the largest on the market have half of that.
+pub const PLACES_BYTES: u64 = 512 * 1024 * 1024;
 /// Strikes within a minute that ban: "again and again".
 pub const BAN_STRIKES: u32 = 10;
 /// The longest ban that nobody laid by hand.

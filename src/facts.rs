@@ -96,6 +96,9 @@ pub struct Facts<'a> {
     pub portal: &'a str,
     pub route: &'a str,
     pub class: &'static str,
+    /// Of the client's address; `None` where it is not known, or no rule asks.
+    pub country: Option<&'a str>,
+    pub asn: Option<u32>,
     /// Of the portal, whether or not this request is theirs.
     pub services: &'a [Service],
     pub head: &'a dyn Head,

@@ -24,6 +24,7 @@ use crate::clock::{Clock, Now, SECOND};
 use crate::limit::Limits;
 use crate::origin::Fleet;
 use crate::pages::Shelf;
+use crate::places::Places;
 use crate::plan::{Ladder, Per, Quota, Then, quota_id};
 use crate::portal::Portals;
 use crate::posture::{Ears, Signals, Standing};
@@ -92,6 +93,7 @@ pub struct House {
     pub bans: Bans,
     pub counters: Counters,
     pub ears: Ears,
+    pub places: ArcSwap<Places>,
     pub challenge: ArcSwap<Challenge>,
     pub law: ArcSwap<Law>,
     pub town: ArcSwap<Town>,
@@ -124,6 +126,7 @@ pub struct Materials {
     pub store: Store,
     pub secret: Secret,
     pub outbound: Outbound,
+    pub places: Places,
     pub troubles: Vec<String>,
 }
 
@@ -148,6 +151,7 @@ impl House {
             troubles: Mutex::new(Vec::new()),
             counters,
             ears,
+            places: ArcSwap::from_pointee(m.places),
             clock: m.clock,
             metrics: m.metrics,
             access: m.access,

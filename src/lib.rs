@@ -29,6 +29,7 @@ pub mod journal;
 pub mod limit;
 pub mod origin;
 pub mod pages;
+pub mod places;
 pub mod posture;
 pub mod rules;
 pub mod settings;

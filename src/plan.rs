@@ -53,6 +53,9 @@ pub enum Per {
     Address,
     /// /24 or /48.
     Network,
+    /// The autonomous system or country of the client's address; where it is not known, the network.
+    Asn,
+    Country,
     Portal,
 }
 

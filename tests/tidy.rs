@@ -22,6 +22,7 @@ const FLOORS: [&[&str]; 8] = [
         "limit",
         "origin",
         "pages",
+        "places",
         "posture",
         "rules",
         "settings",

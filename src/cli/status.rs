@@ -47,6 +47,9 @@ fn print(status: &Value) {
         let (name, owner, reason) = (plain(&m["name"]), plain(&m["owner"]), plain(&m["reason"]));
         println!("  measure {name}   ends in {}   owner {owner}   {reason}", crate::units::left(left));
     }
+    for p in list("places") {
+        println!("  {} by {}, {} days old", plain(&p["kind"]), plain(&p["file"]), p["days"]);
+    }
     if status["bans"].as_u64().is_some_and(|n| n > 0) {
         println!("  bans: {}", status["bans"]);
     }

@@ -1,23 +1,16 @@
-//! The changes there are, and what becomes of each.
+//! The changes there are, who wants them, and what can become of them.
 //!
 //! Does not know: HTTP, file watching.
 
 use std::fmt;
-use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::lists::ListFiles;
-use super::start::{POSTURES, RULES};
-use super::{Desk, Differs, Entry, Office, files};
 use crate::ban::Ban;
-use crate::bounds;
 use crate::fault::Fault;
-use crate::force::Law;
-use crate::plan::{Ladder, Level};
-use crate::posture::{self, Pin, Standing};
-use crate::rules::{self, Measure, RuleSet, Sources};
-use crate::store::Table;
+use crate::plan::Level;
+use crate::posture::Pin;
+use crate::rules::Measure;
 
 /// Who wants a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +42,8 @@ pub enum Change {
     RulesFile(String),
     /// The files of its lists.
     Lists,
+    /// The MMDB files.
+    Places,
     /// New rules from staff, to be written to the file; `generation` is the one that they were made from.
     Rules {
         text: String,
@@ -85,10 +80,11 @@ pub enum Change {
 }
 
 impl Change {
-    fn what(&self) -> String {
+    pub(super) fn what(&self) -> String {
         match self {
             Change::RulesFile(_) | Change::Rules { .. } => "rules".into(),
             Change::Lists => "lists".into(),
+            Change::Places => "countries and autonomous systems".into(),
             Change::Postures(_) => "postures".into(),
             Change::Settings(_) => "settings".into(),
             Change::Certificates => "certificates".into(),
@@ -108,7 +104,7 @@ impl Change {
     }
 
     /// What was proposed, word by word, where it has words.
-    fn text(&self) -> Option<String> {
+    pub(super) fn text(&self) -> Option<String> {
         match self {
             Change::RulesFile(text) | Change::Rules { text, .. } | Change::Postures(text) | Change::Settings(text) => {
                 Some(text.clone())
@@ -146,242 +142,4 @@ pub enum Rejected {
     Harmful(String),
     /// What is named is not there, in words.
     Unknown(String),
-}
-
-impl Office {
-    /// The one door for changes.
-    ///
-    /// # Errors
-    /// [`Rejected`], and everything is as it was.
-    pub fn propose(&self, change: Change, who: &Who) -> Result<Applied, Rejected> {
-        let mut desk = self.desk();
-        let (what, text) = (change.what(), change.text());
-        let quiet = matches!(change, Change::Expire);
-        if !quiet {
-            tracing::info!(%who, what, "change proposed");
-        }
-        let outcome = match change {
-            Change::RulesFile(text) => self.rules(&mut desk, &text),
-            Change::Lists => {
-                let text = self.house.law.load().rules.text().to_owned();
-                self.read_rules(&mut desk, &text)
-            }
-            Change::Rules { text, generation } => self.staff_rules(&mut desk, &text, generation),
-            Change::Postures(text) => self.postures(&mut desk, &text),
-            Change::Settings(text) => self.settings(&mut desk, &text),
-            Change::Certificates => self.certificates(&mut desk),
-            Change::RollBack(version) => self.roll_back(&mut desk, version),
-            Change::AddMeasure(measure) => self.add_measure(measure),
-            Change::ExtendMeasure { name, until } => self.extend_measure(&name, until, &who.to_string()),
-            Change::RemoveMeasure(name) => self.remove_measure(&name),
-            Change::AddBan { ban, force } => self.add_ban(ban, force),
-            Change::RemoveBan(net) => self.remove_ban(net),
-            Change::Pin(pin) => self.pin(&pin),
-            Change::Release(portal) => Ok(self.stand(self.house.standing.load().release(portal.as_deref()))),
-            Change::Climb { portal, level, .. } => Ok(self.stand(self.house.standing.load().climb(&portal, level))),
-            Change::Expire => {
-                self.warn_of_ends(&mut desk);
-                Ok(self.expire(&mut desk))
-            }
-        };
-        self.keep_version(&mut desk, who);
-        if !quiet || outcome.as_ref().is_ok_and(|a| a.changed) {
-            self.note(&mut desk, who, what, text.as_deref(), &outcome);
-        }
-        outcome
-    }
-
-    fn note(&self, desk: &mut Desk, who: &Who, what: String, text: Option<&str>, outcome: &Result<Applied, Rejected>) {
-        let said = match outcome {
-            Ok(applied) if !applied.changed => return,
-            Ok(applied) => format!("applied, generation {}", applied.generation),
-            Err(Rejected::Faults(faults)) => {
-                let first = faults.first().map(ToString::to_string).unwrap_or_default();
-                format!("rejected, {} faults, the first: {first}", faults.len())
-            }
-            Err(Rejected::Stale { .. }) => "rejected: made from an older generation".into(),
-            Err(Rejected::ReadOnly(why)) => format!("rejected: the file cannot be written ({why})"),
-            Err(Rejected::Harmful(why)) => format!("rejected: {why}"),
-            Err(Rejected::Unknown(why)) => format!("rejected: {why}"),
-        };
-        if outcome.is_ok() {
-            tracing::info!(%who, what, outcome = said, "change applied");
-        } else {
-            tracing::error!(%who, what, outcome = said, "change rejected");
-            if let Err(Rejected::Faults(faults)) = outcome {
-                faults.iter().take(bounds::HISTORY).for_each(|fault| tracing::error!("{fault}"));
-            }
-        }
-        let at = self.house.now().unix();
-        let written = desk.journal.as_mut().map(|j| j.append(at, &who.to_string(), &what, &said, text));
-        if let Some(Err(e)) = written {
-            self.house.trouble(format!("the journal cannot be written ({e})"));
-        }
-        let entry = Entry { at, who: who.to_string(), what, outcome: said };
-        desk.history.push(entry);
-        if desk.history.len() > bounds::HISTORY {
-            desk.history.remove(0);
-        }
-    }
-
-    fn rules(&self, desk: &mut Desk, text: &str) -> Result<Applied, Rejected> {
-        let house = &self.house;
-        let path = house.town.load().settings.server.rules.display().to_string();
-        let law = house.law.load_full();
-        if law.rules.text() == text {
-            desk.same(&path);
-            self.settled(&path);
-            return Ok(Applied { generation: law.generation, changed: false, warnings: Vec::new() });
-        }
-        self.read_rules(desk, text)
-    }
-
-    /// Reads rules and their lists anew, though their text may be what is in force.
-    fn read_rules(&self, desk: &mut Desk, text: &str) -> Result<Applied, Rejected> {
-        let house = &self.house;
-        let file = house.town.load().settings.server.rules.clone();
-        let path = file.display().to_string();
-        let lists = ListFiles::new(&file, None);
-        let law = house.law.load_full();
-        let sources = Sources { now: house.now().unix(), list: &|p| lists.get(p), measures: &law.measures };
-        let read = rules::read(&path, text, &sources);
-        if !read.faults.is_empty() {
-            house.metrics.rules_rejected.inc();
-            return Err(self.refused(desk, &path, read.faults));
-        }
-        lists.stamps().iter().for_each(|(list, _)| {
-            let list = list.display().to_string();
-            desk.same(&list);
-            self.settled(&list);
-        });
-        if let Err(e) = lists.keep(&self.last_good) {
-            house.trouble(e);
-        }
-        if law.rules.text() == text && law.rules.files() == read.value.files() {
-            self.taken(desk, &path, RULES, text);
-            return Ok(Applied { warnings: read.warnings, ..self.unchanged() });
-        }
-        let generation = self.publish(Arc::new(read.value), law.ladder.clone(), law.measures.clone());
-        self.taken(desk, &path, RULES, text);
-        Ok(Applied { generation, changed: true, warnings: read.warnings })
-    }
-
-    pub(super) fn publish(&self, rules: Arc<RuleSet>, ladder: Ladder, measures: Arc<[Measure]>) -> u64 {
-        let generation = self.house.law.load().generation + 1;
-        self.house.law.store(Arc::new(Law { generation, rules, measures, ladder }));
-        generation
-    }
-
-    /// Rules from staff: checked first, then written to the file, then in force; the file stays the truth.
-    pub(super) fn staff_rules(&self, desk: &mut Desk, text: &str, made_from: u64) -> Result<Applied, Rejected> {
-        let house = &self.house;
-        let generation = house.law.load().generation;
-        if made_from != generation {
-            return Err(Rejected::Stale { generation });
-        }
-        let path = house.town.load().settings.server.rules.clone();
-        let lists = ListFiles::new(&path, None);
-        let law = house.law.load_full();
-        let sources = Sources { now: house.now().unix(), list: &|p| lists.get(p), measures: &law.measures };
-        let read = rules::read(&path.display().to_string(), text, &sources);
-        if !read.faults.is_empty() {
-            house.metrics.rules_rejected.inc();
-            return Err(Rejected::Faults(read.faults));
-        }
-        files::write_whole(&path, text.as_bytes(), 0o644).map_err(|e| Rejected::ReadOnly(e.to_string()))?;
-        self.rules(desk, text)
-    }
-
-    fn postures(&self, desk: &mut Desk, text: &str) -> Result<Applied, Rejected> {
-        let settings = self.house.town.load().settings.clone();
-        let Some(path) = &settings.server.postures else { return Ok(self.unchanged()) };
-        let path = path.display().to_string();
-        let read = posture::read_ladder(&path, text);
-        if !read.faults.is_empty() {
-            return Err(self.refused(desk, &path, read.faults));
-        }
-        let law = self.house.law.load_full();
-        self.taken(desk, &path, POSTURES, text);
-        if law.ladder == read.value {
-            return Ok(self.unchanged());
-        }
-        let generation = self.publish(law.rules.clone(), read.value, law.measures.clone());
-        Ok(Applied { generation, changed: true, warnings: Vec::new() })
-    }
-
-    fn pin(&self, pin: &Pin) -> Result<Applied, Rejected> {
-        if let Some(name) = &pin.portal
-            && !self.house.town.load().portals.list.iter().any(|p| p.name == *name)
-        {
-            return Err(Rejected::Unknown(format!("there is no portal {name:?}")));
-        }
-        Ok(self.stand(self.house.standing.load().pin(pin.clone())))
-    }
-
-    fn expire(&self, desk: &mut Desk) -> Applied {
-        for ended in self.end_measures() {
-            let what = format!("measure {}, laid for: {}", ended.name, ended.reason);
-            let applied = Applied { changed: true, ..self.unchanged() };
-            self.note(desk, &Who::Clock, format!("end of {what}"), None, &Ok(applied));
-        }
-        let (standing, expired) = self.house.standing.load().expire(self.house.now().unix());
-        if expired.is_empty() {
-            return self.unchanged();
-        }
-        for one in &expired {
-            if one.alarm {
-                self.house.trouble(one.text.clone());
-            } else {
-                tracing::warn!("{}", one.text);
-            }
-        }
-        self.stand(standing)
-    }
-
-    fn stand(&self, standing: Standing) -> Applied {
-        let row = serde_json::to_vec(&standing).unwrap_or_default();
-        self.house.store.put(Table::Standing, "now", row);
-        self.house.standing.store(Arc::new(standing));
-        Applied { changed: true, ..self.unchanged() }
-    }
-
-    pub(super) fn unchanged(&self) -> Applied {
-        Applied { generation: self.house.law.load().generation, changed: false, warnings: Vec::new() }
-    }
-
-    pub(super) fn refused(&self, desk: &mut Desk, path: &str, faults: Vec<Fault>) -> Rejected {
-        self.reloaded(false);
-        desk.same(path);
-        desk.differs.push(Differs { file: path.to_owned(), faults: faults.clone() });
-        Rejected::Faults(faults)
-    }
-
-    pub(super) fn taken(&self, desk: &mut Desk, path: &str, name: &str, text: &str) {
-        desk.same(path);
-        self.settled(path);
-        self.reloaded(true);
-        if let Err(e) = self.last_good.save(name, text.as_bytes()) {
-            self.house.trouble(format!("no last good copy of {name} can be kept ({e})"));
-        }
-    }
-
-    /// A file is in force again: what was said of it at the start is over.
-    pub(super) fn settled(&self, path: &str) {
-        self.house.untrouble(|t| t.starts_with(path));
-    }
-
-    pub(super) fn reloaded(&self, good: bool) {
-        let m = &self.house.metrics;
-        m.reload_successful.set(i64::from(good));
-        if good {
-            m.reload_at.set(self.house.now().unix() as i64);
-        }
-    }
-}
-
-impl Desk {
-    /// The file's text is what is in force.
-    pub(super) fn same(&mut self, path: &str) {
-        self.differs.retain(|d| d.file != path);
-    }
 }

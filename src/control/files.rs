@@ -15,11 +15,19 @@ use crate::bounds;
 /// # Errors
 /// The system's, and `InvalidData` beyond [`bounds::FILE_BYTES`].
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    read_up_to(path, bounds::FILE_BYTES)
+}
+
+/// Reads a whole file of at most `most` bytes.
+///
+/// # Errors
+/// The system's, and `InvalidData` beyond that.
+pub fn read_up_to(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let file = fs::File::open(path)?;
     let mut bytes = Vec::new();
-    file.take(bounds::FILE_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > bounds::FILE_BYTES {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("larger than {} bytes", bounds::FILE_BYTES)));
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("larger than {most} bytes")));
     }
     Ok(bytes)
 }
@@ -76,7 +84,11 @@ impl LastGood {
     }
 
     pub fn load(&self, name: &str) -> Option<Vec<u8>> {
-        read(&self.folder.as_ref()?.join(name)).ok()
+        self.load_up_to(name, bounds::FILE_BYTES)
+    }
+
+    pub fn load_up_to(&self, name: &str, most: u64) -> Option<Vec<u8>> {
+        read_up_to(&self.folder.as_ref()?.join(name), most).ok()
     }
 
     pub fn load_text(&self, name: &str) -> Option<String> {
@@ -88,7 +100,7 @@ impl LastGood {
     /// # Errors
     /// The system's: a read-only state directory is no reason to stop, but must be said.
     pub fn save(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        if self.load(name).as_deref() == Some(bytes) {
+        if self.load_up_to(name, bytes.len() as u64).as_deref() == Some(bytes) {
             return Ok(());
         }
         let Some(folder) = &self.folder else { return Ok(()) };

@@ -9,7 +9,7 @@ use super::lists::ListFiles;
 use super::{Desk, Office};
 use crate::bounds;
 use crate::fault::Fault;
-use crate::rules::{self, Measure, Sources};
+use crate::rules::{self, Measure};
 use crate::store::Table;
 
 impl Office {
@@ -22,8 +22,8 @@ impl Office {
         let law = house.law.load_full();
         let file = house.town.load().settings.server.rules.clone();
         let lists = ListFiles::new(&file, Some(&self.last_good));
-        let now = house.now().unix();
-        let sources = Sources { now, list: &|p| lists.get(p), measures: &measures };
+        let list = |p: &str| lists.get(p);
+        let sources = self.sources(&list, &measures);
         let read = rules::read(&file.display().to_string(), law.rules.text(), &sources);
         if !read.faults.is_empty() {
             return Err(Rejected::Faults(read.faults));

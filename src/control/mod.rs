@@ -11,6 +11,8 @@ mod keeper;
 mod lists;
 mod measures;
 mod pem;
+mod places;
+mod propose;
 mod start;
 mod town;
 mod versions;
@@ -34,6 +36,7 @@ use crate::certificate::Keyring;
 use crate::fault::Fault;
 use crate::force::House;
 use crate::journal::Journal;
+use crate::places::Age;
 use crate::posture::{Climber, Pin};
 use crate::rules::Measure;
 
@@ -89,6 +92,8 @@ pub struct Status {
     pub measures: Vec<MeasureLine>,
     /// How many hold.
     pub bans: usize,
+    /// The MMDB files and their ages.
+    pub places: Vec<Age>,
     pub troubles: Vec<String>,
     pub restart_needed: Vec<String>,
     pub not_built: Vec<&'static str>,
@@ -211,6 +216,7 @@ impl Office {
             postures: town.portals.list.iter().enumerate().map(posture).collect(),
             pins: standing.pins().cloned().collect(),
             measures: self.measures(),
+            places: house.places.load().ages(now),
             bans: house.bans.list(now).len(),
             troubles: house.troubles(),
             restart_needed: desk.restart_needed.clone(),

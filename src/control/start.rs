@@ -8,15 +8,16 @@ use std::sync::Arc;
 
 use super::files::{self, LastGood};
 use super::lists::ListFiles;
-use super::pem;
+use super::{pem, places};
 use crate::certificate::Certificates;
 use crate::fault::{Fault, Read};
 use crate::force::Outbound;
+use crate::places::Places;
 use crate::plan::Ladder;
 use crate::portal::Portal;
 use crate::rules::{RuleSet, Sources};
 use crate::seal::Secret;
-use crate::settings::{AccessSink, Certificate, Settings};
+use crate::settings::{AccessSink, Certificate, ClientSettings, Settings};
 use crate::{posture, rules, settings};
 
 /// Names of last good copies.
@@ -44,6 +45,7 @@ pub struct Started {
     pub certificates: Certificates,
     pub secret: Secret,
     pub outbound: Outbound,
+    pub places: Places,
     pub state_dir: PathBuf,
     pub last_good: LastGood,
     pub troubles: Vec<String>,
@@ -71,7 +73,8 @@ pub fn start(given: &Given, now_unix: u64) -> Result<Started, Vec<Fault>> {
 
     let settings = reading.file(&config, SETTINGS, |file, text| settings::read(file, text, &folder), None);
     let Some(settings) = settings else { return Err(reading.found.faults) };
-    let rules = reading.rules(&settings.server.rules, now_unix);
+    let places = reading.places(&settings.client);
+    let rules = reading.rules(&settings.server.rules, &settings.client, now_unix);
     let ladder = match &settings.server.postures {
         Some(path) => reading.file(path, POSTURES, posture::read_ladder, None),
         None => Some(posture::read_ladder("config/postures.toml", posture::BUILT_IN).value),
@@ -94,6 +97,7 @@ pub fn start(given: &Given, now_unix: u64) -> Result<Started, Vec<Fault>> {
             certificates,
             secret,
             outbound,
+            places,
             state_dir,
             last_good,
             troubles: found.troubles,
@@ -124,7 +128,8 @@ pub fn check(config: &Path) -> Checked {
             reading.found.faults.extend(got.faults.iter().cloned());
             let settings = reading.take(got);
             let now = crate::clock::Clock::system().now().unix();
-            reading.rules(&settings.server.rules, now);
+            reading.places(&settings.client);
+            reading.rules(&settings.server.rules, &settings.client, now);
             if let Some(path) = &settings.server.postures {
                 reading.file(path, POSTURES, posture::read_ladder, None);
             }
@@ -198,12 +203,35 @@ impl Reading {
         None
     }
 
+    /// The MMDB files; boma serves without them where they cannot be had.
+    fn places(&mut self, client: &ClientSettings) -> Places {
+        let stamps = places::named(client).filter_map(|(_, path)| Some((path.clone(), places::stamp(path).ok()?)));
+        self.found.read.extend(stamps);
+        let (places, faults) = places::load(client, &self.last_good, !self.strict);
+        for fault in faults {
+            if self.strict {
+                self.found.faults.push(fault);
+                continue;
+            }
+            self.found.troubles.push(format!("{fault}; its last good copy is in use, where there is one"));
+            self.found.differs.push((fault.file.clone(), vec![fault]));
+        }
+        places
+    }
+
     /// The rules, with the files that they name.
-    fn rules(&mut self, path: &Path, now: u64) -> Option<RuleSet> {
+    fn rules(&mut self, path: &Path, client: &ClientSettings, now: u64) -> Option<RuleSet> {
         let last_good = self.last_good.clone();
         let lists = ListFiles::new(path, (!self.strict).then_some(&last_good));
         let list = |written: &str| lists.get(written);
-        let sources = Sources { now, list: &list, measures: &[] };
+        let sources = Sources {
+            now,
+            list: &list,
+            measures: &[],
+            // A file that is named but broken is said elsewhere; the rules hold, and nobody is known.
+            countries: client.country_db.is_some(),
+            asns: client.asn_db.is_some(),
+        };
         let rules = self.file(path, RULES, |file, text| rules::read(file, text, &sources), Some(String::new()));
         self.found.read.extend(lists.stamps());
         for (file, why) in lists.troubles() {

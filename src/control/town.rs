@@ -37,6 +37,10 @@ impl Office {
         if new.certificates != old.certificates {
             self.load_certificates(desk, &new)?;
         }
+        let places = (&new.client.country_db, &new.client.asn_db) != (&old.client.country_db, &old.client.asn_db);
+        if places {
+            self.places(desk, &new.client)?;
+        }
         let outbound = new.portals.iter().map(pem::outbound_of).collect::<Result<Outbound, _>>();
         let outbound = outbound.map_err(|fault| self.refused(desk, &path, vec![fault]))?;
         self.taken(desk, &path, SETTINGS, text);

@@ -17,7 +17,7 @@ use std::time::Duration;
 use notify::{RecursiveMode, Watcher};
 
 use super::start::Stamps;
-use super::{Change, Office, Who, files};
+use super::{Change, Office, Who, files, places};
 use crate::bounds;
 
 /// Wakes the watcher: HUP, or the house that closes.
@@ -108,6 +108,7 @@ impl Watch {
         let law = self.office.house.law.load();
         let beside = settings.server.rules.parent().unwrap_or(Path::new("/"));
         files.extend(law.rules.files().iter().map(|(list, _)| (beside.join(list), Kind::Lists)));
+        files.extend(places::named(&settings.client).map(|(_, path)| (path.clone(), Kind::Places)));
         files.extend(settings.server.postures.iter().map(|p| (p.clone(), Kind::Postures)));
         for certificate in &settings.certificates {
             files.push((certificate.chain.clone(), Kind::Certificates));
@@ -140,8 +141,13 @@ impl Watch {
         let (mut certificates, mut lists) = (false, false);
         for (path, kind) in self.paths() {
             // In the middle of a rename there may be none.
-            let Ok(bytes) = files::read(&path) else { continue };
-            match self.files.look(&path, files::stamp(&bytes)) {
+            let stamp = match kind {
+                // Too large to be read again and again.
+                Kind::Places => places::stamp(&path),
+                _ => files::read(&path).map(|bytes| files::stamp(&bytes)),
+            };
+            let Ok(stamp) = stamp else { continue };
+            match self.files.look(&path, stamp) {
                 Look::Known => {}
                 Look::Settling => settling = true,
                 Look::Changed if kind == Kind::Certificates => certificates = true,
@@ -161,14 +167,15 @@ impl Watch {
     }
 
     fn propose(&self, path: &Path, kind: Kind) {
-        let Ok(text) = files::read_text(path) else { return };
         let change = match kind {
-            Kind::Settings => Change::Settings(text),
-            Kind::Rules => Change::RulesFile(text),
-            Kind::Postures => Change::Postures(text),
-            Kind::Lists => Change::Lists,
-            Kind::Certificates => Change::Certificates,
+            Kind::Lists => Ok(Change::Lists),
+            Kind::Places => Ok(Change::Places),
+            Kind::Certificates => Ok(Change::Certificates),
+            Kind::Settings => files::read_text(path).map(Change::Settings),
+            Kind::Rules => files::read_text(path).map(Change::RulesFile),
+            Kind::Postures => files::read_text(path).map(Change::Postures),
         };
+        let Ok(change) = change else { return };
         let _ = self.office.propose(change, &Who::File);
     }
 
@@ -192,6 +199,7 @@ enum Kind {
     Settings,
     Rules,
     Lists,
+    Places,
     Postures,
     Certificates,
 }

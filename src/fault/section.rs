@@ -200,6 +200,22 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// A list of texts or whole numbers, or one alone, as texts.
+    pub fn numbers_or_texts(&self, key: &str, example: &str) -> Option<Vec<At<String>>> {
+        let value = self.ask(key)?;
+        let one = |item: &Spanned<DeValue<'_>>| {
+            let text = item.get_ref().as_str().map(str::to_owned).or_else(|| Some(whole(item.get_ref())?.to_string()));
+            if text.is_none() {
+                self.wrong(key, item, &format!("a number, such as {key} = [{example}]"));
+            }
+            text.map(|value| At { value, span: item.span() })
+        };
+        match value.get_ref() {
+            DeValue::Array(items) => Some(items.iter().filter_map(one).collect()),
+            _ => Some(vec![one(value)?]),
+        }
+    }
+
     /// A list of whole numbers; a single one counts as a list of one.
     pub fn integers(&self, key: &str, least: u64, most: u64, example: u64) -> Option<Vec<At<u64>>> {
         let value = self.ask(key)?;

@@ -35,7 +35,7 @@ const NOW: u64 = 1_790_000_000;
 pub fn rules_text(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     // A list's file may hold anything as well.
-    let sources = Sources { now: NOW, list: &|_| Ok(text.to_string()), measures: &[] };
+    let sources = Sources { now: NOW, list: &|_| Ok(text.to_string()), measures: &[], countries: true, asns: true };
     let first = rules::read("rules.toml", &text, &sources);
     let again = rules::read("rules.toml", &text, &sources);
     within(&text, &first.faults);
@@ -192,6 +192,8 @@ fn plans(set: &RuleSet) -> String {
         portal: "huduma",
         route: "*",
         class: "information",
+        country: Some("KE"),
+        asn: None,
         services: &[],
         head: &Sample,
     };

@@ -27,6 +27,8 @@ pub enum Key<'a> {
     Pass(u128),
     Prefix(u128),
     Network(u128),
+    Asn(u32),
+    Country(&'a str),
     Portal(&'a str),
     Header(&'a [u8]),
 }

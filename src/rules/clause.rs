@@ -29,11 +29,16 @@ pub enum Field {
     Class,
     Service,
     Portal,
+    Country,
+    Asn,
+    /// Whether the one or the other is known: what is not satisfies no pattern and no `not`.
+    CountryKnown,
+    AsnKnown,
 }
 
 impl Field {
     pub fn ignores_case(&self) -> bool {
-        matches!(self, Field::Host | Field::UserAgent | Field::Service)
+        matches!(self, Field::Host | Field::UserAgent | Field::Service | Field::Country)
     }
 }
 
@@ -48,16 +53,34 @@ pub struct Clause {
 impl Clause {
     /// Whether it says who the client is, as `allow` must.
     pub fn names_client(&self) -> bool {
-        !self.not && matches!(self.field, Field::List | Field::Pass)
+        !self.not && matches!(self.field, Field::List | Field::Pass | Field::Country | Field::Asn)
+    }
+
+    /// What must hold besides.
+    pub fn besides(&self) -> Option<Clause> {
+        let field = match self.field {
+            Field::Country if self.not => Field::CountryKnown,
+            Field::Asn if self.not => Field::AsnKnown,
+            _ => return None,
+        };
+        Some(Clause { field, patterns: vec![Pattern::Exact("true".into())], not: false })
     }
 }
 
 /// Fields of the contract that this version does not know.
-pub const NOT_BUILT: [&str; 4] = ["country", "asn", "known_path", "fingerprint"];
+pub const NOT_BUILT: [&str; 2] = ["known_path", "fingerprint"];
+
+/// What rules may refer to.
+#[derive(Clone, Copy)]
+pub struct Known<'l> {
+    pub lists: &'l Lists,
+    pub countries: bool,
+    pub asns: bool,
+}
 
 /// Reads a `match` table; `what` is how faults call it, such as `rule.match`.
-pub fn read(table: &Section<'_>, what: &str, lists: &Lists) -> Vec<Clause> {
-    let mut reader = Reader { lists, clauses: Vec::new() };
+pub fn read(table: &Section<'_>, what: &str, known: Known<'_>) -> Vec<Clause> {
+    let mut reader = Reader { known, clauses: Vec::new() };
     for (key, field, example) in [
         ("path", Field::Path, "/login*"),
         ("method", Field::Method, "POST"),
@@ -71,6 +94,8 @@ pub fn read(table: &Section<'_>, what: &str, lists: &Lists) -> Vec<Clause> {
         ("class", Field::Class, "payment"),
         ("service", Field::Service, "Pay a licence"),
         ("portal", Field::Portal, "huduma"),
+        ("country", Field::Country, "KE"),
+        ("asn", Field::Asn, "36914"),
     ] {
         reader.clause(table, what, key, field, example);
     }
@@ -107,7 +132,7 @@ fn parameter(name: &str) -> Option<Field> {
 }
 
 struct Reader<'l> {
-    lists: &'l Lists,
+    known: Known<'l>,
     clauses: Vec<Clause>,
 }
 
@@ -155,7 +180,20 @@ impl Reader<'_> {
             }
             Field::Pass => self.unfit_pass(table, key, what),
             _ => {
-                let Some(texts) = table.strings(key, true, example) else { return };
+                let missing = match field {
+                    Field::Country => (!self.known.countries).then_some("country_db"),
+                    Field::Asn => (!self.known.asns).then_some("asn_db"),
+                    _ => None,
+                };
+                if let Some(database) = missing.filter(|_| table.has(key)) {
+                    let help = format!("name its file in boma.toml: [client] {database} = \"geo/….mmdb\"");
+                    table.fault(table.span(), format!("`{what}` needs a database that is not there"), help);
+                }
+                let texts = match field {
+                    Field::Asn => table.numbers_or_texts(key, example),
+                    _ => table.strings(key, true, example),
+                };
+                let Some(texts) = texts else { return };
                 if texts.is_empty() {
                     let span = table.keys().into_iter().find(|k| k.value == key).map_or(table.span(), |k| k.span);
                     table.fault(span, format!("`{what}` names nothing"), "write at least one value, or leave it out");
@@ -188,7 +226,7 @@ impl Reader<'_> {
         let known: Vec<&str> = match field {
             Field::Scheme => vec!["http", "https"],
             Field::Kind => Kind::ALL.map(Kind::as_str).to_vec(),
-            Field::List => self.lists.names(),
+            Field::List => self.known.lists.names(),
             Field::Class => Class::NAMES.to_vec(),
             // A route's own text may hold a star, which is then no pattern.
             Field::Route => return Some(Pattern::Exact(text.value.clone())),

@@ -11,9 +11,9 @@ use super::clause::{Clause, Field};
 use super::column::Column;
 use super::lists::Lists;
 use super::pattern::Pattern;
-use super::{Draft, Meaning, values};
+use super::{Asks, Draft, Meaning, values};
 use crate::facts::Facts;
-use crate::plan::{Level, Quota};
+use crate::plan::{Level, Per, Quota};
 
 /// Numbers of rules that match.
 pub type Matched = SmallVec<[u32; 16]>;
@@ -25,6 +25,7 @@ pub struct Compiled {
     /// By rule: the place of a limit among the limits, narrowest key first.
     pub limit_order: Vec<u32>,
     pub has_budget: bool,
+    pub asks: Asks,
     columns: Vec<(Field, Column)>,
     /// By list: the conditions that name it.
     of_list: Vec<SmallVec<[u32; 2]>>,
@@ -56,7 +57,9 @@ pub fn compile(mut drafts: Vec<Draft>, lists: Lists) -> Result<Compiled, String>
     for (number, draft) in drafts.into_iter().enumerate() {
         let wait = waits_for(&draft.clauses).map(|i| conditions.number(&draft.clauses[i]));
         let (not, yes): (Vec<&Clause>, Vec<&Clause>) = draft.clauses.iter().partition(|c| c.not);
-        let must = yes.into_iter().map(|c| conditions.number(c)).collect();
+        let besides: Vec<Clause> = draft.clauses.iter().filter_map(Clause::besides).collect();
+        let must = yes.into_iter().chain(&besides).map(|c| conditions.number(c)).collect();
+        compiled.asks.see(&draft);
         let must_not = not.into_iter().map(|c| conditions.number(c)).collect();
         match wait {
             Some(condition) => {
@@ -74,6 +77,17 @@ pub fn compile(mut drafts: Vec<Draft>, lists: Lists) -> Result<Compiled, String>
     compiled.limit_order = limit_order(&compiled.all);
     compiled.index(conditions)?;
     Ok(compiled)
+}
+
+impl Asks {
+    fn see(&mut self, draft: &Draft) {
+        let per = match &draft.meaning {
+            Meaning::Limit(quota) => Some(&quota.per),
+            Meaning::Rule(_) => None,
+        };
+        self.country |= draft.clauses.iter().any(|c| c.field == Field::Country) || per == Some(&Per::Country);
+        self.asn |= draft.clauses.iter().any(|c| c.field == Field::Asn) || per == Some(&Per::Asn);
+    }
 }
 
 /// The clause whose holding makes a rule worth looking at: a positive one, better one that can be looked up.

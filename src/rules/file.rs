@@ -6,8 +6,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::clause::{self, Clause};
-use super::lists::Lists;
+use super::clause::{self, Clause, Known};
 use super::{Draft, Meaning, Measure, Verdict};
 use crate::bounds;
 use crate::fault::{At, Section};
@@ -18,15 +17,15 @@ use crate::units::nearest;
 const NAME_BYTES: usize = 100;
 
 /// Reads `[[limit]]` and `[[rule]]`; what has expired is among them, and marked.
-pub fn read(top: &Section<'_>, lists: &Lists, now_unix: u64, names: &mut HashSet<String>) -> Vec<Draft> {
-    let mut file = File { lists, now_unix, names, measure: None, drafts: Vec::new() };
+pub fn read(top: &Section<'_>, known: Known<'_>, now_unix: u64, names: &mut HashSet<String>) -> Vec<Draft> {
+    let mut file = File { known, now_unix, names, measure: None, drafts: Vec::new() };
     file.tables(top);
     file.drafts
 }
 
 /// Reads a measure: one `[[rule]]` or one `[[limit]]`.
-pub fn measure(top: &Section<'_>, lists: &Lists, measure: &Measure, names: &mut HashSet<String>) -> Vec<Draft> {
-    let mut file = File { lists, now_unix: 0, names, measure: Some(measure), drafts: Vec::new() };
+pub fn measure(top: &Section<'_>, known: Known<'_>, measure: &Measure, names: &mut HashSet<String>) -> Vec<Draft> {
+    let mut file = File { known, now_unix: 0, names, measure: Some(measure), drafts: Vec::new() };
     let tables = file.tables(top);
     if tables != 1 {
         top.fault(0..0, format!("a measure of {tables} rules and limits"), "write one [[rule]] or one [[limit]]");
@@ -56,7 +55,7 @@ pub fn name(table: &Section<'_>, what: &str) -> Option<At<String>> {
 }
 
 struct File<'l> {
-    lists: &'l Lists,
+    known: Known<'l>,
     now_unix: u64,
     names: &'l mut HashSet<String>,
     /// What is read is laid over the file.
@@ -123,7 +122,7 @@ impl File<'_> {
 
     fn limit(&mut self, table: &Section<'_>) {
         let common = self.common(table, "limit");
-        let per = per(table);
+        let per = per(table, self.known);
         let concurrent = concurrent(table);
         let rate = if concurrent.is_some() { Some(Rate { interval: 1, per_second: 1 }) } else { rate(table) };
         let count = count(table);
@@ -174,7 +173,7 @@ impl File<'_> {
             table.fault(name.span.clone(), message, "give each its own: logs and counters go by it");
         }
         let clauses = match table.section("match") {
-            Some(inner) => clause::read(&inner, &format!("{what}.match"), self.lists),
+            Some(inner) => clause::read(&inner, &format!("{what}.match"), self.known),
             None => Vec::new(),
         };
         let from = table.word("from", &Level::NAMES).and_then(|w| Level::named(w.value));
@@ -258,7 +257,7 @@ fn choice<T: Copy>(table: &Section<'_>, what: &str, key: &str, known: &[(&str, T
     None
 }
 
-fn per(table: &Section<'_>) -> Option<Per> {
+fn per(table: &Section<'_>, known: Known<'_>) -> Option<Per> {
     if !table.has("per") {
         table.fault(table.span(), "`limit.per` is missing", "write per = \"client\"");
     }
@@ -270,12 +269,25 @@ fn per(table: &Section<'_>) -> Option<Per> {
         table.fault(text.span, format!("{name:?} is no header's name"), "write per = \"header:x-api-key\"");
         return None;
     }
-    let known = [("client", 0), ("address", 1), ("network", 2), ("portal", 3), ("header:NAME", 4)];
-    match table.is_text("per").then(|| choice(table, "limit.per", "per", &known, &["asn", "country"]))??.value {
+    let words =
+        [("client", 0), ("address", 1), ("network", 2), ("asn", 3), ("country", 4), ("portal", 5), ("header:NAME", 6)];
+    let chosen = table.is_text("per").then(|| choice(table, "limit.per", "per", &words, &[]))??;
+    let database = match chosen.value {
+        3 if !known.asns => Some("asn_db"),
+        4 if !known.countries => Some("country_db"),
+        _ => None,
+    };
+    if let Some(database) = database {
+        let help = format!("name its file in boma.toml: [client] {database} = \"geo/….mmdb\"");
+        table.fault(chosen.span, "`limit.per` needs a database that is not there", help);
+    }
+    match chosen.value {
         0 => Some(Per::Client),
         1 => Some(Per::Address),
         2 => Some(Per::Network),
-        3 => Some(Per::Portal),
+        3 => Some(Per::Asn),
+        4 => Some(Per::Country),
+        5 => Some(Per::Portal),
         _ => None,
     }
 }

@@ -22,6 +22,7 @@ use ipnet::IpNet;
 use serde::Serialize;
 use smallvec::SmallVec;
 
+use clause::Known;
 use compile::Compiled;
 pub use explain::Match;
 use lists::Lists;
@@ -117,25 +118,39 @@ pub struct Sources<'a> {
     pub list: &'a dyn Fn(&str) -> Result<String, String>,
     /// What is laid over the file; those that have ended are left out.
     pub measures: &'a [Measure],
+    /// Whether the databases are there that tell countries and autonomous systems.
+    pub countries: bool,
+    pub asns: bool,
+}
+
+/// What rules want to know that costs a look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Asks {
+    pub country: bool,
+    pub asn: bool,
 }
 
 impl Sources<'_> {
+    fn known<'l>(&self, lists: &'l Lists) -> Known<'l> {
+        Known { lists, countries: self.countries, asns: self.asns }
+    }
+
     /// Where there are no files.
     pub fn at(now: u64) -> Sources<'static> {
-        Sources { now, list: &|_| Err("there are no files here".to_owned()), measures: &[] }
+        Sources {
+            now,
+            list: &|_| Err("there are no files here".to_owned()),
+            measures: &[],
+            countries: false,
+            asns: false,
+        }
     }
 }
 
 /// Keys and words of the contract that this version holds at their default, whether or not their table is written.
-pub const NOT_BUILT: [&str; 13] = [
-    "limit.match.asn",
-    "limit.match.country",
+pub const NOT_BUILT: [&str; 7] = [
     "limit.match.fingerprint",
     "limit.match.known_path",
-    "limit.per = \"asn\"",
-    "limit.per = \"country\"",
-    "rule.match.asn",
-    "rule.match.country",
     "rule.match.fingerprint",
     "rule.match.known_path",
     "rule.match.pass = \"settled\"",
@@ -148,13 +163,14 @@ pub fn read(file: &str, text: &str, sources: &Sources<'_>) -> Read<RuleSet> {
     let mut names = HashSet::new();
     let read = fault::read(file, text, |top| {
         let lists = Lists::read(top, sources);
-        let drafts = file::read(top, &lists, sources.now, &mut names);
+        let drafts = file::read(top, sources.known(&lists), sources.now, &mut names);
         (lists, drafts, climb::read(top))
     });
     let Read { value: (lists, mut drafts, climb), mut faults, mut warnings, not_built } = read;
     for measure in sources.measures.iter().filter(|m| m.until > sources.now) {
         let label = format!("measure {}", measure.name);
-        let read = fault::read(&label, &measure.text, |top| file::measure(top, &lists, measure, &mut names));
+        let read =
+            fault::read(&label, &measure.text, |top| file::measure(top, sources.known(&lists), measure, &mut names));
         drafts.extend(read.value);
         faults.extend(read.faults);
         warnings.extend(read.warnings);
@@ -247,6 +263,10 @@ impl RuleSet {
     /// The lists' files by the paths that the rules write, and stamps of what they held.
     pub fn files(&self) -> &[(String, u64)] {
         &self.files
+    }
+
+    pub fn asks(&self) -> Asks {
+        self.compiled.asks
     }
 
     /// How the posture ladder climbs by itself.

@@ -44,10 +44,38 @@ impl Pattern {
             Field::Path => self::path(text)?,
             Field::Host => host(text)?,
             Field::UserAgent | Field::Service => text.to_ascii_lowercase(),
+            Field::Country => country(text)?,
+            Field::Asn => asn(text)?,
             Field::Method => text.to_ascii_uppercase(),
             _ => text.to_owned(),
         };
         Ok(glob(&text))
+    }
+}
+
+/// Two letters, and in lower case, as values are compared; or that it is not known.
+fn country(text: &str) -> Result<String, Wrong> {
+    let lower = text.to_ascii_lowercase();
+    let code = lower.len() == 2 && lower.bytes().all(|b| b.is_ascii_lowercase());
+    if code || lower == "unknown" {
+        return Ok(lower);
+    }
+    Err((
+        format!("{text:?} is no country"),
+        "write its two letters (ISO 3166-1), such as \"KE\", or \"unknown\"".into(),
+    ))
+}
+
+/// A number, with or without its AS.
+fn asn(text: &str) -> Result<String, Wrong> {
+    let digits = text.strip_prefix("AS").or(text.strip_prefix("as")).unwrap_or(text);
+    match digits.parse::<u32>() {
+        Ok(number) => Ok(number.to_string()),
+        Err(_) if text == "unknown" => Ok(text.to_owned()),
+        Err(_) => Err((
+            format!("{text:?} is no autonomous system"),
+            "write its number, such as 36914 or \"AS36914\", or \"unknown\"".into(),
+        )),
     }
 }
 

@@ -24,7 +24,7 @@ fn sources() -> Sources<'static> {
         "lists/bad.txt" => Ok("203.0.113.0/24\n203.0.113\n".to_owned()),
         _ => Err("No such file or directory (os error 2)".to_owned()),
     };
-    Sources { now: NOW, list: Box::leak(Box::new(list)), measures: &[] }
+    Sources { now: NOW, list: Box::leak(Box::new(list)), measures: &[], countries: true, asns: true }
 }
 
 struct Asked {
@@ -84,6 +84,7 @@ fn plan_of(set: &RuleSet, line: &str) -> String {
     let (mut from, mut level, mut pass, mut at, mut kind) =
         ("192.0.2.1".to_owned(), Level::Normal, None, NOW, Kind::Navigation);
     let (mut portal, mut route, mut class) = ("huduma".to_owned(), "*".to_owned(), Class::Information);
+    let (mut country, mut asn) = (None, None);
     let licence = [("en".to_owned(), "Pay a licence".to_owned()), ("sw".to_owned(), "Lipia leseni".to_owned())];
     let services = [Service { name: licence.into(), paths: vec!["/pay/*".into()], ..Service::default() }];
     for word in &words[2..] {
@@ -96,6 +97,8 @@ fn plan_of(set: &RuleSet, line: &str) -> String {
             "kind" => kind = Kind::ALL.into_iter().find(|k| k.as_str() == value).unwrap(),
             "portal" => portal = value.to_owned(),
             "route" => route = value.to_owned(),
+            "country" => country = Some(value.to_owned()),
+            "asn" => asn = Some(value.parse().unwrap()),
             "class" => class = Class::ALL.into_iter().find(|c| c.as_str() == value).unwrap(),
             "ua" => asked.fields.push(("user-agent".into(), value.into())),
             header => asked.fields.push((header.to_owned(), value.to_owned())),
@@ -116,6 +119,8 @@ fn plan_of(set: &RuleSet, line: &str) -> String {
         portal: &portal,
         route: &route,
         class: class.as_str(),
+        country: country.as_deref(),
+        asn,
         services: &services,
         head: &asked,
     };

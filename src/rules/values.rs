@@ -20,6 +20,13 @@ pub fn each(field: &Field, facts: &Facts<'_>, see: &mut dyn FnMut(&str)) {
         Field::Kind => see(facts.kind.as_str()),
         Field::Route => see(facts.route),
         Field::Class => see(facts.class),
+        Field::Country => see(facts.country.unwrap_or("unknown")),
+        Field::CountryKnown => facts.country.iter().for_each(|_| see("true")),
+        Field::Asn => match facts.asn {
+            Some(asn) => see(&asn.to_string()),
+            None => see("unknown"),
+        },
+        Field::AsnKnown => facts.asn.iter().for_each(|_| see("true")),
         Field::Service => {
             let mine = facts.services.iter().filter(|s| s.holds(facts.match_path));
             mine.flat_map(|s| &s.name).for_each(|(_, name)| see(name));

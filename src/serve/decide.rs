@@ -9,6 +9,7 @@ use crate::challenge::Challenge;
 use crate::facts::Kind;
 use crate::force::Law;
 use crate::limit::{Key, Limited};
+use crate::places::Country;
 use crate::plan::{Per, Plan, Quota, Reach, Refusal, Then};
 use crate::proofs::Cleared;
 use crate::reason::Reason;
@@ -183,7 +184,8 @@ fn take(visit: &mut Visit<'_>, quota: &Quota, head: &dyn Head) -> Result<(), Lim
     // A call-back's budget does not depend on how it dresses.
     let kind = if visit.route().challenge { visit.kind } else { Kind::Program };
     let factor = if quota.budget { visit.effects().factor(visit.pass.is_some(), kind) } else { 1000 };
-    let key = key(&quota.per, visit, &portal.name, head);
+    let country = visit.country;
+    let key = key(&quota.per, visit, country.as_ref(), &portal.name, head);
     let coarse = Key::Network(visit.client.network.0);
     let limits = &visit.house.limits;
     if let Some(most) = quota.concurrent {
@@ -199,7 +201,7 @@ fn take(visit: &mut Visit<'_>, quota: &Quota, head: &dyn Head) -> Result<(), Lim
     limits.take(quota, key, coarse, factor, visit.now.mono)
 }
 
-fn key<'a>(per: &Per, visit: &Visit<'_>, portal: &'a str, head: &'a dyn Head) -> Key<'a> {
+fn key<'a>(per: &Per, visit: &Visit<'_>, country: Option<&'a Country>, portal: &'a str, head: &'a dyn Head) -> Key<'a> {
     let Client { prefix, network, .. } = visit.client;
     match per {
         Per::Client => visit.pass.map_or(Key::Prefix(prefix.0), |p| Key::Pass(p.id)),
@@ -209,6 +211,11 @@ fn key<'a>(per: &Per, visit: &Visit<'_>, portal: &'a str, head: &'a dyn Head) ->
         },
         Per::Address => Key::Prefix(prefix.0),
         Per::Network => Key::Network(network.0),
+        Per::Asn => visit.asn.map_or(Key::Network(network.0), Key::Asn),
+        Per::Country => match country {
+            Some(country) => Key::Country(country.as_str()),
+            None => Key::Network(network.0),
+        },
         Per::Portal => Key::Portal(portal),
     }
 }

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use crate::facts::{Facts, Kind, Pass};
 use crate::force::House;
 use crate::path;
+use crate::places::Country;
 use crate::portal::Class;
 use crate::reason::Reason;
 use crate::wire::Head;
@@ -57,6 +58,8 @@ impl Request {
             pass: visit.pass,
             portal: visit.portal.map_or("", |p| &visit.town.portals.list[p].name),
             route: visit.portal.map_or("*", |_| &visit.route().path),
+            country: visit.country.as_ref().map(Country::as_str),
+            asn: visit.asn,
             class: visit.portal.map_or(Class::Information, |_| visit.route().class).as_str(),
             services: visit.portal.map_or(&[], |p| &visit.town.portals.list[p].services),
             head,
@@ -95,6 +98,13 @@ pub fn read(visit: &mut Visit<'_>, head: &dyn Head) -> Result<Request, Reason> {
         }
         None if live => {}
         None => return Err(Reason::WrongHost),
+    }
+    let asks = visit.law.rules.asks();
+    if asks.country {
+        visit.country = visit.house.places.load().country(visit.client.address);
+    }
+    if asks.asn {
+        visit.asn = visit.house.places.load().asn(visit.client.address);
     }
     visit.pass = best_pass(visit.house, head, visit.now.unix());
     let match_path = path::for_matching(&path).into_owned();

@@ -10,6 +10,7 @@ use crate::clock::Now;
 use crate::facts::{Kind, Pass};
 use crate::force::{House, Law, Town};
 use crate::limit::{Entered, Tally};
+use crate::places::Country;
 use crate::plan::{Effects, Level, Plan};
 use crate::portal::{Portal, Route};
 use crate::posture::Signals;
@@ -30,6 +31,9 @@ pub struct Visit<'h> {
     pub route: usize,
     pub kind: Kind,
     pub pass: Option<Pass>,
+    /// Where the client is, where a rule asks.
+    pub country: Option<Country>,
+    pub asn: Option<u32>,
     pub language: usize,
     /// The rule or limit that decided, and those that only tell.
     pub rule: Option<String>,
@@ -61,6 +65,8 @@ impl<'h> Visit<'h> {
             route: 0,
             kind: Kind::Program,
             pass: None,
+            country: None,
+            asn: None,
             language: 0,
             rule: None,
             noted: Vec::new(),

@@ -119,6 +119,9 @@ pub struct ClientSettings {
     pub ipv6_prefix: u8,
     /// Bytes.
     pub memory: u64,
+    /// MMDB files.
+    pub country_db: Option<PathBuf>,
+    pub asn_db: Option<PathBuf>,
 }
 
 /// `[admin]`
@@ -160,12 +163,10 @@ pub enum QueryLog {
 }
 
 /// Keys of the contract that this version holds at their default, whether or not their table is written.
-pub const NOT_BUILT: [&str; 10] = [
+pub const NOT_BUILT: [&str; 8] = [
     "admin.tokens",
     "cache.memory",
     "challenge.seal_max",
-    "client.asn_db",
-    "client.country_db",
     "portal.max_in_flight = \"adaptive\"",
     "portal.route.cache",
     "portal.route.query",
@@ -181,7 +182,7 @@ pub fn read(file: &str, text: &str, folder: &Path) -> Read<Settings> {
             server: server::server(top, folder),
             listen: server::listen(top, certificates.is_empty()),
             certificates,
-            client: server::client(top),
+            client: server::client(top, folder),
             admin: server::admin(top),
             challenge: server::challenge(top),
             log: server::log(top, folder),

@@ -132,12 +132,14 @@ pub fn certificates(top: &Section<'_>, folder: &Path) -> Vec<Certificate> {
     top.sections("certificate").into_iter().filter_map(read).collect()
 }
 
-pub fn client(top: &Section<'_>) -> ClientSettings {
+pub fn client(top: &Section<'_>, folder: &Path) -> ClientSettings {
     let mut client = ClientSettings {
         trusted_proxies: Vec::new(),
         forwarded_header: "x-forwarded-for".into(),
         ipv6_prefix: 64,
         memory: 64 * MIB,
+        country_db: None,
+        asn_db: None,
     };
     let Some(s) = top.section("client") else { return client };
     let cidrs = s.strings("trusted_proxies", false, "10.0.0.0/8").unwrap_or_default();
@@ -157,8 +159,8 @@ pub fn client(top: &Section<'_>) -> ClientSettings {
     }
     client.ipv6_prefix = s.integer("ipv6_prefix", 16, 128).map_or(64, |p| p.value as u8);
     client.memory = s.bytes("memory", MIB, 64 << 30).map_or(client.memory, |m| m.value);
-    s.not_built("country_db", "");
-    s.not_built("asn_db", "");
+    client.country_db = file(&s, "country_db", "geo/country.mmdb", folder);
+    client.asn_db = file(&s, "asn_db", "geo/asn.mmdb", folder);
     s.finish();
     client
 }

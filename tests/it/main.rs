@@ -18,7 +18,8 @@
 //! challenge   pages, passes, and who gets what instead
 //! fallback    the origin dead, hanging, failing; snapshots over a restart
 //! admit       permits
-//! posture     pinned by hand, by file and by command
+//! places      countries and autonomous systems
+//! posture     pinned by hand, by file and by command, and climbing by itself
 //! start       whatever is broken at start
 //! admin       the staff door
 //! log         the access log
@@ -44,6 +45,7 @@ mod log;
 mod measure;
 mod origin;
 mod path;
+mod places;
 mod posture;
 mod start;
 mod strict;

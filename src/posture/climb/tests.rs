@@ -162,8 +162,7 @@ fn it_goes_no_higher_than_allowed_and_not_at_all_where_it_may_not() {
     assert_eq!(levels(&run(&mut climber, &guarded, now, HOUR, flood)), [Normal, Guarded]);
     let off = Climb { auto: false, ..Climb::default() };
     assert_eq!(levels(&run(&mut climber, &off, now + HOUR, 60, flood)), [Guarded, Normal], "and lets go at once");
-    let one = |t: u64| World { citizens: if t % 2 == 0 { 3000.0 } else { 0.0 }, capacity: 1e6, ..quiet(t) };
     let (mut climber, now) = learned();
-    let blip = |t: u64| if t < now + 5 { one(0) } else { quiet(t) };
+    let blip = |t: u64| if t < now + 5 { World { citizens: 3000.0, capacity: 1e6, ..quiet(t) } } else { quiet(t) };
     assert_eq!(levels(&run(&mut climber, &Climb::default(), now, 600, blip)), [Normal], "five seconds are no reason");
 }

@@ -169,6 +169,8 @@ impl Boma {
 
     pub fn wait_for_snapshots(&self, n: usize) {
         eventually("snapshots are taken", || (self.metric("boma_snapshots") as usize >= n).then_some(()));
+        // Whatever is proposed is answered when all before it is on disk.
+        assert_eq!(self.staff("DELETE", "/api/v1/measures/none", "", "").status, 404);
     }
 
     pub fn signal(&self, name: &str) {

@@ -2,6 +2,7 @@
 
 mod boma;
 mod http;
+pub mod mmdb;
 mod origin;
 
 use std::path::PathBuf;
