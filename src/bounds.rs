@@ -153,6 +153,16 @@ pub const PIN_LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 pub const REASON_BYTES: usize = 500;
 /// Past changes that `status` shows.
 pub const HISTORY: usize = 50;
+/// How far back drafts of rules are tried, and how many requests of a second are kept for it, of those with a pass and of
+/// those without; of each at most so many bytes of fields: 19,200 requests and some 25 MB at most.
+pub const RECENT: Duration = Duration::from_secs(600);
+pub const RECENT_PER_SECOND: usize = 16;
+pub const RECENT_FIELD_BYTES: usize = 768;
+/// A pass as old as this is a citizen's, not one made for an attack that has just begun.
+pub const SETTLED: Duration = Duration::from_secs(600);
+/// How many of those, and how many hundredths, a draft may hit before it must be forced.
+pub const HARM_LEAST: u64 = 20;
+pub const HARM_SHARE: f64 = 5.0;
 /// The largest MMDB file: the largest on the market have half of that.
 pub const PLACES_BYTES: u64 = 512 * 1024 * 1024;
 /// Strikes within a minute that ban: "again and again".

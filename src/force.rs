@@ -33,7 +33,7 @@ use crate::seal::{self, Key, Secret};
 use crate::settings::Settings;
 use crate::snapshot::Board;
 use crate::store::Store;
-use crate::telemetry::{AccessLog, Metrics};
+use crate::telemetry::{AccessLog, Metrics, Recent};
 
 /// The rules in force and the table of postures under them.
 pub struct Law {
@@ -94,6 +94,8 @@ pub struct House {
     pub counters: Counters,
     pub ears: Ears,
     pub places: ArcSwap<Places>,
+    /// A sample of the last ten minutes.
+    pub recent: Recent,
     pub challenge: ArcSwap<Challenge>,
     pub law: ArcSwap<Law>,
     pub town: ArcSwap<Town>,
@@ -152,6 +154,7 @@ impl House {
             counters,
             ears,
             places: ArcSwap::from_pointee(m.places),
+            recent: Recent::default(),
             clock: m.clock,
             metrics: m.metrics,
             access: m.access,
@@ -188,6 +191,12 @@ impl House {
 
     pub fn troubles(&self) -> Vec<String> {
         self.troubles.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many workers there are.
+    pub fn workers(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.town.load().settings.server.workers.unwrap_or_else(cores)
     }
 
     pub fn is_draining(&self) -> bool {

@@ -14,9 +14,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::Desk;
-use super::routes::{fresh, problem, propose, who};
-use crate::control::Change;
+use super::routes::{fresh, problem, propose, refused, who};
+use crate::control::{Change, Rejected};
 use crate::rules::Measure;
+use crate::serve::preview::{self, Preview};
 use crate::{bounds, units};
 
 pub async fn list(State(desk): State<Desk>) -> Response {
@@ -31,6 +32,9 @@ struct Wish {
     lasts: Option<String>,
     reason: Option<String>,
     owner: Option<String>,
+    /// Although it would harm citizens or staff.
+    #[serde(default)]
+    force: bool,
     #[serde(flatten)]
     table: Map<String, Value>,
 }
@@ -41,13 +45,63 @@ pub async fn add(State(desk): State<Desk>, body: Bytes) -> Response {
         Ok(wish) => wish,
         Err(e) => return problem(StatusCode::UNPROCESSABLE_ENTITY, &format!("{e}; {example}")),
     };
-    let now = desk.office.house.now().unix();
-    match wish.measure(now) {
-        Ok(measure) => {
-            let response = propose(&desk, Change::AddMeasure(measure)).await;
-            if response.status() == StatusCode::OK { (StatusCode::CREATED, response).into_response() } else { response }
+    let (force, now) = (wish.force, desk.office.house.now().unix());
+    let measure = match wish.measure(now) {
+        Ok(measure) => measure,
+        Err(help) => return problem(StatusCode::UNPROCESSABLE_ENTITY, &help),
+    };
+    match tried(&desk, measure.clone()).await {
+        Ok(preview) if !force && preview.harm().is_some() => {
+            return refused(Rejected::Harmful(preview.harm().unwrap_or_default()));
         }
+        // What does not fit is refused, and noted, by the one door.
+        Ok(_) | Err(_) => {}
+    }
+    let response = propose(&desk, Change::AddMeasure(measure)).await;
+    if response.status() == StatusCode::OK { (StatusCode::CREATED, response).into_response() } else { response }
+}
+
+/// What a measure would have done; it is not laid.
+pub async fn preview(State(desk): State<Desk>, body: Bytes) -> Response {
+    let wish = serde_json::from_slice::<Wish>(&body).map_err(|e| e.to_string());
+    match wish.and_then(|w| w.measure(desk.office.house.now().unix())) {
+        Ok(measure) => match tried(&desk, measure).await {
+            Ok(preview) => told(&preview),
+            Err(response) => response,
+        },
         Err(help) => problem(StatusCode::UNPROCESSABLE_ENTITY, &help),
+    }
+}
+
+/// What a rules file would have done; it is not put in force.
+pub async fn preview_rules(State(desk): State<Desk>, body: Bytes) -> Response {
+    let Ok(text) = String::from_utf8(body.to_vec()) else {
+        return problem(StatusCode::UNPROCESSABLE_ENTITY, "the body is not UTF-8: send the TOML text of rules.toml");
+    };
+    match on_the_side(move || Ok(preview::preview(&desk.office.house, desk.office.draft_rules(&text)?))).await {
+        Ok(preview) => told(&preview),
+        Err(response) => response,
+    }
+}
+
+fn told(preview: &Preview) -> Response {
+    let mut value = serde_json::to_value(preview).unwrap_or_default();
+    value["harm"] = json!(preview.harm());
+    fresh(Json(value).into_response())
+}
+
+async fn tried(desk: &Desk, measure: Measure) -> Result<Preview, Response> {
+    let office = desk.office.clone();
+    on_the_side(move || Ok(preview::preview(&office.house, office.draft_measure(&measure)?))).await
+}
+
+/// Ten minutes of requests take a moment, for which the probes must not wait.
+async fn on_the_side<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Rejected> + Send + 'static,
+) -> Result<T, Response> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(outcome) => outcome.map_err(refused),
+        Err(_) => Err(problem(StatusCode::INTERNAL_SERVER_ERROR, "the preview could not be made; see the log")),
     }
 }
 

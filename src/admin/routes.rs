@@ -33,6 +33,8 @@ pub fn router(desk: Desk) -> Router {
         .route("/api/v1/explain", guarded(get(explain::reference).post(explain::request), "GET, HEAD, POST"))
         .route("/api/v1/bans", guarded(get(bans::list).post(bans::add), "GET, HEAD, POST"))
         .route("/api/v1/bans/{*net}", guarded(delete(bans::remove), "DELETE"))
+        .route("/api/v1/rules/preview", guarded(post(measures::preview_rules), "POST"))
+        .route("/api/v1/measures/preview", guarded(post(measures::preview), "POST"))
         .route("/api/v1/measures", guarded(get(measures::list).post(measures::add), "GET, HEAD, POST"))
         .route("/api/v1/measures/{name}", guarded(patch(measures::extend).delete(measures::remove), "PATCH, DELETE"))
         .layer(DefaultBodyLimit::max(bounds::ADMIN_BODY_BYTES))
@@ -68,7 +70,7 @@ fn challenge(mut response: Response) -> Response {
 async fn nothing() -> Response {
     problem(
         StatusCode::NOT_FOUND,
-        "there is /livez, /readyz, /metrics, and under /api/v1: status, posture, rules, rules/history, rules/rollback, measures, bans, explain",
+        "there is /livez, /readyz, /metrics, and under /api/v1: status, posture, rules, rules/history, rules/rollback, rules/preview, measures, measures/preview, bans, explain",
     )
 }
 
@@ -241,7 +243,7 @@ pub async fn propose(desk: &Desk, change: Change) -> Response {
     }
 }
 
-fn refused(rejected: Rejected) -> Response {
+pub fn refused(rejected: Rejected) -> Response {
     match rejected {
         Rejected::Faults(faults) => {
             (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({ "faults": faults }))).into_response()

@@ -5,7 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use super::status::plain;
-use super::{Failed, Format, Staff, USAGE};
+use super::{Failed, Format, Staff, USAGE, preview};
 
 #[derive(clap::Subcommand)]
 pub enum Measure {
@@ -70,6 +70,12 @@ pub struct Add {
     /// Whose it is: who is asked about it
     #[arg(long)]
     owner: String,
+    /// Only tell what it would have done to the last ten minutes
+    #[arg(long)]
+    preview: bool,
+    /// Although it would hit staff or many citizens
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     staff: Staff,
 }
@@ -81,6 +87,21 @@ impl Measure {
         let (staff, reply) = match self {
             Measure::Add(add) => {
                 let body = add.body()?;
+                if add.preview || add.staff.format == Format::Text {
+                    let tried = add.staff.ask("POST", "/api/v1/measures/preview", &[JSON], body.to_string());
+                    match (tried, add.staff.format) {
+                        // Adding it fails likewise, and is noted.
+                        (Err(_), _) if !add.preview => {}
+                        (Err(failed), _) => return Err(failed),
+                        (Ok(tried), Format::Json) => println!("{}", tried.body),
+                        (Ok(tried), Format::Text) => {
+                            preview::print(&serde_json::from_str(&tried.body).unwrap_or_default());
+                        }
+                    }
+                }
+                if add.preview {
+                    return Ok(());
+                }
                 let reply = add.staff.ask("POST", "/api/v1/measures", &[JSON], body.to_string())?;
                 (add.staff, reply)
             }
@@ -148,8 +169,10 @@ impl Add {
         for (key, number) in [("burst", self.burst), ("concurrent", self.concurrent)] {
             number.into_iter().for_each(|n| drop(body.insert(key.into(), json!(n))));
         }
-        if self.shadow {
-            body.insert("shadow".into(), json!(true));
+        for (key, on) in [("shadow", self.shadow), ("force", self.force)] {
+            if on {
+                body.insert(key.into(), json!(true));
+            }
         }
         Ok(body.into())
     }

@@ -10,6 +10,7 @@ mod explain;
 mod journal;
 mod measure;
 mod posture;
+mod preview;
 mod rules;
 mod run;
 pub mod sample;

@@ -2,12 +2,12 @@
 //!
 //! Does not know: what rules mean.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use super::status::plain;
-use super::{FAILED, Failed, Format, Staff};
+use super::{FAILED, Failed, Format, Staff, preview};
 
 #[derive(clap::Subcommand)]
 pub enum Rules {
@@ -19,6 +19,13 @@ pub enum Rules {
     /// Put a file's rules in force; the running boma writes them to its own rules file
     Apply {
         /// The new rules
+        file: PathBuf,
+        #[command(flatten)]
+        staff: Staff,
+    },
+    /// Try a file's rules on the last ten minutes, without putting them in force
+    Preview {
+        /// The draft
         file: PathBuf,
         #[command(flatten)]
         staff: Staff,
@@ -58,9 +65,17 @@ impl Rules {
                 }
                 Ok(())
             }
+            Rules::Preview { file, staff } => {
+                let toml = ("content-type", "application/toml");
+                let reply = staff.ask("POST", "/api/v1/rules/preview", &[toml], read(&file)?)?;
+                match staff.format {
+                    Format::Json => println!("{}", reply.body),
+                    Format::Text => preview::print(&serde_json::from_str(&reply.body).unwrap_or_default()),
+                }
+                Ok(())
+            }
             Rules::Apply { file, staff } => {
-                let unreadable = |e| Failed(FAILED, format!("{} cannot be read: {e}", file.display()));
-                let text = std::fs::read_to_string(&file).map_err(unreadable)?;
+                let text = read(&file)?;
                 let now = staff.ask("GET", "/api/v1/rules", &[], String::new())?;
                 let reply = staff.ask(
                     "PUT",
@@ -82,6 +97,10 @@ impl Rules {
             }
         }
     }
+}
+
+fn read(file: &Path) -> Result<String, Failed> {
+    std::fs::read_to_string(file).map_err(|e| Failed(FAILED, format!("{} cannot be read: {e}", file.display())))
 }
 
 fn in_force(staff: &Staff, body: &str) {

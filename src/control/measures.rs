@@ -9,7 +9,7 @@ use super::lists::ListFiles;
 use super::{Desk, Office};
 use crate::bounds;
 use crate::fault::Fault;
-use crate::rules::{self, Measure};
+use crate::rules::{self, Measure, RuleSet};
 use crate::store::Table;
 
 impl Office {
@@ -36,6 +36,32 @@ impl Office {
         }
         let generation = self.publish(Arc::new(read.value), law.ladder.clone(), measures.into());
         Ok(Applied { generation, changed: true, warnings: read.warnings })
+    }
+
+    /// The rules as they would be with a measure more.
+    ///
+    /// # Errors
+    /// What does not fit.
+    pub fn draft_measure(&self, measure: &Measure) -> Result<Arc<RuleSet>, Rejected> {
+        let mut measures = self.live_measures();
+        measures.push(measure.clone());
+        self.draft(self.house.law.load().rules.text(), &measures)
+    }
+
+    /// The rules as they would be with another file.
+    ///
+    /// # Errors
+    /// What does not fit.
+    pub fn draft_rules(&self, text: &str) -> Result<Arc<RuleSet>, Rejected> {
+        self.draft(text, &self.live_measures())
+    }
+
+    fn draft(&self, text: &str, measures: &[Measure]) -> Result<Arc<RuleSet>, Rejected> {
+        let file = self.house.town.load().settings.server.rules.clone();
+        let lists = ListFiles::new(&file, None);
+        let list = |p: &str| lists.get(p);
+        let read = rules::read(&file.display().to_string(), text, &self.sources(&list, measures));
+        if read.faults.is_empty() { Ok(Arc::new(read.value)) } else { Err(Rejected::Faults(read.faults)) }
     }
 
     pub(super) fn add_measure(&self, measure: Measure) -> Result<Applied, Rejected> {

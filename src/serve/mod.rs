@@ -10,6 +10,7 @@ mod decide;
 pub mod explain;
 mod fallback;
 mod own;
+pub mod preview;
 mod read;
 mod record;
 pub mod reference;

@@ -164,7 +164,7 @@ pub fn host_of(authority: &str) -> Option<String> {
 }
 
 /// What the citizen's browser speaks: a trusted peer's word counts.
-fn scheme(visit: &Visit<'_>, head: &dyn Head) -> &'static str {
+pub fn scheme(visit: &Visit<'_>, head: &dyn Head) -> &'static str {
     let said = visit.client.peer_trusted.then(|| head.text("x-forwarded-proto")).flatten();
     match said {
         Some(proto) if proto.eq_ignore_ascii_case("https") => "https",

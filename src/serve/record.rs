@@ -17,11 +17,12 @@ use crate::force::House;
 use crate::limit::Entered;
 use crate::reason::Reason;
 use crate::seal;
-use crate::telemetry::Line;
 use crate::telemetry::access::Batch;
 use crate::telemetry::metrics::{FailureLabels, RequestLabels};
+use crate::telemetry::{Fact, Line, Sampler};
 use crate::wire::{Answer, Body, BodyBox, Broken, Chunk, Head, Payload, Reply};
 
+use super::read;
 use super::respond::Made;
 use super::visit::Visit;
 
@@ -29,6 +30,7 @@ use super::visit::Visit;
 pub struct Recorder {
     house: Arc<House>,
     batch: Rc<Batch>,
+    sampler: Sampler,
     /// Handles of counters by what labels them, so that no label is built on the hot path.
     counters: RefCell<Counters>,
     /// Random start of this worker's request ids, and how many it has given.
@@ -49,6 +51,7 @@ impl Recorder {
         Recorder {
             house: house.clone(),
             batch: Rc::new(house.access.batch()),
+            sampler: Sampler::new(house.workers(), u64::from_le_bytes(start)),
             counters: RefCell::default(),
             start: u64::from_le_bytes(start),
             given: Cell::new(0),
@@ -77,6 +80,7 @@ impl Recorder {
 
     pub fn flush(&self) {
         self.batch.flush();
+        self.sampler.flush(&self.house.recent, self.house.now().unix());
     }
 
     /// Sends an answer off; it is recorded when its body has gone out, or at once where that is prepared.
@@ -85,6 +89,10 @@ impl Recorder {
         // Only what the origin said of itself: who is refused already is not punished for it.
         if matches!(made.reason, Reason::Served | Reason::OriginError) {
             visit.tallies.iter().for_each(|t| self.house.limits.answered(t, made.status, self.house.now().mono));
+        }
+        if visit.portal.is_some() && !matches!(made.reason, Reason::Own | Reason::Solved) {
+            let fact = || Fact::of(head, read::scheme(visit, head), &visit.host, visit.client.address, visit.pass);
+            self.sampler.offer(&self.house.recent, visit.now.unix(), visit.pass.is_some(), fact);
         }
         let line = self.line(visit, head, &made);
         let record = Record {

@@ -1,10 +1,12 @@
-//! What boma tells about itself: metrics by the table in [`metrics`], and the access log, which drops and counts
-//! rather than blocks.
+//! What boma tells about itself: metrics by the table in [`metrics`], the access log, which drops and counts rather than
+//! blocks, and a sample of the last ten minutes.
 //!
 //! Does not know: what a request is, or why it ended as it did.
 
 pub mod access;
 pub mod metrics;
+pub mod recent;
 
 pub use access::{AccessLog, Line};
 pub use metrics::Metrics;
+pub use recent::{Fact, Recent, Sampler};

@@ -20,6 +20,7 @@
 //! admit       permits
 //! places      countries and autonomous systems
 //! posture     pinned by hand, by file and by command, and climbing by itself
+//! preview     drafts tried on the last ten minutes
 //! start       whatever is broken at start
 //! admin       the staff door
 //! log         the access log
@@ -47,6 +48,7 @@ mod origin;
 mod path;
 mod places;
 mod posture;
+mod preview;
 mod start;
 mod strict;
 mod tls;

@@ -1,0 +1,53 @@
+//! What a draft would have done, in words.
+//!
+//! Does not know: how that is found.
+
+use serde_json::Value;
+
+use super::status::plain;
+
+pub fn print(value: &Value) {
+    let changed = &value["changed"];
+    let number = |v: &Value| v.as_u64().unwrap_or(0);
+    println!(
+        "of {} requests in the last ten minutes ({} with a pass) it would have",
+        number(&value["requests"]),
+        number(&value["with_pass"])
+    );
+    println!(
+        "  sent away or challenged {} that were not, of {} clients or more, {} with a pass",
+        number(&changed["stricter"]),
+        number(&changed["clients"]),
+        number(&changed["with_pass"])
+    );
+    if number(&changed["milder"]) > 0 {
+        println!("  let through {} that were not", number(&changed["milder"]));
+    }
+    if number(&changed["settled_passes"]) > 0 {
+        println!(
+            "  hit {} citizens who passed long before, {} % of them",
+            number(&changed["settled_passes"]),
+            changed["settled_share"]
+        );
+    }
+    for limit in value["limits"].as_array().into_iter().flatten() {
+        println!(
+            "  limit {}: {} requests count, {} or more over it, of {} clients",
+            plain(&limit["name"]),
+            number(&limit["matched"]),
+            number(&limit["over"]),
+            number(&limit["keys"])
+        );
+    }
+    for (key, what) in [("paths", "path"), ("networks", "network")] {
+        for entry in changed[key].as_array().into_iter().flatten() {
+            println!("    {what} {}: {}", plain(&entry[0]), number(&entry[1]));
+        }
+    }
+    for name in value["idle"].as_array().into_iter().flatten() {
+        println!("  {} matched nothing", plain(name));
+    }
+    if let Some(harm) = value["harm"].as_str() {
+        println!("REFUSED unless forced: {harm}");
+    }
+}

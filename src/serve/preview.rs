@@ -1,0 +1,272 @@
+//! What a draft of rules would have done to the last ten minutes, beside what the rules in force do: the corridor's own
+//! reading and decision over the requests that were kept.
+//!
+//! Does not know: who may put rules in force.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::decide::{self, Decision};
+use super::read;
+use super::visit::Visit;
+use crate::bounds;
+use crate::client::Client;
+use crate::force::{House, Law};
+use crate::plan::{Per, Quota};
+use crate::reason::Reason;
+use crate::rules::RuleSet;
+use crate::telemetry::Fact;
+use crate::wire::Arrival;
+
+/// Entries of a list of the most frequent.
+const TOP: usize = 5;
+
+/// The outcome, in numbers that are estimates where a second held more requests than were kept.
+#[derive(Debug, Default, Serialize)]
+pub struct Preview {
+    /// Requests of the last ten minutes.
+    pub requests: u64,
+    /// How many of them with a pass.
+    pub with_pass: u64,
+    /// What the draft would have answered otherwise than the rules in force.
+    pub changed: Changed,
+    /// What would become of all requests, as the access log's verdicts.
+    pub verdicts: HashMap<&'static str, u64>,
+    /// For each limit that is new or changed, how many requests it would have refused.
+    pub limits: Vec<LimitPreview>,
+    /// Rules and limits of the draft that matched nothing.
+    pub idle: Vec<String>,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub struct Changed {
+    /// Served now, and would have been sent away or challenged.
+    pub stricter: u64,
+    /// The other way round.
+    pub milder: u64,
+    /// Distinct clients among the requests that were kept.
+    pub clients: u64,
+    pub with_pass: u64,
+    /// Distinct passes that are older than ten minutes.
+    pub settled_passes: u64,
+    /// Of the settled passes seen at all, how many hundredths.
+    pub settled_share: f64,
+    /// From the list `staff`.
+    pub staff: u64,
+    pub paths: Vec<(String, u64)>,
+    pub networks: Vec<(String, u64)>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct LimitPreview {
+    pub name: String,
+    pub matched: u64,
+    /// As if all of a key's requests had come evenly: at least so many.
+    pub over: u64,
+    /// Keys that would have been over it.
+    pub keys: u64,
+}
+
+/// What happens to one request, with every bucket full.
+struct Outcome {
+    reason: Reason,
+    quotas: Vec<Quota>,
+    matched: Vec<String>,
+}
+
+fn outcome(house: &House, law: &Arc<Law>, fact: &Fact, client: Client) -> Option<Outcome> {
+    let arrival = Arrival { scheme: fact.scheme, redirect_https: false };
+    let mut visit = Visit::open(house, String::new(), client, arrival);
+    visit.law = law.clone();
+    let request = read::read(&mut visit, fact).ok()?;
+    visit.pass = fact.pass;
+    let facts = request.facts(&visit, fact);
+    let matched = law.rules.explain(&facts, visit.level, visit.now.unix());
+    let matched = matched.into_iter().filter(|m| m.idle.is_none()).map(|m| m.rule.name).collect();
+    let plan = law.rules.plan(&facts, visit.level, visit.now.unix());
+    let quotas = decide::quotas(law, &plan).cloned().collect();
+    let reason = match decide::without_limits(&mut visit, &request, &plan) {
+        Decision::Go(_) => Reason::Served,
+        Decision::Challenge(reason) | Decision::Refuse(reason) | Decision::Fallback(reason) => reason,
+        Decision::Limited(_) => Reason::OverLimit,
+    };
+    Some(Outcome { reason, quotas, matched })
+}
+
+/// Tries a draft on the last ten minutes.
+pub fn preview(house: &House, draft: Arc<RuleSet>) -> Preview {
+    let old = house.law.load_full();
+    let names: HashSet<String> = old.rules.rules().map(|r| r.name.clone()).collect();
+    let old_quotas: Vec<Quota> = old.rules.quotas().cloned().collect();
+    let (measures, ladder) = (old.measures.clone(), old.ladder.clone());
+    let new = Arc::new(Law { generation: 0, rules: draft, measures, ladder });
+    let now = house.now().unix();
+    let mut counts = Counts::default();
+    let ipv6_prefix = house.town.load().settings.client.ipv6_prefix;
+    house.recent.each(now, |fact, weight| {
+        let client = Client::new(fact.address, fact.address, ipv6_prefix, false);
+        let (Some(before), Some(after)) = (outcome(house, &old, fact, client), outcome(house, &new, fact, client))
+        else {
+            return;
+        };
+        counts.see(fact, weight, &client, (before.reason, after.reason), now, &new.rules);
+        for quota in after.quotas.iter().filter(|q| !old_quotas.contains(q)) {
+            counts.limited(quota, fact, weight, &client);
+        }
+        counts.matched.extend(after.matched);
+    });
+    let idle = new.rules.rules().filter(|r| !names.contains(&r.name) && !counts.matched.contains(&r.name));
+    let idle = idle.map(|r| r.name.clone()).collect();
+    let new_quotas: Vec<Quota> = new.rules.quotas().filter(|q| !old_quotas.contains(q)).cloned().collect();
+    counts.told(&new_quotas, idle)
+}
+
+#[derive(Default)]
+struct Counts {
+    requests: f64,
+    with_pass: f64,
+    stricter: f64,
+    milder: f64,
+    hit_with_pass: f64,
+    staff: f64,
+    clients: HashSet<u128>,
+    settled: HashSet<u128>,
+    settled_hit: HashSet<u128>,
+    verdicts: HashMap<&'static str, f64>,
+    paths: HashMap<String, f64>,
+    networks: HashMap<String, f64>,
+    /// By limit and key.
+    keys: HashMap<(u64, u128), f64>,
+    matched: HashSet<String>,
+}
+
+impl Counts {
+    fn see(
+        &mut self,
+        fact: &Fact,
+        weight: f64,
+        client: &Client,
+        (old, new): (Reason, Reason),
+        now: u64,
+        rules: &RuleSet,
+    ) {
+        self.requests += weight;
+        *self.verdicts.entry(new.row().verdict).or_default() += weight;
+        let settled = fact.pass.filter(|p| p.born + bounds::SETTLED.as_secs() <= now);
+        if fact.pass.is_some() {
+            self.with_pass += weight;
+        }
+        self.settled.extend(settled.map(|p| p.id));
+        if old == new {
+            return;
+        }
+        if new == Reason::Served {
+            self.milder += weight;
+            return;
+        }
+        self.stricter += weight;
+        self.clients.insert(client.prefix.0);
+        self.settled_hit.extend(settled.map(|p| p.id));
+        if fact.pass.is_some() {
+            self.hit_with_pass += weight;
+        }
+        if rules.staff().iter().any(|net| net.contains(&client.address)) {
+            self.staff += weight;
+        }
+        *self.paths.entry(fact.path.to_string()).or_default() += weight;
+        let bits = if client.address.is_ipv4() { 24 } else { 48 };
+        *self.networks.entry(format!("{}/{bits}", client.network.address())).or_default() += weight;
+    }
+
+    fn limited(&mut self, quota: &Quota, fact: &Fact, weight: f64, client: &Client) {
+        let key = match quota.per {
+            Per::Client => fact.pass.map_or(client.prefix.0, |p| p.id),
+            Per::Network => client.network.0,
+            Per::Portal | Per::Country | Per::Asn => 0,
+            Per::Header(_) | Per::Address => client.prefix.0,
+        };
+        *self.keys.entry((quota.id, key)).or_default() += weight;
+    }
+
+    fn told(self, quotas: &[Quota], idle: Vec<String>) -> Preview {
+        let seconds = bounds::RECENT.as_secs() as f64;
+        let limit = |quota: &Quota| {
+            let room = f64::from(quota.burst) + seconds * 1e9 / quota.interval as f64;
+            let mine = self.keys.iter().filter(|((id, _), _)| *id == quota.id).map(|(_, n)| *n);
+            let (mut matched, mut over, mut keys) = (0.0, 0.0, 0);
+            for n in mine {
+                matched += n;
+                if quota.concurrent.is_none() && quota.count.is_none() && n > room {
+                    over += n - room;
+                    keys += 1;
+                }
+            }
+            LimitPreview { name: quota.name.clone(), matched: matched as u64, over: over as u64, keys }
+        };
+        let limits = quotas.iter().map(limit).collect();
+        let share = self.settled_hit.len() as f64 * 100.0 / self.settled.len().max(1) as f64;
+        Preview {
+            requests: self.requests as u64,
+            with_pass: self.with_pass as u64,
+            changed: Changed {
+                stricter: self.stricter as u64,
+                milder: self.milder as u64,
+                clients: self.clients.len() as u64,
+                with_pass: self.hit_with_pass as u64,
+                settled_passes: self.settled_hit.len() as u64,
+                settled_share: (share * 10.0).round() / 10.0,
+                staff: self.staff as u64,
+                paths: top(self.paths),
+                networks: top(self.networks),
+            },
+            verdicts: self.verdicts.into_iter().map(|(name, n)| (name, n as u64)).collect(),
+            limits,
+            idle,
+        }
+    }
+}
+
+fn top(counts: HashMap<String, f64>) -> Vec<(String, u64)> {
+    let mut all: Vec<(String, u64)> = counts.into_iter().map(|(name, n)| (name, n as u64)).collect();
+    all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    all.truncate(TOP);
+    all
+}
+
+impl Preview {
+    /// Why nobody should put this in force without meaning it.
+    pub fn harm(&self) -> Option<String> {
+        let changed = &self.changed;
+        if changed.staff > 0 {
+            return Some(format!(
+                "in the last ten minutes it would have hit {} requests from staff's own networks (the list \"staff\")",
+                changed.staff
+            ));
+        }
+        let many = changed.settled_passes >= bounds::HARM_LEAST && changed.settled_share >= bounds::HARM_SHARE;
+        many.then(|| {
+            format!(
+                "in the last ten minutes it would have hit {} citizens who passed long before ({} % of them)",
+                changed.settled_passes, changed.settled_share
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_settled_citizens_or_any_of_staff_are_harm() {
+        let harm = |settled_passes, settled_share, staff| {
+            let changed = Changed { settled_passes, settled_share, staff, ..Changed::default() };
+            Preview { changed, ..Preview::default() }.harm().is_some()
+        };
+        assert!(!harm(0, 0.0, 0) && harm(0, 0.0, 1));
+        assert!(harm(bounds::HARM_LEAST, bounds::HARM_SHARE, 0));
+        assert!(!harm(bounds::HARM_LEAST - 1, 100.0, 0) && !harm(1000, bounds::HARM_SHARE - 0.1, 0));
+    }
+}
