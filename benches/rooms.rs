@@ -23,7 +23,7 @@ fn main() {
         concurrent: None,
         ban: None,
     };
-    let limits = Limits::new(64 << 20);
+    let limits = Limits::new(64 << 20, [7; 16]);
     let mut now = 1_000 * SECOND;
     row("limit: take, one key", 1_000_000, |_| {
         now += 1000;

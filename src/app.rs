@@ -152,6 +152,9 @@ impl App {
             let _ = worker.join();
         }
         office.house.store.flush();
+        if !office.has_handed_over() {
+            office.keep();
+        }
         // The log's writer has its own thread; give it a moment for the last batch.
         thread::sleep(Duration::from_millis(20));
         tracing::info!("drained");
@@ -282,7 +285,7 @@ fn found(
         troubles,
     }));
     let config = started.config;
-    let office = Office::new(house, keyring.clone(), started.last_good, config, started.differs);
+    let office = Office::new(house, keyring.clone(), started.last_good, (config, started.state_dir), started.differs);
     office.keep_journal(journal);
     Ok((Arc::new(office), keyring, opened.rows))
 }

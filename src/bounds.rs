@@ -163,6 +163,15 @@ pub const SETTLED: Duration = Duration::from_secs(600);
 /// How many of those, and how many hundredths, a draft may hit before it must be forced.
 pub const HARM_LEAST: u64 = 20;
 pub const HARM_SHARE: f64 = 5.0;
+/// Paths that are remembered as known, eight bytes each, and for how long.
+pub const KNOWN_PATHS: usize = 262_144;
+pub const KNOWN_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Between two times that limits and known paths are kept, beside the end of the process.
+pub const KEEP_EVERY: Duration = Duration::from_secs(60);
+/// Buckets up to which that is done in between: more take too long for it.
+pub const KEEP_BUCKETS: u64 = 200_000;
+/// The largest file of what is kept so.
+pub const KEPT_BYTES: u64 = 1024 * 1024 * 1024;
 /// The largest MMDB file: the largest on the market have half of that.
 pub const PLACES_BYTES: u64 = 512 * 1024 * 1024;
 /// Strikes within a minute that ban: "again and again".

@@ -99,6 +99,8 @@ pub struct Facts<'a> {
     /// Of the client's address; `None` where it is not known, or no rule asks.
     pub country: Option<&'a str>,
     pub asn: Option<u32>,
+    /// The origin answered 2xx there of late; false where no rule asks.
+    pub known_path: bool,
     /// Of the portal, whether or not this request is theirs.
     pub services: &'a [Service],
     pub head: &'a dyn Head,

@@ -21,6 +21,7 @@ use crate::bounds;
 use crate::challenge::Challenge;
 use crate::client::canonical;
 use crate::clock::{Clock, Now, SECOND};
+use crate::known::Known;
 use crate::limit::Limits;
 use crate::origin::Fleet;
 use crate::pages::Shelf;
@@ -90,6 +91,8 @@ fn trusts(trusted: &[IpNet], peer: IpAddr) -> bool {
 pub struct House {
     pub clock: Clock,
     pub limits: Limits,
+    /// Paths that origins have answered of late.
+    pub known: Known,
     pub bans: Bans,
     pub counters: Counters,
     pub ears: Ears,
@@ -138,7 +141,8 @@ impl House {
         let ears = Ears::default();
         let town = Town::new(1, m.settings.clone(), m.outbound, &counters, &ears);
         let house = House {
-            limits: Limits::new(m.settings.client.memory),
+            limits: Limits::new(m.settings.client.memory, m.secret.key("boma limits v1").mac(&[])),
+            known: Known::new(m.secret.key("boma known paths v1").mac(&[])),
             bans: Bans::new(m.settings.client.ipv6_prefix),
             challenge: ArcSwap::from_pointee(Challenge::new(&m.secret, m.settings.challenge.pass_lifetime)),
             law: ArcSwap::from_pointee(m.law),

@@ -26,6 +26,7 @@ pub mod ban;
 pub mod certificate;
 pub mod challenge;
 pub mod journal;
+pub mod known;
 pub mod limit;
 pub mod origin;
 pub mod pages;

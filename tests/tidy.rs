@@ -19,6 +19,7 @@ const FLOORS: [&[&str]; 8] = [
         "certificate",
         "challenge",
         "journal",
+        "known",
         "limit",
         "origin",
         "pages",

@@ -33,8 +33,13 @@ pub async fn keep(office: Arc<Office>, stop: Arc<AtomicBool>) {
     let mut due: HashMap<(String, String), u64> = HashMap::new();
     let mut edition = 0;
     let mut names_due = 0;
+    let mut keep_due = office.house.now().mono + bounds::KEEP_EVERY.as_nanos() as u64;
     while !stop.load(Ordering::Relaxed) {
         let _ = office.propose(Change::Expire, &Who::Clock);
+        if office.house.now().mono >= keep_due && !office.house.is_draining() {
+            office.keep_some();
+            keep_due = office.house.now().mono + bounds::KEEP_EVERY.as_nanos() as u64;
+        }
         let town = office.house.town.load_full();
         if office.house.now().mono >= names_due {
             office.check_names(&town.portals.list).await;
@@ -100,6 +105,7 @@ impl Office {
     pub fn restore(&self, mut rows: Rows) {
         self.restore_versions(rows.remove(&Table::Versions).unwrap_or_default());
         self.restore_measures(rows.remove(&Table::Measures).unwrap_or_default());
+        self.restore_kept();
         self.restore_baselines(rows.remove(&Table::Baselines).unwrap_or_default());
         self.restore_bans(rows.remove(&Table::Bans).unwrap_or_default());
         self.restore_snapshots(rows.remove(&Table::Snapshots).unwrap_or_default());

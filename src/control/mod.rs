@@ -8,6 +8,7 @@ mod change;
 mod climb;
 mod files;
 mod keeper;
+mod kept;
 mod lists;
 mod measures;
 mod pem;
@@ -20,6 +21,7 @@ mod watch;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
@@ -49,6 +51,8 @@ pub struct Office {
     climbers: Mutex<HashMap<String, Climber>>,
     last_good: LastGood,
     pub config: PathBuf,
+    state_dir: PathBuf,
+    handed_over: AtomicBool,
 }
 
 /// What the office remembers of its own work.
@@ -146,12 +150,21 @@ impl Office {
         house: Arc<House>,
         keyring: Arc<Keyring>,
         last_good: LastGood,
-        config: PathBuf,
+        (config, state_dir): (PathBuf, PathBuf),
         differs: Vec<(String, Vec<Fault>)>,
     ) -> Office {
         let differs: Vec<Differs> = differs.into_iter().map(|(file, faults)| Differs { file, faults }).collect();
         let desk = Desk::default();
-        let office = Office { house, keyring, desk: Mutex::new(desk), climbers: Mutex::default(), last_good, config };
+        let office = Office {
+            house,
+            keyring,
+            desk: Mutex::new(desk),
+            climbers: Mutex::default(),
+            last_good,
+            config,
+            state_dir,
+            handed_over: AtomicBool::new(false),
+        };
         office.reloaded(differs.is_empty());
         office.desk().differs = differs;
         office
@@ -175,14 +188,22 @@ impl Office {
     /// Leaves everything that is kept to another process.
     pub fn hand_over(&self) {
         self.house.store.release();
+        self.keep();
+        self.handed_over.store(true, Ordering::Relaxed);
         if let Some(journal) = &mut self.desk().journal {
             journal.close();
         }
     }
 
+    /// Whether another process keeps everything now.
+    pub fn has_handed_over(&self) -> bool {
+        self.handed_over.load(Ordering::Relaxed)
+    }
+
     /// Takes it back.
     pub fn take_back(&self) {
         self.house.store.reclaim();
+        self.handed_over.store(false, Ordering::Relaxed);
         if let Some(Err(e)) = self.desk().journal.as_mut().map(Journal::reopen) {
             tracing::error!(error = %e, "the journal stays closed");
         }

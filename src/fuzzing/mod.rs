@@ -194,6 +194,7 @@ fn plans(set: &RuleSet) -> String {
         class: "information",
         country: Some("KE"),
         asn: None,
+        known_path: true,
         services: &[],
         head: &Sample,
     };

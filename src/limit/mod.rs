@@ -11,12 +11,13 @@ mod gcra;
 mod inside;
 mod store;
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::Hash as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use inside::Entered;
 use inside::Inside;
+use siphasher::sip128::{Hasher128 as _, SipHasher13};
 use store::{Found, Store};
 
 use crate::plan::Quota;
@@ -42,8 +43,9 @@ pub struct Limited {
 /// All buckets of all limits.
 pub struct Limits {
     store: Store,
-    /// Two independent keyed hashes make the 128-bit key, so that nobody can aim two clients at one bucket.
-    hashers: [RandomState; 2],
+    /// The key of the hash, the installation's own: nobody can aim two clients at one bucket, and after a restart each
+    /// has the bucket that it had.
+    keys: (u64, u64),
     shared: AtomicU64,
     inside: Arc<Inside>,
 }
@@ -60,13 +62,9 @@ pub struct Tally {
 
 impl Limits {
     /// A table of at most `memory` bytes.
-    pub fn new(memory: u64) -> Limits {
-        Limits {
-            store: Store::new(memory),
-            hashers: [RandomState::new(), RandomState::new()],
-            shared: AtomicU64::new(0),
-            inside: Inside::new(),
-        }
+    pub fn new(memory: u64, key: [u8; 16]) -> Limits {
+        let half = |at: usize| u64::from_le_bytes(key[at..at + 8].try_into().unwrap_or_default());
+        Limits { store: Store::new(memory), keys: (half(0), half(8)), shared: AtomicU64::new(0), inside: Inside::new() }
     }
 
     /// Spends one token of `quota`, its rate and burst scaled by `factor` thousandths.
@@ -132,9 +130,33 @@ impl Limits {
     }
 
     fn hash(&self, quota: u64, key: Key<'_>) -> u128 {
-        let half = |h: &RandomState| u128::from(h.hash_one((quota, key)));
+        let mut hasher = SipHasher13::new_with_keys(self.keys.0, self.keys.1);
+        (quota, key).hash(&mut hasher);
         // 0 marks an empty slot.
-        ((half(&self.hashers[0]) << 64) | half(&self.hashers[1])).max(1)
+        hasher.finish128().as_u128().max(1)
+    }
+
+    /// All buckets that are not full, to be kept over a restart: 24 bytes each.
+    pub fn save(&self, now: u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.store.each(now, |key, at| {
+            bytes.extend_from_slice(&key.to_le_bytes());
+            bytes.extend_from_slice(&(at - now).to_le_bytes());
+        });
+        bytes
+    }
+
+    /// What was kept `ago` nanoseconds ago; what would be full by now is left out.
+    pub fn load(&self, bytes: &[u8], ago: u64, now: u64) {
+        for entry in bytes.chunks_exact(24) {
+            let (key, left) = entry.split_at(16);
+            let key = u128::from_le_bytes(key.try_into().unwrap_or_default());
+            let left = u64::from_le_bytes(left.try_into().unwrap_or_default()).saturating_sub(ago);
+            if left > 0 && key > 0 {
+                let at = now.saturating_add(left);
+                let _ = self.store.update(key, now, false, |_| (at, Ok(())));
+            }
+        }
     }
 
     /// Buckets in use, as of each set's last touch.

@@ -75,6 +75,17 @@ impl Store {
         Some(slot)
     }
 
+    /// Every bucket that is not full.
+    pub fn each(&self, now: u64, mut see: impl FnMut(u128, u64)) {
+        for block in self.blocks.iter().filter_map(OnceLock::get) {
+            for set in block {
+                let set = set.lock().unwrap_or_else(PoisonError::into_inner);
+                let live = set.keys.iter().zip(&set.at).filter(|(_, at)| **at > now);
+                live.for_each(|(key, at)| see(*key, *at));
+            }
+        }
+    }
+
     pub fn keys(&self) -> u64 {
         self.keys.load(Ordering::Relaxed)
     }

@@ -28,7 +28,7 @@ fn quota(per_second: u64, burst: u32) -> Quota {
 
 #[test]
 fn the_same_verdicts_as_governor() {
-    let limits = Limits::new(1 << 20);
+    let limits = Limits::new(1 << 20, [7; 16]);
     let quota = quota(20, 30);
     let clock = FakeRelativeClock::default();
     let oracle = RateLimiter::direct_with_clock(
@@ -56,7 +56,7 @@ fn the_same_verdicts_as_governor() {
 
 #[test]
 fn a_refusal_names_the_wait_and_spends_nothing() {
-    let limits = Limits::new(1 << 20);
+    let limits = Limits::new(1 << 20, [7; 16]);
     let quota = quota(10, 2);
     let now = 50 * SECOND;
     let take = |now| limits.take(&quota, Key::Prefix(5), Key::Network(1), 1000, now);
@@ -69,7 +69,7 @@ fn a_refusal_names_the_wait_and_spends_nothing() {
 
 #[test]
 fn a_factor_scales_rate_and_burst_and_a_changed_rate_keeps_the_fill() {
-    let limits = Limits::new(1 << 20);
+    let limits = Limits::new(1 << 20, [7; 16]);
     let now = 50 * SECOND;
     let burst = |factor, key| {
         (0..1000).filter(|_| limits.take(&quota(20, 300), Key::Pass(key), Key::Network(1), factor, now).is_ok()).count()
@@ -86,7 +86,7 @@ fn a_factor_scales_rate_and_burst_and_a_changed_rate_keeps_the_fill() {
 /// that asks far above its rate throughout.
 #[test]
 fn a_million_keys_stay_within_the_bound_and_the_heaviest_is_counted_exactly() {
-    let limits = Limits::new(8 << 20);
+    let limits = Limits::new(8 << 20, [7; 16]);
     assert!(limits.capacity() * 25 <= 8 << 20);
     let slow = Quota { interval: 1000 * SECOND, burst: 3, id: 1, ..quota(1, 1) };
     let heavy = quota(20, 20);
@@ -105,4 +105,24 @@ fn a_million_keys_stay_within_the_bound_and_the_heaviest_is_counted_exactly() {
     assert!(admitted.abs_diff(due) * 100 <= due, "admitted {admitted}, due {due}");
     assert!(limits.keys() <= limits.capacity());
     assert!(limits.evictions() > 0 && limits.shared() > 0, "the table was full");
+}
+
+#[test]
+fn buckets_outlive_a_restart_by_what_is_left_of_them() {
+    let quota = quota(1, 10);
+    let now = 1_000 * SECOND;
+    let limits = Limits::new(1 << 20, [7; 16]);
+    let take = |limits: &Limits, key: u128, now: u64| {
+        limits.take(&quota, Key::Prefix(key), Key::Network(0), 1000, now).is_ok()
+    };
+    assert!((0..10).all(|_| take(&limits, 1, now)) && !take(&limits, 1, now));
+    assert!((0..2).all(|_| take(&limits, 2, now)));
+    let kept = limits.save(now);
+    assert_eq!(kept.len(), 2 * 24);
+    // Another clock, four seconds later: the first has four tokens again, and the second all.
+    let (again, later) = (Limits::new(1 << 20, [7; 16]), 5 * SECOND);
+    again.load(&kept, 4 * SECOND, later);
+    assert_eq!((0..20).filter(|_| take(&again, 1, later)).count(), 4);
+    assert_eq!((0..20).filter(|_| take(&again, 2, later)).count(), 10);
+    again.load(b"torn", 0, later);
 }

@@ -31,6 +31,7 @@ pub enum Field {
     Portal,
     Country,
     Asn,
+    KnownPath,
     /// Whether the one or the other is known: what is not satisfies no pattern and no `not`.
     CountryKnown,
     AsnKnown,
@@ -68,7 +69,7 @@ impl Clause {
 }
 
 /// Fields of the contract that this version does not know.
-pub const NOT_BUILT: [&str; 2] = ["known_path", "fingerprint"];
+pub const NOT_BUILT: [&str; 1] = ["fingerprint"];
 
 /// What rules may refer to.
 #[derive(Clone, Copy)]
@@ -96,6 +97,7 @@ pub fn read(table: &Section<'_>, what: &str, known: Known<'_>) -> Vec<Clause> {
         ("portal", Field::Portal, "huduma"),
         ("country", Field::Country, "KE"),
         ("asn", Field::Asn, "36914"),
+        ("known_path", Field::KnownPath, "true"),
     ] {
         reader.clause(table, what, key, field, example);
     }
@@ -172,13 +174,15 @@ impl Reader<'_> {
 
     fn values(&mut self, table: &Section<'_>, key: &str, what: &str, field: Field, not: bool, example: &str) {
         match field {
-            Field::Pass | Field::Query if table.is_boolean(key) => {
+            Field::Pass | Field::Query | Field::KnownPath if table.is_boolean(key) => {
                 let Some(truth) = table.boolean(key) else { return };
                 // A pass that is there reads as "true"; one that is not there reads as nothing.
                 let there = if field == Field::Query { Pattern::any() } else { Pattern::Exact("true".into()) };
                 self.clauses.push(Clause { field, patterns: vec![there], not: truth.value == not });
             }
             Field::Pass => self.unfit_pass(table, key, what),
+            // Names the fault by itself; nothing where the key is not there.
+            Field::KnownPath => drop(table.boolean(key)),
             _ => {
                 let missing = match field {
                     Field::Country => (!self.known.countries).then_some("country_db"),

@@ -86,6 +86,7 @@ impl Asks {
             Meaning::Rule(_) => None,
         };
         self.country |= draft.clauses.iter().any(|c| c.field == Field::Country) || per == Some(&Per::Country);
+        self.known_path |= draft.clauses.iter().any(|c| c.field == Field::KnownPath);
         self.asn |= draft.clauses.iter().any(|c| c.field == Field::Asn) || per == Some(&Per::Asn);
     }
 }

@@ -128,6 +128,7 @@ pub struct Sources<'a> {
 pub struct Asks {
     pub country: bool,
     pub asn: bool,
+    pub known_path: bool,
 }
 
 impl Sources<'_> {
@@ -148,11 +149,9 @@ impl Sources<'_> {
 }
 
 /// Keys and words of the contract that this version holds at their default, whether or not their table is written.
-pub const NOT_BUILT: [&str; 7] = [
+pub const NOT_BUILT: [&str; 5] = [
     "limit.match.fingerprint",
-    "limit.match.known_path",
     "rule.match.fingerprint",
-    "rule.match.known_path",
     "rule.match.pass = \"settled\"",
     "rule.then = \"queue\"",
     "limit.match.pass = \"settled\"",

@@ -84,7 +84,7 @@ fn plan_of(set: &RuleSet, line: &str) -> String {
     let (mut from, mut level, mut pass, mut at, mut kind) =
         ("192.0.2.1".to_owned(), Level::Normal, None, NOW, Kind::Navigation);
     let (mut portal, mut route, mut class) = ("huduma".to_owned(), "*".to_owned(), Class::Information);
-    let (mut country, mut asn) = (None, None);
+    let (mut country, mut asn, mut known_path) = (None, None, false);
     let licence = [("en".to_owned(), "Pay a licence".to_owned()), ("sw".to_owned(), "Lipia leseni".to_owned())];
     let services = [Service { name: licence.into(), paths: vec!["/pay/*".into()], ..Service::default() }];
     for word in &words[2..] {
@@ -98,6 +98,7 @@ fn plan_of(set: &RuleSet, line: &str) -> String {
             "portal" => portal = value.to_owned(),
             "route" => route = value.to_owned(),
             "country" => country = Some(value.to_owned()),
+            "known" => known_path = value == "true",
             "asn" => asn = Some(value.parse().unwrap()),
             "class" => class = Class::ALL.into_iter().find(|c| c.as_str() == value).unwrap(),
             "ua" => asked.fields.push(("user-agent".into(), value.into())),
@@ -121,6 +122,7 @@ fn plan_of(set: &RuleSet, line: &str) -> String {
         class: class.as_str(),
         country: country.as_deref(),
         asn,
+        known_path,
         services: &services,
         head: &asked,
     };

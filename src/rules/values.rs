@@ -19,6 +19,8 @@ pub fn each(field: &Field, facts: &Facts<'_>, see: &mut dyn FnMut(&str)) {
         Field::Scheme => see(facts.scheme),
         Field::Kind => see(facts.kind.as_str()),
         Field::Route => see(facts.route),
+        Field::KnownPath if facts.known_path => see("true"),
+        Field::KnownPath => {}
         Field::Class => see(facts.class),
         Field::Country => see(facts.country.unwrap_or("unknown")),
         Field::CountryKnown => facts.country.iter().for_each(|_| see("true")),

@@ -167,6 +167,9 @@ impl Corridor {
         }
         match sent {
             Ok(answer) => {
+                if (200..300).contains(&answer.status) {
+                    self.house.known.note(&portal.name, &request.match_path, visit.now.unix());
+                }
                 if answer.status >= 500 {
                     self.recorder.origin_failed(visit, Reason::OriginError);
                     if fallback::replaces(visit, request, head) {

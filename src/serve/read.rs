@@ -45,6 +45,11 @@ impl Request {
         self.path.starts_with("/.well-known/acme-challenge/") || self.path == LIVE
     }
 
+    fn is_known(&self, visit: &Visit<'_>) -> bool {
+        let portal = visit.portal.map(|p| &visit.town.portals.list[p]);
+        portal.is_some_and(|p| visit.house.known.is_known(&p.name, &self.match_path, visit.now.unix()))
+    }
+
     pub fn facts<'a>(&'a self, visit: &'a Visit<'_>, head: &'a dyn Head) -> Facts<'a> {
         Facts {
             method: head.method(),
@@ -60,6 +65,7 @@ impl Request {
             route: visit.portal.map_or("*", |_| &visit.route().path),
             country: visit.country.as_ref().map(Country::as_str),
             asn: visit.asn,
+            known_path: visit.law.rules.asks().known_path && self.is_known(visit),
             class: visit.portal.map_or(Class::Information, |_| visit.route().class).as_str(),
             services: visit.portal.map_or(&[], |p| &visit.town.portals.list[p].services),
             head,

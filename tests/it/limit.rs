@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Instant;
 
-use crate::harness::{Client, Mode, Origin, Setup, eventually, get, navigate, request};
+use crate::harness::{Boma, Client, Mode, Origin, Setup, eventually, get, navigate, request};
 
 const TRUSTING: &str = "[client]\ntrusted_proxies = [\"127.0.0.1\"]\n";
 
@@ -197,4 +197,22 @@ fn requests_at_once_are_limited_and_each_that_ends_makes_room() {
     assert_eq!(get(boma.at(), "/other").status, 200);
     drop(under_way);
     eventually("there is room again", || (get(boma.at(), "/slow").status == 200).then_some(()));
+}
+
+#[test]
+fn limits_and_known_paths_outlive_a_restart() {
+    let origin = Origin::start();
+    let rules = "[[limit]]\nname = \"few\"\nper = \"client\"\nrate = \"1/h\"\nburst = 2\nmatch = { path = \"/few\" }\nthen = \"deny\"\n[[rule]]\nname = \"guessed\"\nmatch = { known_path = false, header.x-strict = \"1\" }\nthen = \"deny\"\n";
+    let mut boma = Setup::new().rules(rules).start(origin.address);
+    assert_eq!(
+        (get(boma.at(), "/few").status, get(boma.at(), "/few").status, get(boma.at(), "/few").status),
+        (200, 200, 429)
+    );
+    let strict = |boma: &Boma, path: &str| request(boma.at(), "GET", path, "X-Strict: 1\r\n", "").status;
+    assert_eq!((strict(&boma, "/page"), get(boma.at(), "/page").status, strict(&boma, "/page")), (403, 200, 200));
+    boma.signal("TERM");
+    assert!(boma.wait().success());
+    let boma = Boma::start(boma.kill(), &[]);
+    assert_eq!(get(boma.at(), "/few").status, 429, "the bucket is as empty as it was");
+    assert_eq!((strict(&boma, "/page"), strict(&boma, "/other")), (200, 403));
 }

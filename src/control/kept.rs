@@ -1,0 +1,55 @@
+//! What workers keep by the million is kept in files of its own, not in the store: limits' buckets and known paths.
+//!
+//! Does not know: what they are for.
+
+use std::io;
+use std::path::Path;
+
+use super::{Office, files};
+use crate::bounds;
+use crate::clock::SECOND;
+
+const LIMITS: &str = "limits.bin";
+const KNOWN: &str = "known-paths.bin";
+
+impl Office {
+    /// Writes both. A file that cannot be written is no reason to stop, and is said.
+    pub fn keep(&self) {
+        let house = &self.house;
+        let now = house.now();
+        let mut limits = now.wall.to_le_bytes().to_vec();
+        limits.extend(house.limits.save(now.mono));
+        let write = |name: &str, bytes: &[u8]| files::write_whole(&self.state_dir.join(name), bytes, 0o600);
+        if let Err(e) = write(LIMITS, &limits).and_then(|()| write(KNOWN, &house.known.save())) {
+            tracing::warn!(error = %e, "limits and known paths cannot be kept over a restart");
+        }
+    }
+
+    /// The same in between, where it takes no time that anybody would notice.
+    pub(super) fn keep_some(&self) {
+        if self.house.limits.keys() <= bounds::KEEP_BUCKETS {
+            self.keep();
+        }
+    }
+
+    /// Takes up what was kept.
+    pub(super) fn restore_kept(&self) {
+        let house = &self.house;
+        let read = |name: &str| -> io::Result<Vec<u8>> { read(&self.state_dir.join(name)) };
+        if let Ok(bytes) = read(LIMITS)
+            && let Some((at, buckets)) = bytes.split_first_chunk::<8>()
+        {
+            let now = house.now();
+            // A clock that was set back makes it longer ago than it was, and buckets fuller: never stricter.
+            let ago = now.wall.checked_sub(u64::from_le_bytes(*at)).unwrap_or(3600 * SECOND);
+            house.limits.load(buckets, ago, now.mono);
+        }
+        if let Ok(bytes) = read(KNOWN) {
+            house.known.load(&bytes);
+        }
+    }
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    files::read_up_to(path, bounds::KEPT_BYTES)
+}
