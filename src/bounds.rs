@@ -174,7 +174,7 @@ pub const KEEP_BUCKETS: u64 = 200_000;
 pub const KEPT_BYTES: u64 = 1024 * 1024 * 1024;
 /// The largest MMDB file: the largest on the market have half of that.
 pub const PLACES_BYTES: u64 = 512 * 1024 * 1024;
-/// Strikes within a minute that ban: "again and again".
+/// Seconds of a minute with a strike that ban: "again and again".
 pub const BAN_STRIKES: u32 = 10;
 /// The longest ban that nobody laid by hand.
 pub const BAN_LONGEST: Duration = Duration::from_secs(24 * 3600);

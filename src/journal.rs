@@ -112,8 +112,8 @@ impl Journal {
             n: self.n + 1,
             at,
             who: who.into(),
-            what: what.into(),
-            outcome: outcome.into(),
+            what: cut(what),
+            outcome: cut(outcome),
             text,
             prev: self.last.clone(),
             hash: String::new(),
@@ -121,11 +121,20 @@ impl Journal {
         line.hash = line.right_hash();
         let mut bytes = serde_json::to_vec(&line)?;
         bytes.push(b'\n');
-        file.write_all(&bytes)?;
-        file.sync_data()?;
+        let before = file.metadata()?.len();
+        if let Err(e) = file.write_all(&bytes).and_then(|()| file.sync_data()) {
+            // Half a line, or one that may be lost, must not have the next one after it.
+            let _ = file.set_len(before);
+            return Err(e);
+        }
         (self.n, self.last) = (line.n, line.hash);
         Ok(())
     }
+}
+
+/// A line stays far below [`bounds::JOURNAL_LINE_BYTES`], whatever is told in it.
+fn cut(text: &str) -> String {
+    text.chars().take(2000).collect()
 }
 
 pub fn file_in(folder: &Path) -> PathBuf {

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod client;
 pub mod facts;
 pub mod fault;
+pub mod held;
 pub mod http1;
 pub mod http2;
 pub mod path;

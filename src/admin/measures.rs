@@ -12,6 +12,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use tokio::sync::Mutex;
 
 use super::Desk;
 use super::routes::{fresh, problem, propose, refused, who};
@@ -99,6 +100,9 @@ async fn tried(desk: &Desk, measure: Measure) -> Result<Preview, Response> {
 async fn on_the_side<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Rejected> + Send + 'static,
 ) -> Result<T, Response> {
+    // One at a time: it is a core's work for as long as it takes.
+    static TURN: Mutex<()> = Mutex::const_new(());
+    let _turn = TURN.lock().await;
     match tokio::task::spawn_blocking(work).await {
         Ok(outcome) => outcome.map_err(refused),
         Err(_) => Err(problem(StatusCode::INTERNAL_SERVER_ERROR, "the preview could not be made; see the log")),

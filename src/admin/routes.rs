@@ -262,6 +262,9 @@ pub fn refused(rejected: Rejected) -> Response {
             let help = format!("the rules file cannot be written ({why}): use a measure, or change its source");
             problem(StatusCode::CONFLICT, &help)
         }
+        Rejected::Leaving => {
+            problem(StatusCode::SERVICE_UNAVAILABLE, "another boma is taking over: repeat this in a moment")
+        }
         Rejected::Harmful(why) => {
             problem(StatusCode::CONFLICT, &format!("{why}; to do it all the same, force it (--force, \"force\": true)"))
         }

@@ -32,6 +32,13 @@ pub struct Ban {
     pub times: u32,
 }
 
+impl Ban {
+    /// What it is kept under: the same net may be banned by hand and by itself.
+    pub fn key(&self) -> String {
+        format!("{} {}", if self.by.is_some() { "hand" } else { "itself" }, self.net)
+    }
+}
+
 /// Locks, so that workers seldom meet.
 const SHARDS: usize = 64;
 /// Different passes that make a prefix a crowd.
@@ -40,9 +47,10 @@ const CROWD: u32 = 3;
 /// A prefix that did wrong.
 #[derive(Default)]
 struct Watched {
-    /// When the present minute of strikes began, and how many there were.
+    /// When the present minute of strikes began, how many there were, and when the last one was.
     minute: u64,
     strikes: u32,
+    last: u64,
     /// One bit for each pass seen here, by its hash.
     passes: u64,
     times: u32,
@@ -120,14 +128,16 @@ impl Bans {
     }
 
     /// Notes that a prefix exceeded what `reason` names, and bans it for `lasts` seconds or longer where it does so
-    /// again and again: [`bounds::BAN_STRIKES`] times within a minute.
+    /// again and again: in [`bounds::BAN_STRIKES`] different seconds of a minute. One page with thirty images is one
+    /// strike, and a crowd behind the address has the time to show its passes.
     pub fn strike(&self, address: IpAddr, lasts: u64, reason: &str, now: u64) -> Option<Ban> {
         let prefix = self.prefix(address);
         let mut shard = self.shard(prefix);
         if !shard.contains_key(&prefix.0) {
             if shard.len() >= bounds::BANS / SHARDS {
                 let before = shard.len();
-                shard.retain(|_, w| w.until > now || w.forget > now);
+                // Strikes of another minute mean nothing any more; only bans are worth remembering.
+                shard.retain(|_, w| w.until > now || (w.times > 0 && w.forget > now) || now < w.minute + 60);
                 self.count.fetch_sub(before - shard.len(), Ordering::Relaxed);
                 if shard.len() >= bounds::BANS / SHARDS {
                     return None;
@@ -143,6 +153,10 @@ impl Bans {
         if now.saturating_sub(watched.minute) >= 60 {
             (watched.minute, watched.strikes) = (now, 0);
         }
+        if watched.last == now && watched.strikes > 0 {
+            return None;
+        }
+        watched.last = now;
         watched.strikes += 1;
         if watched.strikes < bounds::BAN_STRIKES || watched.until > now || watched.passes.count_ones() >= CROWD {
             return None;
@@ -193,23 +207,21 @@ impl Bans {
         }
     }
 
-    /// Ends a ban; whether there was one.
-    pub fn remove(&self, net: IpNet) -> bool {
-        let now_banned = self.by_hand.load();
-        let all = &now_banned.all;
-        let left: Vec<Ban> = all.iter().filter(|b| b.net != net).cloned().collect();
-        let by_hand = left.len() < all.len();
-        if by_hand {
+    /// Ends the bans of a net; which those were.
+    pub fn remove(&self, net: IpNet) -> Vec<Ban> {
+        let (mut ended, left): (Vec<Ban>, Vec<Ban>) =
+            self.by_hand.load().all.iter().cloned().partition(|b| b.net == net);
+        if !ended.is_empty() {
             self.by_hand.store(ByHand::new(left));
         }
         let prefix = self.prefix(net.addr());
         let mut shard = self.shard(prefix);
-        let by_itself =
-            shard.get(&prefix.0).and_then(|w| w.ban(prefix, self.ipv6_prefix)).is_some_and(|b| b.net == net);
-        if by_itself && shard.remove(&prefix.0).is_some() {
+        let by_itself = shard.get(&prefix.0).and_then(|w| w.ban(prefix, self.ipv6_prefix)).filter(|b| b.net == net);
+        if by_itself.is_some() && shard.remove(&prefix.0).is_some() {
             self.count.fetch_sub(1, Ordering::Relaxed);
         }
-        by_hand || by_itself
+        ended.extend(by_itself);
+        ended
     }
 
     /// All bans that hold, the one that ends last first.
@@ -224,11 +236,10 @@ impl Bans {
         all
     }
 
-    /// Forgets what is over; the nets of bans that have ended since the last call.
-    pub fn sweep(&self, now: u64) -> Vec<IpNet> {
+    /// Forgets what is over; those bans.
+    pub fn sweep(&self, now: u64) -> Vec<Ban> {
         let by_hand = self.by_hand.load();
-        let (live, ended): (Vec<Ban>, Vec<Ban>) = by_hand.all.iter().cloned().partition(|b| b.until > now);
-        let mut nets: Vec<IpNet> = ended.iter().map(|b| b.net).collect();
+        let (live, mut ended): (Vec<Ban>, Vec<Ban>) = by_hand.all.iter().cloned().partition(|b| b.until > now);
         if !ended.is_empty() {
             self.by_hand.store(ByHand::new(live));
         }
@@ -239,12 +250,12 @@ impl Bans {
                 if w.forget > now {
                     return true;
                 }
-                nets.extend(w.ban(Prefix(*prefix), self.ipv6_prefix).map(|b| b.net));
+                ended.extend(w.ban(Prefix(*prefix), self.ipv6_prefix));
                 false
             });
             self.count.fetch_sub(before - shard.len(), Ordering::Relaxed);
         }
-        nets
+        ended
     }
 
     fn prefix(&self, address: IpAddr) -> Prefix {
@@ -280,8 +291,10 @@ mod tests {
 
     const NOW: u64 = 1_790_000_000;
 
+    /// In as many seconds from `now` on.
     fn strike(bans: &Bans, address: &str, times: u32, now: u64) -> Option<Ban> {
-        (0..times).filter_map(|_| bans.strike(address.parse().unwrap(), 600, "search", now)).last()
+        let at = |i: u32| now + u64::from(i);
+        (0..times).filter_map(|i| bans.strike(address.parse().unwrap(), 600, "search", at(i))).last()
     }
 
     #[test]
@@ -290,18 +303,21 @@ mod tests {
         let holds = |address: &str, now| bans.holds(address.parse().unwrap(), now);
         assert_eq!(strike(&bans, "192.0.2.7", bounds::BAN_STRIKES - 1, NOW), None);
         assert_eq!(strike(&bans, "192.0.2.7", 1, NOW + 61), None, "strikes of another minute do not count");
-        let ban = strike(&bans, "192.0.2.7", bounds::BAN_STRIKES, NOW + 70).unwrap();
-        assert_eq!((ban.net.to_string().as_str(), ban.until, ban.times), ("192.0.2.7/32", NOW + 670, 1));
-        assert!(holds("192.0.2.7", NOW + 669) && holds("::ffff:192.0.2.7", NOW + 80));
-        assert!(!holds("192.0.2.8", NOW + 80) && !holds("192.0.2.7", NOW + 670));
+        let many = (0..1000).filter_map(|_| bans.strike("192.0.2.7".parse().unwrap(), 600, "search", NOW + 65)).count();
+        assert_eq!(many, 0, "a second counts once");
+        let ban = strike(&bans, "192.0.2.7", bounds::BAN_STRIKES - 2, NOW + 70).unwrap();
+        let end = ban.since + 600;
+        assert_eq!((ban.net.to_string().as_str(), ban.until, ban.times), ("192.0.2.7/32", end, 1));
+        assert!(holds("192.0.2.7", end - 1) && holds("::ffff:192.0.2.7", end - 1));
+        assert!(!holds("192.0.2.8", NOW + 80) && !holds("192.0.2.7", end));
         let again = strike(&bans, "192.0.2.7", bounds::BAN_STRIKES, NOW + 700).unwrap();
         assert_eq!((again.until - again.since, again.times), (1200, 2));
         let later = again.until + bounds::BAN_MEMORY.as_secs() + 1;
-        assert_eq!(bans.sweep(later), [again.net]);
+        assert_eq!(bans.sweep(later), [again]);
         assert_eq!(strike(&bans, "192.0.2.7", bounds::BAN_STRIKES, later).unwrap().times, 1, "it is forgotten");
         let six = strike(&bans, "2001:db8::1", bounds::BAN_STRIKES, NOW).unwrap();
         assert_eq!(six.net.to_string(), "2001:db8::/64");
-        assert!(holds("2001:db8::ffff", NOW + 1));
+        assert!(holds("2001:db8::ffff", six.since + 1));
     }
 
     #[test]
@@ -311,10 +327,10 @@ mod tests {
         for pass in 0..20u128 {
             bans.saw_pass("192.0.2.7".parse().unwrap(), (pass << 64) | (pass * 77));
         }
-        assert_eq!(strike(&bans, "192.0.2.7", 1000, NOW), None);
+        assert_eq!(strike(&bans, "192.0.2.7", 1000, NOW + 1), None);
         strike(&bans, "192.0.2.8", 1, NOW);
         (0..20).for_each(|_| bans.saw_pass("192.0.2.8".parse().unwrap(), 7));
-        assert!(strike(&bans, "192.0.2.8", 1000, NOW).is_some(), "one pass is no crowd");
+        assert!(strike(&bans, "192.0.2.8", 1000, NOW + 1).is_some(), "one pass is no crowd");
     }
 
     #[test]
@@ -327,9 +343,10 @@ mod tests {
         assert!(bans.holds("198.51.100.9".parse().unwrap(), NOW) && !bans.holds("198.51.101.9".parse().unwrap(), NOW));
         bans.put(Ban { by: None, net: "203.0.113.5/32".parse().unwrap(), ..hand.clone() });
         assert_eq!(bans.list(NOW).len(), 2);
-        assert!(bans.remove("203.0.113.5/32".parse().unwrap()) && !bans.remove("203.0.113.5/32".parse().unwrap()));
-        assert_eq!(bans.list(NOW), [hand]);
-        assert_eq!((bans.sweep(NOW + 60), bans.list(NOW + 60)), (vec![net], vec![]));
+        assert_eq!(bans.remove("203.0.113.5/32".parse().unwrap()).len(), 1);
+        assert_eq!(bans.remove("203.0.113.5/32".parse().unwrap()), []);
+        assert_eq!(bans.list(NOW).as_slice(), std::slice::from_ref(&hand));
+        assert_eq!((bans.sweep(NOW + 60), bans.list(NOW + 60)), (vec![hand], vec![]));
         for i in 0..2 * bounds::BANS as u32 {
             bans.strike(std::net::Ipv4Addr::from(0x0a00_0000 + i).into(), 600, "x", NOW);
         }

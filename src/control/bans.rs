@@ -24,7 +24,7 @@ impl Office {
             let help = "put the networks into a [[list]], from a file, and deny or drop that";
             return Err(Rejected::Harmful(format!("{by_hand} bans by hand hold already: {help}")));
         }
-        house.store.put(Table::Bans, &ban.net.to_string(), serde_json::to_vec(&ban).unwrap_or_default());
+        house.store.put_surely(Table::Bans, &ban.key(), serde_json::to_vec(&ban).unwrap_or_default());
         house.bans.put(ban);
         Ok(Applied { changed: true, ..self.unchanged() })
     }
@@ -46,17 +46,20 @@ impl Office {
     }
 
     pub(super) fn remove_ban(&self, net: IpNet) -> Result<Applied, Rejected> {
-        if !self.house.bans.remove(net) {
+        let ended = self.house.bans.remove(net);
+        if ended.is_empty() {
             return Err(Rejected::Unknown(format!("there is no ban of {net}: `boma ban list` shows those that hold")));
         }
-        self.house.store.remove(Table::Bans, &net.to_string());
+        ended.iter().for_each(|ban| self.house.store.remove_surely(Table::Bans, &ban.key()));
         Ok(Applied { changed: true, ..self.unchanged() })
     }
 
     /// Forgets bans that are over.
     pub(super) fn end_bans(&self) {
-        for net in self.house.bans.sweep(self.house.now().unix()) {
-            self.house.store.remove(Table::Bans, &net.to_string());
+        // Beside a change of staff's, one of the two would be lost.
+        let _desk = self.desk();
+        for ban in self.house.bans.sweep(self.house.now().unix()) {
+            self.house.store.remove_surely(Table::Bans, &ban.key());
         }
     }
 

@@ -138,6 +138,8 @@ pub enum Rejected {
     },
     /// The file cannot be written.
     ReadOnly(String),
+    /// Another process has taken over, or is about to: it knows nothing of this change.
+    Leaving,
     /// It would harm those whom it should not, in words; it can be forced.
     Harmful(String),
     /// What is named is not there, in words.

@@ -50,7 +50,8 @@ impl Office {
                 let level = self.house.standing.load().climbed(&portal.name);
                 let new = || Climber::new(level, Baseline::default(), now);
                 let climber = climbers.entry(portal.name.clone()).or_insert_with(new);
-                if let Some(level) = climber.hear(signals.take(), law.rules.climb(), now) {
+                let usual = self.house.standing.load().level(&portal.name, now) == climber.level();
+                if let Some(level) = climber.hear(signals.take(), law.rules.climb(), usual, now) {
                     moved.push((portal.name.clone(), level, climber.why().to_owned()));
                 }
             }

@@ -29,10 +29,10 @@ impl Office {
             return Err(Rejected::Faults(read.faults));
         }
         for old in law.measures.iter().filter(|m| !measures.iter().any(|n| n.name == m.name)) {
-            house.store.remove(Table::Measures, &old.name);
+            house.store.remove_surely(Table::Measures, &old.name);
         }
         for new in measures.iter().filter(|m| !law.measures.contains(m)) {
-            house.store.put(Table::Measures, &new.name, serde_json::to_vec(new).unwrap_or_default());
+            house.store.put_surely(Table::Measures, &new.name, serde_json::to_vec(new).unwrap_or_default());
         }
         let generation = self.publish(Arc::new(read.value), law.ladder.clone(), measures.into());
         Ok(Applied { generation, changed: true, warnings: read.warnings })
@@ -102,7 +102,7 @@ impl Office {
         // A file of a list may be broken meanwhile; the rules stand as they are then, and the end holds all the same.
         if !ended.is_empty() && self.lay(self.live_measures()).is_err() {
             let live = self.live_measures();
-            ended.iter().for_each(|m| self.house.store.remove(Table::Measures, &m.name));
+            ended.iter().for_each(|m| self.house.store.remove_surely(Table::Measures, &m.name));
             self.publish(law.rules.clone(), law.ladder.clone(), live.into());
         }
         ended
@@ -137,11 +137,11 @@ impl Office {
         let now = self.house.now().unix();
         for (name, row) in rows {
             let Ok(measure) = serde_json::from_slice::<Measure>(&row) else {
-                self.house.store.remove(Table::Measures, &name);
+                self.house.store.remove_surely(Table::Measures, &name);
                 continue;
             };
             if measure.until <= now {
-                self.house.store.remove(Table::Measures, &name);
+                self.house.store.remove_surely(Table::Measures, &name);
             } else if let Err(Rejected::Faults(faults)) = self.add_measure(measure) {
                 let first = faults.first().map(ToString::to_string).unwrap_or_default();
                 self.house.trouble(format!("measure {name} of before the restart does not fit and is out: {first}"));

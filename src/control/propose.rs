@@ -24,6 +24,9 @@ impl Office {
     /// [`Rejected`], and everything is as it was.
     pub fn propose(&self, change: Change, who: &Who) -> Result<Applied, Rejected> {
         let mut desk = self.desk();
+        if self.has_handed_over() && matches!(who, Who::Staff(_)) {
+            return Err(Rejected::Leaving);
+        }
         let (what, text) = (change.what(), change.text());
         let quiet = matches!(change, Change::Expire);
         if !quiet {
@@ -50,6 +53,9 @@ impl Office {
             Change::AddBan { ban, force } => self.add_ban(ban, force),
             Change::RemoveBan(net) => self.remove_ban(net),
             Change::Pin(pin) => self.pin(&pin),
+            Change::Release(Some(name)) if !self.has_portal(&name) => {
+                Err(Rejected::Unknown(format!("there is no portal {name:?}")))
+            }
             Change::Release(portal) => Ok(self.stand(self.house.standing.load().release(portal.as_deref()))),
             Change::Climb { portal, level, .. } => Ok(self.stand(self.house.standing.load().climb(&portal, level))),
             Change::Expire => {
@@ -74,6 +80,7 @@ impl Office {
             }
             Err(Rejected::Stale { .. }) => "rejected: made from an older generation".into(),
             Err(Rejected::ReadOnly(why)) => format!("rejected: the file cannot be written ({why})"),
+            Err(Rejected::Leaving) => "rejected: another process has taken over".into(),
             Err(Rejected::Harmful(why)) => format!("rejected: {why}"),
             Err(Rejected::Unknown(why)) => format!("rejected: {why}"),
         };
@@ -195,9 +202,13 @@ impl Office {
         Ok(Applied { generation, changed: true, warnings: Vec::new() })
     }
 
+    fn has_portal(&self, name: &str) -> bool {
+        self.house.town.load().portals.list.iter().any(|p| p.name == name)
+    }
+
     fn pin(&self, pin: &Pin) -> Result<Applied, Rejected> {
         if let Some(name) = &pin.portal
-            && !self.house.town.load().portals.list.iter().any(|p| p.name == *name)
+            && !self.has_portal(name)
         {
             return Err(Rejected::Unknown(format!("there is no portal {name:?}")));
         }
@@ -226,7 +237,7 @@ impl Office {
 
     fn stand(&self, standing: Standing) -> Applied {
         let row = serde_json::to_vec(&standing).unwrap_or_default();
-        self.house.store.put(Table::Standing, "now", row);
+        self.house.store.put_surely(Table::Standing, "now", row);
         self.house.standing.store(Arc::new(standing));
         Applied { changed: true, ..self.unchanged() }
     }

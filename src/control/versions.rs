@@ -39,11 +39,11 @@ impl Office {
             who: who.to_string(),
             text: text.to_owned(),
         };
-        self.house.store.put(Table::Versions, &key(&version), serde_json::to_vec(&version).unwrap_or_default());
+        self.house.store.put_surely(Table::Versions, &key(&version), serde_json::to_vec(&version).unwrap_or_default());
         desk.versions.push(version);
         while desk.versions.len() > bounds::VERSIONS {
             let oldest = desk.versions.remove(0);
-            self.house.store.remove(Table::Versions, &key(&oldest));
+            self.house.store.remove_surely(Table::Versions, &key(&oldest));
         }
     }
 

@@ -85,6 +85,9 @@ struct Watch {
     files: Files,
     watcher: Option<notify::RecommendedWatcher>,
     folders: Vec<PathBuf>,
+    /// Certificates or lists changed, and what they belong to is to be read once nothing settles any more.
+    certificates: bool,
+    lists: bool,
 }
 
 impl Watch {
@@ -97,7 +100,14 @@ impl Watch {
         if let Err(e) = &watcher {
             tracing::warn!(error = %e, "no events for changed files: they are looked at every {:?}", bounds::WATCH_POLL);
         }
-        Watch { office, files: Files::new(read), watcher: watcher.ok(), folders: Vec::new() }
+        Watch {
+            office,
+            files: Files::new(read),
+            watcher: watcher.ok(),
+            folders: Vec::new(),
+            certificates: false,
+            lists: false,
+        }
     }
 
     /// The files in force, and the change that each stands for.
@@ -138,7 +148,6 @@ impl Watch {
     /// Looks at every file once; whether one is settling.
     fn look(&mut self) -> bool {
         let mut settling = false;
-        let (mut certificates, mut lists) = (false, false);
         for (path, kind) in self.paths() {
             // In the middle of a rename there may be none.
             let stamp = match kind {
@@ -150,17 +159,17 @@ impl Watch {
             match self.files.look(&path, stamp) {
                 Look::Known => {}
                 Look::Settling => settling = true,
-                Look::Changed if kind == Kind::Certificates => certificates = true,
-                Look::Changed if kind == Kind::Lists => lists = true,
+                Look::Changed if kind == Kind::Certificates => self.certificates = true,
+                Look::Changed if kind == Kind::Lists => self.lists = true,
                 Look::Changed => self.propose(&path, kind),
             }
         }
-        if certificates && !settling {
+        if !settling && std::mem::take(&mut self.certificates) {
             // Chain and key change one after the other: a pair that does not fit is refused and tried again with
             // the next file.
             let _ = self.office.propose(Change::Certificates, &Who::File);
         }
-        if lists && !settling {
+        if !settling && std::mem::take(&mut self.lists) {
             let _ = self.office.propose(Change::Lists, &Who::File);
         }
         settling

@@ -93,14 +93,15 @@ impl Limits {
     ) -> Result<Tally, Limited> {
         let (interval, burst) = scaled(quota, factor);
         let (key, coarse) = (self.hash(quota.id, key), self.hash(quota.id, coarse));
-        self.at(key, || coarse, now, |at| (at, gcra::take(at, now, interval, burst).1))?;
+        self.at(key, || coarse, now, |at| (at, gcra::look(at, now, interval, burst)))?;
         Ok(Tally { key, coarse, interval, burst, statuses: statuses.clone() })
     }
 
     /// Spends a token where the answer is one that counts.
     pub fn answered(&self, tally: &Tally, status: u16, now: u64) {
         if tally.statuses.contains(&status) {
-            let _ = self.at(tally.key, || tally.coarse, now, |at| gcra::take(at, now, tally.interval, tally.burst));
+            let charge = |at| (gcra::charge(at, now, tally.interval, tally.burst), Ok(()));
+            let _ = self.at(tally.key, || tally.coarse, now, charge);
         }
     }
 

@@ -14,7 +14,6 @@ mod http1;
 mod http2;
 mod pool;
 mod state;
-mod tunnel;
 mod websocket;
 
 use std::cell::RefCell;
@@ -32,11 +31,11 @@ use group::Group;
 pub use headers::Forward;
 use pool::Pool;
 pub use state::{Fleet, State};
-use tunnel::Held;
 use websocket::Key;
 
 use crate::bounds;
 use crate::clock::Clock;
+use crate::held::Held;
 use crate::portal::{OriginAddress, Portal};
 use crate::proofs::{Admitted, Cleared};
 use crate::wire::{self, BodyBox, Broken, Empty, Fields, Line, TunnelBox};
@@ -51,7 +50,8 @@ pub struct Answer {
 pub enum Came {
     /// Holds the permit until it has come whole or is dropped.
     Body(BodyBox),
-    /// The other protocol, after 101; it holds no permit.
+    /// The other protocol, after 101. It holds no permit: those are for requests, and a few hundred pages that listen
+    /// would keep everybody else out.
     Tunnel(TunnelBox),
 }
 
@@ -269,7 +269,7 @@ impl Origins {
                 return Outcome::Fault(OriginFault::NotSwitched);
             };
             fields.push("upgrade", protocol);
-            let tunnel = Held::new(exchange.into_tunnel(), slot, at);
+            let tunnel = Held::new(exchange.into_tunnel(), (slot, at));
             return Outcome::Answer(Answer { status: 101, fields, body: Came::Tunnel(Box::pin(tunnel)) });
         }
         let silence = ask.silence(&fields);
@@ -327,7 +327,7 @@ async fn attempt2(
             let (Some(pipe), Some(slot)) = (answered.into_tunnel(), tunnel) else {
                 return Outcome::Fault(OriginFault::Nonsense);
             };
-            let tunnel = Held::new(pipe, slot, at);
+            let tunnel = Held::new(pipe, (slot, at));
             Outcome::Answer(Answer { status, fields, body: Came::Tunnel(Box::pin(tunnel)) })
         }
         Err(failed) if bodiless && (failed.untouched || (harmless && failed.fault == OriginFault::Broke)) => {

@@ -11,6 +11,8 @@ const DAY: u64 = 86_400;
 const MEMORY: f64 = 300.0;
 /// Answers in a minute below which their latency is chance.
 const ENOUGH: u64 = 20;
+/// Minutes of an hour that must have been learned.
+const KNOWN: f64 = 30.0;
 
 /// Learned in quiet only; kept over restarts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -30,7 +32,7 @@ pub struct Baseline {
 struct Minute {
     seconds: f64,
     arrived: f64,
-    answers: u64,
+    timed: u64,
     latency: f64,
 }
 
@@ -47,26 +49,23 @@ impl Baseline {
         let minute = &mut self.minute;
         minute.seconds += 1.0;
         minute.arrived += sample.arrived;
-        minute.answers += sample.answers;
+        minute.timed += sample.timed;
         minute.latency += sample.latency;
         if minute.seconds >= 60.0 {
             let minute = std::mem::take(minute);
             blend(&mut self.hours[hour(now)], minute.arrived / minute.seconds);
-            if minute.answers >= ENOUGH {
-                blend(&mut self.latency, minute.latency / minute.answers as f64);
+            if minute.timed >= ENOUGH {
+                blend(&mut self.latency, minute.latency / minute.timed as f64);
             }
         }
     }
 
-    /// A whole day must have been seen before what arrives can be called unusual.
-    pub fn is_ready(&self, now: u64) -> bool {
-        self.began > 0 && now >= self.began + DAY
-    }
-
-    /// Distinct prefixes a second that are usual now. The hours beside count too: a morning does not begin at once.
-    pub fn arrived(&self, now: u64) -> f64 {
+    /// Distinct prefixes a second that are usual now; `None` before a whole day has passed, and in hours that were not
+    /// learned well enough. The hours beside count too: a morning does not begin at once.
+    pub fn arrived(&self, now: u64) -> Option<f64> {
         let h = hour(now);
-        [(h + 23) % 24, h, (h + 1) % 24].into_iter().map(|h| self.hours[h].0).fold(0.0, f64::max)
+        let known = self.began > 0 && now >= self.began + DAY && self.hours[h].1 >= KNOWN;
+        known.then(|| [(h + 23) % 24, h, (h + 1) % 24].into_iter().map(|h| self.hours[h].0).fold(0.0, f64::max))
     }
 
     /// The origin's usual latency in nanoseconds, once ten minutes of it are known.

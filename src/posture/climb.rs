@@ -17,8 +17,10 @@ use crate::plan::{Climb, Level};
 const WINDOW: usize = 5;
 /// Answers in a window below which shares say nothing.
 const ENOUGH: u64 = 10;
-/// Challenges in a window below which unsolved ones say nothing.
-const ENOUGH_ISSUED: u64 = 50;
+/// The share of `min_requests` below which unsolved challenges are crawlers'.
+const CROWD_OF_BOTS: f64 = 0.5;
+/// How many times longer quiet must last where nothing but the origin tells of it.
+const WITHOUT_BASELINE: u64 = 6;
 /// Latency below which no origin suffers, whatever it was before: a quarter of a second, in nanoseconds.
 const SLOW: f64 = 250e6;
 /// What arrives must have fallen to this share of what raises.
@@ -39,6 +41,8 @@ pub struct Climber {
     any_since: Option<u64>,
     strong_since: Option<u64>,
     quiet_since: Option<u64>,
+    /// The same by the origin alone, where what is usual is not known.
+    calm_since: Option<u64>,
     /// The most that arrived since the ladder last was at its foot.
     peak: f64,
     lowered: u64,
@@ -67,6 +71,7 @@ impl Climber {
             any_since: None,
             strong_since: None,
             quiet_since: None,
+            calm_since: None,
             peak: 0.0,
             lowered: 0,
             raised: now,
@@ -89,7 +94,8 @@ impl Climber {
     }
 
     /// What was heard in the last second; the new level where it moved.
-    pub fn hear(&mut self, sample: Sample, climb: &Climb, now: u64) -> Option<Level> {
+    /// `usual`: nobody has pinned another posture, under which less arrives and the origin fares better.
+    pub fn hear(&mut self, sample: Sample, climb: &Climb, usual: bool, now: u64) -> Option<Level> {
         if self.window.len() == WINDOW {
             self.window.pop_front();
         }
@@ -97,7 +103,9 @@ impl Climber {
         let heard = self.judge(climb, now);
         let many = heard.raises.is_some_and(|least| heard.arrived >= least);
         if self.level == Level::Normal && !many && heard.strong.is_none() {
-            self.baseline.learn(&sample, now);
+            if usual {
+                self.baseline.learn(&sample, now);
+            }
             self.peak = 0.0;
         }
         self.peak = self.peak.max(heard.arrived);
@@ -105,6 +113,7 @@ impl Climber {
         keep(&mut self.strong_since, heard.strong.is_some(), now);
         let quiet = self.is_quiet(&heard, climb);
         keep(&mut self.quiet_since, quiet, now);
+        keep(&mut self.calm_since, heard.strong.is_none() && heard.raises.is_none(), now);
         if !climb.auto {
             return self.stand(Level::Normal, "the ladder does not climb by itself (`auto = false`)".into(), now);
         }
@@ -114,32 +123,38 @@ impl Climber {
     fn raise(&mut self, heard: &Heard, climb: &Climb, now: u64) -> Option<Level> {
         let next = above(self.level).filter(|next| *next <= climb.max)?;
         let since = if next <= Level::Guarded { self.any_since } else { self.strong_since }?;
-        if now - since < climb.hold {
+        if now.saturating_sub(since) < climb.hold {
             return None;
         }
         if self.raised.max(self.lowered) + FORGIVEN < now {
             self.patience = 1;
-        } else if self.lowered > 0 && now - self.lowered < 2 * climb.lower_after * u64::from(self.patience) {
+        } else if self.lowered > 0
+            && now.saturating_sub(self.lowered) < 2 * climb.lower_after * u64::from(self.patience)
+        {
             self.patience = (2 * self.patience).min(MOST_PATIENT);
         }
         let why = heard.strong.clone().unwrap_or_else(|| {
-            format!("{:.0} addresses a second ask, {:.0} are usual", heard.arrived, self.baseline.arrived(now))
+            let usual = self.baseline.arrived(now).unwrap_or_default();
+            format!("{:.0} addresses a second ask, {usual:.0} are usual", heard.arrived)
         });
         self.raised = now;
         // The next step waits for its own time.
-        (self.any_since, self.strong_since, self.quiet_since) = (None, None, None);
+        (self.any_since, self.strong_since) = (None, None);
+        (self.quiet_since, self.calm_since) = (None, None);
         self.stand(next, why, now)
     }
 
     fn lower(&mut self, climb: &Climb, now: u64) -> Option<Level> {
         let next = below(self.level)?;
         let quiet = climb.lower_after * u64::from(self.patience);
+        let lasted = |since: Option<u64>, least: u64| since.is_some_and(|s| now.saturating_sub(s) >= least);
+        let quiet_long = lasted(self.quiet_since, quiet) || lasted(self.calm_since, quiet * WITHOUT_BASELINE);
         // What an operator lowered `auto_max` below is left at once.
-        if self.level <= climb.max && now - self.quiet_since? < quiet {
+        if self.level <= climb.max && !quiet_long {
             return None;
         }
         self.lowered = now;
-        self.quiet_since = None;
+        (self.quiet_since, self.calm_since) = (None, None);
         self.stand(next, format!("quiet for {} minutes", quiet.div_ceil(60)), now)
     }
 
@@ -164,24 +179,31 @@ impl Climber {
         let sum = |of: fn(&Sample) -> u64| self.window.iter().map(of).sum::<u64>();
         let seconds = self.window.len().max(1) as f64;
         let arrived = self.window.iter().map(|s| s.arrived).sum::<f64>() / seconds;
-        let raises =
-            self.baseline.is_ready(now).then(|| (self.baseline.arrived(now) * climb.requests).max(climb.min_requests));
-        let (answers, errors, busy) = (sum(|s| s.answers), sum(|s| s.errors), sum(|s| s.busy));
-        let share = |part: u64, all: u64| part as f64 / all.max(1) as f64;
-        let latency = (self.window.iter().map(|s| s.latency).sum::<f64>() / answers.max(1) as f64).exp2();
-        let (issued, solved) = (sum(|s| s.issued), sum(|s| s.solved));
-        let strong = if answers >= ENOUGH && share(errors, answers) >= climb.origin_errors {
-            Some(format!("the origin fails {:.0} % of requests", share(errors, answers) * 100.0))
-        } else if answers + busy >= ENOUGH && share(busy, answers + busy) >= climb.origin_errors {
-            Some(format!("no room at the origin for {:.0} % of requests", share(busy, answers + busy) * 100.0))
-        } else if answers >= ENOUGH
+        let raises = self.baseline.arrived(now).map(|usual| (usual * climb.requests).max(climb.min_requests));
+        let (answers, errors, busy, timed) = (sum(|s| s.answers), sum(|s| s.errors), sum(|s| s.busy), sum(|s| s.timed));
+        let total = |of: fn(&Sample) -> f64| self.window.iter().map(of).sum::<f64>();
+        let part = |part: f64, all: f64| if all > 0.0 { part / all } else { 0.0 };
+        // By prefixes where there are enough of them, so that one who finds a page that fails is one of many.
+        let (answered, failed) = (total(|s| s.answered), total(|s| s.failed));
+        let failing =
+            if answered >= ENOUGH as f64 { part(failed, answered) } else { part(errors as f64, answers as f64) };
+        let turned_away = part(busy as f64, (answers + busy) as f64);
+        let latency = part(total(|s| s.latency), timed as f64).exp2();
+        let (issued, solved) = (total(|s| s.issued) / seconds, total(|s| s.solved) / seconds);
+        let strong = if answers >= ENOUGH && failing >= climb.origin_errors {
+            Some(format!("the origin fails {:.0} % of requests", failing * 100.0))
+        } else if answers + busy >= ENOUGH && turned_away >= climb.origin_errors {
+            Some(format!("no room at the origin for {:.0} % of requests", turned_away * 100.0))
+        } else if timed >= ENOUGH
             && latency >= SLOW
             && self.baseline.latency().is_some_and(|usual| latency >= usual * climb.origin_latency)
         {
             Some(format!("the origin takes {:.1} s", latency / 1e9))
-        } else if self.level > Level::Normal && issued >= ENOUGH_ISSUED && share(solved, issued) <= 1.0 - climb.unsolved
+        } else if self.level > Level::Normal
+            && issued >= climb.min_requests * CROWD_OF_BOTS
+            && part(solved, issued) <= 1.0 - climb.unsolved
         {
-            Some(format!("{:.0} % of challenges stay unsolved", (1.0 - share(solved, issued)) * 100.0))
+            Some(format!("{:.0} % of challenges stay unsolved", (1.0 - part(solved, issued)) * 100.0))
         } else {
             None
         };

@@ -54,7 +54,12 @@ pub struct Clause {
 impl Clause {
     /// Whether it says who the client is, as `allow` must.
     pub fn names_client(&self) -> bool {
-        !self.not && matches!(self.field, Field::List | Field::Pass | Field::Country | Field::Asn)
+        let known = || !self.patterns.iter().any(|p| *p == Pattern::Exact("unknown".into()));
+        match self.field {
+            Field::List | Field::Pass => !self.not,
+            Field::Country | Field::Asn => !self.not && known(),
+            _ => false,
+        }
     }
 
     /// What must hold besides.

@@ -148,6 +148,11 @@ impl File<'_> {
             let help = "give it another name; only a limit per client on all requests may take the budget's place";
             table.fault(table.span(), "\"budget\" is the name of the built-in budget", help);
         }
+        if common.ban.is_some() && !matches!(per, Per::Client | Per::Address) {
+            let help =
+                "leave it out, or write per = \"client\" or \"address\": one empties it, and others would be banned";
+            table.fault(table.span(), "`limit.ban` on a bucket that many share", help);
+        }
         let quota = Quota {
             name: name.to_owned(),
             id: quota_id(name),

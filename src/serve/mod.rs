@@ -23,8 +23,9 @@ use std::sync::Arc;
 
 use crate::admit::{Desk, Who};
 use crate::client::{Client, Prefix};
+use crate::clock::Now;
 use crate::force::House;
-use crate::origin::{Forward, OriginFault, Origins};
+use crate::origin::{Answer, Forward, OriginFault, Origins};
 use crate::proofs::{Admitted, Cleared};
 use crate::reason::Reason;
 use crate::wire::{Arrival, BodyBox, Head, Line, Reply};
@@ -93,7 +94,7 @@ impl Corridor {
             self.house.bans.saw_pass(visit.client.address, pass.id);
         }
         if visit.portal.is_some() {
-            visit.signals().arrived(visit.client.prefix.0);
+            visit.signals().arrived(&visit.client);
         }
         let law = visit.law.clone();
         let plan = law.rules.plan(&request.facts(visit, head), visit.level, visit.now.unix());
@@ -156,15 +157,7 @@ impl Corridor {
         let asked = self.house.now();
         let sent = self.origins.send(&portal, tls, forward, body, line, proofs).await;
         let sent = begun::begun(sent).await;
-        let failed = match &sent {
-            Ok(answer) => Some(answer.status >= 500),
-            // Those say nothing of the origin.
-            Err(OriginFault::Upload(_) | OriginFault::Full | OriginFault::NotSwitched) => None,
-            Err(_) => Some(true),
-        };
-        if let Some(failed) = failed {
-            visit.signals().answered(failed, self.house.now().since(asked));
-        }
+        self.hear(visit, request, &sent, asked);
         match sent {
             Ok(answer) => {
                 if (200..300).contains(&answer.status) {
@@ -197,6 +190,21 @@ impl Corridor {
                 self.recorder.origin_failed(visit, reason);
                 fallback::answer(visit, request, head, reason)
             }
+        }
+    }
+
+    /// Tells the ladder how the origin fared.
+    fn hear(&self, visit: &Visit<'_>, request: &Request, sent: &Result<Answer, OriginFault>, asked: Now) {
+        let failed = match sent {
+            Ok(answer) => Some(answer.status >= 500),
+            // Those say nothing of the origin.
+            Err(OriginFault::Upload(_) | OriginFault::Full | OriginFault::NotSwitched) => None,
+            Err(_) => Some(true),
+        };
+        if let Some(failed) = failed {
+            // An upload takes the time that its client takes.
+            let nanos = request.safe.then(|| self.house.now().since(asked));
+            visit.signals().answered(&visit.client, failed, nanos);
         }
     }
 

@@ -65,7 +65,7 @@ async fn solution(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, bod
         Ok(pass) => {
             outcome("solved");
             if visit.portal.is_some() {
-                visit.signals().solved();
+                visit.signals().solved(&visit.client);
             }
             given(visit, request, pass)
         }

@@ -76,17 +76,18 @@ struct Outcome {
     matched: Vec<String>,
 }
 
-fn outcome(house: &House, law: &Arc<Law>, fact: &Fact, client: Client) -> Option<Outcome> {
+/// `whole`: with what matched, and the limits that it counts on.
+fn outcome(house: &House, law: &Arc<Law>, fact: &Fact, client: Client, whole: bool) -> Option<Outcome> {
     let arrival = Arrival { scheme: fact.scheme, redirect_https: false };
     let mut visit = Visit::open(house, String::new(), client, arrival);
     visit.law = law.clone();
     let request = read::read(&mut visit, fact).ok()?;
     visit.pass = fact.pass;
     let facts = request.facts(&visit, fact);
-    let matched = law.rules.explain(&facts, visit.level, visit.now.unix());
-    let matched = matched.into_iter().filter(|m| m.idle.is_none()).map(|m| m.rule.name).collect();
-    let plan = law.rules.plan(&facts, visit.level, visit.now.unix());
-    let quotas = decide::quotas(law, &plan).cloned().collect();
+    let (level, now) = (visit.level, visit.now.unix());
+    let matched = if whole { law.rules.names_of(&facts, level, now) } else { Vec::new() };
+    let plan = law.rules.plan(&facts, level, now);
+    let quotas = if whole { decide::quotas(law, &plan).cloned().collect() } else { Vec::new() };
     let reason = match decide::without_limits(&mut visit, &request, &plan) {
         Decision::Go(_) => Reason::Served,
         Decision::Challenge(reason) | Decision::Refuse(reason) | Decision::Fallback(reason) => reason,
@@ -99,27 +100,29 @@ fn outcome(house: &House, law: &Arc<Law>, fact: &Fact, client: Client) -> Option
 pub fn preview(house: &House, draft: Arc<RuleSet>) -> Preview {
     let old = house.law.load_full();
     let names: HashSet<String> = old.rules.rules().map(|r| r.name.clone()).collect();
-    let old_quotas: Vec<Quota> = old.rules.quotas().cloned().collect();
     let (measures, ladder) = (old.measures.clone(), old.ladder.clone());
     let new = Arc::new(Law { generation: 0, rules: draft, measures, ladder });
+    let before: HashMap<u64, &Quota> = old.rules.quotas().map(|q| (q.id, q)).collect();
+    let new_quotas: Vec<Quota> = new.rules.quotas().filter(|q| before.get(&q.id) != Some(q)).cloned().collect();
+    let fresh: HashSet<u64> = new_quotas.iter().map(|q| q.id).collect();
     let now = house.now().unix();
     let mut counts = Counts::default();
     let ipv6_prefix = house.town.load().settings.client.ipv6_prefix;
     house.recent.each(now, |fact, weight| {
         let client = Client::new(fact.address, fact.address, ipv6_prefix, false);
-        let (Some(before), Some(after)) = (outcome(house, &old, fact, client), outcome(house, &new, fact, client))
+        let (Some(before), Some(after)) =
+            (outcome(house, &old, fact, client, false), outcome(house, &new, fact, client, true))
         else {
             return;
         };
         counts.see(fact, weight, &client, (before.reason, after.reason), now, &new.rules);
-        for quota in after.quotas.iter().filter(|q| !old_quotas.contains(q)) {
-            counts.limited(quota, fact, weight, &client);
+        for quota in after.quotas.iter().filter(|q| fresh.contains(&q.id)) {
+            counts.limited(quota, fact, weight, (&client, now), &new.rules);
         }
         counts.matched.extend(after.matched);
     });
     let idle = new.rules.rules().filter(|r| !names.contains(&r.name) && !counts.matched.contains(&r.name));
     let idle = idle.map(|r| r.name.clone()).collect();
-    let new_quotas: Vec<Quota> = new.rules.quotas().filter(|q| !old_quotas.contains(q)).cloned().collect();
     counts.told(&new_quotas, idle)
 }
 
@@ -138,8 +141,31 @@ struct Counts {
     paths: HashMap<String, f64>,
     networks: HashMap<String, f64>,
     /// By limit and key.
-    keys: HashMap<(u64, u128), f64>,
+    keys: HashMap<(u64, u128), Counted>,
     matched: HashSet<String>,
+}
+
+/// What counted on one key of a limit.
+#[derive(Default)]
+struct Counted {
+    requests: f64,
+    kept: u32,
+    staff: f64,
+    settled: HashSet<u128>,
+}
+
+/// Requests of a key below which an estimate may be one that came in a second full of others.
+const SEVERAL: u32 = 3;
+
+/// How severe an outcome is.
+fn severity(reason: Reason) -> u8 {
+    match reason {
+        Reason::Served | Reason::Own => 0,
+        Reason::ChallengeRule | Reason::ChallengePosture | Reason::ChallengeLimit => 1,
+        Reason::StaticRule | Reason::Posture | Reason::Closed => 2,
+        Reason::Denied | Reason::NeedsPass | Reason::OverLimit => 3,
+        _ => 4,
+    }
 }
 
 impl Counts {
@@ -154,21 +180,18 @@ impl Counts {
     ) {
         self.requests += weight;
         *self.verdicts.entry(new.row().verdict).or_default() += weight;
-        let settled = fact.pass.filter(|p| p.born + bounds::SETTLED.as_secs() <= now);
+        let settled = settled(fact, now);
         if fact.pass.is_some() {
             self.with_pass += weight;
         }
-        self.settled.extend(settled.map(|p| p.id));
-        if old == new {
-            return;
-        }
-        if new == Reason::Served {
-            self.milder += weight;
+        self.settled.extend(settled);
+        if severity(new) <= severity(old) {
+            self.milder += if severity(new) < severity(old) { weight } else { 0.0 };
             return;
         }
         self.stricter += weight;
         self.clients.insert(client.prefix.0);
-        self.settled_hit.extend(settled.map(|p| p.id));
+        self.settled_hit.extend(settled);
         if fact.pass.is_some() {
             self.hit_with_pass += weight;
         }
@@ -180,32 +203,42 @@ impl Counts {
         *self.networks.entry(format!("{}/{bits}", client.network.address())).or_default() += weight;
     }
 
-    fn limited(&mut self, quota: &Quota, fact: &Fact, weight: f64, client: &Client) {
+    fn limited(&mut self, quota: &Quota, fact: &Fact, weight: f64, (client, now): (&Client, u64), rules: &RuleSet) {
         let key = match quota.per {
             Per::Client => fact.pass.map_or(client.prefix.0, |p| p.id),
             Per::Network => client.network.0,
             Per::Portal | Per::Country | Per::Asn => 0,
             Per::Header(_) | Per::Address => client.prefix.0,
         };
-        *self.keys.entry((quota.id, key)).or_default() += weight;
+        let counted = self.keys.entry((quota.id, key)).or_default();
+        counted.requests += weight;
+        counted.kept += 1;
+        if rules.staff().iter().any(|net| net.contains(&client.address)) {
+            counted.staff += weight;
+        }
+        counted.settled.extend(settled(fact, now));
     }
 
-    fn told(self, quotas: &[Quota], idle: Vec<String>) -> Preview {
+    fn told(mut self, quotas: &[Quota], idle: Vec<String>) -> Preview {
         let seconds = bounds::RECENT.as_secs() as f64;
-        let limit = |quota: &Quota| {
+        let mut limits = Vec::new();
+        for quota in quotas {
             let room = f64::from(quota.burst) + seconds * 1e9 / quota.interval as f64;
-            let mine = self.keys.iter().filter(|((id, _), _)| *id == quota.id).map(|(_, n)| *n);
+            let by_time = quota.concurrent.is_none() && quota.count.is_none();
             let (mut matched, mut over, mut keys) = (0.0, 0.0, 0);
-            for n in mine {
-                matched += n;
-                if quota.concurrent.is_none() && quota.count.is_none() && n > room {
-                    over += n - room;
+            for (_, counted) in self.keys.iter().filter(|((id, _), _)| *id == quota.id) {
+                matched += counted.requests;
+                let sure = counted.kept >= SEVERAL || counted.requests <= f64::from(counted.kept);
+                if by_time && sure && counted.requests > room {
+                    over += counted.requests - room;
                     keys += 1;
+                    // Who shares a key that is over it is refused with it.
+                    self.staff += if quota.shadow { 0.0 } else { counted.staff };
+                    self.settled_hit.extend(counted.settled.iter().filter(|_| !quota.shadow));
                 }
             }
-            LimitPreview { name: quota.name.clone(), matched: matched as u64, over: over as u64, keys }
-        };
-        let limits = quotas.iter().map(limit).collect();
+            limits.push(LimitPreview { name: quota.name.clone(), matched: matched as u64, over: over as u64, keys });
+        }
         let share = self.settled_hit.len() as f64 * 100.0 / self.settled.len().max(1) as f64;
         Preview {
             requests: self.requests as u64,
@@ -226,6 +259,11 @@ impl Counts {
             idle,
         }
     }
+}
+
+/// The pass of a citizen who has had it for a while.
+fn settled(fact: &Fact, now: u64) -> Option<u128> {
+    fact.pass.filter(|p| p.born + bounds::SETTLED.as_secs() <= now).map(|p| p.id)
 }
 
 fn top(counts: HashMap<String, f64>) -> Vec<(String, u64)> {

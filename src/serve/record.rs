@@ -14,6 +14,7 @@ use prometheus_client::metrics::counter::Counter;
 use crate::client::Client;
 use crate::clock::Now;
 use crate::force::House;
+use crate::held::Held;
 use crate::limit::Entered;
 use crate::reason::Reason;
 use crate::seal;
@@ -95,13 +96,13 @@ impl Recorder {
             self.sampler.offer(&self.house.recent, visit.now.unix(), visit.pass.is_some(), fact);
         }
         let line = self.line(visit, head, &made);
-        let record = Record {
+        let mut record = Record {
             house: self.house.clone(),
             batch: self.batch.clone(),
             line,
             opened: visit.now,
             bytes: 0,
-            _in_flight: in_flight,
+            in_flight,
         };
         if made.close {
             drop(record);
@@ -110,13 +111,15 @@ impl Recorder {
         made.fields.push("x-request-id", visit.id.clone());
         let body = match made.body {
             Payload::Bytes(bytes) => {
-                let mut record = record;
                 record.bytes = if head.method() == "HEAD" { 0 } else { bytes.len() as u64 };
                 Payload::Bytes(bytes)
             }
             Payload::Stream(body) => Payload::Stream(Box::pin(Recorded { body, record })),
             // Recorded at its beginning: a tunnel may stay open for days.
-            Payload::Tunnel(tunnel) => Payload::Tunnel(tunnel),
+            Payload::Tunnel(tunnel) => {
+                let entered = std::mem::take(&mut record.in_flight.entered);
+                Payload::Tunnel(Box::pin(Held::new(tunnel, entered)))
+            }
         };
         Reply::Answer(Answer { status: made.status, fields: made.fields, body })
     }
@@ -235,7 +238,7 @@ struct Record {
     line: Option<String>,
     opened: Now,
     bytes: u64,
-    _in_flight: InFlight,
+    in_flight: InFlight,
 }
 
 impl Drop for Record {

@@ -191,7 +191,7 @@ pub fn challenge(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reas
 pub fn challenge_page(visit: &mut Visit<'_>, page: Page, reason: Reason) -> Made {
     visit.house.metrics.challenge.get_or_create(&OutcomeLabel { outcome: "issued" }).inc();
     if visit.portal.is_some() {
-        visit.signals().issued();
+        visit.signals().issued(&visit.client);
     }
     let status = visit.town.settings.challenge.status;
     let mut seal = [0; SEAL_WIDTH];

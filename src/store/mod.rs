@@ -286,6 +286,24 @@ impl Store {
         self.lost.load(Ordering::Relaxed)
     }
 
+    /// The same for what must not be lost: waits where the queue is full. Not for a worker's thread.
+    pub fn put_surely(&self, table: Table, key: &str, value: Vec<u8>) {
+        self.send_surely(Job::Put(table, key.to_owned(), value));
+    }
+
+    /// As [`Store::put_surely`].
+    pub fn remove_surely(&self, table: Table, key: &str) {
+        self.send_surely(Job::Remove(table, key.to_owned()));
+    }
+
+    fn send_surely(&self, job: Job) {
+        if let Some(jobs) = &self.jobs
+            && jobs.send(job).is_err()
+        {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     pub fn put(&self, table: Table, key: &str, value: Vec<u8>) {
         self.send(Job::Put(table, key.to_owned(), value));
     }

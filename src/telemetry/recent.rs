@@ -29,14 +29,35 @@ pub struct Fact {
 }
 
 /// Fields whose values are nobody's business.
-const SECRET: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "boma-pass"];
+const SECRET: [&str; 3] = ["authorization", "proxy-authorization", "boma-pass"];
+
+/// Cookies with nothing in them.
+fn without_values(cookies: &[u8]) -> Vec<u8> {
+    let names = cookies.split(|b| *b == b';').map(|pair| pair.split(|b| *b == b'=').next().unwrap_or_default());
+    let mut out = Vec::new();
+    for name in names.map(<[u8]>::trim_ascii).filter(|n| !n.is_empty()) {
+        out.extend_from_slice(if out.is_empty() { b"" } else { b"; " });
+        out.extend_from_slice(name);
+        out.push(b'=');
+    }
+    out
+}
 
 impl Fact {
     pub fn of(head: &dyn Head, scheme: &'static str, host: &str, address: IpAddr, pass: Option<Pass>) -> Fact {
         let mut fields = Vec::new();
         let mut left = bounds::RECENT_FIELD_BYTES;
         head.each(&mut |name, value| {
-            let value = if SECRET.contains(&name) { &b""[..] } else { value };
+            let names;
+            let value = match name {
+                // A cookie's name may be what a rule looks at.
+                "cookie" => {
+                    names = without_values(value);
+                    &names[..]
+                }
+                _ if SECRET.contains(&name) => b"",
+                _ => value,
+            };
             if name != "host" && name.len() + value.len() <= left {
                 left -= name.len() + value.len();
                 fields.push((name.into(), value.into()));
@@ -168,9 +189,9 @@ impl Recent {
         }
         let mut seconds = self.seconds();
         let oldest = second.at.saturating_sub(bounds::RECENT.as_secs());
-        while seconds.front().is_some_and(|s| s.at < oldest) {
-            seconds.pop_front();
-        }
+        // A clock that was ahead and was set right leaves seconds of the future behind.
+        let newest = second.at + bounds::RECENT.as_secs();
+        seconds.retain(|s| (oldest..=newest).contains(&s.at));
         seconds.push_back(Arc::new(second));
     }
 

@@ -47,10 +47,13 @@ fn sample(world: &World, level: Level) -> Sample {
         arrived: world.citizens + world.attackers,
         answers: asked as u64,
         errors: (asked * errors) as u64,
+        answered: asked,
+        failed: asked * errors,
         latency: asked.floor() * (latency * 1e6).log2(),
+        timed: asked as u64,
         busy: 0,
-        issued: issued as u64,
-        solved: (issued * 0.05) as u64,
+        issued,
+        solved: issued * 0.05,
     }
 }
 
@@ -65,7 +68,7 @@ fn run(
     let mut moves = vec![(0, climber.level())];
     for now in from..from + seconds {
         let sample = sample(&world(now), climber.level());
-        if let Some(level) = climber.hear(sample, climb, now) {
+        if let Some(level) = climber.hear(sample, climb, true, now) {
             moves.push((now - from, level));
         }
     }
@@ -165,4 +168,33 @@ fn it_goes_no_higher_than_allowed_and_not_at_all_where_it_may_not() {
     let (mut climber, now) = learned();
     let blip = |t: u64| if t < now + 5 { World { citizens: 3000.0, capacity: 1e6, ..quiet(t) } } else { quiet(t) };
     assert_eq!(levels(&run(&mut climber, &Climb::default(), now, 600, blip)), [Normal], "five seconds are no reason");
+}
+
+#[test]
+fn one_who_finds_what_fails_is_one_of_many() {
+    let (mut climber, now) = learned();
+    for t in now..now + 600 {
+        // Thirty requests a second of one address, all of them failing, beside a hundred citizens who are served.
+        let sample = Sample { answers: 130, errors: 30, answered: 101.0, failed: 1.0, ..sample(&quiet(t), Normal) };
+        assert_eq!(climber.hear(sample, &Climb::default(), true, t), None);
+    }
+}
+
+#[test]
+fn what_comes_while_somebody_has_pinned_a_posture_is_not_usual() {
+    let mut climber = Climber::new(Normal, Baseline::default(), MONDAY);
+    for t in MONDAY..MONDAY + 58 * HOUR {
+        let flood = World { attackers: 9000.0, capacity: 1e6, ..quiet(t) };
+        climber.hear(sample(&flood, Normal), &Climb::default(), false, t);
+    }
+    assert_eq!(climber.baseline, Baseline::default());
+}
+
+#[test]
+fn after_a_hiccup_on_the_first_day_it_comes_down_though_as_many_come_as_before() {
+    let mut climber = Climber::new(Normal, Baseline::default(), MONDAY);
+    let busy =
+        |t| World { citizens: 500.0, capacity: 1e6, errors: if t < MONDAY + 60 { 0.5 } else { 0.0 }, ..quiet(t) };
+    let moves = run(&mut climber, &Climb::default(), MONDAY, 4 * HOUR, busy);
+    assert_eq!(levels(&moves), [Normal, Guarded, Attack, Guarded, Normal], "{moves:?}");
 }

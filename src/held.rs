@@ -1,6 +1,6 @@
-//! The origin's side of a tunnel, with what it holds while it is open.
+//! A byte stream that holds something for as long as it is open: a place among an origin's tunnels, a place in a limit.
 //!
-//! Does not know: which protocol goes through it.
+//! Does not know: which protocol goes through it, what is held.
 
 use std::io;
 use std::pin::Pin;
@@ -8,28 +8,24 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::state::{At, Slot};
-
-/// A tunnel that is counted for as long as it is open. It holds no permit: those are for requests, and a few hundred
-/// pages that listen would keep everybody else out.
-pub struct Held<P> {
+pub struct Held<P, H> {
     pipe: P,
-    _held: (Slot, At),
+    _held: H,
 }
 
-impl<P> Held<P> {
-    pub fn new(pipe: P, slot: Slot, at: At) -> Held<P> {
-        Held { pipe, _held: (slot, at) }
+impl<P, H> Held<P, H> {
+    pub fn new(pipe: P, held: H) -> Held<P, H> {
+        Held { pipe, _held: held }
     }
 }
 
-impl<P: AsyncRead + Unpin> AsyncRead for Held<P> {
+impl<P: AsyncRead + Unpin, H: Unpin> AsyncRead for Held<P, H> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.pipe).poll_read(cx, buf)
     }
 }
 
-impl<P: AsyncWrite + Unpin> AsyncWrite for Held<P> {
+impl<P: AsyncWrite + Unpin, H: Unpin> AsyncWrite for Held<P, H> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.pipe).poll_write(cx, buf)
     }
