@@ -262,12 +262,21 @@ fn found(
         Failure::Runtime(format!("the access log cannot be opened: {e}\n    {help}"))
     })?;
     let mut opened = store::open(&started.state_dir, clock.now().unix());
-    let row = opened.rows.remove(&Table::Standing).and_then(|rows| rows.into_iter().find(|(k, _)| k == "now"));
-    let standing = row.and_then(|(_, row)| serde_json::from_slice(&row).ok()).unwrap_or_default();
+    let rows = opened.rows.remove(&Table::Standing).unwrap_or_default();
+    let row = |key: &str| rows.iter().find(|(k, _)| k == key).map(|(_, row)| row.as_slice()).unwrap_or_default();
+    let standing = serde_json::from_slice(row("now")).unwrap_or_default();
     let mut troubles = started.troubles;
     troubles.append(&mut opened.troubles);
     let (journal, trouble) = Journal::open(&started.state_dir);
     troubles.extend(trouble);
+    if let Ok((lines, last)) = serde_json::from_slice::<(u64, String)>(row("journal"))
+        && journal.end() != (lines, last.as_str())
+    {
+        troubles.push(format!(
+            "the journal had {lines} lines and has {}: it was cut, changed or replaced while boma was down",
+            journal.end().0
+        ));
+    }
     let keyring = Arc::new(
         Keyring::new(started.certificates).map_err(|e| Failure::Runtime(format!("TLS cannot be set up: {e}")))?,
     );

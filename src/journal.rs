@@ -5,6 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -73,7 +74,7 @@ impl Journal {
         if let Some(folder) = self.path.parent() {
             fs::create_dir_all(folder)?;
         }
-        let mut file = OpenOptions::new().read(true).append(true).create(true).open(&self.path)?;
+        let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&self.path)?;
         let mut trouble = None;
         let (end, torn) = tail(&mut file)?;
         if torn > 0 {
@@ -135,6 +136,13 @@ impl Journal {
 /// A line stays far below [`bounds::JOURNAL_LINE_BYTES`], whatever is told in it.
 fn cut(text: &str) -> String {
     text.chars().take(2000).collect()
+}
+
+impl Journal {
+    /// How many lines there are, and the hash of the last one: kept elsewhere too, they show whether the end was cut off.
+    pub fn end(&self) -> (u64, &str) {
+        (self.n, &self.last)
+    }
 }
 
 pub fn file_in(folder: &Path) -> PathBuf {

@@ -74,7 +74,15 @@ impl Wish {
 fn net(text: &str) -> Result<IpNet, String> {
     let text = text.trim();
     let parsed = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
-    parsed.map(|net| net.trunc()).ok_or_else(|| {
+    // What is written as IPv4 inside IPv6 is IPv4, as clients' addresses are.
+    let plain = |net: IpNet| match net {
+        IpNet::V6(v6) if v6.prefix_len() >= 96 => {
+            let mapped = v6.addr().to_ipv4_mapped();
+            mapped.and_then(|a| IpNet::new(IpAddr::V4(a), v6.prefix_len() - 96).ok()).unwrap_or(net)
+        }
+        _ => net,
+    };
+    parsed.map(|net| plain(net).trunc()).ok_or_else(|| {
         format!("{text:?} is no network and no address: write such as \"192.0.2.0/24\" or \"2001:db8::/48\"")
     })
 }

@@ -105,6 +105,6 @@ fn print(value: &Value) {
     }
     let limits: Vec<String> = value["limits"].as_array().into_iter().flatten().map(plain).collect();
     if !limits.is_empty() {
-        println!("  counts on: {}", limits.join(", "));
+        println!("  counts on: {}   (whether they are used up is not looked at)", limits.join(", "));
     }
 }

@@ -198,6 +198,11 @@ fn print_all(value: &Value) {
         let left = std::time::Duration::from_secs(m["left"].as_u64().unwrap_or(0));
         let (name, owner, reason) = (plain(&m["name"]), plain(&m["owner"]), plain(&m["reason"]));
         println!("{name}   ends in {}   owner {owner}   {reason}", crate::units::left(left));
-        plain(&m["text"]).lines().filter(|l| !l.is_empty()).for_each(|line| println!("    {line}"));
+        m["text"]
+            .as_str()
+            .unwrap_or_default()
+            .lines()
+            .filter(|l| !l.is_empty())
+            .for_each(|line| println!("    {line}"));
     }
 }

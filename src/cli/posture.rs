@@ -18,7 +18,7 @@ pub struct Posture {
     /// Why, such as INC-42
     #[arg(long)]
     reason: Option<String>,
-    /// What follows at the end
+    /// What follows at the end, until somebody changes it; without it auto, and after closed static
     #[arg(long)]
     then: Option<String>,
     /// One portal instead of all

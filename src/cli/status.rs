@@ -73,5 +73,7 @@ fn print(status: &Value) {
 }
 
 pub fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    // Nobody's reason may look like a line of boma's own, or move the cursor.
+    let one_line = |text: &str| text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    value.as_str().map_or_else(|| value.to_string(), one_line)
 }

@@ -78,6 +78,11 @@ impl Office {
     pub(super) fn extend_measure(&self, name: &str, until: u64, by: &str) -> Result<Applied, Rejected> {
         let mut measures = self.live_measures();
         let Some(measure) = measures.iter_mut().find(|m| m.name == name) else { return Err(unknown(name)) };
+        if until < measure.until {
+            let message = "it ends later than that already";
+            let help = "take it out and add it anew, if it is to end earlier";
+            return Err(Rejected::Faults(vec![Fault::whole(&format!("measure {name}"), message, help)]));
+        }
         (measure.until, measure.by) = (until, by.to_owned());
         self.lay(measures)
     }
@@ -144,6 +149,7 @@ impl Office {
                 self.house.store.remove_surely(Table::Measures, &name);
             } else if let Err(Rejected::Faults(faults)) = self.add_measure(measure) {
                 let first = faults.first().map(ToString::to_string).unwrap_or_default();
+                self.house.store.remove_surely(Table::Measures, &name);
                 self.house.trouble(format!("measure {name} of before the restart does not fit and is out: {first}"));
             }
         }

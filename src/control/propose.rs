@@ -3,6 +3,7 @@
 //!
 //! Does not know: HTTP, file watching.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::change::{Applied, Change, Rejected, Who};
@@ -49,14 +50,21 @@ impl Office {
             Change::RollBack(version) => self.roll_back(&mut desk, version),
             Change::AddMeasure(measure) => self.add_measure(measure),
             Change::ExtendMeasure { name, until } => self.extend_measure(&name, until, &who.to_string()),
-            Change::RemoveMeasure(name) => self.remove_measure(&name),
+            Change::RemoveMeasure(name) => {
+                let removed = self.remove_measure(&name);
+                self.retry_rules(&mut desk);
+                removed
+            }
             Change::AddBan { ban, force } => self.add_ban(ban, force),
             Change::RemoveBan(net) => self.remove_ban(net),
             Change::Pin(pin) => self.pin(&pin),
             Change::Release(Some(name)) if !self.has_portal(&name) => {
                 Err(Rejected::Unknown(format!("there is no portal {name:?}")))
             }
-            Change::Release(portal) => Ok(self.stand(self.house.standing.load().release(portal.as_deref()))),
+            Change::Release(portal) => {
+                self.house.untrouble(|t| t.contains("has expired; now "));
+                Ok(self.stand(self.house.standing.load().release(portal.as_deref())))
+            }
             Change::Climb { portal, level, .. } => Ok(self.stand(self.house.standing.load().climb(&portal, level))),
             Change::Expire => {
                 self.warn_of_ends(&mut desk);
@@ -94,6 +102,10 @@ impl Office {
         }
         let at = self.house.now().unix();
         let written = desk.journal.as_mut().map(|j| j.append(at, &who.to_string(), &what, &said, text));
+        if let Some(journal) = &desk.journal {
+            let row = serde_json::to_vec(&journal.end()).unwrap_or_default();
+            self.house.store.put_surely(Table::Standing, "journal", row);
+        }
         if let Some(Err(e)) = written {
             self.house.trouble(format!("the journal cannot be written ({e})"));
         }
@@ -122,6 +134,7 @@ impl Office {
         if law.rules.text() == text {
             desk.same(&path);
             self.settled(&path);
+            self.reloaded(true);
             return Ok(Applied { generation: law.generation, changed: false, warnings: Vec::new() });
         }
         self.read_rules(desk, text)
@@ -181,6 +194,17 @@ impl Office {
             house.metrics.rules_rejected.inc();
             return Err(Rejected::Faults(read.faults));
         }
+        if path.is_symlink() {
+            let why = "it is a symbolic link, as a ConfigMap's files are";
+            return Err(Rejected::ReadOnly(why.into()));
+        }
+        if let Ok(there) = files::read(&path)
+            && there != law.rules.text().as_bytes()
+        {
+            // Somebody's work that was never in force.
+            let aside = path.with_extension("toml.replaced");
+            files::write_whole(&aside, &there, 0o644).map_err(|e| Rejected::ReadOnly(e.to_string()))?;
+        }
         files::write_whole(&path, text.as_bytes(), 0o644).map_err(|e| Rejected::ReadOnly(e.to_string()))?;
         self.rules(desk, text)
     }
@@ -220,6 +244,7 @@ impl Office {
             let what = format!("measure {}, laid for: {}", ended.name, ended.reason);
             let applied = Applied { changed: true, ..self.unchanged() };
             self.note(desk, &Who::Clock, format!("end of {what}"), None, &Ok(applied));
+            self.retry_rules(desk);
         }
         let (standing, expired) = self.house.standing.load().expire(self.house.now().unix());
         if expired.is_empty() {
@@ -251,6 +276,25 @@ impl Office {
         desk.same(path);
         desk.differs.push(Differs { file: path.to_owned(), faults: faults.clone() });
         Rejected::Faults(faults)
+    }
+
+    /// A file that is watched is gone, or cannot be read any more.
+    pub(super) fn cannot_read(&self, path: &Path, error: &std::io::Error) {
+        let mut desk = self.desk();
+        let shown = path.display().to_string();
+        tracing::error!(file = shown, %error, "what was in force stays: the file cannot be read");
+        let _ = self.refused(&mut desk, &shown, vec![super::start::unreadable(&shown, error)]);
+    }
+
+    /// Tries a rules file again that was not taken, now that what it did not fit may be gone.
+    fn retry_rules(&self, desk: &mut Desk) {
+        let path = self.house.town.load().settings.server.rules.clone();
+        if desk.differs.iter().any(|d| path.display().to_string() == d.file)
+            && let Ok(text) = files::read_text(&path)
+            && self.rules(desk, &text).is_ok_and(|a| a.changed)
+        {
+            tracing::info!("the rules file that was refused is in force now");
+        }
     }
 
     pub(super) fn taken(&self, desk: &mut Desk, path: &str, name: &str, text: &str) {

@@ -100,14 +100,21 @@ impl Watch {
         if let Err(e) = &watcher {
             tracing::warn!(error = %e, "no events for changed files: they are looked at every {:?}", bounds::WATCH_POLL);
         }
-        Watch {
+        let mut watch = Watch {
             office,
             files: Files::new(read),
             watcher: watcher.ok(),
             folders: Vec::new(),
             certificates: false,
             lists: false,
+        };
+        // What was not there at the start has been said.
+        for (path, _) in watch.paths() {
+            if let Err(e) = files::read(&path) {
+                watch.files.0.entry(path).or_insert_with(|| Seen::Done(missing(&e)));
+            }
         }
+        watch
     }
 
     /// The files in force, and the change that each stands for.
@@ -149,13 +156,13 @@ impl Watch {
     fn look(&mut self) -> bool {
         let mut settling = false;
         for (path, kind) in self.paths() {
-            // In the middle of a rename there may be none.
             let stamp = match kind {
                 // Too large to be read again and again.
                 Kind::Places => places::stamp(&path),
                 _ => files::read(&path).map(|bytes| files::stamp(&bytes)),
             };
-            let Ok(stamp) = stamp else { continue };
+            // In the middle of a rename there may be none: it settles like any other state.
+            let stamp = stamp.unwrap_or_else(|e| missing(&e));
             match self.files.look(&path, stamp) {
                 Look::Known => {}
                 Look::Settling => settling = true,
@@ -184,8 +191,10 @@ impl Watch {
             Kind::Rules => files::read_text(path).map(Change::RulesFile),
             Kind::Postures => files::read_text(path).map(Change::Postures),
         };
-        let Ok(change) = change else { return };
-        let _ = self.office.propose(change, &Who::File);
+        match change {
+            Ok(change) => drop(self.office.propose(change, &Who::File)),
+            Err(e) => self.office.cannot_read(path, &e),
+        }
     }
 
     /// Watches the folders, not the files: editors and ConfigMaps put a new file in the old one's place.
@@ -211,6 +220,11 @@ enum Kind {
     Places,
     Postures,
     Certificates,
+}
+
+/// The stamp of a file that cannot be read.
+fn missing(error: &std::io::Error) -> u64 {
+    files::stamp(format!("{:?}", error.kind()).as_bytes())
 }
 
 #[cfg(test)]

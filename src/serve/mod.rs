@@ -196,7 +196,8 @@ impl Corridor {
     /// Tells the ladder how the origin fared.
     fn hear(&self, visit: &Visit<'_>, request: &Request, sent: &Result<Answer, OriginFault>, asked: Now) {
         let failed = match sent {
-            Ok(answer) => Some(answer.status >= 500),
+            // What it does not know how to do says nothing of its health.
+            Ok(answer) => Some(answer.status >= 500 && !matches!(answer.status, 501 | 505)),
             // Those say nothing of the origin.
             Err(OriginFault::Upload(_) | OriginFault::Full | OriginFault::NotSwitched) => None,
             Err(_) => Some(true),

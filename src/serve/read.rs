@@ -80,6 +80,10 @@ impl Request {
 pub fn read(visit: &mut Visit<'_>, head: &dyn Head) -> Result<Request, Reason> {
     visit.kind = Kind::of(head);
     visit.path = head.path().to_owned();
+    // An origin that took it for a tunnel would read what comes next as something else than boma does.
+    if head.method() == "CONNECT" {
+        return Err(Reason::UnknownProtocol);
+    }
     let authority = authority(head)?;
     let host = host_of(authority).ok_or(Reason::BadRequest)?;
     visit.host.clone_from(&host);

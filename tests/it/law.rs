@@ -128,7 +128,7 @@ fn a_lists_file_is_reloaded_by_itself_and_a_broken_one_changes_nothing() {
     assert_eq!(from("192.0.2.9"), 200);
     boma.setup.folder.write("bad.txt", "192.0.2.0/24\nnonsense\n");
     eventually("the fault is said", || {
-        boma.status()["files_not_in_force"].to_string().contains("nonsense").then_some(())
+        boma.status()["files_not_in_force"].to_string().contains("this line is no network").then_some(())
     });
     assert_eq!((from("198.51.100.7"), from("192.0.2.9")), (403, 200), "the old list holds");
     // A start with the broken list takes the last good one, and says so.
@@ -136,4 +136,26 @@ fn a_lists_file_is_reloaded_by_itself_and_a_broken_one_changes_nothing() {
     let from = |address: &str| request(boma.at(), "GET", "/", &format!("X-Forwarded-For: {address}\r\n"), "").status;
     assert_eq!((from("198.51.100.7"), from("192.0.2.9")), (403, 200));
     assert!(boma.status()["troubles"].to_string().contains("bad.txt"), "{}", boma.status());
+}
+
+#[test]
+fn a_rules_file_that_is_gone_is_told_and_what_was_in_force_stays() {
+    let origin = Origin::start();
+    let rules = "[[rule]]\nname = \"no\"\nmatch = { path = \"/no\" }\nthen = \"deny\"\n";
+    let boma = Setup::new().rules(rules).start(origin.address);
+    let path = boma.setup.file("rules.toml");
+    fs::remove_file(&path).unwrap();
+    eventually("it is told", || {
+        boma.status()["files_not_in_force"].to_string().contains("cannot be read").then_some(())
+    });
+    assert_eq!((get(boma.at(), "/no").status, boma.metric("boma_config_last_reload_successful")), (403, 0.0));
+    fs::write(&path, rules).unwrap();
+    eventually("and taken back", || (boma.status()["files_not_in_force"] == serde_json::json!([])).then_some(()));
+    assert_eq!(boma.metric("boma_config_last_reload_successful"), 1.0);
+    // A link, as a ConfigMap has it, is not replaced by a file.
+    fs::rename(&path, boma.setup.file("data.toml")).unwrap();
+    std::os::unix::fs::symlink("data.toml", &path).unwrap();
+    let refused = boma.staff("PUT", "/api/v1/rules", "If-Match: *\r\n", "");
+    assert!(refused.status == 409 && refused.text().contains("symbolic link"), "{}", refused.text());
+    assert!(path.is_symlink());
 }

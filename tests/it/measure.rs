@@ -74,6 +74,7 @@ fn a_measure_holds_at_once_is_listed_and_is_taken_out_again() {
         ),
         (&["measure", "remove", "no-search"], 1, "there is no measure"),
         (&["measure", "extend", "none"], 1, "there is no measure"),
+        (&["measure", "extend", "slow-pay", "--for", "1m"], 1, "it ends later than that already"),
     ] {
         let (got, said) = boma.command(arguments);
         assert!(got == code && said.contains(hint), "{arguments:?}: {got} {said}");
@@ -101,6 +102,14 @@ fn a_measure_ends_by_itself_and_survives_restarts_until_then() {
     let clash = rules.replace("\"old\"", "\"long\"");
     let refused = boma.staff("PUT", "/api/v1/rules", "If-Match: *\r\n", &clash);
     assert!(refused.status == 422 && refused.text().contains("measure long"), "{}", refused.text());
+    // Saved as a file it is refused likewise, and tried again when the measure is gone.
+    assert_eq!(boma.staff("POST", "/api/v1/measures", JSON, &body("gone", "1h")).status, 201);
+    boma.setup.folder.write("rules.toml", &rules.replace("\"old\"", "\"gone\"").replace("/old*", "/newer*"));
+    eventually("it is refused", || {
+        boma.status()["files_not_in_force"].to_string().contains("measure gone").then_some(())
+    });
+    assert_eq!(boma.staff("DELETE", "/api/v1/measures/gone", "", "").status, 200);
+    eventually("it is in force", || (get(boma.at(), "/newer").status == 403).then_some(()));
     // A change of the file leaves the measure over it.
     let changed = rules.replace("/old*", "/older*");
     assert_eq!(boma.staff("PUT", "/api/v1/rules", "If-Match: *\r\n", &changed).status, 200);

@@ -400,6 +400,7 @@ fn refused() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("a star", line("GET * HTTP/1.1"), "400"),
         ("authority form", line("GET huduma.example:80 HTTP/1.1"), "400"),
         ("connect", line("CONNECT huduma.example:80 HTTP/1.1"), "400"),
+        ("connect of a path", line("CONNECT / HTTP/1.1"), "501"),
         ("a NUL in the target", line("GET /r\0 HTTP/1.1"), "400"),
         ("a control in the target", line("GET /r\x01 HTTP/1.1"), "400"),
         ("DEL in the target", line("GET /r\x7f HTTP/1.1"), "400"),
