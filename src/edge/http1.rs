@@ -196,7 +196,8 @@ async fn send<S: Io>(seat: &Seat, talk: &Shared<S>, head: &dyn Head, reply: Repl
     }
     let whole = talk.borrow_mut().skip_what_came();
     // After what could not be read, the two sides may differ on where they are.
-    let lost = matches!(answer.status, 400 | 408 | 413 | 431 | 501 | 505) && answer.fields.first("proxy-status").is_some();
+    let lost =
+        matches!(answer.status, 400 | 408 | 413 | 431 | 501 | 505) && answer.fields.first("proxy-status").is_some();
     let keep = keep && whole && !lost && !seat.post.draining();
     let prefix = {
         let talk = &mut *talk.borrow_mut();
