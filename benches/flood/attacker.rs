@@ -134,8 +134,7 @@ impl Swarm {
         let start = Instant::now();
         let mut done = 0.0;
         while self.phase() < Phase::Over {
-            let on = self.setup.variant != Variant::Pulse
-                || start.elapsed().as_secs() % (PULSE.0 + PULSE.1) < PULSE.0;
+            let on = self.setup.variant != Variant::Pulse || start.elapsed().as_secs() % (PULSE.0 + PULSE.1) < PULSE.0;
             let due = start.elapsed().as_secs_f64() * self.setup.rate;
             let counts = self.phase() == Phase::Flood;
             if !on {

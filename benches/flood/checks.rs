@@ -46,6 +46,7 @@ pub fn lay_measure(house: &House) -> Told {
 /// Whether it is still in force at the end.
 pub fn stays(house: &House) -> Told {
     let (_, said) = house.ask("GET", "/api/v1/measures", "");
-    let names: Vec<&str> = said["measures"].as_array().into_iter().flatten().filter_map(|m| m["name"].as_str()).collect();
+    let names: Vec<&str> =
+        said["measures"].as_array().into_iter().flatten().filter_map(|m| m["name"].as_str()).collect();
     vec![("measure: in force at the end".into(), json!(names))]
 }

@@ -55,8 +55,7 @@ struct Town {
 /// Runs on a thread of its own until the flood is over and all have ended what they began.
 pub fn live(setup: Setup) -> Tally {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let town =
-        Rc::new(Town { setup, tally: RefCell::default(), visits: Cell::new(0), requests: Cell::new(0) });
+    let town = Rc::new(Town { setup, tally: RefCell::default(), visits: Cell::new(0), requests: Cell::new(0) });
     LocalSet::new().block_on(&runtime, come(town.clone()));
     let mut tally = town.tally.take();
     tally.open = u64::from(town.visits.get());
@@ -181,7 +180,6 @@ impl Citizen {
 
     /// A page and the parts of it that are not in the browser's cache.
     async fn view(&self, page: usize) {
-        let counts = self.counts();
         let got = self.wish(PAGES[page]).await;
         if !matches!(got, What::Origin | What::Copy) {
             return;
@@ -192,15 +190,18 @@ impl Citizen {
         let take = async |link: usize| {
             loop {
                 let Some(part) = wanted.borrow_mut().pop() else { return };
-                self.part(link, part, counts).await;
+                self.part(link, part).await;
             }
         };
         tokio::join!(take(0), take(1), take(2));
     }
 
-    async fn part(&self, link: usize, part: usize, counts: bool) {
+    async fn part(&self, link: usize, part: usize) {
         let (path, kind, _) = PARTS[part];
-        let fields = format!("Accept: */*\r\nSec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: {kind}\r\n");
+        let counts = self.counts();
+        let fields = format!(
+            "Accept: */*\r\nSec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: {kind}\r\n"
+        );
         let answer = self.ask(link, "GET", path, &fields, "").await;
         if matches!(answer.what, What::Origin | What::Copy) {
             self.parts_kept.set(self.parts_kept.get() | 1 << part);
@@ -276,9 +277,12 @@ impl Citizen {
             told.waited += answer.waited;
             let (What::Challenge, Some(seal)) = (answer.what, answer.seal.take()) else { return answer };
             told.challenges += 1;
-            let expected = levels.iter().any(|l| demanded(*l, method));
-            told.by_mistake |= counts && (self.solved.get() || !expected);
-            if told.challenges > ROUNDS || !self.solve(&seal, told).await {
+            let had_solved = self.solved.get();
+            let taken = told.challenges <= ROUNDS && self.solve(&seal, told).await;
+            // By now it is known where the posture stood.
+            let expected = levels.iter().chain(&self.town.setup.control.levels()).any(|l| demanded(*l, method));
+            told.by_mistake |= counts && (had_solved || !expected);
+            if !taken {
                 return answer;
             }
         }

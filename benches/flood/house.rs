@@ -19,12 +19,12 @@ pub struct House {
 
 impl House {
     /// As an operator would set it up who read the README: copies of the public pages and their parts, and nothing else.
-    pub fn start(folder: &Path, origin: u16, rules: &str, more: &str) -> House {
+    pub fn start(folder: &Path, origin: u16, rules: &str, (more, log): (&str, &str)) -> House {
         let [port, admin] = ports();
         let route = |path: &str| format!("[[portal.route]]\npath = \"{path}\"\nfallback = \"snapshot\"\n");
         let routes: String = PAGES.iter().copied().chain(PARTS.iter().map(|p| p.0)).map(route).collect();
         let settings = format!(
-            "[[listen]]\naddress = \"127.0.0.1:{port}\"\n[client]\ntrusted_proxies = [\"127.0.0.0/8\"]\n[admin]\naddress = \"127.0.0.1:{admin}\"\n\
+            "[[listen]]\naddress = \"127.0.0.1:{port}\"\n[client]\ntrusted_proxies = [\"127.0.0.0/8\"]\n[admin]\naddress = \"127.0.0.1:{admin}\"\n[log]\naccess = \"{log}\"\n\
 [[portal]]\nname = \"huduma\"\nhosts = [\"huduma.example\"]\ntitle = \"Huduma\"\nlanguages = [\"sw\", \"en\"]\norigins = [\"http://127.0.0.1:{origin}\"]\n{more}\n\
 {routes}[[portal.route]]\npath = \"/forms/*\"\nclass = \"filing\"\n"
         );

@@ -34,7 +34,7 @@
 //!   flood's beginning.
 //! * origin: asked and served for everybody, boma's own fetches too.
 //! * counts: not where the generator is what was measured: less than 80 % of what was due was sent, one of its threads
-//!   used more than 90 % of a core, citizens stayed out, or it was shorter than 60 s. Generator, origin and boma share
+//!   used more than 90 % of a core, other processes used 0.3 cores, citizens stayed out, or it was shorter than 60 s. Generator, origin and boma share
 //!   the machine; where it has nothing left that is said.
 //!
 //! Without boma's cache (not built yet) 400/s of citizens are twice what the origin can serve: see the run without a flood.
@@ -100,6 +100,9 @@ pub struct Options {
     /// A file with more keys of the portal, such as max_in_flight = 100
     #[arg(long)]
     portal: Option<PathBuf>,
+    /// Where boma writes its access log, to look into; else it goes to nowhere, formatted all the same
+    #[arg(long)]
+    log: Option<PathBuf>,
     /// Keep the flood on for so many minutes, then ask what a preview still sees
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=120))]
     preview_after: Option<u64>,

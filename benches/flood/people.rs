@@ -63,7 +63,8 @@ pub const BROWSERS: [&str; 6] = [
 ];
 pub const TOOLS: [&str; 4] = ["curl/8.5.0", "python-requests/2.31.0", "Go-http-client/1.1", "Apache-HttpClient/4.5.13"];
 /// By which a measure can know the bots of the variant `bots`.
-pub const BOT_AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/139.0.0.0 Safari/537.36";
+pub const BOT_AGENT: &str =
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/139.0.0.0 Safari/537.36";
 
 /// splitmix64: it need not be unguessable, only even and the same each time.
 pub struct Chance(u64);

@@ -57,6 +57,8 @@ pub struct Outcome {
     /// Of all cores: busy, and taken away by the machine's host.
     pub busy: f64,
     pub stolen: f64,
+    /// Cores that neither boma nor this bench used.
+    pub others: f64,
     /// Seconds into the flood, and where the posture moved.
     pub moves: Vec<(f64, Level, String)>,
     pub prepared: (u32, f64),
@@ -68,6 +70,7 @@ pub struct Outcome {
 struct Mark {
     at: Instant,
     boma: u64,
+    own: u64,
     threads: BTreeMap<String, u64>,
     machine: [u64; 3],
     origin: [[u64; 3]; 3],
@@ -79,6 +82,7 @@ impl Mark {
         Mark {
             at: Instant::now(),
             boma: house.running.cpu(),
+            own: cpu("/proc/self/stat"),
             threads: threads(),
             machine: machine(),
             origin: [&ledger.citizens, &ledger.attackers, &ledger.own].map(|c| c.now()),
@@ -109,7 +113,8 @@ fn machine() -> [u64; 3] {
 pub fn run(plan: &Plan, options: &Options) -> Outcome {
     let folder = Folder::new();
     let origin = Origin::start(options.capacity, options.queue);
-    let house = House::start(&folder.0, origin.port, &options.rules_text(), &options.portal_text());
+    let log = options.log.as_ref().map_or("stdout".into(), |path| path.to_string_lossy());
+    let house = House::start(&folder.0, origin.port, &options.rules_text(), (&options.portal_text(), &log));
     let solver = Arc::new(Solver::start());
     let seconds = options.seconds();
     let longest = Duration::from_secs(seconds + options.warm + options.age * 60 + 600);
@@ -117,7 +122,7 @@ pub fn run(plan: &Plan, options: &Options) -> Outcome {
     let mut outcome = Outcome { name: plan.name.clone(), asked: plan.rate, ..Outcome::default() };
     let start = Instant::now();
     let wanted = wanted(plan, options);
-    solver.prepare(house.port, wanted);
+    solver.prepare(house.port, wanted, &control);
     outcome.prepared = (wanted, start.elapsed().as_secs_f64());
 
     let minted = Arc::new(AtomicU32::new(0));
@@ -129,12 +134,8 @@ pub fn run(plan: &Plan, options: &Options) -> Outcome {
     while options.variant == Variant::Bots && minted.load(Ordering::Relaxed) < SOLVING_BOTS {
         sleep(LOOK);
     }
-    let setup = citizen::Setup {
-        control: control.clone(),
-        solver: solver.clone(),
-        port: house.port,
-        rate: options.citizens,
-    };
+    let setup =
+        citizen::Setup { control: control.clone(), solver: solver.clone(), port: house.port, rate: options.citizens };
     let citizens = Builder::new().name("flood-citizens".into()).spawn(move || citizen::live(setup)).unwrap();
     sleep(Duration::from_secs(options.warm + options.age * 60).saturating_sub(BEFORE));
     let alone = Mark::take(&house, &origin);
@@ -210,6 +211,9 @@ fn flood(
     outcome.threads = ended.threads.iter().map(used).filter(|(name, _)| THREADS.contains(&name.as_str())).collect();
     let [all, idle, stolen] = std::array::from_fn(|i| (ended.machine[i] - began.machine[i]) as f64);
     (outcome.busy, outcome.stolen) = (1.0 - idle / all, stolen / all);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from) as f64;
+    let ours = (outcome.boma_cpu + ended.own - began.own) as f64 / micros;
+    outcome.others = ((outcome.busy - outcome.stolen) * cores - ours).max(0.0);
     outcome.origin = std::array::from_fn(|k| std::array::from_fn(|i| ended.origin[k][i] - began.origin[k][i]));
 }
 

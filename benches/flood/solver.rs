@@ -11,6 +11,7 @@ use std::time::Duration;
 use boma::challenge::{Work, work};
 use tokio::sync::oneshot;
 
+use crate::control::Control;
 use crate::people;
 
 /// Challenges that may wait for the thread.
@@ -45,13 +46,14 @@ impl Solver {
     }
 
     /// Works out `n` solutions of challenges that boma on `port` gives out now.
-    pub fn prepare(&self, port: u16, n: u32) {
+    pub fn prepare(&self, port: u16, n: u32, control: &Control) {
         let left = AtomicU32::new(n);
         let next = || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |l| l.checked_sub(1)).ok();
         std::thread::scope(|scope| {
             for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
                 scope.spawn(|| {
                     while let Some(i) = next() {
+                        control.sent();
                         if let Some(solution) = fetch(port, i).as_deref().map(solve) {
                             self.ready.lock().unwrap().push(solution);
                         }

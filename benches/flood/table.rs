@@ -9,6 +9,8 @@ use crate::tally::percentile;
 /// The shares of the asked rate, and of a core, beyond which the generator is what was measured.
 const RATE_LEAST: f64 = 0.8;
 const THREAD_MOST: f64 = 0.9;
+/// Cores that other processes may use besides.
+const OTHERS_MOST: f64 = 0.3;
 /// Seconds below which it is no reference flood.
 const SECONDS_LEAST: f64 = 60.0;
 
@@ -31,6 +33,9 @@ pub fn faults(outcome: &Outcome) -> Vec<String> {
     }
     for (name, used) in outcome.threads.iter().filter(|(_, used)| **used > THREAD_MOST) {
         faults.push(format!("{name} used {:.0} % of a core", used * 100.0));
+    }
+    if outcome.others > OTHERS_MOST {
+        faults.push(format!("other processes used {:.2} cores", outcome.others));
     }
     if tally.not_begun > 0 {
         faults.push(format!("{} visits of citizens were not begun", tally.not_begun));
@@ -167,9 +172,9 @@ fn house(outcome: &Outcome) -> Vec<Row> {
         row("  of those citizens", format!("{:.0}", a_second(outcome.origin[0][1])), a_second(outcome.origin[0][1])),
         row("GENERATOR: share of a core", threads.join(" "), json!(outcome.threads)),
         row(
-            "MACHINE: busy (taken away)",
-            format!("{:.0}% ({:.0}%)", outcome.busy * 100.0, outcome.stolen * 100.0),
-            json!([outcome.busy, outcome.stolen]),
+            "MACHINE: busy, cores of others",
+            format!("{:.0}%, {:.2}", outcome.busy * 100.0, outcome.others),
+            json!({ "busy": outcome.busy, "stolen": outcome.stolen, "others": outcome.others }),
         ),
         row("COUNTS", if faults(outcome).is_empty() { "yes".into() } else { "NO".into() }, faults(outcome)),
     ]
