@@ -17,11 +17,12 @@ use tokio::sync::{Notify, watch};
 use crate::admin::{self, Desk, Token};
 use crate::certificate::Keyring;
 use crate::clock::Clock;
-use crate::control::{self, Bell, Given, Office, Started};
+use crate::control::{self, Bell, Given, Judge, Office, Started};
 use crate::edge::{self, Crowd, Door, Phase};
 use crate::fault::Fault;
 use crate::force::{House, Law, Materials};
 use crate::journal::Journal;
+use crate::serve::preview;
 use crate::settings::{Listen, QueryLog, Settings};
 use crate::store::{self, Rows, Table};
 use crate::takeover::{self, Inheritance};
@@ -294,9 +295,19 @@ fn found(
         troubles,
     }));
     let config = started.config;
-    let office = Office::new(house, keyring.clone(), started.last_good, (config, started.state_dir), started.differs);
+    let office =
+        Office::new(house, keyring.clone(), started.last_good, (config, started.state_dir), started.differs, judge());
     office.keep_journal(journal);
     Ok((Arc::new(office), keyring, opened.rows))
+}
+
+/// What came of late is the corridor's to tell.
+fn judge() -> Judge {
+    Judge {
+        rules: |house, draft| preview::preview(house, draft).harm(),
+        effect: |house, name, since| preview::effect(house, name, since).harm(),
+        ban: |house, net| preview::ban(house, net).harm(),
+    }
 }
 
 fn no_thread(error: std::io::Error) -> Failure {

@@ -158,11 +158,38 @@ pub const HISTORY: usize = 50;
 pub const RECENT: Duration = Duration::from_secs(600);
 pub const RECENT_PER_SECOND: usize = 16;
 pub const RECENT_FIELD_BYTES: usize = 768;
-/// A pass as old as this is a citizen's, not one made for an attack that has just begun.
+/// A pass that was this old when the attack began is a citizen's: floods are noticed within a minute, and bots are armed
+/// shortly before.
 pub const SETTLED: Duration = Duration::from_secs(600);
+/// One as old as this is, whenever the attack began.
+pub const SETTLED_ANYWAY: Duration = Duration::from_secs(24 * 3600);
+/// Settled passes that previews count of one prefix: a few would do to see harm, and one who has prepared thousands behind
+/// one address is not thousands.
+pub const SETTLED_PER_PREFIX: usize = 64;
+/// Passes that exceeded their budget, and that an origin vouched for: how many are remembered, eight bytes each, and how long.
+pub const OVER_BUDGET: usize = 65_536;
+pub const OVER_BUDGET_FOR: Duration = Duration::from_secs(3600);
+pub const VOUCHED: usize = 262_144;
+pub const VOUCHED_FOR: Duration = Duration::from_secs(12 * 3600);
+/// Passes of one minute that are a mass: so many at least, and so many times the median minute of so long.
+pub const MASS_LEAST: u32 = 60;
+pub const MASS_TIMES: u32 = 4;
+/// Where fewer minutes than this are known: so many passes.
+pub const MASS_HISTORY: usize = 60;
+pub const MASS_UNKNOWN: u32 = 600;
+pub const MASS_MEMORY: Duration = Duration::from_secs(24 * 3600);
 /// How many of those, and how many hundredths, a draft may hit before it must be forced.
 pub const HARM_LEAST: u64 = 20;
 pub const HARM_SHARE: f64 = 5.0;
+/// Days of minutes that are kept whole, and days for which the hour before and after each change of posture is.
+pub const TOTALS_DAYS: u64 = 30;
+pub const TOTALS_KEPT_DAYS: u64 = 400;
+pub const TOTALS_NEAR: Duration = Duration::from_secs(3600);
+/// Minutes that one question is answered with: a week of two portals. Bytes of a day that are read: fifty portals' lines.
+pub const TOTALS_AT_ONCE: usize = 20_160;
+pub const TOTALS_BYTES: u64 = 64 * 1024 * 1024;
+/// Between two looks at what a measure in force has done, one measure a time: a look costs a tenth of a second at most.
+pub const HARM_EVERY: Duration = Duration::from_secs(2);
 /// Paths that are remembered as known, eight bytes each, and for how long.
 pub const KNOWN_PATHS: usize = 262_144;
 pub const KNOWN_FOR: Duration = Duration::from_secs(7 * 24 * 3600);

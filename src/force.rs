@@ -32,9 +32,10 @@ use crate::posture::{Ears, Signals, Standing};
 use crate::rules::{Measure, RuleSet};
 use crate::seal::{self, Key, Secret};
 use crate::settings::Settings;
+use crate::settled::Settled;
 use crate::snapshot::Board;
 use crate::store::Store;
-use crate::telemetry::{AccessLog, Metrics, Recent};
+use crate::telemetry::{AccessLog, Metrics, Recent, Registers, Totals};
 
 /// The rules in force and the table of postures under them.
 pub struct Law {
@@ -58,17 +59,20 @@ pub struct Town {
     pub gates: Vec<Gate>,
     /// What the ladder hears, by portal.
     pub signals: Vec<Arc<Signals>>,
+    /// What is counted of each minute, by portal.
+    pub totals: Vec<Arc<Totals>>,
     outbound: Outbound,
     pub settings: Arc<Settings>,
 }
 
 impl Town {
-    pub fn new(edition: u64, settings: Arc<Settings>, outbound: Outbound, counters: &Counters, ears: &Ears) -> Town {
+    pub fn new(edition: u64, settings: Arc<Settings>, outbound: Outbound, counters: &Counters, books: &Books) -> Town {
         let portals = Portals::new(settings.portals.clone());
         let gates = portals.list.iter().map(|p| Gate::new(counters.of(&p.name), p.max_in_flight)).collect();
-        let signals = portals.list.iter().map(|p| ears.of(&p.name)).collect();
+        let signals = portals.list.iter().map(|p| books.ears.of(&p.name)).collect();
+        let totals = portals.list.iter().map(|p| books.registers.of(&p.name)).collect();
         let shelf = Shelf::new(&portals.list);
-        Town { edition, portals, shelf, gates, signals, outbound, settings }
+        Town { edition, portals, shelf, gates, signals, totals, outbound, settings }
     }
 
     /// TLS towards the origins of a portal, by its number.
@@ -87,15 +91,23 @@ fn trusts(trusted: &[IpNet], peer: IpAddr) -> bool {
     trusted.iter().any(|net| net.contains(&peer))
 }
 
+/// What is written of portals by their names, so that a reload goes on with it.
+#[derive(Default)]
+pub struct Books {
+    pub ears: Ears,
+    pub registers: Registers,
+}
+
 /// Everything that all workers and both doors share.
 pub struct House {
     pub clock: Clock,
     pub limits: Limits,
     /// Paths that origins have answered of late.
     pub known: Known,
+    pub settled: Settled,
     pub bans: Bans,
     pub counters: Counters,
-    pub ears: Ears,
+    pub books: Books,
     pub places: ArcSwap<Places>,
     /// A sample of the last ten minutes.
     pub recent: Recent,
@@ -138,11 +150,12 @@ pub struct Materials {
 impl House {
     pub fn new(m: Materials) -> House {
         let counters = Counters::default();
-        let ears = Ears::default();
-        let town = Town::new(1, m.settings.clone(), m.outbound, &counters, &ears);
+        let books = Books::default();
+        let town = Town::new(1, m.settings.clone(), m.outbound, &counters, &books);
         let house = House {
             limits: Limits::new(m.settings.client.memory, m.secret.key("boma limits v1").mac(&[])),
-            known: Known::new(m.secret.key("boma known paths v1").mac(&[])),
+            known: Known::new(m.secret.key("boma known paths v1").mac(&[]), bounds::KNOWN_PATHS, bounds::KNOWN_FOR),
+            settled: Settled::new(&m.secret),
             bans: Bans::new(m.settings.client.ipv6_prefix),
             challenge: ArcSwap::from_pointee(Challenge::new(&m.secret, m.settings.challenge.pass_lifetime)),
             law: ArcSwap::from_pointee(m.law),
@@ -156,7 +169,7 @@ impl House {
             pseudonym: pseudonym(),
             troubles: Mutex::new(Vec::new()),
             counters,
-            ears,
+            books,
             places: ArcSwap::from_pointee(m.places),
             recent: Recent::default(),
             clock: m.clock,

@@ -15,9 +15,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::Desk;
+use super::measures::{on_the_side, told};
 use super::routes::{fresh, problem, propose, who};
 use crate::ban::Ban;
 use crate::control::Change;
+use crate::serve::preview;
 use crate::{bounds, units};
 
 pub async fn list(State(desk): State<Desk>) -> Response {
@@ -47,6 +49,23 @@ pub async fn add(State(desk): State<Desk>, body: Bytes) -> Response {
     match wish.change(desk.office.house.now().unix()) {
         Ok(change) => propose(&desk, change).await,
         Err(help) => problem(StatusCode::UNPROCESSABLE_ENTITY, &help),
+    }
+}
+
+/// Whom a ban would have hit of late; it is not laid.
+pub async fn preview(State(desk): State<Desk>, body: Bytes) -> Response {
+    #[derive(Deserialize)]
+    struct Asked {
+        net: String,
+    }
+    let asked = serde_json::from_slice::<Asked>(&body).map_err(|e| format!("{e}; write {{\"net\": \"192.0.2.0/24\"}}"));
+    let net = match asked.and_then(|a| net(&a.net)) {
+        Ok(net) => net,
+        Err(help) => return problem(StatusCode::UNPROCESSABLE_ENTITY, &help),
+    };
+    match on_the_side(move || Ok(preview::ban(&desk.office.house, net))).await {
+        Ok(preview) => told(&preview),
+        Err(response) => response,
     }
 }
 

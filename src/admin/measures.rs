@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 
 use super::Desk;
 use super::routes::{fresh, problem, propose, refused, who};
-use crate::control::{Change, Rejected};
+use crate::control::{Change, Force, Rejected};
 use crate::rules::Measure;
 use crate::serve::preview::{self, Preview};
 use crate::{bounds, units};
@@ -46,18 +46,10 @@ pub async fn add(State(desk): State<Desk>, body: Bytes) -> Response {
         Ok(wish) => wish,
         Err(e) => return problem(StatusCode::UNPROCESSABLE_ENTITY, &format!("{e}; {example}")),
     };
-    let (force, now) = (wish.force, desk.office.house.now().unix());
-    let measure = match wish.measure(now) {
+    let measure = match wish.measure(desk.office.house.now().unix()) {
         Ok(measure) => measure,
         Err(help) => return problem(StatusCode::UNPROCESSABLE_ENTITY, &help),
     };
-    match tried(&desk, measure.clone()).await {
-        Ok(preview) if !force && preview.harm().is_some() => {
-            return refused(Rejected::Harmful(preview.harm().unwrap_or_default()));
-        }
-        // What does not fit is refused, and noted, by the one door.
-        Ok(_) | Err(_) => {}
-    }
     let response = propose(&desk, Change::AddMeasure(measure)).await;
     if response.status() == StatusCode::OK { (StatusCode::CREATED, response).into_response() } else { response }
 }
@@ -85,7 +77,7 @@ pub async fn preview_rules(State(desk): State<Desk>, body: Bytes) -> Response {
     }
 }
 
-fn told(preview: &Preview) -> Response {
+pub fn told(preview: &Preview) -> Response {
     let mut value = serde_json::to_value(preview).unwrap_or_default();
     value["harm"] = json!(preview.harm());
     fresh(Json(value).into_response())
@@ -97,7 +89,7 @@ async fn tried(desk: &Desk, measure: Measure) -> Result<Preview, Response> {
 }
 
 /// Ten minutes of requests take a moment, for which the probes must not wait.
-async fn on_the_side<T: Send + 'static>(
+pub async fn on_the_side<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Rejected> + Send + 'static,
 ) -> Result<T, Response> {
     // One at a time: it is a core's work for as long as it takes.
@@ -125,8 +117,22 @@ impl Wish {
         self.table.insert("name".into(), self.name.clone().into());
         let text = toml::to_string(&json!({ kind: [self.table] }))
             .map_err(|e| format!("this cannot be a rule or limit: {e}"))?;
-        Ok(Measure { name: self.name, text, since: now, until, reason, owner, by: who().to_string() })
+        Ok(Measure {
+            name: self.name,
+            text,
+            since: now,
+            until,
+            reason,
+            owner,
+            by: who().to_string(),
+            forced: self.force,
+        })
     }
+}
+
+/// A reason to force what harms; an empty one is none.
+pub fn meant(force: Force) -> Force {
+    force.map(|reason| reason.trim().chars().take(bounds::REASON_BYTES).collect()).filter(|r: &String| !r.is_empty())
 }
 
 /// How long a measure lasts.
@@ -182,12 +188,14 @@ pub async fn version(State(desk): State<Desk>, Path(version): Path<u64>) -> Resp
 #[serde(deny_unknown_fields)]
 struct Back {
     version: Option<u64>,
+    /// Why, although it would harm citizens or staff.
+    force: Force,
 }
 
 pub async fn roll_back(State(desk): State<Desk>, body: Bytes) -> Response {
     let back = if body.is_empty() { Ok(Back::default()) } else { serde_json::from_slice::<Back>(&body) };
     match back {
-        Ok(Back { version }) => propose(&desk, Change::RollBack(version)).await,
+        Ok(Back { version, force }) => propose(&desk, Change::RollBack { version, force: meant(force) }).await,
         Err(e) => problem(StatusCode::UNPROCESSABLE_ENTITY, &format!("{e}; write {{\"version\": 3}}")),
     }
 }

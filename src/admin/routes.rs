@@ -16,9 +16,10 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Desk, bans, explain, measures};
-use crate::control::{Change, Rejected, Who};
+use crate::control::{Change, Force, Rejected, Who};
 use crate::plan::Level;
 use crate::posture::Pin;
+use crate::serve::losses;
 use crate::{bounds, units};
 
 pub fn router(desk: Desk) -> Router {
@@ -26,12 +27,15 @@ pub fn router(desk: Desk) -> Router {
     let closed = Router::new()
         .route("/api/v1/status", guarded(get(status), "GET, HEAD"))
         .route("/api/v1/posture", guarded(get(posture).put(put_posture), "GET, HEAD, PUT"))
+        .route("/api/v1/posture/preview", guarded(post(preview_posture), "POST"))
         .route("/api/v1/rules", guarded(get(rules).put(put_rules), "GET, HEAD, PUT"))
         .route("/api/v1/rules/history", guarded(get(measures::history), "GET, HEAD"))
         .route("/api/v1/rules/history/{version}", guarded(get(measures::version), "GET, HEAD"))
         .route("/api/v1/rules/rollback", guarded(post(measures::roll_back), "POST"))
+        .route("/api/v1/totals", guarded(get(totals), "GET, HEAD"))
         .route("/api/v1/explain", guarded(get(explain::reference).post(explain::request), "GET, HEAD, POST"))
         .route("/api/v1/bans", guarded(get(bans::list).post(bans::add), "GET, HEAD, POST"))
+        .route("/api/v1/bans/preview", guarded(post(bans::preview), "POST"))
         .route("/api/v1/bans/{*net}", guarded(delete(bans::remove), "DELETE"))
         .route("/api/v1/rules/preview", guarded(post(measures::preview_rules), "POST"))
         .route("/api/v1/measures/preview", guarded(post(measures::preview), "POST"))
@@ -112,6 +116,22 @@ async fn status(State(desk): State<Desk>) -> Response {
     fresh(Json(desk.office.status()).into_response())
 }
 
+#[derive(Deserialize)]
+struct Span {
+    from: Option<u64>,
+    to: Option<u64>,
+}
+
+/// The totals of each minute, by default of the last hour.
+async fn totals(State(desk): State<Desk>, Query(Span { from, to }): Query<Span>) -> Response {
+    let to = to.unwrap_or_else(|| desk.office.house.now().unix());
+    let from = from.unwrap_or(to.saturating_sub(3600));
+    match measures::on_the_side(move || Ok(desk.office.totals(from, to))).await {
+        Ok(minutes) => fresh(Json(json!({ "from": from, "to": to, "minutes": minutes })).into_response()),
+        Err(response) => response,
+    }
+}
+
 /// What staff read must be now, not some cache's then.
 pub fn fresh(mut response: Response) -> Response {
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -150,6 +170,27 @@ async fn put_posture(State(desk): State<Desk>, body: Bytes) -> Response {
     match desk.office.propose(change, &who()) {
         Ok(_) => posture(State(desk)).await,
         Err(rejected) => refused(rejected),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Step {
+    level: String,
+    portal: Option<String>,
+}
+
+/// What a posture would take away, by the last ten minutes; it is not pinned.
+async fn preview_posture(State(desk): State<Desk>, body: Bytes) -> Response {
+    let step = serde_json::from_slice::<Step>(&body).ok().and_then(|s| Some((Level::named(&s.level)?, s.portal)));
+    let Some((level, portal)) = step else {
+        let help = format!("write {{\"level\": \"static\"}}, one of {}", Level::NAMES.join(", "));
+        return problem(StatusCode::UNPROCESSABLE_ENTITY, &help);
+    };
+    let house = desk.office.house.clone();
+    match measures::on_the_side(move || Ok(losses::losses(&house, level, portal.as_deref()))).await {
+        Ok(losses) => fresh(Json(losses).into_response()),
+        Err(response) => response,
     }
 }
 
@@ -205,7 +246,18 @@ fn etag(generation: u64) -> String {
     format!("\"{generation}\"")
 }
 
-async fn put_rules(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> Response {
+/// `?force=REASON`: although it would harm citizens or staff.
+#[derive(Deserialize)]
+struct Forced {
+    force: Force,
+}
+
+async fn put_rules(
+    State(desk): State<Desk>,
+    Query(Forced { force }): Query<Forced>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let Some(given) = headers.get(IF_MATCH).and_then(|v| v.to_str().ok()) else {
         let help = "send If-Match with the ETag of the rules that you changed, so that nobody's change is lost";
         return problem(StatusCode::PRECONDITION_REQUIRED, help);
@@ -220,7 +272,7 @@ async fn put_rules(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) ->
     let Ok(text) = String::from_utf8(body.to_vec()) else {
         return problem(StatusCode::UNPROCESSABLE_ENTITY, "the body is not UTF-8: send the TOML text of rules.toml");
     };
-    propose(&desk, Change::Rules { text, generation }).await
+    propose(&desk, Change::Rules { text, generation, force: measures::meant(force) }).await
 }
 
 /// Proposes a change to the rules. Parsing large ones and waiting for the disk take their time, and the probes must
@@ -266,7 +318,7 @@ pub fn refused(rejected: Rejected) -> Response {
             problem(StatusCode::SERVICE_UNAVAILABLE, "another boma is taking over: repeat this in a moment")
         }
         Rejected::Harmful(why) => {
-            problem(StatusCode::CONFLICT, &format!("{why}; to do it all the same, force it (--force, \"force\": true)"))
+            problem(StatusCode::CONFLICT, &format!("{why}; to do it all the same, force it (--force)"))
         }
         Rejected::Unknown(why) => problem(StatusCode::NOT_FOUND, &why),
     }

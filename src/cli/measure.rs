@@ -5,7 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use super::status::plain;
-use super::{Failed, Format, Staff, USAGE, preview};
+use super::{Failed, Format, Staff, USAGE, escaped, preview};
 
 #[derive(clap::Subcommand)]
 pub enum Measure {
@@ -136,17 +136,8 @@ impl Measure {
     }
 }
 
-/// Names are ASCII without quotes; what a path cannot hold is escaped.
 fn path(name: &str) -> String {
-    let mut path = "/api/v1/measures/".to_owned();
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            path.push(char::from(byte));
-        } else {
-            path.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    path
+    format!("/api/v1/measures/{}", escaped(name))
 }
 
 impl Add {

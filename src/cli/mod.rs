@@ -120,6 +120,12 @@ fn log_to_stderr(standard: &str) {
         tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr).try_init();
 }
 
+/// A text as a part of an address.
+fn escaped(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}
+
 /// A folder named in the environment.
 fn folder(name: &str) -> Option<PathBuf> {
     // systemd may name several, separated by colons; the first is boma's.

@@ -42,7 +42,10 @@ impl Office {
             ));
         }
         let wide = if net.addr().is_ipv4() { net.prefix_len() < WIDE.0 } else { net.prefix_len() < WIDE.1 };
-        wide.then(|| format!("{net} is a whole provider, or more than one"))
+        if wide {
+            return Some(format!("{net} is a whole provider, or more than one"));
+        }
+        (self.judge.ban)(house, net)
     }
 
     pub(super) fn remove_ban(&self, net: IpNet) -> Result<Applied, Rejected> {

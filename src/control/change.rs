@@ -3,14 +3,16 @@
 //! Does not know: HTTP, file watching.
 
 use std::fmt;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
 use crate::ban::Ban;
 use crate::fault::Fault;
+use crate::force::House;
 use crate::plan::Level;
 use crate::posture::Pin;
-use crate::rules::Measure;
+use crate::rules::{Measure, RuleSet};
 
 /// Who wants a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +38,20 @@ impl fmt::Display for Who {
     }
 }
 
+/// Why a change is to be made although it would harm those whom it should not; `None`: then it is not to be.
+pub type Force = Option<String>;
+
+/// Who says whether a change would harm those whom it should not, by what came of late; in words where it would. The
+/// corridor knows that, and the office must not know the corridor: whoever builds the house hands it in.
+#[derive(Clone, Copy)]
+pub struct Judge {
+    /// These rules, in the place of those in force.
+    pub rules: fn(&House, Arc<RuleSet>) -> Option<String>,
+    /// A rule or limit in force, since then.
+    pub effect: fn(&House, &str, u64) -> Option<String>,
+    pub ban: fn(&House, IpNet) -> Option<String>,
+}
+
 /// What can be changed while boma runs. Closed: each change passes the same door.
 pub enum Change {
     /// The rules file as it stands now.
@@ -48,18 +64,28 @@ pub enum Change {
     Rules {
         text: String,
         generation: u64,
+        force: Force,
     },
     Postures(String),
     Settings(String),
     Certificates,
     /// Back to an earlier version of the rules; without a number the one before.
-    RollBack(Option<u64>),
+    RollBack {
+        version: Option<u64>,
+        force: Force,
+    },
+    /// Forced where it says so itself.
     AddMeasure(Measure),
     ExtendMeasure {
         name: String,
         until: u64,
     },
     RemoveMeasure(String),
+    /// A measure that harms those whom it should not, with what it did.
+    UndoMeasure {
+        name: String,
+        why: String,
+    },
     /// `force`: although staff's own networks, or very many, are in it.
     AddBan {
         ban: Ban,
@@ -82,16 +108,20 @@ pub enum Change {
 impl Change {
     pub(super) fn what(&self) -> String {
         match self {
-            Change::RulesFile(_) | Change::Rules { .. } => "rules".into(),
+            Change::RulesFile(_) => "rules".into(),
+            Change::Rules { force, .. } => format!("rules{}", forced(force)),
             Change::Lists => "lists".into(),
             Change::Places => "countries and autonomous systems".into(),
             Change::Postures(_) => "postures".into(),
             Change::Settings(_) => "settings".into(),
             Change::Certificates => "certificates".into(),
-            Change::RollBack(version) => {
-                format!("rules back to {}", version.map_or("the version before".into(), |v| format!("version {v}")))
+            Change::RollBack { version, force } => {
+                let version = version.map_or("the version before".into(), |v| format!("version {v}"));
+                format!("rules back to {version}{}", forced(force))
             }
+            Change::AddMeasure(m) if m.forced => format!("measure {}, forced, for: {}", m.name, m.reason),
             Change::AddMeasure(m) => format!("measure {} for: {}", m.name, m.reason),
+            Change::UndoMeasure { name, why } => format!("measure {name} taken back: {why}"),
             Change::ExtendMeasure { name, .. } => format!("a later end of measure {name}"),
             Change::RemoveMeasure(name) => format!("measure {name} taken out"),
             Change::AddBan { ban, .. } => format!("ban of {} for: {}", ban.net, ban.reason),
@@ -113,6 +143,10 @@ impl Change {
             _ => None,
         }
     }
+}
+
+fn forced(force: &Force) -> String {
+    force.as_ref().map_or(String::new(), |reason| format!(", forced for: {reason}"))
 }
 
 fn of(portal: Option<&str>) -> String {

@@ -85,6 +85,7 @@ pub async fn listen(office: Arc<Office>) {
     loop {
         beat.tick().await;
         office.hear();
+        office.count(&mut office.counting());
         let now = office.house.now().unix();
         if now >= kept + KEEP_EVERY {
             kept = now;

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::change::{Applied, Change, Rejected, Who};
+use super::change::{Applied, Change, Force, Rejected, Who};
 use super::lists::ListFiles;
 use super::start::{POSTURES, RULES};
 use super::{Desk, Differs, Entry, Office, files};
@@ -34,12 +34,12 @@ impl Office {
             tracing::info!(%who, what, "change proposed");
         }
         let outcome = match change {
-            Change::RulesFile(text) => self.rules(&mut desk, &text),
+            Change::RulesFile(text) => self.rules(&mut desk, &text, false),
             Change::Lists => {
                 let text = self.house.law.load().rules.text().to_owned();
-                self.read_rules(&mut desk, &text)
+                self.read_rules(&mut desk, &text, false)
             }
-            Change::Rules { text, generation } => self.staff_rules(&mut desk, &text, generation),
+            Change::Rules { text, generation, force } => self.staff_rules(&mut desk, &text, generation, &force),
             Change::Places => {
                 let settings = self.house.town.load().settings.clone();
                 self.places(&mut desk, &settings.client)
@@ -47,14 +47,15 @@ impl Office {
             Change::Postures(text) => self.postures(&mut desk, &text),
             Change::Settings(text) => self.settings(&mut desk, &text),
             Change::Certificates => self.certificates(&mut desk),
-            Change::RollBack(version) => self.roll_back(&mut desk, version),
-            Change::AddMeasure(measure) => self.add_measure(measure),
+            Change::RollBack { version, force } => self.roll_back(&mut desk, version, &force),
+            Change::AddMeasure(measure) => self.add_measure(measure, true),
             Change::ExtendMeasure { name, until } => self.extend_measure(&name, until, &who.to_string()),
             Change::RemoveMeasure(name) => {
                 let removed = self.remove_measure(&name);
                 self.retry_rules(&mut desk);
                 removed
             }
+            Change::UndoMeasure { name, .. } => self.remove_measure(&name),
             Change::AddBan { ban, force } => self.add_ban(ban, force),
             Change::RemoveBan(net) => self.remove_ban(net),
             Change::Pin(pin) => self.pin(&pin),
@@ -127,7 +128,8 @@ impl Office {
         Sources { now: self.house.now().unix(), list, measures, countries, asns }
     }
 
-    fn rules(&self, desk: &mut Desk, text: &str) -> Result<Applied, Rejected> {
+    /// `asked`: staff were told of what harm it does.
+    fn rules(&self, desk: &mut Desk, text: &str, asked: bool) -> Result<Applied, Rejected> {
         let house = &self.house;
         let path = house.town.load().settings.server.rules.display().to_string();
         let law = house.law.load_full();
@@ -137,11 +139,11 @@ impl Office {
             self.reloaded(true);
             return Ok(Applied { generation: law.generation, changed: false, warnings: Vec::new() });
         }
-        self.read_rules(desk, text)
+        self.read_rules(desk, text, asked)
     }
 
     /// Reads rules and their lists anew, though their text may be what is in force.
-    fn read_rules(&self, desk: &mut Desk, text: &str) -> Result<Applied, Rejected> {
+    fn read_rules(&self, desk: &mut Desk, text: &str, asked: bool) -> Result<Applied, Rejected> {
         let house = &self.house;
         let file = house.town.load().settings.server.rules.clone();
         let path = file.display().to_string();
@@ -166,8 +168,14 @@ impl Office {
             self.taken(desk, &path, RULES, text);
             return Ok(Applied { warnings: read.warnings, ..self.unchanged() });
         }
-        let generation = self.publish(Arc::new(read.value), law.ladder.clone(), law.measures.clone());
+        let rules = Arc::new(read.value);
+        // What a file says is in force: nobody is there to be asked. It is said all the same.
+        let harm = (self.judge.rules)(house, rules.clone());
+        let generation = self.publish(rules, law.ladder.clone(), law.measures.clone());
         self.taken(desk, &path, RULES, text);
+        if let Some(harm) = harm.filter(|_| !asked) {
+            house.trouble(format!("{path} is in force, but {harm}"));
+        }
         Ok(Applied { generation, changed: true, warnings: read.warnings })
     }
 
@@ -178,7 +186,13 @@ impl Office {
     }
 
     /// Rules from staff: checked first, then written to the file, then in force; the file stays the truth.
-    pub(super) fn staff_rules(&self, desk: &mut Desk, text: &str, made_from: u64) -> Result<Applied, Rejected> {
+    pub(super) fn staff_rules(
+        &self,
+        desk: &mut Desk,
+        text: &str,
+        made_from: u64,
+        force: &Force,
+    ) -> Result<Applied, Rejected> {
         let house = &self.house;
         let generation = house.law.load().generation;
         if made_from != generation {
@@ -194,6 +208,11 @@ impl Office {
             house.metrics.rules_rejected.inc();
             return Err(Rejected::Faults(read.faults));
         }
+        if force.is_none()
+            && let Some(harm) = (self.judge.rules)(house, Arc::new(read.value))
+        {
+            return Err(Rejected::Harmful(harm));
+        }
         if path.is_symlink() {
             let why = "it is a symbolic link, as a ConfigMap's files are";
             return Err(Rejected::ReadOnly(why.into()));
@@ -206,7 +225,7 @@ impl Office {
             files::write_whole(&aside, &there, 0o644).map_err(|e| Rejected::ReadOnly(e.to_string()))?;
         }
         files::write_whole(&path, text.as_bytes(), 0o644).map_err(|e| Rejected::ReadOnly(e.to_string()))?;
-        self.rules(desk, text)
+        self.rules(desk, text, true)
     }
 
     fn postures(&self, desk: &mut Desk, text: &str) -> Result<Applied, Rejected> {
@@ -261,6 +280,8 @@ impl Office {
     }
 
     fn stand(&self, standing: Standing) -> Applied {
+        let town = self.house.town.load();
+        let standing = standing.noted(town.portals.list.iter().map(|p| p.name.as_str()), self.house.now().unix());
         let row = serde_json::to_vec(&standing).unwrap_or_default();
         self.house.store.put_surely(Table::Standing, "now", row);
         self.house.standing.store(Arc::new(standing));
@@ -291,7 +312,7 @@ impl Office {
         let path = self.house.town.load().settings.server.rules.clone();
         if desk.differs.iter().any(|d| path.display().to_string() == d.file)
             && let Ok(text) = files::read_text(&path)
-            && self.rules(desk, &text).is_ok_and(|a| a.changed)
+            && self.rules(desk, &text, false).is_ok_and(|a| a.changed)
         {
             tracing::info!("the rules file that was refused is in force now");
         }

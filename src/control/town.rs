@@ -49,7 +49,7 @@ impl Office {
         }
         let edition = house.town.load().edition + 1;
         house.challenge.store(Arc::new(Challenge::new(&house.secret, new.challenge.pass_lifetime)));
-        house.town.store(Arc::new(Town::new(edition, Arc::new(new), outbound, &house.counters, &house.ears)));
+        house.town.store(Arc::new(Town::new(edition, Arc::new(new), outbound, &house.counters, &house.books)));
         self.dress_all();
         Ok(Applied { generation: house.law.load().generation, changed: true, warnings: read.warnings })
     }

@@ -189,6 +189,7 @@ fn plans(set: &RuleSet) -> String {
         kind: Kind::Navigation,
         client: &near,
         pass: None,
+        settled: false,
         portal: "huduma",
         route: "*",
         class: "information",
@@ -198,7 +199,8 @@ fn plans(set: &RuleSet) -> String {
         services: &[],
         head: &Sample,
     };
-    let page = Facts { method: "GET", path: "/", match_path: "/", query: None, pass: Some(pass), ..login };
+    let page =
+        Facts { method: "GET", path: "/", match_path: "/", query: None, pass: Some(pass), settled: true, ..login };
     let program = Facts { scheme: "http", host: "", kind: Kind::Program, client: &far, portal: "", ..login };
     let mut said = String::new();
     for facts in [&login, &page, &program] {

@@ -24,6 +24,7 @@ pub enum Field {
     Query,
     Param(String),
     Pass,
+    Settled,
     Kind,
     Route,
     Class,
@@ -56,7 +57,7 @@ impl Clause {
     pub fn names_client(&self) -> bool {
         let known = || !self.patterns.iter().any(|p| *p == Pattern::Exact("unknown".into()));
         match self.field {
-            Field::List | Field::Pass => !self.not,
+            Field::List | Field::Pass | Field::Settled => !self.not,
             Field::Country | Field::Asn => !self.not && known(),
             _ => false,
         }
@@ -185,7 +186,7 @@ impl Reader<'_> {
                 let there = if field == Field::Query { Pattern::any() } else { Pattern::Exact("true".into()) };
                 self.clauses.push(Clause { field, patterns: vec![there], not: truth.value == not });
             }
-            Field::Pass => self.unfit_pass(table, key, what),
+            Field::Pass => self.settled(table, key, what, not),
             // Names the fault by itself; nothing where the key is not there.
             Field::KnownPath => drop(table.boolean(key)),
             _ => {
@@ -216,17 +217,17 @@ impl Reader<'_> {
         }
     }
 
-    fn unfit_pass(&self, table: &Section<'_>, key: &str, what: &str) {
+    fn settled(&mut self, table: &Section<'_>, key: &str, what: &str, not: bool) {
         if !table.is_text(key) {
             // Names the fault by itself; nothing where the key is not there.
             table.boolean(key);
             return;
         }
         let Some(word) = table.string(key, "") else { return };
-        let help = "write true or false, without quotes";
         if word.value == "settled" {
-            table.fault(word.span, format!("`{what} = \"settled\"` is not built yet in this version of boma"), help);
+            self.clauses.push(Clause { field: Field::Settled, patterns: vec![Pattern::Exact("true".into())], not });
         } else {
+            let help = "write true or false without quotes, or \"settled\"";
             table.fault(word.span, format!("`{what}` is {:?}", word.value), help);
         }
     }

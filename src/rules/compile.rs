@@ -87,6 +87,7 @@ impl Asks {
         };
         self.country |= draft.clauses.iter().any(|c| c.field == Field::Country) || per == Some(&Per::Country);
         self.known_path |= draft.clauses.iter().any(|c| c.field == Field::KnownPath);
+        self.settled |= draft.clauses.iter().any(|c| c.field == Field::Settled);
         self.asn |= draft.clauses.iter().any(|c| c.field == Field::Asn) || per == Some(&Per::Asn);
     }
 }

@@ -35,7 +35,8 @@ pub fn each(field: &Field, facts: &Facts<'_>, see: &mut dyn FnMut(&str)) {
         }
         Field::Portal => see(facts.portal),
         Field::Pass if facts.pass.is_some() => see("true"),
-        Field::Pass | Field::List => {}
+        Field::Settled if facts.settled => see("true"),
+        Field::Pass | Field::Settled | Field::List => {}
         Field::UserAgent => header("user-agent", facts, see),
         Field::Header(name) => header(name, facts, see),
         Field::Query => facts.query.into_iter().for_each(see),

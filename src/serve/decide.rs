@@ -168,6 +168,9 @@ fn take_limits(visit: &mut Visit<'_>, plan: &Plan<'_>, head: &dyn Head) -> Resul
         }
         let over = over(quota, limited);
         let has_own_bucket = quota.per == Per::Client && visit.pass.is_some();
+        if has_own_bucket && let Some(pass) = visit.pass {
+            visit.house.settled.overspent(pass.id, visit.now.unix());
+        }
         return if quota.then == Then::Challenge && !has_own_bucket { Ok(Some(over)) } else { Err(over) };
     }
     Ok(None)

@@ -20,7 +20,7 @@ use crate::reason::Reason;
 use crate::seal;
 use crate::telemetry::access::Batch;
 use crate::telemetry::metrics::{FailureLabels, RequestLabels};
-use crate::telemetry::{Fact, Line, Sampler};
+use crate::telemetry::{Fact, Line, Outcome, Sampler};
 use crate::wire::{Answer, Body, BodyBox, Broken, Chunk, Head, Payload, Reply};
 
 use super::read;
@@ -141,6 +141,10 @@ impl Recorder {
             self.house.metrics.requests.get_or_create_owned(&labels)
         };
         counters.handles.entry(key).or_insert_with(new).inc();
+        if let Some(portal) = visit.portal {
+            let totals = &visit.town.totals[portal];
+            totals.count(visit.route().class, outcome(visit, reason), visit.pass.is_some());
+        }
     }
 
     fn line(&self, visit: &Visit<'_>, head: &dyn Head, made: &Made) -> Option<String> {
@@ -178,6 +182,21 @@ impl Recorder {
         let one_in = u64::from(visit.town.settings.log.refused.max(1));
         let refused = reason.row().verdict != "allowed";
         refused && visit.effects().sample_refused && one_in > 1 && !self.given.get().is_multiple_of(one_in)
+    }
+}
+
+/// As a citizen would tell it.
+fn outcome(visit: &Visit<'_>, reason: Reason) -> Outcome {
+    match (reason, reason.row().verdict) {
+        (Reason::Own | Reason::OwnNotFound | Reason::Solved | Reason::Unsolved | Reason::ToHttps, _) => Outcome::Own,
+        (Reason::ClientGone, _) => Outcome::Gone,
+        _ if visit.cache.is_some() => Outcome::Copy,
+        (_, "allowed") => Outcome::Full,
+        (_, "challenged") => Outcome::Challenged,
+        (_, "limited") => Outcome::Limited,
+        (_, "dropped") => Outcome::Dropped,
+        (_, "denied") => Outcome::Denied,
+        _ => Outcome::Statement,
     }
 }
 

@@ -195,9 +195,8 @@ impl Recent {
         seconds.push_back(Arc::new(second));
     }
 
-    /// Every request that was kept of the last ten minutes, and how many it stands for.
-    pub fn each(&self, now: u64, mut see: impl FnMut(&Fact, f64)) {
-        let oldest = now.saturating_sub(bounds::RECENT.as_secs());
+    /// Every request that was kept since then, and how many it stands for. Nothing is older than ten minutes.
+    pub fn each(&self, oldest: u64, mut see: impl FnMut(&Fact, f64)) {
         // Looked at without the lock, which workers need once a second.
         let seconds: Vec<Arc<Second>> = self.seconds().iter().filter(|s| s.at >= oldest).cloned().collect();
         for second in seconds {
@@ -231,7 +230,7 @@ mod tests {
         }
         sampler.flush(&recent, 700);
         let (mut sum, mut kept, mut high) = (0.0, 0, 0.0);
-        recent.each(700, |fact, weight| {
+        recent.each(100, |fact, weight| {
             sum += weight;
             kept += 1;
             if weight > 1.0 && fact.authority.parse::<u32>().unwrap() >= 1000 {

@@ -49,6 +49,7 @@ mod path;
 mod places;
 mod posture;
 mod preview;
+mod settled;
 mod start;
 mod strict;
 mod tls;
