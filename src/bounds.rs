@@ -130,6 +130,8 @@ pub const OWN_FETCH_DEADLINE: Duration = Duration::from_secs(30);
 pub const OWN_BODY_BYTES: usize = 16 * 1024;
 /// Bytes of a body that the staff door reads (a rules file).
 pub const ADMIN_BODY_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes of a TLS client's first message that are read for its fingerprint: post-quantum keys make it two or three thousand.
+pub const HELLO_BYTES: usize = 16 * 1024;
 /// Bytes of a request's head at the staff door, and how long it may take.
 pub const ADMIN_HEAD_BYTES: usize = 32 * 1024;
 pub const ADMIN_HEAD_DEADLINE: Duration = Duration::from_secs(30);

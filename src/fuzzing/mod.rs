@@ -25,7 +25,7 @@ use crate::seal::Secret;
 use crate::wire::{Head, Version};
 use crate::{path, rules, settings};
 
-pub use wire::{fields, frames, http1_request, http1_response, proxy_header};
+pub use wire::{client_hello, fields, frames, http1_request, http1_response, proxy_header};
 
 /// No clock: an input must do tomorrow what it did today.
 const NOW: u64 = 1_790_000_000;

@@ -36,6 +36,9 @@ pub enum Field {
     /// Whether the one or the other is known: what is not satisfies no pattern and no `not`.
     CountryKnown,
     AsnKnown,
+    /// Of the client's TLS.
+    Fingerprint,
+    FingerprintKnown,
 }
 
 impl Field {
@@ -68,14 +71,12 @@ impl Clause {
         let field = match self.field {
             Field::Country if self.not => Field::CountryKnown,
             Field::Asn if self.not => Field::AsnKnown,
+            Field::Fingerprint if self.not => Field::FingerprintKnown,
             _ => return None,
         };
         Some(Clause { field, patterns: vec![Pattern::Exact("true".into())], not: false })
     }
 }
-
-/// Fields of the contract that this version does not know.
-pub const NOT_BUILT: [&str; 1] = ["fingerprint"];
 
 /// What rules may refer to.
 #[derive(Clone, Copy)]
@@ -104,6 +105,7 @@ pub fn read(table: &Section<'_>, what: &str, known: Known<'_>) -> Vec<Clause> {
         ("country", Field::Country, "KE"),
         ("asn", Field::Asn, "36914"),
         ("known_path", Field::KnownPath, "true"),
+        ("fingerprint", Field::Fingerprint, "t13d1516h2_*"),
     ] {
         reader.clause(table, what, key, field, example);
     }
@@ -113,9 +115,6 @@ pub fn read(table: &Section<'_>, what: &str, known: Known<'_>) -> Vec<Clause> {
         reader.named(table, what, "query", parameter);
     } else {
         reader.clause(table, what, "query", Field::Query, "*id=*");
-    }
-    for key in NOT_BUILT {
-        table.not_built(key, "");
     }
     if table.keys().is_empty() {
         table.fault(table.span(), format!("`{what}` names no field"), "write at least one, such as path = \"/login*\"");

@@ -150,7 +150,7 @@ impl Sources<'_> {
 }
 
 /// Keys and words of the contract that this version holds at their default, whether or not their table is written.
-pub const NOT_BUILT: [&str; 3] = ["limit.match.fingerprint", "rule.match.fingerprint", "rule.then = \"queue\""];
+pub const NOT_BUILT: [&str; 1] = ["rule.then = \"queue\""];
 
 /// Reads the text of `rules.toml`: parse, validate, compile. The value counts only where there are no faults.
 pub fn read(file: &str, text: &str, sources: &Sources<'_>) -> Read<RuleSet> {

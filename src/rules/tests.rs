@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
-use crate::client::Client;
+use crate::client::{Client, Fingerprint};
 use crate::facts::{Kind, Pass};
 use crate::path;
 use crate::portal::{Class, Service};
@@ -84,6 +84,7 @@ fn plan_of(set: &RuleSet, line: &str) -> String {
     let (mut from, mut level, mut pass, mut at, mut kind) =
         ("192.0.2.1".to_owned(), Level::Normal, None, NOW, Kind::Navigation);
     let (mut portal, mut route, mut class) = ("huduma".to_owned(), "*".to_owned(), Class::Information);
+    let mut fingerprint = None;
     let (mut country, mut asn, mut known_path, mut settled) = (None, None, false, false);
     let licence = [("en".to_owned(), "Pay a licence".to_owned()), ("sw".to_owned(), "Lipia leseni".to_owned())];
     let services = [Service { name: licence.into(), paths: vec!["/pay/*".into()], ..Service::default() }];
@@ -102,6 +103,7 @@ fn plan_of(set: &RuleSet, line: &str) -> String {
             "portal" => portal = value.to_owned(),
             "route" => route = value.to_owned(),
             "country" => country = Some(value.to_owned()),
+            "ja4" => fingerprint = Fingerprint::of(value),
             "known" => known_path = value == "true",
             "asn" => asn = Some(value.parse().unwrap()),
             "class" => class = Class::ALL.into_iter().find(|c| c.as_str() == value).unwrap(),
@@ -109,7 +111,7 @@ fn plan_of(set: &RuleSet, line: &str) -> String {
             header => asked.fields.push((header.to_owned(), value.to_owned())),
         }
     }
-    let client = Client::new(from.parse().unwrap(), from.parse().unwrap(), 64, false);
+    let client = Client::new(from.parse().unwrap(), from.parse().unwrap(), 64, false).with(fingerprint);
     let match_path = path::for_matching(&path);
     let facts = Facts {
         method: &asked.method,

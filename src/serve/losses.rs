@@ -55,7 +55,7 @@ pub fn losses(house: &House, level: Level, portal: Option<&str>) -> Losses {
     let since = house.now().unix().saturating_sub(bounds::RECENT.as_secs());
     let mut sums = Sums::default();
     house.recent.each(since, |fact, weight| {
-        let client = Client::new(fact.address, fact.address, ipv6_prefix, false);
+        let client = Client::new(fact.address, fact.address, ipv6_prefix, false).with(fact.fingerprint);
         let arrival = Arrival { scheme: fact.scheme, redirect_https: false };
         let mut visit = Visit::open(house, String::new(), client, arrival);
         visit.law = law.clone();

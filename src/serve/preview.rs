@@ -183,7 +183,7 @@ impl Clients {
     }
 
     fn of(&self, fact: &Fact) -> Client {
-        Client::new(fact.address, fact.address, self.0, false)
+        Client::new(fact.address, fact.address, self.0, false).with(fact.fingerprint)
     }
 }
 

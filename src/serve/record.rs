@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use prometheus_client::metrics::counter::Counter;
 
-use crate::client::Client;
+use crate::client::{Client, Fingerprint};
 use crate::clock::Now;
 use crate::force::House;
 use crate::held::Held;
@@ -92,7 +92,7 @@ impl Recorder {
             visit.tallies.iter().for_each(|t| self.house.limits.answered(t, made.status, self.house.now().mono));
         }
         if visit.portal.is_some() && !matches!(made.reason, Reason::Own | Reason::Solved) {
-            let fact = || Fact::of(head, read::scheme(visit, head), &visit.host, visit.client.address, visit.pass);
+            let fact = || Fact::of(head, read::scheme(visit, head), &visit.host, &visit.client, visit.pass);
             self.sampler.offer(&self.house.recent, visit.now.unix(), visit.pass.is_some(), fact);
         }
         let line = self.line(visit, head, &made);
@@ -161,6 +161,7 @@ impl Recorder {
             path: &visit.path,
             query: head.query(),
             version: head.version().as_str(),
+            fingerprint: visit.client.fingerprint.as_ref().map(Fingerprint::as_str),
             user_agent: head.field("user-agent"),
             referrer: head.field("referer"),
             id: &visit.id,

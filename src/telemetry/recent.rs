@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::bounds;
+use crate::client::{Client, Fingerprint};
 use crate::facts::Pass;
 use crate::wire::{Head, Version};
 
@@ -25,6 +26,7 @@ pub struct Fact {
     pub query: Option<Box<str>>,
     pub fields: Vec<(Box<str>, Box<[u8]>)>,
     pub address: IpAddr,
+    pub fingerprint: Option<Fingerprint>,
     pub pass: Option<Pass>,
 }
 
@@ -44,7 +46,7 @@ fn without_values(cookies: &[u8]) -> Vec<u8> {
 }
 
 impl Fact {
-    pub fn of(head: &dyn Head, scheme: &'static str, host: &str, address: IpAddr, pass: Option<Pass>) -> Fact {
+    pub fn of(head: &dyn Head, scheme: &'static str, host: &str, client: &Client, pass: Option<Pass>) -> Fact {
         let mut fields = Vec::new();
         let mut left = bounds::RECENT_FIELD_BYTES;
         head.each(&mut |name, value| {
@@ -71,7 +73,8 @@ impl Fact {
             path: cut(head.path()),
             query: head.query().map(cut),
             fields,
-            address,
+            address: client.address,
+            fingerprint: client.fingerprint,
             pass,
         }
     }
@@ -218,7 +221,8 @@ mod tests {
     use crate::wire::NoHead;
 
     fn fact(i: u32) -> Fact {
-        Fact::of(&NoHead, "https", &i.to_string(), std::net::Ipv4Addr::from(i).into(), None)
+        let address = std::net::Ipv4Addr::from(i).into();
+        Fact::of(&NoHead, "https", &i.to_string(), &Client::new(address, address, 64, false), None)
     }
 
     #[test]
