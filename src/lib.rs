@@ -36,6 +36,7 @@ pub mod posture;
 pub mod rules;
 pub mod settings;
 pub mod snapshot;
+pub mod staff;
 pub mod store;
 pub mod takeover;
 pub mod telemetry;

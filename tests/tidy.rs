@@ -28,7 +28,7 @@ const FLOORS: [&[&str]; 8] = [
         "rules",
         "settings",
         "snapshot",
-        "journal",
+        "staff",
         "store",
         "takeover",
         "telemetry",

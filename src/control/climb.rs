@@ -86,6 +86,7 @@ pub async fn listen(office: Arc<Office>) {
         beat.tick().await;
         office.hear();
         let now = office.house.now().unix();
+        office.house.feed.tell_bans(now);
         if now >= kept + KEEP_EVERY {
             kept = now;
             office.keep_baselines();
