@@ -13,9 +13,10 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 
+use super::Desk;
 use super::hall::Seat;
 use super::routes::{problem, problem_with};
-use super::Desk;
+use crate::bounds;
 use crate::client::Prefix;
 use crate::clock::SECOND;
 use crate::control::Who;
@@ -24,7 +25,6 @@ use crate::limit::{Key, Limits};
 use crate::plan::{Per, Quota, Then, quota_id};
 use crate::staff::{ADMINISTRATOR, Hash, Role};
 use crate::telemetry::metrics::OutcomeLabel;
-use crate::bounds;
 
 /// The administrator's token, as the environment gives it. Held as a hash, as all are: comparing hashes tells
 /// nothing of a token's length.
@@ -59,7 +59,11 @@ impl Badge {
     /// # Errors
     /// The refusal.
     pub fn may_force(&self, forced: bool, desk: &Desk) -> Result<(), Response> {
-        if forced && !self.role.may(super::table::FORCES) { Err(self.lacks(super::table::FORCES, desk)) } else { Ok(()) }
+        if forced && !self.role.may(super::table::FORCES) {
+            Err(self.lacks(super::table::FORCES, desk))
+        } else {
+            Ok(())
+        }
     }
 
     /// The refusal of somebody whose role is not enough.

@@ -15,9 +15,9 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde_json::json;
 
+use super::Desk;
 use super::auth::Badge;
 use super::routes::problem;
-use super::Desk;
 use crate::bounds;
 use crate::telemetry::feed::{Listener, Told};
 

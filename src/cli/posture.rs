@@ -78,7 +78,13 @@ fn print_cause(portal: &Value, pins: &[Value]) {
     if let Some(pin) = pin {
         let all = if pin["portal"].is_null() { "all portals pinned" } else { "pinned" };
         let then = pin["then"].as_str().map_or(String::new(), |then| format!(", then {then}"));
-        println!("  {all} to {} by {} {}{then}: {}", plain(&pin["level"]), plain(&pin["by"]), until(pin), plain(&pin["reason"]));
+        println!(
+            "  {all} to {} by {} {}{then}: {}",
+            plain(&pin["level"]),
+            plain(&pin["by"]),
+            until(pin),
+            plain(&pin["reason"])
+        );
     }
     let why = portal["why"].as_str().unwrap_or_default();
     let why = if why.is_empty() { String::new() } else { format!(": {}", plain(&portal["why"])) };

@@ -101,7 +101,8 @@ fn list(place: &Place) -> Result<(), Failed> {
     let tokens = staff::load(&file).map_err(|why| failed(&file, why))?;
     let now = Clock::system().now().unix();
     if place.format == Format::Json {
-        let line = |t: &Entry| json!({ "name": t.name, "role": t.role, "expires": t.expires, "expired": t.has_expired(now) });
+        let line =
+            |t: &Entry| json!({ "name": t.name, "role": t.role, "expires": t.expires, "expired": t.has_expired(now) });
         println!("{}", json!({ "tokens": tokens.all().iter().map(line).collect::<Vec<_>>() }));
         return Ok(());
     }

@@ -196,7 +196,10 @@ mod tests {
         let read = read("t.toml", &text);
         assert_eq!((read.faults, &read.value), (vec![], &tokens));
         let found = tokens.find(&Hash::of(&secret)).unwrap();
-        assert_eq!((found.name.as_str(), found.has_expired(1_799_999_999), found.has_expired(1_800_000_000)), ("wanjiru", false, true));
+        assert_eq!(
+            (found.name.as_str(), found.has_expired(1_799_999_999), found.has_expired(1_800_000_000)),
+            ("wanjiru", false, true)
+        );
         assert_eq!(tokens.find(&Hash::of("")), None);
         assert!(tokens.clone().with(token("wanjiru", "x", None)).unwrap_err().contains("already"));
         let left = tokens.without("wanjiru").unwrap();
@@ -212,7 +215,8 @@ mod tests {
             "[[token]]\nname = \"a b\"\nrole = \"viewer\"\nhash = \"{hash}\"\n[[token]]\nname = \"c\"\nrole = \"boss\"\nhash = \"boma_secret\"\nexpires = \"soon\"\n[[token]]\nrol = \"lead\"\n[[token]]\nname = \"administrator\"\nrole = \"admin\"\nhash = \"{}\"\n",
             Hash::of("y").text()
         );
-        let said: Vec<String> = read("t.toml", &text).faults.iter().map(|f| format!("{}:{} {}", f.line, f.column, f.message)).collect();
+        let said: Vec<String> =
+            read("t.toml", &text).faults.iter().map(|f| format!("{}:{} {}", f.line, f.column, f.message)).collect();
         assert_eq!(
             said,
             [
@@ -227,7 +231,9 @@ mod tests {
                 "12:1 \"administrator\" is who holds BOMA_ADMIN_TOKEN: write another name",
             ]
         );
-        let twice = format!("[[token]]\nname = \"a\"\nrole = \"viewer\"\nhash = \"{hash}\"\n[[token]]\nname = \"b\"\nrole = \"admin\"\nhash = \"{hash}\"\n");
+        let twice = format!(
+            "[[token]]\nname = \"a\"\nrole = \"viewer\"\nhash = \"{hash}\"\n[[token]]\nname = \"b\"\nrole = \"admin\"\nhash = \"{hash}\"\n"
+        );
         assert!(read("t.toml", &twice).faults[0].message.contains("twice"));
     }
 }

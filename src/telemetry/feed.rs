@@ -208,7 +208,11 @@ mod tests {
         assert_eq!(told(&feed, &mut feed.listen(Some("a-2"))), ["2", "3"]);
         assert_eq!(told(&feed, &mut feed.listen(Some("a-4"))), Vec::<String>::new());
         for unknown in ["b-2", "a-5", "a-", "2", ""] {
-            assert_eq!(told(&feed, &mut feed.listen(Some(unknown))), ["None gone", "before", "1", "2", "3"], "{unknown}");
+            assert_eq!(
+                told(&feed, &mut feed.listen(Some(unknown))),
+                ["None gone", "before", "1", "2", "3"],
+                "{unknown}"
+            );
         }
         feed.close();
         tell(&feed, "after the end");
@@ -224,7 +228,10 @@ mod tests {
         (0..many).for_each(|i| tell(&feed, i));
         assert_eq!(feed.ring().len(), bounds::EVENTS);
         let first = told(&feed, &mut listener);
-        assert_eq!((first[0].as_str(), first[1].as_str(), first.len()), ("Some(10) gone", "10", bounds::EVENT_BATCH + 1));
+        assert_eq!(
+            (first[0].as_str(), first[1].as_str(), first.len()),
+            ("Some(10) gone", "10", bounds::EVENT_BATCH + 1)
+        );
         let mut rest = 0;
         while let more = told(&feed, &mut listener).len()
             && more > 0
