@@ -109,7 +109,11 @@ impl App {
         let (office2, stop) = (office.clone(), stop_keeper.clone());
         on_thread("boma-keeper", move || Box::pin(control::keep(office2, stop)))?;
         let over = Arc::new(Notify::new());
-        let desk = Desk { office: office.clone(), token: options.token.map(Arc::new), over: over.clone() };
+        if options.token.is_none() && settings.admin.tokens.is_none() {
+            let help = "no BOMA_ADMIN_TOKEN in the environment and no [admin] tokens: the staff door answers probes and metrics only";
+            tracing::warn!("{help}");
+        }
+        let desk = Desk::new(office.clone(), options.token, over.clone());
         on_thread("boma-admin", move || {
             Box::pin(async move {
                 if let Err(e) = admin::serve(staff, desk).await {
@@ -147,6 +151,7 @@ impl App {
         let App { office, phase, stop_keeper, workers, .. } = self;
         tracing::info!("draining");
         office.house.draining.store(true, Ordering::Relaxed);
+        office.house.feed.close();
         stop_keeper.store(true, Ordering::Relaxed);
         let _ = phase.send(Phase::Draining);
         for worker in workers {
@@ -292,6 +297,7 @@ fn found(
         secret: started.secret,
         outbound: started.outbound,
         places: started.places,
+        tokens: started.tokens,
         troubles,
     }));
     let config = started.config;

@@ -135,8 +135,32 @@ pub const HELLO_BYTES: usize = 16 * 1024;
 /// Bytes of a request's head at the staff door, and how long it may take.
 pub const ADMIN_HEAD_BYTES: usize = 32 * 1024;
 pub const ADMIN_HEAD_DEADLINE: Duration = Duration::from_secs(30);
-/// Connections that the staff door holds at once.
+/// Connections that the staff door holds at once, how many of these places only addresses in the list `staff` get, and how
+/// long a connection may be on which no byte moves: four beats of an event stream.
 pub const ADMIN_CONNECTIONS: usize = 256;
+pub const ADMIN_STAFF_PLACES: usize = 64;
+pub const ADMIN_STILL: Duration = Duration::from_secs(60);
+/// How often the staff door looks for connections that stand still.
+pub const ADMIN_SWEEP: Duration = Duration::from_secs(5);
+/// Wrong tokens that one address may send at once, and how long until one more is allowed: nobody mistypes more often.
+/// Bytes of the table that counts them, for some thousands of addresses.
+pub const WRONG_TOKENS: u32 = 10;
+pub const WRONG_TOKEN_EVERY: Duration = Duration::from_secs(6);
+pub const WRONG_TOKENS_BYTES: u64 = 256 * 1024;
+/// From this length on nobody guesses a token, and it is looked at even where its address has sent too many wrong ones:
+/// one script with an old token must not shut out all who share its address.
+pub const UNGUESSABLE: usize = 32;
+/// Tokens in the staff's file, and the longest that one holds where it has an end.
+pub const TOKENS: usize = 500;
+pub const TOKEN_LONGEST: Duration = Duration::from_secs(10 * 365 * 86_400);
+/// Events that are kept for listeners that were away or are slow, a few KiB each at most, and how many listen at once.
+pub const EVENTS: usize = 1024;
+pub const EVENT_LISTENERS: usize = 64;
+/// Between two signs of life on an event stream: balancers cut what is silent for a minute.
+pub const EVENT_BEAT: Duration = Duration::from_secs(15);
+/// Events that are sent at once, and bans by themselves that one event names.
+pub const EVENT_BATCH: usize = 64;
+pub const EVENT_BANS: usize = 3;
 /// How long a challenge may be worked on before it is void. A slow phone may sleep in between.
 pub const CHALLENGE_LIFE: Duration = Duration::from_secs(30 * 60);
 /// Access-log lines waiting for the writer, in batches of up to [`LOG_BATCH_BYTES`]: beyond it lines are dropped

@@ -34,8 +34,9 @@ use crate::seal::{self, Key, Secret};
 use crate::settings::Settings;
 use crate::settled::Settled;
 use crate::snapshot::Board;
+use crate::staff::Tokens;
 use crate::store::Store;
-use crate::telemetry::{AccessLog, Metrics, Recent, Registers, Totals};
+use crate::telemetry::{AccessLog, Feed, Kind, Metrics, Recent, Registers, Totals};
 
 /// The rules in force and the table of postures under them.
 pub struct Law {
@@ -115,8 +116,12 @@ pub struct House {
     pub law: ArcSwap<Law>,
     pub town: ArcSwap<Town>,
     pub standing: ArcSwap<Standing>,
+    /// Who may come in by the staff door.
+    pub tokens: ArcSwap<Tokens>,
     pub board: Board,
     pub metrics: Metrics,
+    /// What changes, for whoever listens: the office's journal and troubles.
+    pub feed: Feed,
     pub access: AccessLog,
     pub store: Store,
     pub secret: Secret,
@@ -144,6 +149,7 @@ pub struct Materials {
     pub secret: Secret,
     pub outbound: Outbound,
     pub places: Places,
+    pub tokens: Tokens,
     pub troubles: Vec<String>,
 }
 
@@ -152,6 +158,7 @@ impl House {
         let counters = Counters::default();
         let books = Books::default();
         let town = Town::new(1, m.settings.clone(), m.outbound, &counters, &books);
+        let pseudonym = pseudonym();
         let house = House {
             limits: Limits::new(m.settings.client.memory, m.secret.key("boma limits v1").mac(&[])),
             known: Known::new(m.secret.key("boma known paths v1").mac(&[]), bounds::KNOWN_PATHS, bounds::KNOWN_FOR),
@@ -166,11 +173,13 @@ impl House {
             own_paths: own_paths(),
             draining: AtomicBool::new(false),
             fleet: Arc::default(),
-            pseudonym: pseudonym(),
+            feed: Feed::new(pseudonym.clone()),
+            pseudonym,
             troubles: Mutex::new(Vec::new()),
             counters,
             books,
             places: ArcSwap::from_pointee(m.places),
+            tokens: ArcSwap::from_pointee(m.tokens),
             recent: Recent::default(),
             clock: m.clock,
             metrics: m.metrics,
@@ -186,11 +195,12 @@ impl House {
         self.clock.now()
     }
 
-    /// Says a trouble loudly: in the log, in metrics and in status. The newest [`bounds::HISTORY`] stay.
+    /// Says a trouble loudly: in the log, in metrics, in the feed and in status. The newest [`bounds::HISTORY`] stay.
     pub fn trouble(&self, trouble: String) {
         tracing::error!("{trouble}");
         let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
         if !troubles.contains(&trouble) {
+            self.feed.tell(self.now().unix(), Kind::Trouble, "boma", &trouble, "holds");
             troubles.push(trouble);
         }
         if troubles.len() > bounds::HISTORY {
@@ -202,7 +212,13 @@ impl House {
     /// Takes troubles back that are over.
     pub fn untrouble(&self, over: impl Fn(&str) -> bool) {
         let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
-        troubles.retain(|t| !over(t));
+        troubles.retain(|t| {
+            let ends = over(t);
+            if ends {
+                self.feed.tell(self.now().unix(), Kind::Trouble, "boma", t, "over");
+            }
+            !ends
+        });
         self.metrics.troubles.set(troubles.len() as i64);
     }
 

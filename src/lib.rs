@@ -37,6 +37,7 @@ pub mod rules;
 pub mod settings;
 pub mod settled;
 pub mod snapshot;
+pub mod staff;
 pub mod store;
 pub mod takeover;
 pub mod telemetry;

@@ -28,7 +28,7 @@ const FLOORS: [&[&str]; 8] = [
         "settings",
         "settled",
         "snapshot",
-        "journal",
+        "staff",
         "store",
         "takeover",
         "telemetry",

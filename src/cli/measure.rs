@@ -67,9 +67,9 @@ pub struct Add {
     /// Why, such as INC-42
     #[arg(long)]
     reason: String,
-    /// Whose it is: who is asked about it
+    /// Whose it is: who is asked about it; left out: the token's name
     #[arg(long)]
-    owner: String,
+    owner: Option<String>,
     /// Only tell what it would have done to the last ten minutes
     #[arg(long)]
     preview: bool,
@@ -154,7 +154,7 @@ impl Add {
             ("from", self.from.as_ref()),
             ("for", Some(&self.lasts)),
             ("reason", Some(&self.reason)),
-            ("owner", Some(&self.owner)),
+            ("owner", self.owner.as_ref()),
         ];
         texts.into_iter().filter_map(|(k, v)| Some((k, v?))).for_each(|(k, v)| drop(body.insert(k.into(), json!(v))));
         for (key, number) in [("burst", self.burst), ("concurrent", self.concurrent)] {

@@ -46,8 +46,10 @@ impl Posture {
             return Ok(());
         }
         let value: Value = serde_json::from_str(&reply.body).unwrap_or_default();
-        for portal in value["portals"].as_array().cloned().unwrap_or_default() {
+        let list = |key: &str| value[key].as_array().cloned().unwrap_or_default();
+        for portal in list("portals") {
             println!("{}: {}", plain(&portal["portal"]), plain(&portal["posture"]));
+            print_cause(&portal, &list("pins"));
         }
         Ok(())
     }
@@ -113,6 +115,35 @@ fn named_loss(lost: &Value) -> String {
         _ => "parts of pages",
     };
     format!("{} {what}", plain(&lost["class"]))
+}
+
+/// Why a portal stands where it does: its own pin before the one for all, before the ladder.
+fn print_cause(portal: &Value, pins: &[Value]) {
+    let own = pins.iter().find(|p| p["portal"] == portal["portal"]);
+    let pin = own.or_else(|| pins.iter().find(|p| p["portal"].is_null()));
+    if let Some(pin) = pin {
+        let all = if pin["portal"].is_null() { "all portals pinned" } else { "pinned" };
+        let then = pin["then"].as_str().map_or(String::new(), |then| format!(", then {then}"));
+        println!(
+            "  {all} to {} by {} {}{then}: {}",
+            plain(&pin["level"]),
+            plain(&pin["by"]),
+            until(pin),
+            plain(&pin["reason"])
+        );
+    }
+    let why = portal["why"].as_str().unwrap_or_default();
+    let why = if why.is_empty() { String::new() } else { format!(": {}", plain(&portal["why"])) };
+    let would = if pin.is_some() { "by itself it would be" } else { "by itself" };
+    println!("  {would} {}{why}", plain(&portal["climbed"]));
+}
+
+fn until(pin: &Value) -> String {
+    // No time that a calendar has: until somebody changes it.
+    let Some(at) = pin["until"].as_i64().and_then(|at| jiff::Timestamp::from_second(at).ok()) else {
+        return "until somebody changes it".into();
+    };
+    format!("until {at}")
 }
 
 /// What citizens lose; said to whoever pins it.

@@ -13,14 +13,16 @@ use crate::force::House;
 use crate::plan::Level;
 use crate::posture::Pin;
 use crate::rules::{Measure, RuleSet};
+use crate::staff::Role;
+use crate::telemetry::Kind;
 
 /// Who wants a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Who {
     File,
     Signal,
-    /// By the staff door, with the token's name.
-    Staff(String),
+    /// By the staff door, with the token's name and role.
+    Staff(String, Role),
     /// The posture ladder.
     Ladder,
     Clock,
@@ -31,7 +33,7 @@ impl fmt::Display for Who {
         match self {
             Who::File => f.write_str("file"),
             Who::Signal => f.write_str("signal"),
-            Who::Staff(name) => write!(f, "staff {name}"),
+            Who::Staff(name, role) => write!(f, "staff {name} ({role})"),
             Who::Ladder => f.write_str("ladder"),
             Who::Clock => f.write_str("clock"),
         }
@@ -69,6 +71,8 @@ pub enum Change {
     Postures(String),
     Settings(String),
     Certificates,
+    /// The file of the staff's tokens.
+    Tokens(String),
     /// Back to an earlier version of the rules; without a number the one before.
     RollBack {
         version: Option<u64>,
@@ -115,6 +119,7 @@ impl Change {
             Change::Postures(_) => "postures".into(),
             Change::Settings(_) => "settings".into(),
             Change::Certificates => "certificates".into(),
+            Change::Tokens(_) => "the staff's tokens".into(),
             Change::RollBack { version, force } => {
                 let version = version.map_or("the version before".into(), |v| format!("version {v}"));
                 format!("rules back to {version}{}", forced(force))
@@ -133,12 +138,33 @@ impl Change {
         }
     }
 
+    /// What listeners take it for.
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Change::RulesFile(_)
+            | Change::Lists
+            | Change::Rules { .. }
+            | Change::Postures(_)
+            | Change::RollBack { .. } => Kind::Rules,
+            Change::Places | Change::Settings(_) | Change::Certificates | Change::Tokens(_) => Kind::Settings,
+            Change::AddMeasure(_)
+            | Change::ExtendMeasure { .. }
+            | Change::RemoveMeasure(_)
+            | Change::UndoMeasure { .. } => Kind::Measure,
+            Change::AddBan { .. } | Change::RemoveBan(_) => Kind::Ban,
+            // Of what ends only pins are told as a change; measures say so themselves.
+            Change::Pin(_) | Change::Release(_) | Change::Climb { .. } | Change::Expire => Kind::Posture,
+        }
+    }
+
     /// What was proposed, word by word, where it has words.
     pub(super) fn text(&self) -> Option<String> {
         match self {
-            Change::RulesFile(text) | Change::Rules { text, .. } | Change::Postures(text) | Change::Settings(text) => {
-                Some(text.clone())
-            }
+            Change::RulesFile(text)
+            | Change::Rules { text, .. }
+            | Change::Postures(text)
+            | Change::Settings(text)
+            | Change::Tokens(text) => Some(text.clone()),
             Change::AddMeasure(measure) => Some(measure.text.clone()),
             _ => None,
         }

@@ -15,6 +15,7 @@ mod pem;
 mod places;
 mod propose;
 mod start;
+mod tokens;
 mod totals;
 mod town;
 mod versions;

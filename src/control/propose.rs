@@ -17,6 +17,7 @@ use crate::plan::Ladder;
 use crate::posture::{self, Pin, Standing};
 use crate::rules::{self, Measure, RuleSet, Sources};
 use crate::store::Table;
+use crate::telemetry::Kind;
 
 impl Office {
     /// The one door for changes.
@@ -25,10 +26,10 @@ impl Office {
     /// [`Rejected`], and everything is as it was.
     pub fn propose(&self, change: Change, who: &Who) -> Result<Applied, Rejected> {
         let mut desk = self.desk();
-        if self.has_handed_over() && matches!(who, Who::Staff(_)) {
+        if self.has_handed_over() && matches!(who, Who::Staff(..)) {
             return Err(Rejected::Leaving);
         }
-        let (what, text) = (change.what(), change.text());
+        let (kind, what, text) = (change.kind(), change.what(), change.text());
         let quiet = matches!(change, Change::Expire);
         if !quiet {
             tracing::info!(%who, what, "change proposed");
@@ -47,6 +48,7 @@ impl Office {
             Change::Postures(text) => self.postures(&mut desk, &text),
             Change::Settings(text) => self.settings(&mut desk, &text),
             Change::Certificates => self.certificates(&mut desk),
+            Change::Tokens(text) => self.tokens(&mut desk, &text),
             Change::RollBack { version, force } => self.roll_back(&mut desk, version, &force),
             Change::AddMeasure(measure) => self.add_measure(measure, true),
             Change::ExtendMeasure { name, until } => self.extend_measure(&name, until, &who.to_string()),
@@ -74,12 +76,19 @@ impl Office {
         };
         self.keep_version(&mut desk, who);
         if !quiet || outcome.as_ref().is_ok_and(|a| a.changed) {
-            self.note(&mut desk, who, what, text.as_deref(), &outcome);
+            self.note(&mut desk, who, (kind, what), text.as_deref(), &outcome);
         }
         outcome
     }
 
-    fn note(&self, desk: &mut Desk, who: &Who, what: String, text: Option<&str>, outcome: &Result<Applied, Rejected>) {
+    fn note(
+        &self,
+        desk: &mut Desk,
+        who: &Who,
+        (kind, what): (Kind, String),
+        text: Option<&str>,
+        outcome: &Result<Applied, Rejected>,
+    ) {
         let said = match outcome {
             Ok(applied) if !applied.changed => return,
             Ok(applied) => format!("applied, generation {}", applied.generation),
@@ -110,6 +119,7 @@ impl Office {
         if let Some(Err(e)) = written {
             self.house.trouble(format!("the journal cannot be written ({e})"));
         }
+        self.house.feed.tell(at, kind, &who.to_string(), &what, &said);
         let entry = Entry { at, who: who.to_string(), what, outcome: said };
         desk.history.push(entry);
         if desk.history.len() > bounds::HISTORY {
@@ -262,21 +272,21 @@ impl Office {
         for ended in self.end_measures() {
             let what = format!("measure {}, laid for: {}", ended.name, ended.reason);
             let applied = Applied { changed: true, ..self.unchanged() };
-            self.note(desk, &Who::Clock, format!("end of {what}"), None, &Ok(applied));
+            self.note(desk, &Who::Clock, (Kind::Measure, format!("end of {what}")), None, &Ok(applied));
             self.retry_rules(desk);
         }
         let (standing, expired) = self.house.standing.load().expire(self.house.now().unix());
         if expired.is_empty() {
             return self.unchanged();
         }
-        for one in &expired {
+        let applied = self.stand(standing);
+        for one in expired {
             if one.alarm {
                 self.house.trouble(one.text.clone());
-            } else {
-                tracing::warn!("{}", one.text);
             }
+            self.note(desk, &Who::Clock, (Kind::Posture, one.text), None, &Ok(applied.clone()));
         }
-        self.stand(standing)
+        self.unchanged()
     }
 
     fn stand(&self, standing: Standing) -> Applied {

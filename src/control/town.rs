@@ -29,7 +29,7 @@ impl Office {
         let new = Settings {
             server: old.server.clone(),
             listen: old.listen.clone(),
-            admin: old.admin.clone(),
+            admin: settings::Admin { address: old.admin.address, ..read.value.admin },
             log: old.log.clone(),
             client: settings::ClientSettings { memory: old.client.memory, ..read.value.client },
             ..read.value
@@ -44,6 +44,9 @@ impl Office {
         let outbound = new.portals.iter().map(pem::outbound_of).collect::<Result<Outbound, _>>();
         let outbound = outbound.map_err(|fault| self.refused(desk, &path, vec![fault]))?;
         self.taken(desk, &path, SETTINGS, text);
+        if new.admin.tokens != old.admin.tokens {
+            self.other_tokens(desk, new.admin.tokens.as_deref());
+        }
         if new == *old {
             return Ok(self.unchanged());
         }

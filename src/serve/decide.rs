@@ -63,6 +63,7 @@ fn strike(visit: &Visit<'_>, lasts: u64, name: &str) {
     if let Some(ban) = house.bans.strike(client.address, lasts, name, visit.now.unix()) {
         tracing::warn!(net = %ban.net, rule = name, times = ban.times, "banned");
         house.metrics.bans_laid.inc();
+        house.feed.banned(|| format!("{} by {name}", ban.net));
         house.store.put(Table::Bans, &ban.key(), serde_json::to_vec(&ban).unwrap_or_default());
     }
 }
