@@ -54,16 +54,9 @@ impl Badge {
         Who::Staff(self.name.clone(), self.role)
     }
 
-    /// What forces needs a role above what it forces.
-    ///
-    /// # Errors
-    /// The refusal.
-    pub fn may_force(&self, forced: bool, desk: &Desk) -> Result<(), Response> {
-        if forced && !self.role.may(super::table::FORCES) {
-            Err(self.lacks(super::table::FORCES, desk))
-        } else {
-            Ok(())
-        }
+    /// The refusal of a change that is forced by somebody who may not.
+    pub fn may_not_force(&self, forced: bool, desk: &Desk) -> Option<Response> {
+        (forced && !self.role.may(super::table::FORCES)).then(|| self.lacks(super::table::FORCES, desk))
     }
 
     /// The refusal of somebody whose role is not enough.
@@ -141,37 +134,60 @@ impl Gate {
     }
 
     /// # Errors
-    /// The refusal.
-    fn admit(&self, house: &House, address: IpAddr, headers: &HeaderMap) -> Result<Badge, Response> {
+    /// Why not.
+    fn admit(&self, house: &House, address: IpAddr, headers: &HeaderMap) -> Result<Badge, Turned> {
         let Some(token) = bearer(headers) else {
             let nobody = self.administrator.is_none() && house.tokens.load().all().is_empty();
             let help = "no token is known: start boma with BOMA_ADMIN_TOKEN in its environment, or name a file in [admin] tokens and write it with `boma token add`";
-            return Err(challenge(None, if nobody { help } else { "send the header Authorization: Bearer TOKEN" }));
+            return Err(Turned::Empty(if nobody { help } else { "send the header Authorization: Bearer TOKEN" }));
         };
         let now = house.now();
         let key = Key::Prefix(Prefix::of(address, 32, 64).0);
         let coarse = Key::Network(Prefix::of(address, 24, 48).0);
         let allowance = self.wrong.look(&self.quota, &self.counts, (key, coarse), 1000, now.mono);
-        let limited = allowance.as_ref().err().copied();
-        if let Some(limited) = limited
+        if let Err(limited) = &allowance
             && token.len() < bounds::UNGUESSABLE
         {
-            return Err(wait(house, limited.retry_after));
+            return Err(Turned::Wait(limited.retry_after));
         }
-        match (self.badge(house, Hash::of(token), now.unix()), limited) {
-            (Some((badge, None)), _) => return Ok(badge),
-            (_, Some(limited)) => return Err(wait(house, limited.retry_after)),
-            (found, None) => {
+        let found = self.badge(house, Hash::of(token), now.unix());
+        if let Some((badge, None)) = found {
+            return Ok(badge);
+        }
+        let tally = allowance.map_err(|limited| Turned::Wait(limited.retry_after))?;
+        self.wrong.answered(&tally, StatusCode::UNAUTHORIZED.as_u16(), now.mono);
+        let (name, help) = match found {
+            Some((badge, Some(end))) => (badge.name, format!("this token has expired {}", date(end))),
+            _ => (String::new(), "this token is not known, or no longer".to_owned()),
+        };
+        tracing::warn!(peer = %address, name, "a wrong token at the staff door");
+        Err(Turned::Wrong(help))
+    }
+}
+
+/// Who does not come in.
+enum Turned {
+    /// Without a token.
+    Empty(&'static str),
+    Wrong(String),
+    /// After too many wrong ones; nanoseconds.
+    Wait(u64),
+}
+
+impl Turned {
+    fn response(self, house: &House) -> Response {
+        match self {
+            Turned::Empty(help) => challenge(None, help),
+            Turned::Wrong(help) => {
                 count(house, "token");
-                let (name, help) = match found {
-                    Some((badge, Some(end))) => (badge.name, format!("this token has expired {}", date(end))),
-                    _ => (String::new(), "this token is not known, or no longer".to_owned()),
-                };
-                tracing::warn!(peer = %address, name, "a wrong token at the staff door");
-                if let Ok(tally) = allowance {
-                    self.wrong.answered(&tally, StatusCode::UNAUTHORIZED.as_u16(), now.mono);
-                }
-                Err(challenge(Some("invalid_token"), &help))
+                challenge(Some("invalid_token"), &help)
+            }
+            Turned::Wait(nanoseconds) => {
+                count(house, "limited");
+                let help = "too many wrong tokens came from this address: wait as Retry-After says, and look for what sends them";
+                let mut response = problem(StatusCode::TOO_MANY_REQUESTS, help);
+                response.headers_mut().insert(RETRY_AFTER, nanoseconds.div_ceil(SECOND).into());
+                response
             }
         }
     }
@@ -190,14 +206,6 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 fn count(house: &House, outcome: &'static str) {
     house.metrics.admin_refused.get_or_create(&OutcomeLabel { outcome }).inc();
-}
-
-fn wait(house: &House, nanoseconds: u64) -> Response {
-    count(house, "limited");
-    let help = "too many wrong tokens came from this address: wait as Retry-After says, and look for what sends them";
-    let mut response = problem(StatusCode::TOO_MANY_REQUESTS, help);
-    response.headers_mut().insert(RETRY_AFTER, nanoseconds.div_ceil(SECOND).into());
-    response
 }
 
 fn challenge(error: Option<&str>, detail: &str) -> Response {
@@ -219,7 +227,7 @@ pub async fn authenticate(State(desk): State<Desk>, mut request: Request, next: 
             request.extensions_mut().insert(badge);
             next.run(request).await
         }
-        Err(response) => response,
+        Err(turned) => turned.response(&desk.office.house),
     }
 }
 

@@ -47,7 +47,7 @@ pub async fn add(State(desk): State<Desk>, badge: Badge, body: Bytes) -> Respons
             return problem(StatusCode::UNPROCESSABLE_ENTITY, &help);
         }
     };
-    if let Err(response) = badge.may_force(wish.force, &desk) {
+    if let Some(response) = badge.may_not_force(wish.force, &desk) {
         return response;
     }
     match wish.change(desk.office.house.now().unix(), &badge) {

@@ -48,7 +48,7 @@ pub async fn add(State(desk): State<Desk>, badge: Badge, body: Bytes) -> Respons
         Ok(wish) => wish,
         Err(e) => return problem(StatusCode::UNPROCESSABLE_ENTITY, &format!("{e}; {example}")),
     };
-    if let Err(response) = badge.may_force(wish.force, &desk) {
+    if let Some(response) = badge.may_not_force(wish.force, &desk) {
         return response;
     }
     let measure = match wish.measure(desk.office.house.now().unix(), &badge) {

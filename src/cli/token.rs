@@ -118,7 +118,7 @@ fn list(place: &Place) -> Result<(), Failed> {
 
 fn until(expires: Option<u64>) -> String {
     let at = expires.and_then(|e| jiff::Timestamp::from_second(i64::try_from(e).ok()?).ok());
-    at.map_or(String::new(), |at| format!("   until {at}"))
+    at.map_or(String::new(), |at| format!(" until {at}"))
 }
 
 fn end(text: &str, now: u64) -> Result<u64, Failed> {
