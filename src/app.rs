@@ -313,6 +313,7 @@ fn judge() -> Judge {
         rules: |house, draft| preview::preview(house, draft).harm(),
         effect: |house, name, since| preview::effect(house, name, since).harm(),
         ban: |house, net| preview::ban(house, net).harm(),
+        hits: preview::hits,
     }
 }
 

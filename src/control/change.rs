@@ -52,6 +52,8 @@ pub struct Judge {
     /// A rule or limit in force, since then.
     pub effect: fn(&House, &str, u64) -> Option<String>,
     pub ban: fn(&House, IpNet) -> Option<String>,
+    /// How many of the last ten minutes' requests a rule or limit in force matched.
+    pub hits: fn(&House, &str) -> u64,
 }
 
 /// What can be changed while boma runs. Closed: each change passes the same door.

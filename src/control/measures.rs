@@ -145,7 +145,11 @@ impl Office {
                 desk.warned.push(key);
                 let minutes = (measure.until - now).div_ceil(60);
                 let extend = format!("boma measure extend {} --for 2h", measure.name);
-                self.house.trouble(format!("measure {} ends in {minutes} minutes; to keep it: {extend}", measure.name));
+                let hits = (self.judge.hits)(&self.house, &measure.name);
+                self.house.trouble(format!(
+                    "measure {} ends in {minutes} minutes; it matched {hits} requests in the last ten; to keep it: {extend}",
+                    measure.name
+                ));
             }
         }
         let over = |t: &str| {

@@ -137,6 +137,21 @@ pub fn effect(house: &House, name: &str, since: u64) -> Preview {
     compare(house, &under, &own, since).told(&own, Vec::new(), now.saturating_sub(since).max(1))
 }
 
+/// How many of the last ten minutes' requests a rule or limit in force matched.
+pub fn hits(house: &House, name: &str) -> u64 {
+    let law = house.law.load_full();
+    let under = Under { law: &law, but: None, whole: true };
+    let clients = Clients::new(house);
+    let mut hits = 0.0;
+    house.recent.each(house.now().unix().saturating_sub(bounds::RECENT.as_secs()), |fact, weight| {
+        let outcome = under.outcome(house, fact, clients.of(fact));
+        if outcome.is_some_and(|o| o.matched.iter().any(|m| m == name)) {
+            hits += weight;
+        }
+    });
+    hits as u64
+}
+
 /// Whom a ban of this net would have sent away in the last ten minutes.
 pub fn ban(house: &House, net: IpNet) -> Preview {
     let law = house.law.load_full();

@@ -90,9 +90,18 @@ fn everything_that_changes_is_told_in_order_and_can_be_heard_again() {
             "{{\"name\":\"{name}\",\"match\":{{\"path\":\"/{name}\"}},\"then\":\"deny\",\"for\":\"{lasts}\",\"reason\":\"INC-42\"}}"
         )
     };
+    // It tells how much it was used.
+    let asked = |n: u64| {
+        (0..n).for_each(|_| drop(get(boma.at(), "/long")));
+        eventually("it is looked back upon", || {
+            let seen = boma.staff("POST", "/api/v1/rules/preview", "", rules).json();
+            (seen["requests"].as_u64() >= Some(n)).then_some(())
+        });
+    };
+    asked(3);
     done("POST", "/api/v1/measures", &measure("long", "901s"));
     let (laid, _) = listener.wait("measure", "measure long for: INC-42", "applied");
-    listener.wait("trouble", "measure long ends in 15 minutes", "holds");
+    listener.wait("trouble", "measure long ends in 15 minutes; it matched 3 requests", "holds");
     done("PATCH", "/api/v1/measures/long", "{\"for\":\"2h\"}");
     listener.wait("measure", "a later end of measure long", "applied");
     listener.wait("trouble", "measure long ends in 15 minutes", "over");
