@@ -29,6 +29,9 @@ struct Wish {
     posture: Option<String>,
     #[serde(default)]
     pass: bool,
+    /// With a pass, and a settled citizen's.
+    #[serde(default)]
+    settled: bool,
 }
 
 pub async fn request(State(desk): State<Desk>, body: Bytes) -> Response {
@@ -77,7 +80,8 @@ impl Wish {
             fields,
             from: self.from.unwrap_or(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))),
             posture,
-            pass: self.pass.then_some(1),
+            pass: (self.pass || self.settled).then_some(1),
+            settled: self.settled,
         })
     }
 }

@@ -60,6 +60,9 @@ fn what_would_hit_settled_citizens_must_be_forced_by_whatever_way_it_comes() {
         }),
         "rules know them: {log}"
     );
+    let (_, said) = boma.command(&["explain", "GET", "/search", "--settled"]);
+    assert!(said.contains("matches seen"), "{said}");
+    assert!(!boma.command(&["explain", "GET", "/search", "--pass"]).1.contains("matches seen"));
     let draft = format!("{RULES}{NO_SEARCH}");
     boma.setup.folder.write("draft.toml", &draft);
     let draft_file = boma.setup.file("draft.toml");
