@@ -215,7 +215,7 @@ pub const TOTALS_NEAR: Duration = Duration::from_secs(3600);
 pub const TOTALS_AT_ONCE: usize = 20_160;
 pub const TOTALS_BYTES: u64 = 64 * 1024 * 1024;
 /// Between two looks at what a measure in force has done, one measure a time: a look costs a tenth of a second at most.
-pub const HARM_EVERY: Duration = Duration::from_secs(2);
+pub const HARM_EVERY: Duration = Duration::from_secs(5);
 /// Paths that are remembered as known, eight bytes each, and for how long.
 pub const KNOWN_PATHS: usize = 262_144;
 pub const KNOWN_FOR: Duration = Duration::from_secs(7 * 24 * 3600);

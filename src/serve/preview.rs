@@ -118,9 +118,10 @@ pub fn preview(house: &House, draft: Arc<RuleSet>) -> Preview {
     let before: HashMap<u64, &Quota> = old.rules.quotas().map(|q| (q.id, q)).collect();
     let fresh: Vec<Quota> = new.rules.quotas().filter(|q| before.get(&q.id) != Some(q)).cloned().collect();
     let since = house.now().unix().saturating_sub(bounds::RECENT.as_secs());
-    let under = [Under { law: &old, but: None, whole: false }, Under { law: &new, but: None, whole: true }];
-    let counts = compare(house, &under, &fresh, since);
-    let idle = new.rules.rules().filter(|r| !names.contains(&r.name) && !counts.matched.contains(&r.name));
+    let (old, new) = (Under { law: &old, but: None, whole: false }, Under { law: &new, but: None, whole: true });
+    let before = |fact: &Fact, client, _: &Outcome| Some(old.outcome(house, fact, client)?.reason);
+    let counts = compare(house, before, &new, &fresh, since);
+    let idle = new.law.rules.rules().filter(|r| !names.contains(&r.name) && !counts.matched.contains(&r.name));
     let idle = idle.map(|r| r.name.clone()).collect();
     counts.told(&fresh, idle, bounds::RECENT.as_secs())
 }
@@ -132,9 +133,14 @@ pub fn effect(house: &House, name: &str, since: u64) -> Preview {
     let since = since.max(now.saturating_sub(bounds::RECENT.as_secs()));
     let Some(number) = law.rules.number(name) else { return Preview::default() };
     let own: Vec<Quota> = law.rules.quotas().filter(|q| q.name == name).cloned().collect();
-    let under =
-        [Under { law: &law, but: Some(number), whole: false }, Under { law: &law, but: None, whole: !own.is_empty() }];
-    compare(house, &under, &own, since).told(&own, Vec::new(), now.saturating_sub(since).max(1))
+    let without = Under { law: &law, but: Some(number), whole: false };
+    let with = Under { law: &law, but: None, whole: !own.is_empty() };
+    let before = |fact: &Fact, client, with: &Outcome| match severity(with.reason) {
+        // A rule more does not make milder what is served.
+        0 => Some(with.reason),
+        _ => Some(without.outcome(house, fact, client)?.reason),
+    };
+    compare(house, before, &with, &own, since).told(&own, Vec::new(), now.saturating_sub(since).max(1))
 }
 
 /// How many of the last ten minutes' requests a rule or limit in force matched.
@@ -168,19 +174,23 @@ pub fn ban(house: &House, net: IpNet) -> Preview {
     counts.told(&[], Vec::new(), bounds::RECENT.as_secs())
 }
 
-/// Tries what came since then under the one and under the other; `fresh`: limits of the other that the one has not.
-fn compare(house: &House, under: &[Under<'_>; 2], fresh: &[Quota], since: u64) -> Counts {
+/// Tries what came since then under the one, as `before` tells it, and under the other; `fresh`: limits of the other that
+/// the one has not.
+fn compare(
+    house: &House,
+    before: impl Fn(&Fact, Client, &Outcome) -> Option<Reason>,
+    under: &Under<'_>,
+    fresh: &[Quota],
+    since: u64,
+) -> Counts {
     let mut counts = Counts::default();
     let clients = Clients::new(house);
-    let rules = &under[1].law.rules;
+    let rules = &under.law.rules;
     house.recent.each(since, |fact, weight| {
         let client = clients.of(fact);
-        let [before, after] = under;
-        let (Some(before), Some(after)) = (before.outcome(house, fact, client), after.outcome(house, fact, client))
-        else {
-            return;
-        };
-        counts.see(fact, weight, &client, (before.reason, after.reason), after.settled, rules);
+        let Some(after) = under.outcome(house, fact, client) else { return };
+        let Some(before) = before(fact, client, &after) else { return };
+        counts.see(fact, weight, &client, (before, after.reason), after.settled, rules);
         for quota in after.quotas.iter().filter(|q| fresh.iter().any(|f| f.id == q.id)) {
             counts.limited(quota, fact, weight, (&client, after.settled), rules);
         }
