@@ -163,7 +163,7 @@ fn token(s: &Section<'_>) -> Option<Token> {
             s.fault(s.span(), format!("[[token]] without {key}"), "let `boma token add` write it");
         }
     }
-    let name = s.string("name", "wanjiru").map(|n| n.value);
+    let name = s.string("name", "soc-night").map(|n| n.value);
     let role = s.word("role", &Role::NAMES).and_then(|w| Role::named(w.value));
     let hash = s.string("hash", "sha256:…").and_then(|at| {
         let hash = Hash::parse(&at.value);
@@ -189,8 +189,8 @@ mod tests {
     fn what_is_written_is_what_is_read_and_holds_no_token() {
         let secret = new_token().unwrap();
         assert!(secret.starts_with("boma_") && secret.len() == 48, "{secret}");
-        let tokens = Tokens::default().with(token("wanjiru", &secret, Some(1_800_000_000))).unwrap();
-        let tokens = tokens.with(token("otieno@soc", "other", None)).unwrap();
+        let tokens = Tokens::default().with(token("soc-night", &secret, Some(1_800_000_000))).unwrap();
+        let tokens = tokens.with(token("soc-lead@soc", "other", None)).unwrap();
         let text = tokens.text();
         assert!(!text.contains(&secret[5..]) && text.contains("expires = 2027-01-15T08:00:00Z"), "{text}");
         let read = read("t.toml", &text);
@@ -198,13 +198,13 @@ mod tests {
         let found = tokens.find(&Hash::of(&secret)).unwrap();
         assert_eq!(
             (found.name.as_str(), found.has_expired(1_799_999_999), found.has_expired(1_800_000_000)),
-            ("wanjiru", false, true)
+            ("soc-night", false, true)
         );
         assert_eq!(tokens.find(&Hash::of("")), None);
-        assert!(tokens.clone().with(token("wanjiru", "x", None)).unwrap_err().contains("already"));
-        let left = tokens.without("wanjiru").unwrap();
+        assert!(tokens.clone().with(token("soc-night", "x", None)).unwrap_err().contains("already"));
+        let left = tokens.without("soc-night").unwrap();
         assert_eq!(left.find(&Hash::of(&secret)), None);
-        assert!(left.without("wanjiru").unwrap_err().contains("no token"));
+        assert!(left.without("soc-night").unwrap_err().contains("no token"));
         assert_eq!(super::read("t.toml", "").value, Tokens::default());
     }
 

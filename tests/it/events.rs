@@ -153,7 +153,7 @@ fn a_stream_ends_on_drain_and_with_its_token_and_there_are_not_too_many() {
             Command::new(env!("CARGO_BIN_EXE_boma")).arg("token").args(arguments).arg("--config").arg(config).output();
         String::from_utf8(done.unwrap().stdout).unwrap().trim().to_owned()
     };
-    let made = token(&["add", "--name", "wanjiru", "--role", "viewer"]);
+    let made = token(&["add", "--name", "soc-night", "--role", "viewer"]);
     let mut hers = eventually("her token is known", || {
         let (status, listener) = Listener::ask(&boma, &made, "");
         (status == 200).then_some(listener)
@@ -161,7 +161,7 @@ fn a_stream_ends_on_drain_and_with_its_token_and_there_are_not_too_many() {
     let mut all: Vec<Listener> = (0..63).map(|_| Listener::new(&boma, "")).collect();
     let (status, _) = Listener::ask(&boma, TOKEN, "");
     assert_eq!(status, 503, "sixty-four listen already");
-    token(&["remove", "--name", "wanjiru"]);
+    token(&["remove", "--name", "soc-night"]);
     let end = std::iter::from_fn(|| hers.next()).find(|(event, ..)| event == "end").unwrap();
     assert!(end.2["why"].as_str().unwrap().contains("token"), "{end:?}");
     assert!(hers.next().is_none());

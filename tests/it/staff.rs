@@ -97,24 +97,24 @@ fn each_role_may_what_the_description_says_and_nothing_more() {
 fn who_did_what_is_told_and_a_refusal_says_who_may() {
     let (_origin, setup) = house();
     let (analyst, lead) =
-        (add(&setup, "wanjiru", "analyst", &[]), add(&setup, "otieno", "lead", &["--expires", "90d"]));
+        (add(&setup, "soc-night", "analyst", &[]), add(&setup, "soc-lead", "lead", &["--expires", "90d"]));
     let boma = Boma::start(setup, &[]);
     let pin = "{\"level\":\"attack\",\"for\":\"30m\",\"reason\":\"INC-42\"}";
     let refused = boma.as_staff(&analyst, "PUT", "/api/v1/posture", pin);
     let said = refused.json();
     assert_eq!(
         (refused.status, &said["needs"], &said["has"], &said["token"]),
-        (403, &"lead".into(), &"analyst".into(), &"wanjiru".into())
+        (403, &"lead".into(), &"analyst".into(), &"soc-night".into())
     );
-    assert_eq!(said["detail"], "this needs the role lead; the token \"wanjiru\" has analyst");
+    assert_eq!(said["detail"], "this needs the role lead; the token \"soc-night\" has analyst");
     assert!(refused.field("www-authenticate").unwrap().contains("error=\"insufficient_scope\", scope=\"lead\""));
     assert_eq!(boma.as_staff(&lead, "PUT", "/api/v1/posture", pin).status, 200);
-    assert_eq!(boma.status()["pins"][0]["by"], "staff otieno (lead)");
+    assert_eq!(boma.status()["pins"][0]["by"], "staff soc-lead (lead)");
     // What is laid without an owner is whose token it was.
     let measure = "{\"name\":\"m\",\"match\":{\"path\":\"/m\"},\"then\":\"deny\",\"reason\":\"INC-42\"}";
     assert_eq!(boma.as_staff(&analyst, "POST", "/api/v1/measures", measure).status, 201);
     let laid = boma.status()["measures"][0].clone();
-    assert_eq!((&laid["owner"], &laid["by"]), (&"wanjiru".into(), &"staff wanjiru (analyst)".into()));
+    assert_eq!((&laid["owner"], &laid["by"]), (&"soc-night".into(), &"staff soc-night (analyst)".into()));
     // Forcing is the lead's, whatever it forces.
     let ban = "{\"net\":\"10.0.0.0/8\",\"for\":\"1h\",\"reason\":\"INC-42\",\"force\":true}";
     let forced = boma.as_staff(&analyst, "POST", "/api/v1/bans", ban);
@@ -129,7 +129,7 @@ fn who_did_what_is_told_and_a_refusal_says_who_may() {
     assert_eq!(boma.as_staff(&analyst, "POST", "/api/v1/bans", &ban.replace("true", "false")).status, 409);
     assert_eq!(boma.as_staff(&lead, "POST", "/api/v1/bans", ban).status, 200);
     let journal = fs::read_to_string(boma.setup.file("state/journal.jsonl")).unwrap();
-    for who in ["\"who\":\"staff wanjiru (analyst)\"", "\"who\":\"staff otieno (lead)\""] {
+    for who in ["\"who\":\"staff soc-night (analyst)\"", "\"who\":\"staff soc-lead (lead)\""] {
         assert!(journal.contains(who), "{who} in {journal}");
     }
     assert!(!journal.contains(&analyst) && !boma.log().contains(&analyst));
@@ -246,9 +246,9 @@ fn who_sends_wrong_tokens_waits_and_nobody_else_does() {
 #[test]
 fn the_command_says_what_is_wrong() {
     let (_origin, setup) = house();
-    add(&setup, "wanjiru", "analyst", &[]);
+    add(&setup, "soc-night", "analyst", &[]);
     for (arguments, code, hint) in [
-        (&["add", "--name", "wanjiru", "--role", "lead"][..], 1, "already"),
+        (&["add", "--name", "soc-night", "--role", "lead"][..], 1, "already"),
         (&["add", "--name", "a b", "--role", "lead"], 1, "letters, digits"),
         (&["add", "--name", "administrator", "--role", "admin"], 1, "BOMA_ADMIN_TOKEN"),
         (&["add", "--name", "x", "--role", "boss"], 2, "viewer, analyst, lead, communicator, admin"),
@@ -261,7 +261,7 @@ fn the_command_says_what_is_wrong() {
     }
     let (_, out, _) = token(&setup, &["list", "--format", "json"]);
     let list: Value = serde_json::from_str(&out).unwrap();
-    assert_eq!((&list["tokens"][0]["name"], &list["tokens"][0]["role"]), (&"wanjiru".into(), &"analyst".into()));
+    assert_eq!((&list["tokens"][0]["name"], &list["tokens"][0]["role"]), (&"soc-night".into(), &"analyst".into()));
     let settings = fs::read_to_string(setup.file("boma.toml")).unwrap();
     setup.folder.write("boma.toml", &settings.replace("tokens = ", "# tokens = "));
     let (code, _, err) = token(&setup, &["list"]);
