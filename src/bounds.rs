@@ -102,9 +102,13 @@ pub const BACKLOG: i32 = 4096;
 pub const FILE_BYTES: u64 = 16 * 1024 * 1024;
 /// Rules and limits in one file: more than this is a list that wants to be a `[[list]]`.
 pub const RULES: usize = 10_000;
-/// Compiled size of one pattern and of all patterns of one field.
-pub const PATTERN_BYTES: usize = 1024 * 1024;
-pub const PATTERNS_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes of one pattern: no path and no field that a browser sends is longer.
+pub const PATTERN_BYTES: usize = 8 * 1024;
+/// What one expression and all of a file may weigh, in parts of some 64 bytes and half a microsecond to build; and the
+/// same in bytes, for what builds them.
+pub const EXPRESSION_WEIGHT: u64 = 32 * 1024;
+pub const EXPRESSIONS_WEIGHT: u64 = 1024 * 1024;
+pub const EXPRESSIONS_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of a header value that a `header:NAME` limit takes as a key; longer ones count on the client's prefix.
 pub const LIMIT_KEY_BYTES: usize = 1024;
 /// In-flight requests per portal towards its origins until the adaptive limit is built.

@@ -2,6 +2,9 @@
 //!
 //! Does not know: requests, verdicts, how clauses are compiled.
 
+use std::cell::RefCell;
+
+use super::expression::Expressions;
 use super::lists::Lists;
 use super::pattern::Pattern;
 use crate::facts::Kind;
@@ -80,6 +83,7 @@ pub const NOT_BUILT: [&str; 1] = ["fingerprint"];
 #[derive(Clone, Copy)]
 pub struct Known<'l> {
     pub lists: &'l Lists,
+    pub expressions: &'l RefCell<Expressions>,
     pub countries: bool,
     pub asns: bool,
 }
@@ -241,7 +245,7 @@ impl Reader<'_> {
             Field::Route => return Some(Pattern::Exact(text.value.clone())),
             _ => {
                 let wrong = |(message, help)| table.fault(text.span.clone(), format!("`{what}`: {message}"), help);
-                return Pattern::of(field, &text.value).map_err(wrong).ok();
+                return Pattern::of(field, &text.value, &mut self.known.expressions.borrow_mut()).map_err(wrong).ok();
             }
         };
         if known.contains(&text.value.as_str()) {

@@ -1,4 +1,4 @@
-//! The values that a request has in a field: none, one, or several where fields repeat.
+//! The values that a request has in its fields: none, one, or several where fields repeat.
 //!
 //! Does not know: patterns, rules.
 
@@ -10,7 +10,7 @@ use crate::facts::Facts;
 /// Parameters of a query that are read: more than this no form has.
 const PARAMETERS: usize = 512;
 
-/// Calls `see` with every value of the field.
+/// Calls `see` with every value of a field that requests do not name themselves.
 pub fn each(field: &Field, facts: &Facts<'_>, see: &mut dyn FnMut(&str)) {
     match field {
         Field::Path => see(facts.match_path),
@@ -35,43 +35,26 @@ pub fn each(field: &Field, facts: &Facts<'_>, see: &mut dyn FnMut(&str)) {
         }
         Field::Portal => see(facts.portal),
         Field::Pass if facts.pass.is_some() => see("true"),
-        Field::Pass | Field::List => {}
-        Field::UserAgent => header("user-agent", facts, see),
-        Field::Header(name) => header(name, facts, see),
         Field::Query => facts.query.into_iter().for_each(see),
-        Field::Param(name) => parameter(name, facts, see),
-        Field::Cookie(name) => cookie(name, facts, see),
+        Field::Pass | Field::List | Field::UserAgent | Field::Header(_) | Field::Param(_) | Field::Cookie(_) => {}
     }
 }
 
-fn header(name: &str, facts: &Facts<'_>, see: &mut dyn FnMut(&str)) {
-    facts.head.any(name, &mut |value| {
-        see(&String::from_utf8_lossy(value));
-        false
-    });
-}
-
-fn parameter(name: &str, facts: &Facts<'_>, see: &mut dyn FnMut(&str)) {
-    for pair in facts.query.unwrap_or("").split('&').take(PARAMETERS) {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        if decoded(key) == name {
-            see(&decoded(value));
-        }
+/// The parameters of a query, decoded.
+pub fn parameters(query: &str, mut see: impl FnMut(&str, &str)) {
+    for pair in query.split('&').take(PARAMETERS) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        see(&decoded(name), &decoded(value));
     }
 }
 
-fn cookie(name: &str, facts: &Facts<'_>, see: &mut dyn FnMut(&str)) {
-    facts.head.any("cookie", &mut |value| {
-        let value = String::from_utf8_lossy(value);
-        for pair in value.split(';').take(PARAMETERS) {
-            if let Some((key, value)) = pair.split_once('=')
-                && key.trim() == name
-            {
-                see(value.trim());
-            }
+/// The cookies of one field.
+pub fn cookies(field: &str, mut see: impl FnMut(&str, &str)) {
+    for pair in field.split(';').take(PARAMETERS) {
+        if let Some((name, value)) = pair.split_once('=') {
+            see(name.trim(), value.trim());
         }
-        false
-    });
+    }
 }
 
 /// Percent signs and plus signs undone, as forms are encoded; what is malformed stays as it is.
