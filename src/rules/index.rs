@@ -3,6 +3,7 @@
 //!
 //! Does not know: rules, verdicts.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::clause::Field;
@@ -13,6 +14,10 @@ use super::pattern::Pattern;
 use super::values;
 use crate::facts::Facts;
 use crate::plan::Level;
+use crate::wire::Head;
+
+/// Names of fields up to which a head is asked for each.
+const FEW: usize = 6;
 
 #[derive(Default)]
 pub struct Index {
@@ -102,25 +107,40 @@ impl Index {
                 values::each(field, facts, &mut |value| column.visit(value, holding));
             }
         }
-        if self.headers.is_asked(level) || self.cookies.is_asked(level) {
-            facts.head.each(&mut |name, value| {
-                if self.headers.may_have(name) {
-                    self.headers.visit(name, level, &String::from_utf8_lossy(value), holding);
-                }
-                if name == "cookie" && self.cookies.is_asked(level) {
-                    values::cookies(&String::from_utf8_lossy(value), |name, value| {
-                        self.cookies.visit(name, level, value, holding);
-                    });
-                }
-            });
-        }
+        self.look_at_fields(facts.head, level, holding);
         if let Some(query) = facts.query
             && self.parameters.is_asked(level)
         {
-            values::parameters(query, |name, value| self.parameters.visit(name, level, value, holding));
+            values::parameters(query, |name, value| {
+                self.parameters.visit(name, level, holding, || values::decoded(value));
+            });
         }
         if self.lists_from.is_some_and(|from| from <= level) {
             self.lists.visit(facts.client.address, |list| holding.add_all(&self.of_list[list as usize]));
+        }
+    }
+}
+
+impl Index {
+    fn look_at_fields(&self, head: &dyn Head, level: Level, holding: &mut Holding) {
+        if self.headers.columns.len() <= FEW {
+            // To ask for one after the other is the faster way to a few.
+            for (name, _, column) in self.headers.columns.iter().filter(|(_, from, _)| *from <= level) {
+                head.any(name, &mut |value| {
+                    column.visit(&values::text(value), holding);
+                    false
+                });
+            }
+        } else if self.headers.is_asked(level) {
+            head.each(&mut |name, value| self.headers.visit(name, level, holding, || values::text(value)));
+        }
+        if self.cookies.is_asked(level) {
+            head.any("cookie", &mut |value| {
+                values::cookies(&values::text(value), |name, value| {
+                    self.cookies.visit(name, level, holding, || value.into());
+                });
+                false
+            });
         }
     }
 }
@@ -137,18 +157,14 @@ impl Named {
         self.from.is_some_and(|from| from <= level)
     }
 
-    fn may_have(&self, name: &str) -> bool {
-        self.lengths & bit(name) != 0
-    }
-
-    fn visit(&self, name: &str, level: Level, value: &str, holding: &mut Holding) {
-        if !self.may_have(name) {
+    fn visit<'v>(&self, name: &str, level: Level, holding: &mut Holding, value: impl Fn() -> Cow<'v, str>) {
+        if self.lengths & bit(name) == 0 {
             return;
         }
         let at = self.columns.partition_point(|(n, ..)| n.as_str() < name);
         for (_, from, column) in self.columns[at..].iter().take_while(|(n, ..)| n == name) {
             if *from <= level {
-                column.visit(value, holding);
+                column.visit(&value(), holding);
             }
         }
     }

@@ -40,11 +40,17 @@ pub fn each(field: &Field, facts: &Facts<'_>, see: &mut dyn FnMut(&str)) {
     }
 }
 
-/// The parameters of a query, decoded.
+/// What a field says, as text.
+pub fn text(value: &[u8]) -> Cow<'_, str> {
+    // Most are UTF-8, and the check for that alone is the faster one.
+    std::str::from_utf8(value).map_or_else(|_| String::from_utf8_lossy(value), Cow::Borrowed)
+}
+
+/// The parameters of a query: their names, decoded, and their values as they came.
 pub fn parameters(query: &str, mut see: impl FnMut(&str, &str)) {
     for pair in query.split('&').take(PARAMETERS) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        see(&decoded(name), &decoded(value));
+        see(&decoded(name), value);
     }
 }
 
@@ -58,8 +64,8 @@ pub fn cookies(field: &str, mut see: impl FnMut(&str, &str)) {
 }
 
 /// Percent signs and plus signs undone, as forms are encoded; what is malformed stays as it is.
-fn decoded(text: &str) -> Cow<'_, str> {
-    if !text.contains(['%', '+']) {
+pub fn decoded(text: &str) -> Cow<'_, str> {
+    if !text.bytes().any(|b| matches!(b, b'%' | b'+')) {
         return Cow::Borrowed(text);
     }
     let mut bytes = Vec::with_capacity(text.len());
