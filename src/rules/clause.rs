@@ -239,6 +239,9 @@ impl Reader<'_> {
         let known: Vec<&str> = match field {
             Field::Scheme => vec!["http", "https"],
             Field::Kind => Kind::ALL.map(Kind::as_str).to_vec(),
+            Field::List if self.known.lists.number(&text.value).is_some() => vec![&text.value],
+            // Of thousands of names the nearest takes its time.
+            Field::List if table.is_full() => Vec::new(),
             Field::List => self.known.lists.names(),
             Field::Class => Class::NAMES.to_vec(),
             // A route's own text may hold a star, which is then no pattern.

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use regex_syntax::ast::{self, Ast, ClassSet, ClassSetItem};
+use regex_syntax::hir::translate::Translator;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::pattern::Wrong;
@@ -33,36 +34,32 @@ impl Expressions {
             return said.clone();
         }
         if self.weight > bounds::EXPRESSIONS_WEIGHT {
-            return Err((
-                "the expressions of this file are too large together".into(),
-                "write fewer or simpler ones".into(),
-            ));
+            return Err(wrong("the expressions of this file are too large together", "write fewer or simpler ones"));
         }
-        let said = check(source).and_then(|weight| {
-            self.weight += weight;
-            if weight > bounds::EXPRESSION_WEIGHT {
-                return Err(("the expression is too large".into(), "write smaller counts, or several patterns".into()));
-            }
-            Ok(())
-        });
+        let said = self.read(source);
         self.seen.insert(source.to_owned(), said.clone());
         said
     }
+
+    fn read(&mut self, source: &str) -> Result<(), Wrong> {
+        let not = |said: String| {
+            let help = "see https://docs.rs/regex/#syntax; there are no back-references and no look-around";
+            (format!("not an expression: {said}"), help.to_owned())
+        };
+        let ast = ast::parse::Parser::new().parse(source).map_err(|e| not(e.kind().to_string()))?;
+        let weight = weigh(&ast);
+        // Counted before anything is made of it, and also where it is no good.
+        self.weight = self.weight.saturating_add(weight);
+        if weight > bounds::EXPRESSION_WEIGHT {
+            return Err(wrong("the expression is too large", "write smaller counts, or several patterns"));
+        }
+        Translator::new().translate(source, &ast).map_err(|e| not(e.kind().to_string()))?;
+        Ok(())
+    }
 }
 
-fn check(source: &str) -> Result<u64, Wrong> {
-    let not = |said: String| {
-        let help = "see https://docs.rs/regex/#syntax; there are no back-references and no look-around";
-        (format!("not an expression: {said}"), help.to_owned())
-    };
-    let ast = ast::parse::Parser::new().parse(source).map_err(|e| not(e.kind().to_string()))?;
-    let weight = weigh(&ast);
-    if weight <= bounds::EXPRESSION_WEIGHT {
-        regex_syntax::hir::translate::Translator::new()
-            .translate(source, &ast)
-            .map_err(|e| not(e.kind().to_string()))?;
-    }
-    Ok(weight)
+fn wrong(message: &str, help: &str) -> Wrong {
+    (message.to_owned(), help.to_owned())
 }
 
 /// What an expression costs to build, in parts of some 64 bytes and half a microsecond: measured, and rounded up.

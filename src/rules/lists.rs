@@ -11,6 +11,7 @@ use ipnet::{IpNet, Ipv4Net};
 
 use super::Sources;
 use super::ranges::Ranges;
+use crate::bounds;
 use crate::client::canonical;
 use crate::fault::Section;
 
@@ -19,6 +20,8 @@ pub struct Lists {
     names: HashMap<String, u32>,
     /// Networks as they are read, with their lists' numbers; first and last addresses.
     read: (Vec<(u32, u32, u32)>, Vec<(u128, u128, u32)>),
+    /// Bytes of the files.
+    bytes: usize,
     v4: Ranges<u32>,
     v6: Ranges<u128>,
     files: Vec<(String, u64)>,
@@ -34,11 +37,29 @@ impl Lists {
         for table in top.sections("list") {
             lists.one(&table, sources);
             table.finish();
+            if let Some(most) = lists.is_full() {
+                table.fault(table.span(), format!("the lists have more than {most}"), "join networks into larger ones");
+                break;
+            }
         }
         let (v4, v6) = std::mem::take(&mut lists.read);
         lists.v4 = Ranges::new(v4, |a| a.checked_add(1));
         lists.v6 = Ranges::new(v6, |a| a.checked_add(1));
         lists
+    }
+
+    /// What there is more of than there may be.
+    fn is_full(&self) -> Option<String> {
+        for (number, most, what) in [
+            (self.names.len(), bounds::LISTS, "lists"),
+            (self.read.0.len() + self.read.1.len(), bounds::NETWORKS, "networks"),
+            (self.bytes, bounds::LISTS_BYTES, "bytes of files"),
+        ] {
+            if number > most {
+                return Some(format!("{most} {what}"));
+            }
+        }
+        None
     }
 
     fn one(&mut self, table: &Section<'_>, sources: &Sources<'_>) {
@@ -74,7 +95,10 @@ impl Lists {
         }
         if let Some(file) = file {
             match (sources.list)(&file.value) {
-                Ok(text) => self.file(table, number, &file.value, &text),
+                Ok(text) => {
+                    self.bytes += text.len();
+                    self.file(table, number, &file.value, &text);
+                }
                 Err(why) => {
                     let message = format!("the list's file {:?} cannot be read: {why}", file.value);
                     table.fault(file.span, message, "name a file beside rules.toml that boma's user may read");
