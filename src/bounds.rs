@@ -98,13 +98,33 @@ pub const TAKEOVER_DEADLINE: Duration = Duration::from_secs(30);
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Waiting connections per listening socket; the kernel caps it at `net.core.somaxconn`.
 pub const BACKLOG: i32 = 4096;
-/// Bytes of a configuration file. Ten thousand rules are under 2 MiB.
+/// Bytes of a configuration file, a list's among them.
 pub const FILE_BYTES: u64 = 16 * 1024 * 1024;
+/// Bytes of a text of TOML: ten thousand rules are under 2 MiB. How many tables, keys and values it may have, of which each
+/// may take a kilobyte or 150 bytes while it is read; and up to which size they are not counted.
+pub const TOML_BYTES: usize = 4 * 1024 * 1024;
+pub const TOML_TABLES: usize = 200_000;
+pub const TOML_VALUES: usize = 1_000_000;
+pub const TOML_UNCOUNTED: usize = 256 * 1024;
+/// Beyond this size only the first fault of syntax is told: each may take as many bytes again as a line.
+pub const SYNTAX_BYTES: usize = 1024 * 1024;
+/// Faults of one file that are told, and characters of each: more than anybody mends at once.
+pub const FAULTS: usize = 300;
+pub const FAULT_CHARACTERS: usize = 1000;
 /// Rules and limits in one file: more than this is a list that wants to be a `[[list]]`.
 pub const RULES: usize = 10_000;
-/// Compiled size of one pattern and of all patterns of one field.
-pub const PATTERN_BYTES: usize = 1024 * 1024;
-pub const PATTERNS_BYTES: usize = 64 * 1024 * 1024;
+/// Lists, networks in them, and bytes of their files: the lists on the market have half a million lines at most. A network
+/// takes some 30 bytes in force.
+pub const LISTS: usize = 1000;
+pub const NETWORKS: usize = 1_000_000;
+pub const LISTS_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes of one pattern: no path and no field that a browser sends is longer.
+pub const PATTERN_BYTES: usize = 8 * 1024;
+/// What one expression and all of a file may weigh, in parts of some 64 bytes and half a microsecond to build; and the
+/// same in bytes, for what builds them.
+pub const EXPRESSION_WEIGHT: u64 = 32 * 1024;
+pub const EXPRESSIONS_WEIGHT: u64 = 1024 * 1024;
+pub const EXPRESSIONS_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of a header value that a `header:NAME` limit takes as a key; longer ones count on the client's prefix.
 pub const LIMIT_KEY_BYTES: usize = 1024;
 /// In-flight requests per portal towards its origins until the adaptive limit is built.

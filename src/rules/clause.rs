@@ -2,6 +2,9 @@
 //!
 //! Does not know: requests, verdicts, how clauses are compiled.
 
+use std::cell::RefCell;
+
+use super::expression::Expressions;
 use super::lists::Lists;
 use super::pattern::Pattern;
 use crate::facts::Kind;
@@ -82,6 +85,7 @@ impl Clause {
 #[derive(Clone, Copy)]
 pub struct Known<'l> {
     pub lists: &'l Lists,
+    pub expressions: &'l RefCell<Expressions>,
     pub countries: bool,
     pub asns: bool,
 }
@@ -235,13 +239,16 @@ impl Reader<'_> {
         let known: Vec<&str> = match field {
             Field::Scheme => vec!["http", "https"],
             Field::Kind => Kind::ALL.map(Kind::as_str).to_vec(),
+            Field::List if self.known.lists.number(&text.value).is_some() => vec![&text.value],
+            // Of thousands of names the nearest takes its time.
+            Field::List if table.is_full() => Vec::new(),
             Field::List => self.known.lists.names(),
             Field::Class => Class::NAMES.to_vec(),
             // A route's own text may hold a star, which is then no pattern.
             Field::Route => return Some(Pattern::Exact(text.value.clone())),
             _ => {
                 let wrong = |(message, help)| table.fault(text.span.clone(), format!("`{what}`: {message}"), help);
-                return Pattern::of(field, &text.value).map_err(wrong).ok();
+                return Pattern::of(field, &text.value, &mut self.known.expressions.borrow_mut()).map_err(wrong).ok();
             }
         };
         if known.contains(&text.value.as_str()) {
