@@ -216,15 +216,24 @@ pub const SETTLED_PER_PREFIX: usize = 64;
 pub const OVER_BUDGET: usize = 65_536;
 pub const OVER_BUDGET_FOR: Duration = Duration::from_secs(3600);
 pub const VOUCHED: usize = 262_144;
+/// Passes that one session vouches for: of several devices and of one that was lost.
+pub const PASSES_PER_SESSION: u32 = 4;
 pub const VOUCHED_FOR: Duration = Duration::from_secs(12 * 3600);
 /// Passes of one minute that are a mass: so many at least, and so many times the median minute of so long.
-pub const MASS_LEAST: u32 = 60;
+pub const MASS_LEAST: u32 = 20;
+/// Passes of one prefix that count in one minute: a crowd behind one address is none by itself.
+pub const MASS_PER_PREFIX: u32 = 8;
+/// Passes that are remembered as made, and the prefixes that they were made for: as long as a solution can be sent again.
+pub const PASSES_MADE: usize = 131_072;
+pub const PASSES_MADE_FOR: Duration = Duration::from_secs(3600);
 pub const MASS_TIMES: u32 = 4;
 /// Where fewer minutes than this are known: so many passes.
 pub const MASS_HISTORY: usize = 60;
 pub const MASS_UNKNOWN: u32 = 600;
 pub const MASS_MEMORY: Duration = Duration::from_secs(24 * 3600);
-/// How many of those, and how many hundredths, a draft may hit before it must be forced.
+/// How many of those, and how many hundredths of a portal's, a draft may hit before it must be forced; and of how many prefixes
+/// they must be for a measure in force to be taken back: nobody alone does that.
+pub const HARM_PREFIXES: usize = 5;
 pub const HARM_LEAST: u64 = 20;
 pub const HARM_SHARE: f64 = 5.0;
 /// Days of minutes that are kept whole, and days for which the hour before and after each change of posture is.

@@ -19,7 +19,8 @@ use super::auth::Badge;
 use super::routes::{problem, propose, refused};
 use crate::control::{Change, Force, Rejected};
 use crate::rules::Measure;
-use crate::serve::preview::{self, Preview};
+use crate::serve::Preview;
+use crate::serve::preview;
 use crate::{bounds, units};
 
 pub async fn list(State(desk): State<Desk>) -> Response {

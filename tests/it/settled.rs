@@ -6,7 +6,7 @@ use crate::challenge::solve;
 use crate::harness::{Boma, Origin, Setup, eventually, request};
 
 const SETTINGS: &str = "[server]\nworkers = 1\n[client]\ntrusted_proxies = [\"127.0.0.1\"]\n";
-const PORTAL: &str = "session_proof = [\"/account*\"]\n[[portal.service]]\nname = { en = \"Pay a licence\" }\npaths = [\"/pay*\"]\n[[portal.route]]\npath = \"/pay*\"\nclass = \"payment\"\n";
+const PORTAL: &str = "session_proof = [\"/account*\"]\nsession_cookies = [\"sid\"]\n[[portal.service]]\nname = { en = \"Pay a licence\" }\npaths = [\"/pay*\"]\n[[portal.route]]\npath = \"/pay*\"\nclass = \"payment\"\n";
 const RULES: &str = "[[rule]]\nname = \"gate\"\nmatch = { path = \"/gate\" }\nthen = \"challenge\"\n[[rule]]\nname = \"seen\"\nmatch = { pass = \"settled\" }\nthen = \"log\"\n";
 
 /// More than a draft may hit without being forced.
@@ -40,7 +40,11 @@ fn citizens(boma: &Boma, signed_in: bool) -> Vec<String> {
     by_and_by(boma, |client| {
         let pass = solve(boma.at(), &from(boma, client, "/gate", "none=1"));
         let first = if signed_in { "/account" } else { "/" };
-        assert_eq!((from(boma, client, first, &pass).status, from(boma, client, "/search", &pass).status), (200, 200));
+        let session = format!("{pass}; sid={client}");
+        assert_eq!(
+            (from(boma, client, first, &session).status, from(boma, client, "/search", &pass).status),
+            (200, 200)
+        );
         pass
     })
 }
