@@ -3,6 +3,7 @@
 //! Does not know: what any key means.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -44,15 +45,19 @@ impl<'a> Section<'a> {
         self.ledger.fault(span, message, help);
     }
 
+    /// Whether no fault more will be told: what would help with one need not be looked for.
+    pub fn is_full(&self) -> bool {
+        self.ledger.faults.is_full()
+    }
+
     /// A fault of another file that this one names.
     pub fn fault_in(&self, file: &str, line: u32, message: impl Into<String>, help: impl Into<String>) {
         let (message, help) = (message.into(), help.into());
-        self.ledger.faults.borrow_mut().push(Fault { file: file.to_owned(), line, column: 1, message, help });
+        self.ledger.faults.add(|| Fault { file: file.to_owned(), line, column: 1, message, help });
     }
 
     pub fn warn(&self, span: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
-        let fault = self.ledger.place(span, message.into(), help.into());
-        self.ledger.warnings.borrow_mut().push(fault);
+        self.ledger.warnings.add(|| self.ledger.place(span, message.into(), help.into()));
     }
 
     fn name(&self, key: &str) -> String {
@@ -321,14 +326,17 @@ impl<'a> Section<'a> {
     /// Says of every key that nobody asked for that it is unknown, and which one may have been meant.
     pub fn finish(&self) {
         let asked = self.asked.borrow();
+        let known: BTreeSet<&str> = asked.iter().map(String::as_str).collect();
         for key in self.table.keys() {
             let name = key.get_ref().as_ref();
-            if asked.iter().any(|a| a == name) {
+            if known.contains(name) {
                 continue;
             }
-            let mut known: Vec<&str> = asked.iter().map(String::as_str).collect();
-            known.sort_unstable();
-            known.dedup();
+            if self.is_full() {
+                self.fault(key.span(), "", "");
+                continue;
+            }
+            let known: Vec<&str> = known.iter().copied().collect();
             let help = match nearest(name, &known) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None if known.is_empty() => "leave it out".to_owned(),

@@ -9,13 +9,20 @@ mod clause;
 mod climb;
 mod column;
 mod compile;
+mod conditions;
 mod explain;
+mod expression;
 mod file;
+mod index;
 mod lists;
 mod measure;
 mod pattern;
+mod ranges;
+mod trie;
 mod values;
+mod words;
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 
 use ipnet::IpNet;
@@ -25,6 +32,7 @@ use smallvec::SmallVec;
 use clause::Known;
 use compile::Compiled;
 pub use explain::Match;
+use expression::Expressions;
 use lists::Lists;
 pub use measure::Measure;
 
@@ -129,11 +137,12 @@ pub struct Asks {
     pub country: bool,
     pub asn: bool,
     pub known_path: bool,
+    pub settled: bool,
 }
 
 impl Sources<'_> {
-    fn known<'l>(&self, lists: &'l Lists) -> Known<'l> {
-        Known { lists, countries: self.countries, asns: self.asns }
+    fn known<'l>(&self, lists: &'l Lists, expressions: &'l RefCell<Expressions>) -> Known<'l> {
+        Known { lists, expressions, countries: self.countries, asns: self.asns }
     }
 
     /// Where there are no files.
@@ -149,27 +158,22 @@ impl Sources<'_> {
 }
 
 /// Keys and words of the contract that this version holds at their default, whether or not their table is written.
-pub const NOT_BUILT: [&str; 5] = [
-    "limit.match.fingerprint",
-    "rule.match.fingerprint",
-    "rule.match.pass = \"settled\"",
-    "rule.then = \"queue\"",
-    "limit.match.pass = \"settled\"",
-];
+pub const NOT_BUILT: [&str; 1] = ["rule.then = \"queue\""];
 
 /// Reads the text of `rules.toml`: parse, validate, compile. The value counts only where there are no faults.
 pub fn read(file: &str, text: &str, sources: &Sources<'_>) -> Read<RuleSet> {
     let mut names = HashSet::new();
+    let expressions = RefCell::default();
     let read = fault::read(file, text, |top| {
         let lists = Lists::read(top, sources);
-        let drafts = file::read(top, sources.known(&lists), sources.now, &mut names);
+        let drafts = file::read(top, sources.known(&lists, &expressions), sources.now, &mut names);
         (lists, drafts, climb::read(top))
     });
     let Read { value: (lists, mut drafts, climb), mut faults, mut warnings, not_built } = read;
     for measure in sources.measures.iter().filter(|m| m.until > sources.now) {
         let label = format!("measure {}", measure.name);
-        let read =
-            fault::read(&label, &measure.text, |top| file::measure(top, sources.known(&lists), measure, &mut names));
+        let known = sources.known(&lists, &expressions);
+        let read = fault::read(&label, &measure.text, |top| file::measure(top, known, measure, &mut names));
         drafts.extend(read.value);
         faults.extend(read.faults);
         warnings.extend(read.warnings);
@@ -228,14 +232,25 @@ impl RuleSet {
     /// The plan for one request at a posture. Pure; what it costs grows with the conditions that the request
     /// satisfies, hardly with the number of rules.
     pub fn plan<'a>(&'a self, facts: &Facts<'_>, level: Level, now_unix: u64) -> Plan<'a> {
+        self.plan_without(None, facts, level, now_unix)
+    }
+
+    /// The number of a rule or limit in force, for [`RuleSet::plan_without`].
+    pub fn number(&self, name: &str) -> Option<u32> {
+        let place = self.compiled.all.binary_search_by(|one| one.name.as_str().cmp(name)).ok()?;
+        u32::try_from(place).ok()
+    }
+
+    /// The plan as if one of the rules or limits were not there.
+    pub fn plan_without<'a>(&'a self, but: Option<u32>, facts: &Facts<'_>, level: Level, now_unix: u64) -> Plan<'a> {
         let mut plan = Plan::default();
         let mut limits: SmallVec<[u32; 8]> = SmallVec::new();
-        let mut matched = self.compiled.matching(facts);
+        let mut matched = self.compiled.matching(facts, level);
         // Numbers are in the order of names, so that of two rules with one verdict always the same is named.
         matched.sort_unstable();
         for number in matched {
             let one = &self.compiled.all[number as usize];
-            if one.from > level || one.until.is_some_and(|u| u <= now_unix) {
+            if one.until.is_some_and(|u| u <= now_unix) || but == Some(number) {
                 continue;
             }
             match &one.meaning {
