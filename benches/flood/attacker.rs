@@ -239,7 +239,7 @@ impl Swarm {
         match self.setup.variant {
             Variant::Bots => true,
             Variant::Loud => false,
-            _ => bot % SOLVER == 0,
+            _ => bot.is_multiple_of(SOLVER),
         }
     }
 
@@ -313,7 +313,7 @@ Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{so
         let accept = match () {
             () if TOOLS.contains(&agent) => "Accept: */*\r\n",
             // Half of those that say that they are browsers know what else browsers send.
-            () if bot % 2 == 0 => {
+            () if bot.is_multiple_of(2) => {
                 "Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\nSec-Fetch-Site: none\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n"
             }
             () => "Accept: text/html\r\n",

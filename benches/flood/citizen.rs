@@ -116,7 +116,7 @@ async fn visit(town: Rc<Town>, n: u32) {
     let citizen = Citizen {
         address: people::citizen(n, &mut chance),
         agent: BROWSERS[chance.below(BROWSERS.len() as u32) as usize],
-        slow: n % 5 == 0,
+        slow: n.is_multiple_of(5),
         // Every second one has been here before.
         parts_kept: Cell::new(if n % 4 < 2 { (1 << COMMON) - 1 } else { 0 }),
         chance: RefCell::new(chance),
@@ -317,7 +317,8 @@ impl Citizen {
 
     async fn ask(&self, link: usize, method: &str, path: &str, fields: &str, body: &str) -> Answer {
         let request = self.request(method, path, fields, body);
-        let mut held = self.links[link].borrow_mut();
+        // Nobody else uses this link meanwhile: one request at a time on each.
+        let mut held = self.links[link].take();
         if self.slow {
             sleep(ROUND_TRIP).await;
         }
@@ -337,7 +338,7 @@ impl Citizen {
                 continue;
             }
             if good {
-                *held = Some(open);
+                self.links[link].replace(Some(open));
             }
             if let Some(pass) = answer.pass.take() {
                 *self.pass.borrow_mut() = Some(pass);
