@@ -259,7 +259,7 @@ impl Swarm {
         let request = format!(
             "POST /.well-known/boma/challenge HTTP/1.1\r\n{}Accept: */*\r\nSec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: cors\r\nSec-Fetch-Dest: empty\r\n\
 Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{solution}",
-            self.front(bot, self.agent(bot)),
+            self.front('a', bot, self.agent(bot)),
             solution.len()
         );
         let answer = self.ask(link, &request).await;
@@ -294,9 +294,10 @@ Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{so
         }
     }
 
-    fn front(&self, bot: u32, agent: &str) -> String {
+    /// The fields that the hop writes, and the agent.
+    fn front(&self, sender: char, bot: u32, agent: &str) -> String {
         format!(
-            "Host: huduma.example\r\nX-Forwarded-For: {}\r\nX-Forwarded-Proto: https\r\nX-Request-Id: a{bot}\r\nUser-Agent: {agent}\r\n",
+            "Host: huduma.example\r\nX-Forwarded-For: {}\r\nX-Forwarded-Proto: https\r\nX-Request-Id: {sender}{bot}\r\nUser-Agent: {agent}\r\n",
             people::bot(bot)
         )
     }
@@ -310,8 +311,9 @@ Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{so
             _ => format!("/{:x}/{number:x}?{:x}={:x}", word >> 48, word >> 8 & 0xfff, word >> 20 & 0xffff_ffff),
         };
         let agent = self.agent(bot);
+        let program = TOOLS.contains(&agent);
         let accept = match () {
-            () if TOOLS.contains(&agent) => "Accept: */*\r\n",
+            () if program => "Accept: */*\r\n",
             // Half of those that say that they are browsers know what else browsers send.
             () if bot.is_multiple_of(2) => {
                 "Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\nSec-Fetch-Site: none\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n"
@@ -322,7 +324,14 @@ Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{so
         let jar = jars.get(&bot);
         let cookies = jar.iter().flat_map(|j| j.pass.iter().chain(&j.session)).cloned().collect::<Vec<_>>().join("; ");
         let cookie = if cookies.is_empty() { cookies } else { format!("Cookie: {cookies}\r\n") };
-        format!("GET {target} HTTP/1.1\r\n{}{accept}{cookie}\r\n", self.front(bot, agent))
+        let sender = if jar.is_some_and(|j| j.pass.is_some()) {
+            'p'
+        } else if program {
+            't'
+        } else {
+            'a'
+        };
+        format!("GET {target} HTTP/1.1\r\n{}{accept}{cookie}\r\n", self.front(sender, bot, agent))
     }
 
     /// The variant `slow`: a third send their head a field at a time, a third a form byte by byte, a third read a large
@@ -341,7 +350,7 @@ Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{so
         use tokio::io::AsyncWriteExt;
         while self.phase() < Phase::Over {
             let counts = self.phase() == Phase::Flood;
-            let front = self.front(i * 10, BROWSERS[0]);
+            let front = self.front('a', i * 10, BROWSERS[0]);
             let (head, drops, drop): (String, u32, &[u8]) = match i % 3 {
                 0 => (format!("GET / HTTP/1.1\r\n{front}"), 1000, b"X-A: b\r\n"),
                 1 => (format!("POST {FORM} HTTP/1.1\r\n{front}Content-Length: 1000000\r\n\r\n"), 1_000_000, b"x"),

@@ -26,8 +26,8 @@
 //!   citizen to send the form again (which they do, here). Where boma says that nothing was done they try once more.
 //! * page in full, as a copy: milliseconds from the request to the answer's first byte, all rounds of a challenge added up,
 //!   without the line's own slowness and without the time that working a challenge out takes; median and 99 %.
-//! * attack: sent; *answered within 15 s*; *reached the origin* by the origin's own count, *served* in one of its slots;
-//!   the rest by boma's answer. *Passes that bots got*: one bot in twenty solves, with solutions worked out beforehand.
+//! * attack: sent; *answered within 15 s*; *reached the origin* by the origin's own count (with a pass; as
+//!   programs, that is, as `curl` and its like), *served* in one of its slots; the rest by boma's answer. *Passes that bots got*: one bot in twenty solves, with solutions worked out beforehand.
 //! * CPU µs a flood request: boma's user and system time in the flood, less what it took for citizens alone in the ten
 //!   seconds before, for each attacking request. *Bytes out*: head and body, for each that was answered. *Memory*:
 //!   resident, just before the flood, the most in it, ten seconds after all is over. *Posture*: when it moved, from the

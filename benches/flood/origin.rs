@@ -2,8 +2,7 @@
 //! which a request holds for a tenth of a second, and a queue before them; whoever finds that full gets 503 at once. So
 //! with too much to do it gets slow, and then it fails.
 //!
-//! It knows the senders by the request id that the trusted hop gave: `c…` are citizens, `a…` attackers, and boma's own
-//! fetches have none.
+//! It knows the senders by the request id that the trusted hop gave, see [`SENDERS`].
 
 use std::collections::HashMap;
 use std::net::TcpListener;
@@ -64,11 +63,14 @@ impl Counts {
     }
 }
 
+/// How the ids of their requests begin: citizens, bots that hold a pass, bots that are programs by what they send, all
+/// other bots. boma's own fetches have none, and come last.
+pub const SENDERS: [u8; 4] = *b"cpta";
+pub const KINDS: usize = SENDERS.len() + 1;
+
 #[derive(Default)]
 pub struct Ledger {
-    pub citizens: Counts,
-    pub attackers: Counts,
-    pub own: Counts,
+    pub senders: [Counts; KINDS],
     /// Forms by their numbers, and how often each came.
     pub forms: Mutex<HashMap<u64, u32>>,
 }
@@ -186,11 +188,8 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 22\r\n
 impl Desk {
     async fn serve(&self, request: &Request, form: Option<u64>) -> Option<(String, &[u8])> {
         let ledger = &self.ledger;
-        let counts = match request.sender {
-            b'c' => &ledger.citizens,
-            b'a' => &ledger.attackers,
-            _ => &ledger.own,
-        };
+        let sender = SENDERS.iter().position(|s| *s == request.sender).unwrap_or(KINDS - 1);
+        let counts = &ledger.senders[sender];
         counts.asked.fetch_add(1, Ordering::Relaxed);
         if self.inside.fetch_add(1, Ordering::Relaxed) >= self.room {
             self.inside.fetch_sub(1, Ordering::Relaxed);

@@ -13,7 +13,7 @@ use crate::checks;
 use crate::common::cpu;
 use crate::control::{Control, Level, Phase};
 use crate::house::House;
-use crate::origin::Origin;
+use crate::origin::{Counts, KINDS, Origin};
 use crate::people::{BOTS, SOLVER};
 use crate::solver::Solver;
 use crate::tally::Tally;
@@ -45,8 +45,8 @@ pub struct Outcome {
     pub attack: Attack,
     /// Forms by their numbers, and how often the origin got each.
     pub received: std::collections::HashMap<u64, u32>,
-    /// Asked, served and refused at the origin in the flood: citizens, attackers, boma itself.
-    pub origin: [[u64; 3]; 3],
+    /// Asked, served and refused at the origin in the flood, by [`crate::origin::SENDERS`].
+    pub origin: [[u64; 3]; KINDS],
     /// Microseconds of boma in the flood, and for citizens alone in a second before.
     pub boma_cpu: u64,
     pub boma_before: f64,
@@ -73,19 +73,18 @@ struct Mark {
     own: u64,
     threads: BTreeMap<String, u64>,
     machine: [u64; 3],
-    origin: [[u64; 3]; 3],
+    origin: [[u64; 3]; KINDS],
 }
 
 impl Mark {
     fn take(house: &House, origin: &Origin) -> Mark {
-        let ledger = &origin.ledger;
         Mark {
             at: Instant::now(),
             boma: house.running.cpu(),
             own: cpu("/proc/self/stat"),
             threads: threads(),
             machine: machine(),
-            origin: [&ledger.citizens, &ledger.attackers, &ledger.own].map(|c| c.now()),
+            origin: origin.ledger.senders.each_ref().map(Counts::now),
         }
     }
 }

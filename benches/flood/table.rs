@@ -114,6 +114,7 @@ fn citizens(outcome: &Outcome) -> Vec<Row> {
         part("  received, and said so", of_forms(&|f| f.last == What::Origin && got(f.number) > 0), forms),
         part("  received, not said", of_forms(&|f| f.last != What::Origin && got(f.number) > 0), forms),
         part("  lost", of_forms(&|f| got(f.number) == 0), forms),
+        part("    for want of room", of_forms(&|f| got(f.number) == 0 && f.last == What::Busy), forms),
         part("  to be sent again by hand", of_forms(&|f| f.asked_again), forms),
         part("  received twice", of_forms(&|f| got(f.number) > 1), forms),
         latency("page in full, ms p50/p99", &t.in_full),
@@ -122,8 +123,8 @@ fn citizens(outcome: &Outcome) -> Vec<Row> {
 }
 
 fn attackers(outcome: &Outcome) -> Vec<Row> {
-    let (a, [asked, served, _]) = (&outcome.attack, outcome.origin[1]);
-    let kinds = &a.kinds;
+    let (a, kinds, [_, with_pass, programs, others, _]) = (&outcome.attack, &outcome.attack.kinds, outcome.origin);
+    let all = |i: usize| with_pass[i] + programs[i] + others[i];
     vec![
         row(
             "ATTACK: requests a second",
@@ -131,8 +132,10 @@ fn attackers(outcome: &Outcome) -> Vec<Row> {
             a.sent as f64 / outcome.seconds,
         ),
         part("  answered within 15 s", a.answered, a.sent),
-        part("  reached the origin", asked, a.sent),
-        part("  served by the origin", served, a.sent),
+        part("  reached the origin", all(0), a.sent),
+        part("    with a pass", with_pass[0], a.sent),
+        part("    as programs", programs[0], a.sent),
+        part("  served by the origin", all(1), a.sent),
         part("  challenged", kinds.of(&[What::Challenge]), a.sent),
         part("  over a limit (429)", kinds.of(&[What::Limited, What::NoPage]), a.sent),
         part("  denied", kinds.of(&[What::Denied]), a.sent),
