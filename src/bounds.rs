@@ -152,6 +152,8 @@ pub const OWN_BODY_BYTES: usize = 16 * 1024;
 pub const ADMIN_BODY_BYTES: usize = 16 * 1024 * 1024;
 /// Bytes of a TLS client's first message that are read for its fingerprint: post-quantum keys make it two or three thousand.
 pub const HELLO_BYTES: usize = 16 * 1024;
+/// Pieces in which it may come and still be read for it: each is read anew from the beginning.
+pub const HELLO_READS: usize = 64;
 /// Bytes of a request's head at the staff door, and how long it may take.
 pub const ADMIN_HEAD_BYTES: usize = 32 * 1024;
 pub const ADMIN_HEAD_DEADLINE: Duration = Duration::from_secs(30);

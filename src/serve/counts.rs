@@ -353,9 +353,9 @@ mod tests {
             }
             counts.told(limits, Vec::new(), 600)
         };
-        let (narrow, wide) = (quota(1), quota(1000));
+        let (narrow, wider, wide) = (quota(1), quota(1000), quota(10_000));
         assert!(told(1, &[(narrow.clone(), None)]).harm().is_some());
-        assert!(told(1, &[(wide.clone(), Some(narrow.clone()))]).harm().is_none(), "it was refused before");
+        assert!(told(1, &[(wider, Some(narrow.clone()))]).harm().is_none(), "it was refused before");
         assert!(told(1, &[(narrow.clone(), Some(wide))]).harm().is_some());
         let apart = told(6, &[(narrow, None)]);
         assert_eq!((apart.limits[0].over, apart.limits[0].keys), (0, 0));
