@@ -121,10 +121,18 @@ pub const LISTS_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of one pattern: no path and no field that a browser sends is longer.
 pub const PATTERN_BYTES: usize = 8 * 1024;
 /// What one expression and all of a file may weigh, in parts of some 64 bytes and half a microsecond to build; and the
-/// same in bytes, for what builds them.
-pub const EXPRESSION_WEIGHT: u64 = 32 * 1024;
-pub const EXPRESSIONS_WEIGHT: u64 = 1024 * 1024;
-pub const EXPRESSIONS_BYTES: usize = 64 * 1024 * 1024;
+/// same in bytes, for what builds them. A request that is made for it may cost a few microseconds for each part.
+pub const EXPRESSION_WEIGHT: u64 = 16 * 1024;
+pub const EXPRESSIONS_WEIGHT: u64 = 64 * 1024;
+pub const EXPRESSIONS_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes in which a worker remembers how far the expressions of one field had come; without enough it begins anew
+/// again and again.
+pub const EXPRESSIONS_CACHE: usize = 8 * 1024 * 1024;
+/// Patterns of one field that have a star before their end, or are expressions: what looks for their words takes
+/// the square of the time to be built.
+pub const WORDS: usize = 10_000;
+/// Header fields, cookies and parameters that rules ask for by name.
+pub const NAMED_FIELDS: usize = 1000;
 /// Bytes of a header value that a `header:NAME` limit takes as a key; longer ones count on the client's prefix.
 pub const LIMIT_KEY_BYTES: usize = 1024;
 /// In-flight requests per portal towards its origins until the adaptive limit is built.

@@ -182,7 +182,7 @@ pub fn read(file: &str, text: &str, sources: &Sources<'_>) -> Read<RuleSet> {
     let summaries = drafts.iter().map(Summary::of).collect();
     let compiled = if faults.is_empty() { compile::compile(drafts, lists) } else { Ok(Compiled::default()) };
     let compiled = compiled.unwrap_or_else(|message| {
-        faults.push(Fault::whole(file, message, "write fewer or simpler expressions"));
+        faults.push(Fault::whole(file, message, "write fewer or simpler patterns"));
         Compiled::default()
     });
     Read {
