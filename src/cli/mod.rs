@@ -11,6 +11,7 @@ mod journal;
 mod measure;
 mod posture;
 mod preview;
+mod replay;
 mod rules;
 mod run;
 pub mod sample;
@@ -59,6 +60,8 @@ enum Command {
     Ban(ban::Ban),
     /// Why a request gets what it gets, or what a citizen's reference code says
     Explain(explain::Explain),
+    /// What rules would have done to the requests of an access log
+    Replay(replay::Replayed),
     /// The record of all changes
     #[command(subcommand)]
     Journal(journal::Journal),
@@ -98,6 +101,7 @@ pub fn main() -> ExitCode {
         Command::Measure(measure) => measure.run(),
         Command::Ban(ban) => ban.run(),
         Command::Explain(explain) => explain.run(),
+        Command::Replay(replay) => replay.run(),
         Command::Journal(journal) => journal.run(),
     };
     match outcome {

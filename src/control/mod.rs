@@ -5,6 +5,7 @@
 
 mod bans;
 mod change;
+mod check;
 mod climb;
 mod files;
 mod keeper;
@@ -27,10 +28,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 
 pub use change::{Applied, Change, Rejected, Who};
+pub use check::{Book, Checked, book, check};
 pub use climb::Climbed;
 pub use files::LastGood;
 pub use keeper::keep;
-pub use start::{Checked, Given, Started, check, sink, start};
+pub use start::{Given, Started, sink, start};
 pub use versions::Version;
 pub use watch::{Bell, watch};
 

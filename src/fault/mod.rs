@@ -7,7 +7,7 @@
 
 mod section;
 
-use std::cell::RefCell;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
@@ -16,6 +16,8 @@ use serde::Serialize;
 use toml::de::DeTable;
 
 pub use section::{At, Section};
+
+use crate::bounds;
 
 /// One thing that is wrong with a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -65,8 +67,15 @@ pub struct Read<T> {
 /// Parses `text` and hands its top table to `meaning`, gathering every fault of syntax and of meaning.
 pub fn read<T>(file: &str, text: &str, meaning: impl FnOnce(&Section<'_>) -> T) -> Read<T> {
     let (table, errors) = DeTable::parse_recoverable(text);
-    let ledger =
-        Ledger { file, text, faults: RefCell::default(), warnings: RefCell::default(), not_built: RefCell::default() };
+    let ledger = Ledger {
+        file,
+        text,
+        lines: OnceCell::new(),
+        faults: RefCell::default(),
+        more: Cell::new(0),
+        warnings: RefCell::default(),
+        not_built: RefCell::default(),
+    };
     for error in &errors {
         let span = error.span().unwrap_or(0..0);
         let message = error.message().lines().next().unwrap_or("not TOML").to_owned();
@@ -89,6 +98,9 @@ pub fn read<T>(file: &str, text: &str, meaning: impl FnOnce(&Section<'_>) -> T) 
         });
     }
     faults.sort_by_key(|f| (f.line, f.column));
+    if ledger.more.get() > 0 {
+        faults.push(Fault::whole(file, format!("and {} faults more", ledger.more.get()), "mend the ones before first"));
+    }
     Read {
         value,
         faults,
@@ -100,28 +112,43 @@ pub fn read<T>(file: &str, text: &str, meaning: impl FnOnce(&Section<'_>) -> T) 
 struct Ledger<'a> {
     file: &'a str,
     text: &'a str,
+    /// Where lines begin; found at the first fault.
+    lines: OnceCell<Vec<usize>>,
     faults: RefCell<Vec<Fault>>,
+    /// Faults beyond [`bounds::FAULTS`]: nobody reads so many, and a text may have millions.
+    more: Cell<u64>,
     warnings: RefCell<Vec<Fault>>,
     not_built: RefCell<BTreeSet<String>>,
 }
 
 impl Ledger<'_> {
-    fn place(&self, span: Range<usize>, message: String, help: String) -> Fault {
-        let before = self.text.get(..span.start.min(self.text.len())).unwrap_or(self.text);
-        let line_start = before.rfind('\n').map_or(0, |i| i + 1);
-        Fault {
-            file: self.file.to_owned(),
-            line: before.matches('\n').count() as u32 + 1,
-            column: before[line_start..].chars().count() as u32 + 1,
-            message,
-            help,
-        }
+    fn place(&self, span: Range<usize>, message: &str, help: &str) -> Fault {
+        let text = self.text;
+        let lines =
+            self.lines.get_or_init(|| [0].into_iter().chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect());
+        let at = text.floor_char_boundary(span.start);
+        let line = lines.partition_point(|begin| *begin <= at);
+        let column = text[lines[line - 1]..at].chars().count() as u32 + 1;
+        Fault { file: self.file.to_owned(), line: line as u32, column, message: short(message), help: short(help) }
     }
 
-    fn fault(&self, span: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
-        let fault = self.place(span, message.into(), help.into());
+    fn is_full(&self) -> bool {
+        self.faults.borrow().len() >= bounds::FAULTS
+    }
+
+    fn fault(&self, span: Range<usize>, message: impl AsRef<str>, help: impl AsRef<str>) {
+        if self.is_full() {
+            return self.more.set(self.more.get() + 1);
+        }
+        let fault = self.place(span, message.as_ref(), help.as_ref());
         self.faults.borrow_mut().push(fault);
     }
+}
+
+/// A text of the operator's may be as long as the file, and stands in what is said of it.
+fn short(text: &str) -> String {
+    let end = text.floor_char_boundary(bounds::FAULT_BYTES);
+    if end == text.len() { text.to_owned() } else { format!("{} …", &text[..end]) }
 }
 
 #[cfg(test)]
@@ -129,6 +156,19 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn of_a_million_faults_the_first_are_told() {
+        let text = "a = 1\n".to_owned() + &"[[b]]\nc = 5\n".repeat(100_000);
+        let got = read("r.toml", &text, |top| {
+            top.string("a", &"x".repeat(10_000));
+            top.sections("b").iter().for_each(Section::finish);
+        });
+        assert_eq!(got.faults.len(), bounds::FAULTS + 1);
+        assert_eq!((got.faults[0].line, got.faults[1].line, got.faults[2].line), (1, 3, 5));
+        assert!(got.faults[0].help.len() < bounds::FAULT_BYTES + 10);
+        assert_eq!(got.faults[bounds::FAULTS].message, format!("and {} faults more", 100_001 - bounds::FAULTS));
+    }
 
     #[test]
     fn all_faults_come_at_once_with_their_places() {

@@ -3,6 +3,7 @@
 //! Does not know: what any key means.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{Fault, Ledger};
+use crate::bounds;
 use crate::units::{bytes, duration, human, nearest};
 
 /// A value and where it stands.
@@ -31,7 +33,7 @@ pub struct Section<'a> {
     pub(super) table: &'a DeTable<'a>,
     pub(super) span: Range<usize>,
     pub(super) path: String,
-    pub(super) asked: RefCell<Vec<String>>,
+    pub(super) asked: RefCell<HashSet<String>>,
 }
 
 impl<'a> Section<'a> {
@@ -40,19 +42,29 @@ impl<'a> Section<'a> {
         self.span.clone()
     }
 
-    pub fn fault(&self, span: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
+    pub fn fault(&self, span: Range<usize>, message: impl AsRef<str>, help: impl AsRef<str>) {
         self.ledger.fault(span, message, help);
     }
 
     /// A fault of another file that this one names.
     pub fn fault_in(&self, file: &str, line: u32, message: impl Into<String>, help: impl Into<String>) {
+        if self.ledger.is_full() {
+            return self.ledger.more.set(self.ledger.more.get() + 1);
+        }
         let (message, help) = (message.into(), help.into());
         self.ledger.faults.borrow_mut().push(Fault { file: file.to_owned(), line, column: 1, message, help });
     }
 
-    pub fn warn(&self, span: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
-        let fault = self.ledger.place(span, message.into(), help.into());
-        self.ledger.warnings.borrow_mut().push(fault);
+    pub fn warn(&self, span: Range<usize>, message: impl AsRef<str>, help: impl AsRef<str>) {
+        if self.ledger.warnings.borrow().len() < bounds::FAULTS {
+            let fault = self.ledger.place(span, message.as_ref(), help.as_ref());
+            self.ledger.warnings.borrow_mut().push(fault);
+        }
+    }
+
+    /// So many faults have been found that no more are told.
+    pub fn is_full(&self) -> bool {
+        self.ledger.is_full()
     }
 
     fn name(&self, key: &str) -> String {
@@ -60,7 +72,7 @@ impl<'a> Section<'a> {
     }
 
     fn ask(&self, key: &str) -> Option<&'a Spanned<DeValue<'a>>> {
-        self.asked.borrow_mut().push(key.to_owned());
+        self.asked.borrow_mut().insert(key.to_owned());
         self.table.get(key)
     }
 
@@ -323,12 +335,15 @@ impl<'a> Section<'a> {
         let asked = self.asked.borrow();
         for key in self.table.keys() {
             let name = key.get_ref().as_ref();
-            if asked.iter().any(|a| a == name) {
+            if asked.contains(name) {
+                continue;
+            }
+            if self.ledger.is_full() {
+                self.ledger.more.set(self.ledger.more.get() + 1);
                 continue;
             }
             let mut known: Vec<&str> = asked.iter().map(String::as_str).collect();
             known.sort_unstable();
-            known.dedup();
             let help = match nearest(name, &known) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None if known.is_empty() => "leave it out".to_owned(),

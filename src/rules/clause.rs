@@ -2,8 +2,12 @@
 //!
 //! Does not know: requests, verdicts, how clauses are compiled.
 
+use std::cell::Cell;
+use std::fmt;
+
 use super::lists::Lists;
 use super::pattern::Pattern;
+use crate::bounds;
 use crate::facts::Kind;
 use crate::fault::{At, Section};
 use crate::portal::Class;
@@ -40,6 +44,33 @@ pub enum Field {
 impl Field {
     pub fn ignores_case(&self) -> bool {
         matches!(self, Field::Host | Field::UserAgent | Field::Service | Field::Country)
+    }
+}
+
+impl fmt::Display for Field {
+    /// As the rules write it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Field::Header(name) => return write!(f, "header.{name}"),
+            Field::Cookie(name) => return write!(f, "cookie.{name}"),
+            Field::Param(name) => return write!(f, "query.{name}"),
+            Field::Path => "path",
+            Field::Method => "method",
+            Field::Host => "host",
+            Field::Scheme => "scheme",
+            Field::List => "list",
+            Field::UserAgent => "user_agent",
+            Field::Query => "query",
+            Field::Pass => "pass",
+            Field::Kind => "kind",
+            Field::Route => "route",
+            Field::Class => "class",
+            Field::Service => "service",
+            Field::Portal => "portal",
+            Field::Country | Field::CountryKnown => "country",
+            Field::Asn | Field::AsnKnown => "asn",
+            Field::KnownPath => "known_path",
+        })
     }
 }
 
@@ -82,6 +113,8 @@ pub struct Known<'l> {
     pub lists: &'l Lists,
     pub countries: bool,
     pub asns: bool,
+    /// Expressions read so far.
+    pub expressions: &'l Cell<usize>,
 }
 
 /// Reads a `match` table; `what` is how faults call it, such as `rule.match`.
@@ -235,11 +268,16 @@ impl Reader<'_> {
         let known: Vec<&str> = match field {
             Field::Scheme => vec!["http", "https"],
             Field::Kind => Kind::ALL.map(Kind::as_str).to_vec(),
+            Field::List if self.known.lists.number(&text.value).is_some() => vec![&text.value],
+            Field::List if table.is_full() => Vec::new(),
             Field::List => self.known.lists.names(),
             Field::Class => Class::NAMES.to_vec(),
             // A route's own text may hold a star, which is then no pattern.
             Field::Route => return Some(Pattern::Exact(text.value.clone())),
             _ => {
+                if text.value.starts_with("re:") && !self.one_more(table, text) {
+                    return None;
+                }
                 let wrong = |(message, help)| table.fault(text.span.clone(), format!("`{what}`: {message}"), help);
                 return Pattern::of(field, &text.value).map_err(wrong).ok();
             }
@@ -258,5 +296,20 @@ impl Reader<'_> {
         };
         table.fault(text.span.clone(), message, help);
         None
+    }
+
+    /// Counts an expression; false where there are too many, which is told once.
+    fn one_more(&self, table: &Section<'_>, text: &At<String>) -> bool {
+        let count = self.known.expressions.get() + 1;
+        self.known.expressions.set(count);
+        if count == bounds::EXPRESSIONS + 1 {
+            let message = format!("more than {} expressions (`re:`)", bounds::EXPRESSIONS);
+            table.fault(
+                text.span.clone(),
+                message,
+                "write patterns with `*` where they do, or one expression for several",
+            );
+        }
+        count <= bounds::EXPRESSIONS
     }
 }

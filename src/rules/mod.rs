@@ -12,20 +12,25 @@ mod compile;
 mod explain;
 mod file;
 mod lists;
+mod looks;
 mod measure;
 mod pattern;
+mod print;
 mod values;
 
+use std::cell::Cell;
 use std::collections::HashSet;
 
 use ipnet::IpNet;
 use serde::Serialize;
 use smallvec::SmallVec;
 
+pub use clause::Field;
 use clause::Known;
 use compile::Compiled;
 pub use explain::Match;
 use lists::Lists;
+pub use looks::{Look, Looks};
 pub use measure::Measure;
 
 use crate::facts::Facts;
@@ -92,6 +97,7 @@ pub struct RuleSet {
     files: Vec<(String, u64)>,
     staff: Vec<IpNet>,
     climb: Climb,
+    looks: Vec<Looks>,
 }
 
 /// A rule or limit, for people.
@@ -132,8 +138,8 @@ pub struct Asks {
 }
 
 impl Sources<'_> {
-    fn known<'l>(&self, lists: &'l Lists) -> Known<'l> {
-        Known { lists, countries: self.countries, asns: self.asns }
+    fn known<'l>(&self, lists: &'l Lists, expressions: &'l Cell<usize>) -> Known<'l> {
+        Known { lists, countries: self.countries, asns: self.asns, expressions }
     }
 
     /// Where there are no files.
@@ -157,32 +163,52 @@ pub const NOT_BUILT: [&str; 5] = [
     "limit.match.pass = \"settled\"",
 ];
 
+/// All that a file says, checked.
+pub(crate) struct Plain {
+    lists: Lists,
+    drafts: Vec<Draft>,
+    climb: Climb,
+}
+
+fn plain(file: &str, text: &str, sources: &Sources<'_>, names: &mut HashSet<String>) -> Read<Plain> {
+    let expressions = Cell::new(0);
+    fault::read(file, text, |top| {
+        let lists = Lists::read(top, sources);
+        let drafts = file::read(top, sources.known(&lists, &expressions), sources.now, names);
+        Plain { lists, drafts, climb: climb::read(top) }
+    })
+}
+
+/// The text of `rules.toml` in one spelling: two files that mean the same read the same.
+pub fn normal(file: &str, text: &str, sources: &Sources<'_>) -> Read<String> {
+    let Read { value, faults, warnings, not_built } = plain(file, text, sources, &mut HashSet::new());
+    Read { value: print::print(&value), faults, warnings, not_built }
+}
+
 /// Reads the text of `rules.toml`: parse, validate, compile. The value counts only where there are no faults.
 pub fn read(file: &str, text: &str, sources: &Sources<'_>) -> Read<RuleSet> {
-    let mut names = HashSet::new();
-    let read = fault::read(file, text, |top| {
-        let lists = Lists::read(top, sources);
-        let drafts = file::read(top, sources.known(&lists), sources.now, &mut names);
-        (lists, drafts, climb::read(top))
-    });
-    let Read { value: (lists, mut drafts, climb), mut faults, mut warnings, not_built } = read;
+    let (mut names, expressions) = (HashSet::new(), Cell::new(0));
+    let Read { value, mut faults, mut warnings, not_built } = plain(file, text, sources, &mut names);
+    let Plain { lists, mut drafts, climb } = value;
     for measure in sources.measures.iter().filter(|m| m.until > sources.now) {
         let label = format!("measure {}", measure.name);
-        let read =
-            fault::read(&label, &measure.text, |top| file::measure(top, sources.known(&lists), measure, &mut names));
+        let read = fault::read(&label, &measure.text, |top| {
+            file::measure(top, sources.known(&lists, &expressions), measure, &mut names)
+        });
         drafts.extend(read.value);
         faults.extend(read.faults);
         warnings.extend(read.warnings);
     }
     let (files, staff) = (lists.files().to_vec(), lists.staff().to_vec());
     let summaries = drafts.iter().map(Summary::of).collect();
+    let looks = drafts.iter().filter(|d| !d.expired).map(Looks::of).collect();
     let compiled = if faults.is_empty() { compile::compile(drafts, lists) } else { Ok(Compiled::default()) };
     let compiled = compiled.unwrap_or_else(|message| {
         faults.push(Fault::whole(file, message, "write fewer or simpler expressions"));
         Compiled::default()
     });
     Read {
-        value: RuleSet { text: text.to_owned(), compiled, summaries, files, staff, climb },
+        value: RuleSet { text: text.to_owned(), compiled, summaries, files, staff, climb, looks },
         faults,
         warnings,
         not_built,
@@ -222,12 +248,24 @@ impl RuleSet {
             files: Vec::new(),
             staff: Vec::new(),
             climb: Climb::default(),
+            looks: Vec::new(),
         }
     }
 
     /// The plan for one request at a posture. Pure; what it costs grows with the conditions that the request
     /// satisfies, hardly with the number of rules.
     pub fn plan<'a>(&'a self, facts: &Facts<'_>, level: Level, now_unix: u64) -> Plan<'a> {
+        self.plan_seen(facts, level, now_unix, |_| {})
+    }
+
+    /// The same, and `see` is told the names of all rules and limits that match and are in force.
+    pub fn plan_seen<'a>(
+        &'a self,
+        facts: &Facts<'_>,
+        level: Level,
+        now_unix: u64,
+        mut see: impl FnMut(&'a str),
+    ) -> Plan<'a> {
         let mut plan = Plan::default();
         let mut limits: SmallVec<[u32; 8]> = SmallVec::new();
         let mut matched = self.compiled.matching(facts);
@@ -237,6 +275,9 @@ impl RuleSet {
             let one = &self.compiled.all[number as usize];
             if one.from > level || one.until.is_some_and(|u| u <= now_unix) {
                 continue;
+            }
+            if !one.shadow {
+                see(&one.name);
             }
             match &one.meaning {
                 Meaning::Limit(_) => limits.push(number),

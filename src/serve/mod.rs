@@ -14,6 +14,7 @@ pub mod preview;
 mod read;
 mod record;
 pub mod reference;
+pub mod replay;
 mod respond;
 mod upload;
 mod visit;
@@ -216,3 +217,6 @@ impl Corridor {
         self.recorder.flush();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,19 +9,20 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::decide::{self, Decision};
-use super::read;
+use super::read::{self, Request};
 use super::visit::Visit;
 use crate::bounds;
-use crate::client::Client;
+use crate::client::{Client, Prefix};
 use crate::force::{House, Law};
-use crate::plan::{Per, Quota};
+use crate::plan::{Per, Plan, Quota};
 use crate::reason::Reason;
 use crate::rules::RuleSet;
 use crate::telemetry::Fact;
+use crate::telemetry::sketch::{Distinct, Frequent, cut};
 use crate::wire::Arrival;
 
 /// Entries of a list of the most frequent.
-const TOP: usize = 5;
+pub(super) const TOP: usize = 5;
 
 /// The outcome, in numbers that are estimates where a second held more requests than were kept.
 #[derive(Debug, Default, Serialize)]
@@ -67,6 +68,37 @@ pub struct LimitPreview {
     pub over: u64,
     /// Keys that would have been over it.
     pub keys: u64,
+    /// Who they are, where that is known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub clients: Vec<(String, u64)>,
+}
+
+/// What a request meets on its way.
+pub(super) enum Met<'m> {
+    /// A rule or limit that matches and is in force.
+    Rule(&'m str),
+    /// A limit that it counts on.
+    Limit(&'m Quota),
+}
+
+/// What happens to a request that was read, by the visit's own law; `decide` is the corridor's decision, with limits or
+/// without.
+pub(super) fn outcome<'h>(
+    visit: &mut Visit<'h>,
+    request: &Request,
+    fact: &Fact,
+    meet: &mut dyn FnMut(Met<'_>),
+    decide: impl FnOnce(&mut Visit<'h>, &Request, &Plan<'_>) -> Decision,
+) -> Reason {
+    let law = visit.law.clone();
+    let facts = request.facts(visit, fact);
+    let plan = law.rules.plan_seen(&facts, visit.level, visit.now.unix(), |name| meet(Met::Rule(name)));
+    decide::quotas(&law, &plan).for_each(|quota| meet(Met::Limit(quota)));
+    match decide(visit, request, &plan) {
+        Decision::Go(_) => Reason::Served,
+        Decision::Challenge(reason) | Decision::Refuse(reason) | Decision::Fallback(reason) => reason,
+        Decision::Limited(_) => Reason::OverLimit,
+    }
 }
 
 /// What happens to one request, with every bucket full.
@@ -77,22 +109,19 @@ struct Outcome {
 }
 
 /// `whole`: with what matched, and the limits that it counts on.
-fn outcome(house: &House, law: &Arc<Law>, fact: &Fact, client: Client, whole: bool) -> Option<Outcome> {
+fn untouched(house: &House, law: &Arc<Law>, fact: &Fact, client: Client, whole: bool) -> Option<Outcome> {
     let arrival = Arrival { scheme: fact.scheme, redirect_https: false };
     let mut visit = Visit::open(house, String::new(), client, arrival);
     visit.law = law.clone();
     let request = read::read(&mut visit, fact).ok()?;
     visit.pass = fact.pass;
-    let facts = request.facts(&visit, fact);
-    let (level, now) = (visit.level, visit.now.unix());
-    let matched = if whole { law.rules.names_of(&facts, level, now) } else { Vec::new() };
-    let plan = law.rules.plan(&facts, level, now);
-    let quotas = if whole { decide::quotas(law, &plan).cloned().collect() } else { Vec::new() };
-    let reason = match decide::without_limits(&mut visit, &request, &plan) {
-        Decision::Go(_) => Reason::Served,
-        Decision::Challenge(reason) | Decision::Refuse(reason) | Decision::Fallback(reason) => reason,
-        Decision::Limited(_) => Reason::OverLimit,
+    let (mut quotas, mut matched) = (Vec::new(), Vec::new());
+    let mut meet = |met: Met<'_>| match met {
+        Met::Rule(name) if whole => matched.push(name.to_owned()),
+        Met::Limit(quota) if whole => quotas.push(quota.clone()),
+        _ => {}
     };
+    let reason = outcome(&mut visit, &request, fact, &mut meet, decide::without_limits);
     Some(Outcome { reason, quotas, matched })
 }
 
@@ -111,7 +140,7 @@ pub fn preview(house: &House, draft: Arc<RuleSet>) -> Preview {
     house.recent.each(now, |fact, weight| {
         let client = Client::new(fact.address, fact.address, ipv6_prefix, false);
         let (Some(before), Some(after)) =
-            (outcome(house, &old, fact, client, false), outcome(house, &new, fact, client, true))
+            (untouched(house, &old, fact, client, false), untouched(house, &new, fact, client, true))
         else {
             return;
         };
@@ -127,22 +156,22 @@ pub fn preview(house: &House, draft: Arc<RuleSet>) -> Preview {
 }
 
 #[derive(Default)]
-struct Counts {
+pub(super) struct Counts {
     requests: f64,
     with_pass: f64,
     stricter: f64,
     milder: f64,
     hit_with_pass: f64,
     staff: f64,
-    clients: HashSet<u128>,
+    clients: Distinct,
     settled: HashSet<u128>,
     settled_hit: HashSet<u128>,
     verdicts: HashMap<&'static str, f64>,
-    paths: HashMap<String, f64>,
-    networks: HashMap<String, f64>,
+    paths: Frequent<str>,
+    networks: Frequent<str>,
     /// By limit and key.
     keys: HashMap<(u64, u128), Counted>,
-    matched: HashSet<String>,
+    pub matched: HashSet<String>,
 }
 
 /// What counted on one key of a limit.
@@ -169,7 +198,7 @@ fn severity(reason: Reason) -> u8 {
 }
 
 impl Counts {
-    fn see(
+    pub(super) fn see(
         &mut self,
         fact: &Fact,
         weight: f64,
@@ -198,9 +227,8 @@ impl Counts {
         if rules.staff().iter().any(|net| net.contains(&client.address)) {
             self.staff += weight;
         }
-        *self.paths.entry(fact.path.to_string()).or_default() += weight;
-        let bits = if client.address.is_ipv4() { 24 } else { 48 };
-        *self.networks.entry(format!("{}/{bits}", client.network.address())).or_default() += weight;
+        self.paths.add(cut(&fact.path), weight);
+        self.networks.add(&network(client.network), weight);
     }
 
     fn limited(&mut self, quota: &Quota, fact: &Fact, weight: f64, (client, now): (&Client, u64), rules: &RuleSet) {
@@ -219,7 +247,7 @@ impl Counts {
         counted.settled.extend(settled(fact, now));
     }
 
-    fn told(mut self, quotas: &[Quota], idle: Vec<String>) -> Preview {
+    pub(super) fn told(mut self, quotas: &[Quota], idle: Vec<String>) -> Preview {
         let seconds = bounds::RECENT.as_secs() as f64;
         let mut limits = Vec::new();
         for quota in quotas {
@@ -237,7 +265,13 @@ impl Counts {
                     self.settled_hit.extend(counted.settled.iter().filter(|_| !quota.shadow));
                 }
             }
-            limits.push(LimitPreview { name: quota.name.clone(), matched: matched as u64, over: over as u64, keys });
+            limits.push(LimitPreview {
+                name: quota.name.clone(),
+                matched: matched as u64,
+                over: over as u64,
+                keys,
+                clients: Vec::new(),
+            });
         }
         let share = self.settled_hit.len() as f64 * 100.0 / self.settled.len().max(1) as f64;
         Preview {
@@ -246,13 +280,13 @@ impl Counts {
             changed: Changed {
                 stricter: self.stricter as u64,
                 milder: self.milder as u64,
-                clients: self.clients.len() as u64,
+                clients: self.clients.count(),
                 with_pass: self.hit_with_pass as u64,
                 settled_passes: self.settled_hit.len() as u64,
                 settled_share: (share * 10.0).round() / 10.0,
                 staff: self.staff as u64,
-                paths: top(self.paths),
-                networks: top(self.networks),
+                paths: self.paths.top(TOP),
+                networks: self.networks.top(TOP),
             },
             verdicts: self.verdicts.into_iter().map(|(name, n)| (name, n as u64)).collect(),
             limits,
@@ -266,11 +300,10 @@ fn settled(fact: &Fact, now: u64) -> Option<u128> {
     fact.pass.filter(|p| p.born + bounds::SETTLED.as_secs() <= now).map(|p| p.id)
 }
 
-fn top(counts: HashMap<String, f64>) -> Vec<(String, u64)> {
-    let mut all: Vec<(String, u64)> = counts.into_iter().map(|(name, n)| (name, n as u64)).collect();
-    all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    all.truncate(TOP);
-    all
+/// A /24 or /48, in words.
+pub(super) fn network(prefix: Prefix) -> String {
+    let address = prefix.address();
+    format!("{address}/{}", if address.is_ipv4() { 24 } else { 48 })
 }
 
 impl Preview {

@@ -21,6 +21,8 @@
 //! places      countries and autonomous systems
 //! posture     pinned by hand, by file and by command, and climbing by itself
 //! preview     drafts tried on the last ten minutes
+//! replay      the same with access logs
+//! laws        random laws and requests
 //! start       whatever is broken at start
 //! admin       the staff door
 //! log         the access log
@@ -40,6 +42,8 @@ mod fallback;
 mod frames;
 mod grpc;
 mod law;
+#[allow(dead_code, reason = "the unit tests use the rest")]
+mod laws;
 mod life;
 mod limit;
 mod log;
@@ -49,6 +53,7 @@ mod path;
 mod places;
 mod posture;
 mod preview;
+mod replay;
 mod start;
 mod strict;
 mod tls;

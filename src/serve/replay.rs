@@ -1,0 +1,519 @@
+//! What rules would have done to the requests of an access log: the corridor's own reading, decision and limits, in the
+//! log's own time. Memory is bounded, however long the log and whatever stands in it.
+//!
+//! Does not know: files, formats of logs.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::decide;
+use super::preview::{self, Counts, LimitPreview, Met, Preview, TOP};
+use super::read::{self, Request};
+use super::visit::Visit;
+use crate::bounds;
+use crate::client::{Client, Prefix};
+use crate::clock::{Clock, Now, SECOND};
+use crate::force::{House, Law, Materials};
+use crate::limit::Entered;
+use crate::places::Places;
+use crate::plan::{Ladder, Level, Quota, quota_id};
+use crate::portal::Portals;
+use crate::posture::{Pin, Standing};
+use crate::reason::Reason;
+use crate::rules::{Field, Look, RuleSet};
+use crate::seal::Secret;
+use crate::settings::Settings;
+use crate::store::Store;
+use crate::telemetry::Metrics;
+use crate::telemetry::access::{AccessLog, Query as Written, Sink};
+use crate::telemetry::reading::{Holds, Logged, Query, Unread};
+use crate::telemetry::sketch::{Distinct, Frequent, cut};
+use crate::wire::Arrival;
+
+/// What is replayed upon.
+pub struct Ground {
+    pub settings: Arc<Settings>,
+    pub ladder: Ladder,
+    pub places: Arc<Places>,
+    pub posture: Level,
+    /// The host of requests whose log holds none.
+    pub host: Option<String>,
+    /// What the log holds.
+    pub holds: Holds,
+}
+
+/// What came of it: as a preview, with what a log adds.
+#[derive(Debug, Serialize)]
+pub struct Replayed {
+    #[serde(flatten)]
+    pub preview: Preview,
+    /// Distinct ones, and by how many hundredths that may be wrong (one standard error); 0: it is exact.
+    pub clients: u64,
+    pub clients_error: f64,
+    /// The most frequent of all requests, and how much too low these counts may be.
+    pub paths: Vec<(String, u64)>,
+    pub networks: Vec<(String, u64)>,
+    pub missed: u64,
+    /// Whether other rules stood beside these: `changed` says nothing otherwise.
+    pub compared: bool,
+    pub posture: &'static str,
+    /// When the log begins and ends, in seconds since the Unix epoch.
+    pub from: u64,
+    pub to: u64,
+    /// Lines that lie before the newest, and by how many seconds at most.
+    pub late: u64,
+    pub latest: u64,
+    pub left_out: LeftOut,
+    /// What the log does not hold.
+    pub not_held: Vec<&'static str>,
+    /// Rules and limits that look at it, and at what: they took no part.
+    pub not_judged: Vec<NotJudged>,
+    /// What was assumed.
+    pub assumed: Vec<String>,
+}
+
+/// Lines that tell of no request that rules could be asked about.
+#[derive(Debug, Default, Serialize)]
+pub struct LeftOut {
+    pub no_request: u64,
+    pub own_paths: u64,
+    /// Of another host, of a banned client, or refused before rules are asked.
+    pub no_portal: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub struct NotJudged {
+    pub name: String,
+    pub fields: Vec<String>,
+}
+
+/// A replay under way.
+pub struct Replay {
+    old: Option<Trial>,
+    new: Trial,
+    host: Box<str>,
+    tape: Tape,
+    counts: Counts,
+    clients: Distinct,
+    paths: Frequent<str>,
+    networks: Frequent<u128>,
+    /// By the limits' ids.
+    limits: HashMap<u64, Limit>,
+    matched: HashSet<String>,
+    told: Replayed,
+}
+
+/// What came upon a limit.
+struct Limit {
+    name: String,
+    matched: u64,
+    over: u64,
+    keys: Distinct,
+    clients: Frequent<u128>,
+}
+
+impl Replay {
+    /// Of `new` rules, compared with `old` ones.
+    ///
+    /// # Errors
+    /// What is wrong with `host`, and what to write instead.
+    pub fn new(ground: Ground, old: Option<RuleSet>, new: RuleSet) -> Result<Replay, String> {
+        let portals = Portals::new(ground.settings.portals.clone());
+        let host = host(&portals, ground.host.as_deref())?;
+        let sure = ground.holds.host || ground.host.is_some();
+        let held = |look: &Look| holds(look, ground.holds, sure, portals.list.len() == 1);
+        let mut not_judged: Vec<NotJudged> = Vec::new();
+        let mut laid_aside = |mut rules: RuleSet| {
+            let looks = rules.looks().to_vec();
+            let mut names = HashSet::new();
+            for looks in &looks {
+                let mut fields: Vec<String> =
+                    looks.at.iter().filter(|l| !held(l)).map(|l| l.field.to_string()).collect();
+                fields.extend((looks.concurrent && !ground.holds.took).then(|| "concurrent".to_owned()));
+                if !fields.is_empty() && names.insert(looks.name.as_str()) {
+                    not_judged.retain(|n| n.name != looks.name);
+                    not_judged.push(NotJudged { name: looks.name.clone(), fields });
+                }
+            }
+            rules.lay_aside(&names);
+            rules
+        };
+        let old = old.map(&mut laid_aside).map(|rules| Trial::new(&ground, rules)).transpose()?;
+        let new = Trial::new(&ground, laid_aside(new))?;
+        not_judged.sort_by(|a, b| a.name.cmp(&b.name));
+        let law = new.house.law.load();
+        let built_in = (!law.rules.has_budget()).then_some(&law.ladder.budget);
+        let judged = |q: &&Quota| not_judged.iter().all(|n| n.name != q.name);
+        let limits = built_in.into_iter().chain(law.rules.quotas()).filter(judged);
+        let limits = limits.map(|q| (q.id, Limit::new(&q.name))).collect();
+        let assumed = assumed(&ground, &host, law.rules.asks().known_path);
+        drop(law);
+        let told = Replayed {
+            preview: Preview::default(),
+            clients: 0,
+            clients_error: 0.0,
+            paths: Vec::new(),
+            networks: Vec::new(),
+            missed: 0,
+            compared: old.is_some(),
+            posture: ground.posture.as_str(),
+            from: u64::MAX,
+            to: 0,
+            late: 0,
+            latest: 0,
+            left_out: LeftOut::default(),
+            not_held: not_held(ground.holds),
+            not_judged,
+            assumed,
+        };
+        Ok(Replay {
+            old,
+            new,
+            host: host.into(),
+            tape: Tape::default(),
+            counts: Counts::default(),
+            clients: Distinct::default(),
+            paths: Frequent::default(),
+            networks: Frequent::default(),
+            limits,
+            matched: HashSet::new(),
+            told,
+        })
+    }
+
+    /// A line that tells of no request.
+    pub fn left_out(&mut self, why: Unread) {
+        match why {
+            Unread::Wrong(_) => {}
+            Unread::NoRequest => self.told.left_out.no_request += 1,
+            Unread::Own => self.told.left_out.own_paths += 1,
+            Unread::NoPortal => self.told.left_out.no_portal += 1,
+        }
+    }
+
+    /// The next request of the log.
+    pub fn see(&mut self, mut logged: Logged) {
+        let now = self.tape.at(logged.at);
+        if logged.fact.authority.is_empty() {
+            logged.fact.authority.clone_from(&self.host);
+        }
+        let (address, scheme) = (logged.fact.address, logged.fact.scheme);
+        let client = Client::new(address, address, self.new.ipv6_prefix, false);
+        let arrival = Arrival { scheme, redirect_https: false };
+        let mut visit = Visit::open(&self.new.house, String::new(), client, arrival);
+        visit.now = now;
+        let request = match read::read(&mut visit, &logged.fact) {
+            Ok(request) if request.own => return self.left_out(Unread::Own),
+            Ok(request) => request,
+            Err(_) => return self.left_out(Unread::NoPortal),
+        };
+        (visit.pass, visit.kind) = (logged.fact.pass, logged.kind);
+        let (limits, matched) = (&mut self.limits, &mut self.matched);
+        let mut meet = |met: Met<'_>| match met {
+            Met::Rule(name) if !matched.contains(name) => drop(matched.insert(name.to_owned())),
+            Met::Rule(_) => {}
+            Met::Limit(quota) => limits.get_mut(&quota.id).into_iter().for_each(|limit| limit.matched += 1),
+        };
+        let after = self.new.judge(&mut visit, &request, &logged, &mut meet);
+        let refused = matches!(after, Reason::OverLimit | Reason::ChallengeLimit);
+        for name in visit.noted.iter().chain(visit.rule.iter().filter(|_| refused)) {
+            if let Some(limit) = self.limits.get_mut(&quota_id(name)) {
+                limit.over += 1;
+                limit.keys.insert(client.prefix.0);
+                limit.clients.add(&client.prefix.0, 1.0);
+            }
+        }
+        let law = visit.law.clone();
+        let before = self.old.as_ref().map(|old| {
+            old.receive(&mut visit);
+            old.judge(&mut visit, &request, &logged, &mut |_| {})
+        });
+        let unix = now.unix();
+        self.counts.see(&logged.fact, 1.0, &client, (before.unwrap_or(after), after), unix, &law.rules);
+        self.clients.insert(client.prefix.0);
+        self.paths.add(cut(&logged.fact.path), 1.0);
+        self.networks.add(&client.network.0, 1.0);
+        let (from, to, at) = (&mut self.told.from, &mut self.told.to, logged.at / SECOND);
+        (*from, *to) = ((*from).min(at), (*to).max(at));
+    }
+
+    pub fn told(self) -> Replayed {
+        let law = self.new.house.law.load();
+        let known: HashSet<String> = match &self.old {
+            Some(old) => old.house.law.load().rules.rules().map(|r| r.name.clone()).collect(),
+            None => HashSet::new(),
+        };
+        let judged = |name: &str| self.told.not_judged.iter().all(|n| n.name != name);
+        let idle = law
+            .rules
+            .rules()
+            .filter(|r| !r.expired && !known.contains(&r.name) && judged(&r.name) && !self.matched.contains(&r.name));
+        let idle = idle.map(|r| r.name.clone()).collect();
+        let mut preview = self.counts.told(&[], idle);
+        preview.limits = self.limits.into_values().map(Limit::told).collect();
+        preview.limits.sort_by(|a, b| b.over.cmp(&a.over).then_with(|| a.name.cmp(&b.name)));
+        Replayed {
+            preview,
+            clients: self.clients.count(),
+            clients_error: (self.clients.error() * 10.0).round() / 10.0,
+            paths: self.paths.top(TOP),
+            networks: self.networks.top(TOP).into_iter().map(|(net, n)| (preview::network(Prefix(net)), n)).collect(),
+            missed: self.paths.missed().max(self.networks.missed()),
+            from: self.told.from.min(self.told.to),
+            late: self.tape.late,
+            latest: self.tape.latest / SECOND,
+            ..self.told
+        }
+    }
+}
+
+impl Limit {
+    fn new(name: &str) -> Limit {
+        Limit {
+            name: name.to_owned(),
+            matched: 0,
+            over: 0,
+            keys: Distinct::new(bounds::DISTINCT_OF_LIMIT),
+            clients: Frequent::new(bounds::FREQUENT_OF_LIMIT),
+        }
+    }
+
+    fn told(self) -> LimitPreview {
+        let clients = self.clients.top(TOP).into_iter().map(|(prefix, n)| (Prefix(prefix).address().to_string(), n));
+        let (matched, over, keys) = (self.matched, self.over, self.keys.count());
+        LimitPreview { name: self.name, matched, over, keys, clients: clients.collect() }
+    }
+}
+
+/// One law in a house of its own, with its own buckets, bans and known paths.
+struct Trial {
+    house: House,
+    ipv6_prefix: u8,
+    /// Requests that count in limits on how many are under way, by their ends.
+    under_way: RefCell<BTreeMap<(u64, u64), Vec<Entered>>>,
+    entered: Cell<u64>,
+}
+
+impl Trial {
+    fn new(ground: &Ground, rules: RuleSet) -> Result<Trial, String> {
+        let house = vacant(ground, rules, Clock::manual(0))?;
+        let ipv6_prefix = ground.settings.client.ipv6_prefix;
+        Ok(Trial { house, ipv6_prefix, under_way: RefCell::default(), entered: Cell::new(0) })
+    }
+
+    /// Takes in a visit that was to another house.
+    fn receive<'h>(&'h self, visit: &mut Visit<'h>) {
+        (visit.house, visit.law) = (&self.house, self.house.law.load_full());
+        (visit.rule, visit.noted) = (None, Vec::new());
+        let asks = visit.law.rules.asks();
+        if asks.country {
+            visit.country = self.house.places.load().country(visit.client.address);
+        }
+        if asks.asn {
+            visit.asn = self.house.places.load().asn(visit.client.address);
+        }
+    }
+
+    fn judge(
+        &self,
+        visit: &mut Visit<'_>,
+        request: &Request,
+        logged: &Logged,
+        meet: &mut dyn FnMut(Met<'_>),
+    ) -> Reason {
+        let (house, fact, now) = (&self.house, &logged.fact, visit.now);
+        let mut under_way = self.under_way.borrow_mut();
+        while under_way.first_key_value().is_some_and(|((end, _), _)| *end <= now.mono) {
+            under_way.pop_first();
+        }
+        if let Some(pass) = fact.pass {
+            house.bans.saw_pass(fact.address, pass.id);
+        }
+        let banned = house.bans.holds(fact.address, now.unix());
+        let reason = preview::outcome(visit, request, fact, meet, |visit, request, plan| {
+            if banned {
+                return decide::Decision::Refuse(Reason::Banned);
+            }
+            decide::decide(visit, request, plan, fact)
+        });
+        let (tallies, entered) = (std::mem::take(&mut visit.tallies), std::mem::take(&mut visit.entered));
+        if reason != Reason::Served {
+            return reason;
+        }
+        // Who is refused now was not at the origin, whatever it answered then.
+        if let Some(status) = logged.origin {
+            tallies.iter().for_each(|t| house.limits.answered(t, status, now.mono));
+            if (200..300).contains(&status) {
+                house.known.note(&visit.portal().name, &request.match_path, now.unix());
+            }
+        }
+        if !entered.is_empty() {
+            let end = now.mono.saturating_add(logged.took.unwrap_or(0));
+            let number = self.entered.get();
+            self.entered.set(number + 1);
+            under_way.insert((end, number), entered);
+            if under_way.len() > bounds::REPLAY_UNDER_WAY {
+                under_way.pop_first();
+            }
+        }
+        reason
+    }
+}
+
+/// A house that nobody comes to: no log, no store, no origins.
+pub(super) fn vacant(ground: &Ground, rules: RuleSet, clock: Clock) -> Result<House, String> {
+    let metrics = Metrics::default();
+    let access = AccessLog::start(Sink::Off, false, Written::Off, metrics.log_dropped.clone());
+    let (reason, by) = ("replay".to_owned(), "replay".to_owned());
+    let pin = Pin { level: ground.posture, until: u64::MAX, reason, by, since: 0, then: None, portal: None };
+    let house = House::new(Materials {
+        clock,
+        settings: ground.settings.clone(),
+        law: Law { generation: 0, rules: Arc::new(rules), measures: Arc::new([]), ladder: ground.ladder.clone() },
+        standing: Standing::default().pin(pin),
+        metrics,
+        access: access.map_err(|e| e.to_string())?,
+        store: Store::none(),
+        // Nothing is sealed by it; the same for each replay, so that two of them say the same.
+        secret: Secret::parse(&"00".repeat(32)).ok_or("no secret")?,
+        outbound: Vec::new(),
+        places: Places::default(),
+        troubles: Vec::new(),
+    });
+    house.places.store(ground.places.clone());
+    Ok(house)
+}
+
+/// The log's own time, which never runs backwards for buckets.
+#[derive(Debug, Default)]
+struct Tape {
+    wall: u64,
+    mono: u64,
+    in_a_row: u32,
+    late: u64,
+    latest: u64,
+}
+
+impl Tape {
+    /// The time at which a line is judged: its own, or the newest where it is late.
+    fn at(&mut self, at: u64) -> Now {
+        let behind = self.wall.saturating_sub(at);
+        let elsewhere = behind > bounds::REPLAY_LATE.as_nanos() as u64;
+        self.in_a_row = if elsewhere { self.in_a_row + 1 } else { 0 };
+        if self.mono == 0 || self.in_a_row >= bounds::REPLAY_LATE_IN_A_ROW {
+            // The log begins here, or begins anew: another one follows, or the clock was set right.
+            (self.wall, self.mono, self.in_a_row) = (at, self.mono.max(at).max(1), 0);
+        } else if behind > 0 {
+            self.late += 1;
+            self.latest = self.latest.max(behind);
+        } else {
+            self.mono = self.mono.saturating_add(at - self.wall);
+            self.wall = at;
+        }
+        Now { mono: self.mono, wall: self.wall }
+    }
+}
+
+/// The host of requests whose log holds none: what somebody says, else the first portal's.
+fn host(portals: &Portals, said: Option<&str>) -> Result<String, String> {
+    let hosts = || portals.list.iter().flat_map(|p| p.hosts.clone()).collect::<Vec<_>>().join(", ");
+    if let Some(said) = said {
+        let found = read::host_of(said).is_some_and(|host| portals.find(&host).is_some());
+        return if found {
+            Ok(said.to_owned())
+        } else {
+            Err(format!("no portal has the host {said:?}: there are {}", hosts()))
+        };
+    }
+    let Some(portal) = portals.list.first() else { return Err("the settings have no portal".into()) };
+    let first = portal.host.as_ref().or_else(|| portal.hosts.iter().find(|h| !h.starts_with('*')));
+    let wild = || portal.hosts.first().map_or(String::new(), |h| h.replacen('*', "www", 1));
+    Ok(first.cloned().unwrap_or_else(wild))
+}
+
+/// Whether a log that holds so much tells what a rule looks at. `sure`: the host is known; `one`: there is one portal.
+fn holds(look: &Look, holds: Holds, sure: bool, one: bool) -> bool {
+    match &look.field {
+        Field::Path | Field::Method | Field::List | Field::KnownPath => true,
+        Field::Country | Field::Asn | Field::CountryKnown | Field::AsnKnown => true,
+        Field::Host => sure,
+        Field::Portal | Field::Route | Field::Class | Field::Service => sure || one,
+        Field::Scheme => holds.scheme,
+        Field::Kind => holds.kind,
+        Field::Pass => holds.pass,
+        Field::UserAgent => holds.user_agent,
+        Field::Header(name) => match name.as_str() {
+            "user-agent" => holds.user_agent,
+            "referer" => holds.referrer,
+            _ => false,
+        },
+        Field::Cookie(_) => false,
+        Field::Query | Field::Param(_) if look.presence => holds.query >= Query::Names,
+        Field::Query | Field::Param(_) => holds.query == Query::Whole,
+    }
+}
+
+fn not_held(holds: Holds) -> Vec<&'static str> {
+    let query = match holds.query {
+        Query::Nothing => Some("query"),
+        Query::Names => Some("values of query"),
+        Query::Whole => None,
+    };
+    let headers = if holds.user_agent { "header.* but user-agent and referer" } else { "header.*" };
+    let fields = [
+        (!holds.host).then_some("host"),
+        (!holds.scheme).then_some("scheme"),
+        query,
+        (!holds.user_agent).then_some("user_agent"),
+        Some(headers),
+        Some("cookie.*"),
+        (!holds.kind).then_some("kind"),
+        (!holds.pass).then_some("pass"),
+        (!holds.took).then_some("how long answers took"),
+    ];
+    fields.into_iter().flatten().collect()
+}
+
+fn assumed(ground: &Ground, host: &str, known_path: bool) -> Vec<String> {
+    let all = [
+        (!ground.holds.host).then(|| format!("every request was for {host}")),
+        (!ground.holds.kind).then(|| "kinds of requests are guessed from user agent and path".into()),
+        ground.holds.pass.then(|| "passes of one address and user agent are one, and none is settled".into()),
+        (!ground.holds.pass).then(|| "nobody held a pass".into()),
+        known_path.then(|| "known_path knows what was answered within this log".into()),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_never_runs_backwards_and_nothing_stops_it() {
+        let mut tape = Tape::default();
+        let (start, late) = (1_790_000_000 * SECOND, bounds::REPLAY_LATE.as_nanos() as u64);
+        let at = |tape: &mut Tape, seconds: i64| {
+            let now = tape.at(start.saturating_add_signed(seconds * SECOND as i64));
+            (now.mono - start) / SECOND
+        };
+        assert_eq!([0, 5, 3, 5, 6].map(|s| at(&mut tape, s)), [0, 5, 5, 5, 6]);
+        assert_eq!((tape.late, tape.latest / SECOND), (1, 2));
+        // A clock that was a year ahead for one line: the others are late, and then the log begins anew.
+        let year = 365 * 86_400;
+        assert_eq!(at(&mut tape, year), year as u64);
+        for i in 1..bounds::REPLAY_LATE_IN_A_ROW {
+            assert_eq!(at(&mut tape, 6 + i64::from(i) / 100), year as u64);
+        }
+        let anew = at(&mut tape, 17);
+        assert_eq!([18, 20].map(|s| at(&mut tape, s)), [anew + 1, anew + 3]);
+        assert_eq!(tape.wall, start + 20 * SECOND, "and people's time is the log's");
+        // A download that took an hour is one late line among others.
+        for _ in 0..2 * bounds::REPLAY_LATE_IN_A_ROW {
+            assert_eq!([20 - late as i64 / SECOND as i64 - 1, 20].map(|s| at(&mut tape, s)), [anew + 3; 2]);
+        }
+    }
+}
