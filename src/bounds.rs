@@ -104,7 +104,7 @@ pub const FILE_BYTES: u64 = 16 * 1024 * 1024;
 pub const FAULTS: usize = 200;
 pub const FAULT_BYTES: usize = 1000;
 /// Expressions (`re:`) in one file: each is compiled by itself before all are compiled together.
-pub const EXPRESSIONS: usize = 2000;
+pub const EXPRESSIONS: usize = 1000;
 /// Rules and limits in one file: more than this is a list that wants to be a `[[list]]`.
 pub const RULES: usize = 10_000;
 /// Compiled size of one pattern and of all patterns of one field.

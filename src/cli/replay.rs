@@ -82,15 +82,10 @@ impl Replayed {
             eprintln!("warning: {warning}");
         }
         let new = book.rules.pop().ok_or_else(|| Failed(CONFIGURATION, "there are no rules".into()))?;
-        let ground = Ground {
-            settings: book.settings,
-            ladder: book.ladder,
-            places: book.places,
-            posture: Level::named(&self.posture).unwrap_or(Level::Normal),
-            host: self.host.clone(),
-            holds: log.holds,
-        };
-        let mut replay = Replay::new(ground, book.rules.pop(), new).map_err(|why| Failed(USAGE, why))?;
+        let posture = Level::named(&self.posture).unwrap_or(Level::Normal);
+        let ground = Ground { settings: book.settings, ladder: book.ladder, places: book.places, posture };
+        let replay = Replay::new(&ground, (book.rules.pop(), new), log.holds, self.host.as_deref());
+        let mut replay = replay.map_err(|why| Failed(USAGE, why))?;
         let format = log.format;
         let count = play(log, &mut replay).map_err(|e| Failed(FAILED, format!("{shown} cannot be read: {e}")))?;
         let mut value = serde_json::to_value(replay.told()).unwrap_or_default();
@@ -222,41 +217,7 @@ impl Bar {
 }
 
 fn print(value: &Value, draft: Option<&Path>) {
-    let number = |v: &Value| v.as_u64().unwrap_or(0);
-    let list = |v: &Value| v.as_array().cloned().unwrap_or_default();
-    let log = &value["log"];
-    let date = |v: &Value| jiff::Timestamp::from_second(number(v) as i64).unwrap_or_default();
-    let span = std::time::Duration::from_secs(number(&value["to"]).saturating_sub(number(&value["from"])));
-    println!(
-        "{}: {} lines ({}), {} to {} ({})",
-        plain(&log["file"]),
-        number(&log["lines"]),
-        plain(&log["format"]),
-        date(&value["from"]),
-        date(&value["to"]),
-        units::left(span)
-    );
-    if number(&log["unreadable"]) > 0 {
-        println!("  {} lines cannot be read:", number(&log["unreadable"]));
-        list(&log["first_unreadable"]).iter().for_each(|line| println!("    {}", plain(line)));
-    }
-    let left_out = [
-        ("no_request", "no requests"),
-        ("own_paths", "for boma's own paths"),
-        ("no_portal", "for no portal, or refused before rules are asked"),
-    ];
-    for (key, what) in left_out {
-        if number(&value["left_out"][key]) > 0 {
-            println!("  {} lines left out: {what}", number(&value["left_out"][key]));
-        }
-    }
-    if number(&value["late"]) > 0 {
-        println!(
-            "  {} lines out of order, by {} s at most: judged at the newest time",
-            number(&value["late"]),
-            value["latest"]
-        );
-    }
+    lines(value);
     let about = if value["clients_error"] == 0.0 { "" } else { "some " };
     let within = if about.is_empty() { String::new() } else { format!(" (± {} %)", value["clients_error"]) };
     println!(
@@ -275,33 +236,80 @@ fn print(value: &Value, draft: Option<&Path>) {
     verdicts.sort_by_key(|(name, n)| (std::cmp::Reverse(*n), name.clone()));
     let verdicts: Vec<String> = verdicts.iter().map(|(name, n)| format!("{name} {n}")).collect();
     println!("with {by} in posture {}: {}", plain(&value["posture"]), verdicts.join(", "));
-    for limit in list(&value["limits"]) {
-        let clients: Vec<String> =
-            list(&limit["clients"]).iter().map(|c| format!("{} {}", plain(&c[0]), number(&c[1]))).collect();
-        let clients = if clients.is_empty() { String::new() } else { format!(": {}", clients.join(", ")) };
-        println!(
-            "  limit {}: {} requests count, {} over it, of {} clients{clients}",
-            plain(&limit["name"]),
-            number(&limit["matched"]),
-            number(&limit["over"]),
-            number(&limit["keys"])
-        );
-    }
+    limits(value);
     if value["compared"] == true {
         println!("beside the settings' own rules it would have");
         preview::changes(&value["changed"]);
+        preview::top(&value["changed"]);
     }
-    list(&value["idle"]).iter().for_each(|name| println!("  {} matched nothing", plain(name)));
-    let words = |key: &str| list(&value[key]).iter().map(plain).collect::<Vec<_>>();
-    println!("fields the log does not hold: {}", words("not_held").join(", "));
-    let not_judged: Vec<String> = list(&value["not_judged"])
-        .iter()
-        .map(|n| {
-            format!("{} ({})", plain(&n["name"]), list(&n["fields"]).iter().map(plain).collect::<Vec<_>>().join(", "))
-        })
-        .collect();
+    words(&value["idle"]).iter().for_each(|name| println!("  {name} matched nothing"));
+    println!("fields the log does not hold: {}", words(&value["not_held"]).join(", "));
+    let not_judged = list(&value["not_judged"]).iter();
+    let not_judged: Vec<String> =
+        not_judged.map(|n| format!("{} ({})", plain(&n["name"]), words(&n["fields"]).join(", "))).collect();
     if !not_judged.is_empty() {
         println!("rules that look at them cannot be judged, and took no part: {}", not_judged.join(", "));
     }
-    words("assumed").iter().for_each(|text| println!("assumed: {text}"));
+    words(&value["assumed"]).iter().for_each(|text| println!("assumed: {text}"));
+}
+
+/// What became of the lines.
+fn lines(value: &Value) {
+    let log = &value["log"];
+    let date = |v: &Value| jiff::Timestamp::from_second(number(v) as i64).unwrap_or_default();
+    let span = std::time::Duration::from_secs(number(&value["to"]).saturating_sub(number(&value["from"])));
+    println!(
+        "{}: {} lines ({}), {} to {} ({})",
+        plain(&log["file"]),
+        number(&log["lines"]),
+        plain(&log["format"]),
+        date(&value["from"]),
+        date(&value["to"]),
+        units::left(span)
+    );
+    if number(&log["unreadable"]) > 0 {
+        println!("  {} lines cannot be read:", number(&log["unreadable"]));
+        words(&log["first_unreadable"]).iter().for_each(|line| println!("    {line}"));
+    }
+    for (key, what) in [
+        ("no_request", "no requests"),
+        ("own_paths", "for boma's own paths"),
+        ("no_portal", "for no portal, or refused before rules are asked"),
+    ] {
+        let count = number(&value["left_out"][key]);
+        if count > 0 {
+            println!("  {count} lines left out: {what}");
+        }
+    }
+    let late = number(&value["late"]);
+    if late > 0 {
+        println!("  {late} lines out of order, by {} s at most: judged at the newest time", value["latest"]);
+    }
+}
+
+fn limits(value: &Value) {
+    for limit in list(&value["limits"]) {
+        let clients = list(&limit["clients"]).iter().map(|c| format!("{} {}", plain(&c[0]), number(&c[1])));
+        let clients = clients.collect::<Vec<_>>().join(", ");
+        println!(
+            "  limit {}: {} requests count, {} over it, of {} clients{}{clients}",
+            plain(&limit["name"]),
+            number(&limit["matched"]),
+            number(&limit["over"]),
+            number(&limit["keys"]),
+            if clients.is_empty() { "" } else { ": " }
+        );
+    }
+}
+
+fn number(value: &Value) -> u64 {
+    value.as_u64().unwrap_or(0)
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn words(value: &Value) -> Vec<String> {
+    list(value).iter().map(plain).collect()
 }

@@ -197,7 +197,9 @@ fn neither_the_order_in_the_file_nor_its_spelling_matters() {
     let mut seen = std::collections::BTreeSet::new();
     for seed in 0..20 {
         let mut dice = Dice::new(seed);
-        let mut tables = laws::law(&mut dice, 40, 10, true);
+        // Of many rules some always match; of few, often none.
+        let (rules, limits) = dice.one(&[(40, 10), (3, 1)]);
+        let mut tables = laws::law(&mut dice, rules, limits, true);
         let asks: Vec<String> = (0..100).map(|_| laws::ask(&mut dice).line()).collect();
         let plans = |text: &str| {
             let got = read("rules.toml", text, &sources());
@@ -306,7 +308,6 @@ fn no_text_is_slow_or_large() {
         assert!(took.as_secs() < 60, "{what}: {took:?}");
         let said: usize = got.faults.iter().chain(&got.warnings).map(|f| f.message.len() + f.help.len()).sum();
         assert!(said < 1 << 20, "{what}: {said} bytes of faults");
-        assert!(!got.faults.is_empty(), "{what}");
     }
 }
 

@@ -16,6 +16,7 @@ mod record;
 pub mod reference;
 pub mod replay;
 mod respond;
+mod trial;
 mod upload;
 mod visit;
 

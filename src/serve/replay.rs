@@ -3,47 +3,25 @@
 //!
 //! Does not know: files, formats of logs.
 
-use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
-use super::decide;
 use super::preview::{self, Counts, LimitPreview, Met, Preview, TOP};
-use super::read::{self, Request};
+use super::read;
+pub use super::trial::Ground;
+use super::trial::{Tape, Trial};
 use super::visit::Visit;
 use crate::bounds;
 use crate::client::{Client, Prefix};
-use crate::clock::{Clock, Now, SECOND};
-use crate::force::{House, Law, Materials};
-use crate::limit::Entered;
-use crate::places::Places;
-use crate::plan::{Ladder, Level, Quota, quota_id};
+use crate::clock::SECOND;
+use crate::plan::{Quota, quota_id};
 use crate::portal::Portals;
-use crate::posture::{Pin, Standing};
 use crate::reason::Reason;
 use crate::rules::{Field, Look, RuleSet};
-use crate::seal::Secret;
-use crate::settings::Settings;
-use crate::store::Store;
-use crate::telemetry::Metrics;
-use crate::telemetry::access::{AccessLog, Query as Written, Sink};
 use crate::telemetry::reading::{Holds, Logged, Query, Unread};
 use crate::telemetry::sketch::{Distinct, Frequent, cut};
 use crate::wire::Arrival;
-
-/// What is replayed upon.
-pub struct Ground {
-    pub settings: Arc<Settings>,
-    pub ladder: Ladder,
-    pub places: Arc<Places>,
-    pub posture: Level,
-    /// The host of requests whose log holds none.
-    pub host: Option<String>,
-    /// What the log holds.
-    pub holds: Holds,
-}
 
 /// What came of it: as a preview, with what a log adds.
 #[derive(Debug, Serialize)]
@@ -94,6 +72,7 @@ pub struct NotJudged {
 pub struct Replay {
     old: Option<Trial>,
     new: Trial,
+    ipv6_prefix: u8,
     host: Box<str>,
     tape: Tape,
     counts: Counts,
@@ -116,15 +95,21 @@ struct Limit {
 }
 
 impl Replay {
-    /// Of `new` rules, compared with `old` ones.
+    /// Of `new` rules, compared with `old` ones, upon a log that holds so much; `said` is the host of requests whose log holds
+    /// none.
     ///
     /// # Errors
     /// What is wrong with `host`, and what to write instead.
-    pub fn new(ground: Ground, old: Option<RuleSet>, new: RuleSet) -> Result<Replay, String> {
+    pub fn new(
+        ground: &Ground,
+        (old, new): (Option<RuleSet>, RuleSet),
+        holds: Holds,
+        said: Option<&str>,
+    ) -> Result<Replay, String> {
         let portals = Portals::new(ground.settings.portals.clone());
-        let host = host(&portals, ground.host.as_deref())?;
-        let sure = ground.holds.host || ground.host.is_some();
-        let held = |look: &Look| holds(look, ground.holds, sure, portals.list.len() == 1);
+        let host = host(&portals, said)?;
+        let sure = holds.host || said.is_some();
+        let held = |look: &Look| self::holds(look, holds, sure, portals.list.len() == 1);
         let mut not_judged: Vec<NotJudged> = Vec::new();
         let mut laid_aside = |mut rules: RuleSet| {
             let looks = rules.looks().to_vec();
@@ -132,7 +117,7 @@ impl Replay {
             for looks in &looks {
                 let mut fields: Vec<String> =
                     looks.at.iter().filter(|l| !held(l)).map(|l| l.field.to_string()).collect();
-                fields.extend((looks.concurrent && !ground.holds.took).then(|| "concurrent".to_owned()));
+                fields.extend((looks.concurrent && !holds.took).then(|| "concurrent".to_owned()));
                 if !fields.is_empty() && names.insert(looks.name.as_str()) {
                     not_judged.retain(|n| n.name != looks.name);
                     not_judged.push(NotJudged { name: looks.name.clone(), fields });
@@ -141,15 +126,15 @@ impl Replay {
             rules.lay_aside(&names);
             rules
         };
-        let old = old.map(&mut laid_aside).map(|rules| Trial::new(&ground, rules)).transpose()?;
-        let new = Trial::new(&ground, laid_aside(new))?;
+        let old = old.map(&mut laid_aside).map(|rules| Trial::new(ground, rules)).transpose()?;
+        let new = Trial::new(ground, laid_aside(new))?;
         not_judged.sort_by(|a, b| a.name.cmp(&b.name));
         let law = new.house.law.load();
         let built_in = (!law.rules.has_budget()).then_some(&law.ladder.budget);
         let judged = |q: &&Quota| not_judged.iter().all(|n| n.name != q.name);
         let limits = built_in.into_iter().chain(law.rules.quotas()).filter(judged);
         let limits = limits.map(|q| (q.id, Limit::new(&q.name))).collect();
-        let assumed = assumed(&ground, &host, law.rules.asks().known_path);
+        let assumed = assumed(holds, &host, law.rules.asks().known_path);
         drop(law);
         let told = Replayed {
             preview: Preview::default(),
@@ -165,13 +150,14 @@ impl Replay {
             late: 0,
             latest: 0,
             left_out: LeftOut::default(),
-            not_held: not_held(ground.holds),
+            not_held: not_held(holds),
             not_judged,
             assumed,
         };
         Ok(Replay {
             old,
             new,
+            ipv6_prefix: ground.settings.client.ipv6_prefix,
             host: host.into(),
             tape: Tape::default(),
             counts: Counts::default(),
@@ -201,7 +187,7 @@ impl Replay {
             logged.fact.authority.clone_from(&self.host);
         }
         let (address, scheme) = (logged.fact.address, logged.fact.scheme);
-        let client = Client::new(address, address, self.new.ipv6_prefix, false);
+        let client = Client::new(address, address, self.ipv6_prefix, false);
         let arrival = Arrival { scheme, redirect_https: false };
         let mut visit = Visit::open(&self.new.house, String::new(), client, arrival);
         visit.now = now;
@@ -288,135 +274,6 @@ impl Limit {
     }
 }
 
-/// One law in a house of its own, with its own buckets, bans and known paths.
-struct Trial {
-    house: House,
-    ipv6_prefix: u8,
-    /// Requests that count in limits on how many are under way, by their ends.
-    under_way: RefCell<BTreeMap<(u64, u64), Vec<Entered>>>,
-    entered: Cell<u64>,
-}
-
-impl Trial {
-    fn new(ground: &Ground, rules: RuleSet) -> Result<Trial, String> {
-        let house = vacant(ground, rules, Clock::manual(0))?;
-        let ipv6_prefix = ground.settings.client.ipv6_prefix;
-        Ok(Trial { house, ipv6_prefix, under_way: RefCell::default(), entered: Cell::new(0) })
-    }
-
-    /// Takes in a visit that was to another house.
-    fn receive<'h>(&'h self, visit: &mut Visit<'h>) {
-        (visit.house, visit.law) = (&self.house, self.house.law.load_full());
-        (visit.rule, visit.noted) = (None, Vec::new());
-        let asks = visit.law.rules.asks();
-        if asks.country {
-            visit.country = self.house.places.load().country(visit.client.address);
-        }
-        if asks.asn {
-            visit.asn = self.house.places.load().asn(visit.client.address);
-        }
-    }
-
-    fn judge(
-        &self,
-        visit: &mut Visit<'_>,
-        request: &Request,
-        logged: &Logged,
-        meet: &mut dyn FnMut(Met<'_>),
-    ) -> Reason {
-        let (house, fact, now) = (&self.house, &logged.fact, visit.now);
-        let mut under_way = self.under_way.borrow_mut();
-        while under_way.first_key_value().is_some_and(|((end, _), _)| *end <= now.mono) {
-            under_way.pop_first();
-        }
-        if let Some(pass) = fact.pass {
-            house.bans.saw_pass(fact.address, pass.id);
-        }
-        let banned = house.bans.holds(fact.address, now.unix());
-        let reason = preview::outcome(visit, request, fact, meet, |visit, request, plan| {
-            if banned {
-                return decide::Decision::Refuse(Reason::Banned);
-            }
-            decide::decide(visit, request, plan, fact)
-        });
-        let (tallies, entered) = (std::mem::take(&mut visit.tallies), std::mem::take(&mut visit.entered));
-        if reason != Reason::Served {
-            return reason;
-        }
-        // Who is refused now was not at the origin, whatever it answered then.
-        if let Some(status) = logged.origin {
-            tallies.iter().for_each(|t| house.limits.answered(t, status, now.mono));
-            if (200..300).contains(&status) {
-                house.known.note(&visit.portal().name, &request.match_path, now.unix());
-            }
-        }
-        if !entered.is_empty() {
-            let end = now.mono.saturating_add(logged.took.unwrap_or(0));
-            let number = self.entered.get();
-            self.entered.set(number + 1);
-            under_way.insert((end, number), entered);
-            if under_way.len() > bounds::REPLAY_UNDER_WAY {
-                under_way.pop_first();
-            }
-        }
-        reason
-    }
-}
-
-/// A house that nobody comes to: no log, no store, no origins.
-pub(super) fn vacant(ground: &Ground, rules: RuleSet, clock: Clock) -> Result<House, String> {
-    let metrics = Metrics::default();
-    let access = AccessLog::start(Sink::Off, false, Written::Off, metrics.log_dropped.clone());
-    let (reason, by) = ("replay".to_owned(), "replay".to_owned());
-    let pin = Pin { level: ground.posture, until: u64::MAX, reason, by, since: 0, then: None, portal: None };
-    let house = House::new(Materials {
-        clock,
-        settings: ground.settings.clone(),
-        law: Law { generation: 0, rules: Arc::new(rules), measures: Arc::new([]), ladder: ground.ladder.clone() },
-        standing: Standing::default().pin(pin),
-        metrics,
-        access: access.map_err(|e| e.to_string())?,
-        store: Store::none(),
-        // Nothing is sealed by it; the same for each replay, so that two of them say the same.
-        secret: Secret::parse(&"00".repeat(32)).ok_or("no secret")?,
-        outbound: Vec::new(),
-        places: Places::default(),
-        troubles: Vec::new(),
-    });
-    house.places.store(ground.places.clone());
-    Ok(house)
-}
-
-/// The log's own time, which never runs backwards for buckets.
-#[derive(Debug, Default)]
-struct Tape {
-    wall: u64,
-    mono: u64,
-    in_a_row: u32,
-    late: u64,
-    latest: u64,
-}
-
-impl Tape {
-    /// The time at which a line is judged: its own, or the newest where it is late.
-    fn at(&mut self, at: u64) -> Now {
-        let behind = self.wall.saturating_sub(at);
-        let elsewhere = behind > bounds::REPLAY_LATE.as_nanos() as u64;
-        self.in_a_row = if elsewhere { self.in_a_row + 1 } else { 0 };
-        if self.mono == 0 || self.in_a_row >= bounds::REPLAY_LATE_IN_A_ROW {
-            // The log begins here, or begins anew: another one follows, or the clock was set right.
-            (self.wall, self.mono, self.in_a_row) = (at, self.mono.max(at).max(1), 0);
-        } else if behind > 0 {
-            self.late += 1;
-            self.latest = self.latest.max(behind);
-        } else {
-            self.mono = self.mono.saturating_add(at - self.wall);
-            self.wall = at;
-        }
-        Now { mono: self.mono, wall: self.wall }
-    }
-}
-
 /// The host of requests whose log holds none: what somebody says, else the first portal's.
 fn host(portals: &Portals, said: Option<&str>) -> Result<String, String> {
     let hosts = || portals.list.iter().flat_map(|p| p.hosts.clone()).collect::<Vec<_>>().join(", ");
@@ -477,43 +334,13 @@ fn not_held(holds: Holds) -> Vec<&'static str> {
     fields.into_iter().flatten().collect()
 }
 
-fn assumed(ground: &Ground, host: &str, known_path: bool) -> Vec<String> {
+fn assumed(holds: Holds, host: &str, known_path: bool) -> Vec<String> {
     let all = [
-        (!ground.holds.host).then(|| format!("every request was for {host}")),
-        (!ground.holds.kind).then(|| "kinds of requests are guessed from user agent and path".into()),
-        ground.holds.pass.then(|| "passes of one address and user agent are one, and none is settled".into()),
-        (!ground.holds.pass).then(|| "nobody held a pass".into()),
+        (!holds.host).then(|| format!("every request was for {host}")),
+        (!holds.kind).then(|| "kinds of requests are guessed from user agent and path".into()),
+        holds.pass.then(|| "passes of one address and user agent are one, and none is settled".into()),
+        (!holds.pass).then(|| "nobody held a pass".into()),
         known_path.then(|| "known_path knows what was answered within this log".into()),
     ];
     all.into_iter().flatten().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn time_never_runs_backwards_and_nothing_stops_it() {
-        let mut tape = Tape::default();
-        let (start, late) = (1_790_000_000 * SECOND, bounds::REPLAY_LATE.as_nanos() as u64);
-        let at = |tape: &mut Tape, seconds: i64| {
-            let now = tape.at(start.saturating_add_signed(seconds * SECOND as i64));
-            (now.mono - start) / SECOND
-        };
-        assert_eq!([0, 5, 3, 5, 6].map(|s| at(&mut tape, s)), [0, 5, 5, 5, 6]);
-        assert_eq!((tape.late, tape.latest / SECOND), (1, 2));
-        // A clock that was a year ahead for one line: the others are late, and then the log begins anew.
-        let year = 365 * 86_400;
-        assert_eq!(at(&mut tape, year), year as u64);
-        for i in 1..bounds::REPLAY_LATE_IN_A_ROW {
-            assert_eq!(at(&mut tape, 6 + i64::from(i) / 100), year as u64);
-        }
-        let anew = at(&mut tape, 17);
-        assert_eq!([18, 20].map(|s| at(&mut tape, s)), [anew + 1, anew + 3]);
-        assert_eq!(tape.wall, start + 20 * SECOND, "and people's time is the log's");
-        // A download that took an hour is one late line among others.
-        for _ in 0..2 * bounds::REPLAY_LATE_IN_A_ROW {
-            assert_eq!([20 - late as i64 / SECOND as i64 - 1, 20].map(|s| at(&mut tape, s)), [anew + 3; 2]);
-        }
-    }
 }

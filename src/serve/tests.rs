@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::explain::{Asked, explain};
-use super::replay::{Ground, vacant};
+use super::trial::{Ground, vacant};
 use super::*;
 use crate::clock::{Clock, SECOND};
 use crate::facts::Pass;
@@ -17,7 +17,6 @@ use crate::plan::Level;
 use crate::posture;
 use crate::rules::{self, Sources};
 use crate::settings;
-use crate::telemetry::reading::Holds;
 
 #[path = "../../tests/it/laws.rs"]
 #[allow(dead_code, reason = "tests/it uses the rest")]
@@ -51,8 +50,6 @@ fn house(rules: &str) -> House {
         ladder: posture::read_ladder("postures.toml", posture::BUILT_IN).value,
         places: Arc::default(),
         posture: Level::Normal,
-        host: None,
-        holds: Holds::default(),
     };
     vacant(&ground, rules.value, Clock::manual(NOW)).unwrap()
 }

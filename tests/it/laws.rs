@@ -77,7 +77,8 @@ pub fn law(dice: &mut Dice, rules: usize, limits: usize, places: bool) -> Vec<St
         let matches = matches(dice, None, places);
         let rate = dice.one(&["1/s", "100/m", "0.5/h", "20/s"]);
         let then = dice.one(&["challenge", "deny"]);
-        let burst = 1 + dice.below(1000);
+        let most = dice.one(&[3, 1000]);
+        let burst = 1 + dice.below(most);
         tables.push(format!(
             "[[limit]]\nname = \"l{i}\"\nper = \"{per}\"\nrate = \"{rate}\"\nburst = {burst}\nthen = \"{then}\"\nmatch = {{ {matches} }}\n{}",
             common(dice)
@@ -192,7 +193,7 @@ pub fn fields_of(kind: &str) -> &'static [(&'static str, &'static str)] {
         "navigation" => &[("sec-fetch-mode", "navigate"), ("accept", "text/html")],
         "background" => &[("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")],
         "subresource" => &[("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")],
-        _ => &[],
+        _ => &[("accept", "application/json")],
     }
 }
 

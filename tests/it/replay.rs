@@ -89,7 +89,7 @@ fn a_log_says_of_a_draft_what_the_preview_says() {
     assert_eq!(found["left_out"], json!({ "no_request": 0, "own_paths": 1, "no_portal": 1 }));
     assert_eq!(
         (&found["log"]["format"], &found["log"]["lines"], &found["clients"]),
-        (&json!("json"), &json!(13), &json!(6))
+        (&json!("json"), &json!(13), &json!(7))
     );
     assert!(found["not_judged"].as_array().unwrap().is_empty(), "{found}");
 
@@ -116,7 +116,7 @@ fn a_log_says_of_a_draft_what_the_preview_says() {
     for line in [
         "access.log: 13 lines (json)",
         "1 lines left out: for boma's own paths",
-        "11 requests of 6 clients, 0 with a pass",
+        "11 requests of 7 clients, 0 with a pass",
         "with draft.toml in posture normal: denied 7, allowed 2, challenged 1, fallback 1",
         "sent away or challenged 9 that were not, of 6 clients",
         "let through 2 that were not",
