@@ -98,18 +98,33 @@ pub const TAKEOVER_DEADLINE: Duration = Duration::from_secs(30);
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Waiting connections per listening socket; the kernel caps it at `net.core.somaxconn`.
 pub const BACKLOG: i32 = 4096;
-/// Bytes of a configuration file. Ten thousand rules are under 2 MiB.
+/// Bytes of a configuration file, a list's among them.
 pub const FILE_BYTES: u64 = 16 * 1024 * 1024;
-/// Faults of one file that are told one by one, and bytes of what is said of each.
-pub const FAULTS: usize = 200;
-pub const FAULT_BYTES: usize = 1000;
-/// Expressions (`re:`) in one file: each is compiled by itself before all are compiled together.
-pub const EXPRESSIONS: usize = 1000;
+/// Bytes of a text of TOML: ten thousand rules are under 2 MiB. How many tables, keys and values it may have, of which each
+/// may take a kilobyte or 150 bytes while it is read; and up to which size they are not counted.
+pub const TOML_BYTES: usize = 4 * 1024 * 1024;
+pub const TOML_TABLES: usize = 200_000;
+pub const TOML_VALUES: usize = 1_000_000;
+pub const TOML_UNCOUNTED: usize = 256 * 1024;
+/// Beyond this size only the first fault of syntax is told: each may take as many bytes again as a line.
+pub const SYNTAX_BYTES: usize = 1024 * 1024;
+/// Faults of one file that are told, and characters of each: more than anybody mends at once.
+pub const FAULTS: usize = 300;
+pub const FAULT_CHARACTERS: usize = 1000;
 /// Rules and limits in one file: more than this is a list that wants to be a `[[list]]`.
 pub const RULES: usize = 10_000;
-/// Compiled size of one pattern and of all patterns of one field.
-pub const PATTERN_BYTES: usize = 1024 * 1024;
-pub const PATTERNS_BYTES: usize = 64 * 1024 * 1024;
+/// Lists, networks in them, and bytes of their files: the lists on the market have half a million lines at most. A network
+/// takes some 30 bytes in force.
+pub const LISTS: usize = 1000;
+pub const NETWORKS: usize = 1_000_000;
+pub const LISTS_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes of one pattern: no path and no field that a browser sends is longer.
+pub const PATTERN_BYTES: usize = 8 * 1024;
+/// What one expression and all of a file may weigh, in parts of some 64 bytes and half a microsecond to build; and the
+/// same in bytes, for what builds them.
+pub const EXPRESSION_WEIGHT: u64 = 32 * 1024;
+pub const EXPRESSIONS_WEIGHT: u64 = 1024 * 1024;
+pub const EXPRESSIONS_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of a header value that a `header:NAME` limit takes as a key; longer ones count on the client's prefix.
 pub const LIMIT_KEY_BYTES: usize = 1024;
 /// In-flight requests per portal towards its origins until the adaptive limit is built.
@@ -135,11 +150,37 @@ pub const OWN_FETCH_DEADLINE: Duration = Duration::from_secs(30);
 pub const OWN_BODY_BYTES: usize = 16 * 1024;
 /// Bytes of a body that the staff door reads (a rules file).
 pub const ADMIN_BODY_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes of a TLS client's first message that are read for its fingerprint: post-quantum keys make it two or three thousand.
+pub const HELLO_BYTES: usize = 16 * 1024;
 /// Bytes of a request's head at the staff door, and how long it may take.
 pub const ADMIN_HEAD_BYTES: usize = 32 * 1024;
 pub const ADMIN_HEAD_DEADLINE: Duration = Duration::from_secs(30);
-/// Connections that the staff door holds at once.
+/// Connections that the staff door holds at once, how many of these places only addresses in the list `staff` get, and how
+/// long a connection may be on which no byte moves: four beats of an event stream.
 pub const ADMIN_CONNECTIONS: usize = 256;
+pub const ADMIN_STAFF_PLACES: usize = 64;
+pub const ADMIN_STILL: Duration = Duration::from_secs(60);
+/// How often the staff door looks for connections that stand still.
+pub const ADMIN_SWEEP: Duration = Duration::from_secs(5);
+/// Wrong tokens that one address may send at once, and how long until one more is allowed: nobody mistypes more often.
+/// Bytes of the table that counts them, for some thousands of addresses.
+pub const WRONG_TOKENS: u32 = 10;
+pub const WRONG_TOKEN_EVERY: Duration = Duration::from_secs(6);
+pub const WRONG_TOKENS_BYTES: u64 = 256 * 1024;
+/// From this length on nobody guesses a token, and it is looked at even where its address has sent too many wrong ones:
+/// one script with an old token must not shut out all who share its address.
+pub const UNGUESSABLE: usize = 32;
+/// Tokens in the staff's file, and the longest that one holds where it has an end.
+pub const TOKENS: usize = 500;
+pub const TOKEN_LONGEST: Duration = Duration::from_secs(10 * 365 * 86_400);
+/// Events that are kept for listeners that were away or are slow, a few KiB each at most, and how many listen at once.
+pub const EVENTS: usize = 1024;
+pub const EVENT_LISTENERS: usize = 64;
+/// Between two signs of life on an event stream: balancers cut what is silent for a minute.
+pub const EVENT_BEAT: Duration = Duration::from_secs(15);
+/// Events that are sent at once, and bans by themselves that one event names.
+pub const EVENT_BATCH: usize = 64;
+pub const EVENT_BANS: usize = 3;
 /// How long a challenge may be worked on before it is void. A slow phone may sleep in between.
 pub const CHALLENGE_LIFE: Duration = Duration::from_secs(30 * 60);
 /// Access-log lines waiting for the writer, in batches of up to [`LOG_BATCH_BYTES`]: beyond it lines are dropped
@@ -163,11 +204,38 @@ pub const HISTORY: usize = 50;
 pub const RECENT: Duration = Duration::from_secs(600);
 pub const RECENT_PER_SECOND: usize = 16;
 pub const RECENT_FIELD_BYTES: usize = 768;
-/// A pass as old as this is a citizen's, not one made for an attack that has just begun.
+/// A pass that was this old when the attack began is a citizen's: floods are noticed within a minute, and bots are armed
+/// shortly before.
 pub const SETTLED: Duration = Duration::from_secs(600);
+/// One as old as this is, whenever the attack began.
+pub const SETTLED_ANYWAY: Duration = Duration::from_secs(24 * 3600);
+/// Settled passes that previews count of one prefix: a few would do to see harm, and one who has prepared thousands behind
+/// one address is not thousands.
+pub const SETTLED_PER_PREFIX: usize = 64;
+/// Passes that exceeded their budget, and that an origin vouched for: how many are remembered, eight bytes each, and how long.
+pub const OVER_BUDGET: usize = 65_536;
+pub const OVER_BUDGET_FOR: Duration = Duration::from_secs(3600);
+pub const VOUCHED: usize = 262_144;
+pub const VOUCHED_FOR: Duration = Duration::from_secs(12 * 3600);
+/// Passes of one minute that are a mass: so many at least, and so many times the median minute of so long.
+pub const MASS_LEAST: u32 = 60;
+pub const MASS_TIMES: u32 = 4;
+/// Where fewer minutes than this are known: so many passes.
+pub const MASS_HISTORY: usize = 60;
+pub const MASS_UNKNOWN: u32 = 600;
+pub const MASS_MEMORY: Duration = Duration::from_secs(24 * 3600);
 /// How many of those, and how many hundredths, a draft may hit before it must be forced.
 pub const HARM_LEAST: u64 = 20;
 pub const HARM_SHARE: f64 = 5.0;
+/// Days of minutes that are kept whole, and days for which the hour before and after each change of posture is.
+pub const TOTALS_DAYS: u64 = 30;
+pub const TOTALS_KEPT_DAYS: u64 = 400;
+pub const TOTALS_NEAR: Duration = Duration::from_secs(3600);
+/// Minutes that one question is answered with: a week of two portals. Bytes of a day that are read: fifty portals' lines.
+pub const TOTALS_AT_ONCE: usize = 20_160;
+pub const TOTALS_BYTES: u64 = 64 * 1024 * 1024;
+/// Between two looks at what a measure in force has done, one measure a time: a look costs a tenth of a second at most.
+pub const HARM_EVERY: Duration = Duration::from_secs(5);
 /// Paths that are remembered as known, eight bytes each, and for how long.
 pub const KNOWN_PATHS: usize = 262_144;
 pub const KNOWN_FOR: Duration = Duration::from_secs(7 * 24 * 3600);

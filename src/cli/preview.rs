@@ -48,7 +48,7 @@ pub fn changes(changed: &Value) {
     }
     if number(&changed["settled_passes"]) > 0 {
         println!(
-            "  hit {} citizens who passed long before, {} % of them",
+            "  hit {} settled citizens, {} % of those who came",
             number(&changed["settled_passes"]),
             changed["settled_share"]
         );

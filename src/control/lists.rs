@@ -14,7 +14,8 @@ pub struct ListFiles<'a> {
     folder: PathBuf,
     /// Where what cannot be used is looked for instead: at the start only.
     instead: Option<&'a LastGood>,
-    read: RefCell<Vec<(PathBuf, String)>>,
+    /// Paths, texts, and whether they can be used as they stand.
+    read: RefCell<Vec<(PathBuf, String, bool)>>,
     troubles: RefCell<Vec<(String, String)>>,
 }
 
@@ -32,10 +33,11 @@ impl<'a> ListFiles<'a> {
     pub fn get(&self, written: &str) -> Result<String, String> {
         let path = self.folder.join(written);
         let text = files::read_text(&path).map_err(|e| e.to_string());
+        // Where nothing would stand in for it, what is wrong with it is a fault of the rules.
+        let fit = text.as_ref().is_ok_and(|t| self.instead.is_none() || rules::is_list(t));
         if let Ok(text) = &text {
-            self.read.borrow_mut().push((path.clone(), text.clone()));
+            self.read.borrow_mut().push((path.clone(), text.clone(), fit));
         }
-        let fit = text.as_ref().is_ok_and(|t| rules::is_list(t));
         if !fit && let Some(kept) = self.instead.and_then(|l| l.load_text(&name(&path))) {
             let why = text.err().unwrap_or_else(|| "lines that are no networks".into());
             self.troubles.borrow_mut().push((path.display().to_string(), why));
@@ -45,7 +47,7 @@ impl<'a> ListFiles<'a> {
     }
 
     pub fn stamps(&self) -> Stamps {
-        self.read.borrow().iter().map(|(path, text)| (path.clone(), files::stamp(text.as_bytes()))).collect()
+        self.read.borrow().iter().map(|(path, text, _)| (path.clone(), files::stamp(text.as_bytes()))).collect()
     }
 
     /// Files whose last good copy is in force, and why.
@@ -53,12 +55,12 @@ impl<'a> ListFiles<'a> {
         self.troubles.borrow().clone()
     }
 
-    /// Keeps copies of those that can be used.
+    /// Keeps copies of those that can be used. Only for rules without a fault.
     ///
     /// # Errors
     /// The system's, in words.
     pub fn keep(&self, last_good: &LastGood) -> Result<(), String> {
-        for (path, text) in self.read.borrow().iter().filter(|(_, text)| rules::is_list(text)) {
+        for (path, text, _) in self.read.borrow().iter().filter(|(.., fit)| *fit) {
             let saved = last_good.save(&name(path), text.as_bytes());
             saved.map_err(|e| format!("no last good copy of {} can be kept ({e})", path.display()))?;
         }

@@ -16,6 +16,8 @@ mod pem;
 mod places;
 mod propose;
 mod start;
+mod tokens;
+mod totals;
 mod town;
 mod versions;
 mod watch;
@@ -27,7 +29,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-pub use change::{Applied, Change, Rejected, Who};
+pub use change::{Applied, Change, Force, Judge, Rejected, Who};
 pub use check::{Book, Checked, book, check};
 pub use climb::Climbed;
 pub use files::LastGood;
@@ -55,6 +57,8 @@ pub struct Office {
     pub config: PathBuf,
     state_dir: PathBuf,
     handed_over: AtomicBool,
+    judge: Judge,
+    counting: Mutex<totals::Counting>,
 }
 
 /// What the office remembers of its own work.
@@ -154,6 +158,7 @@ impl Office {
         last_good: LastGood,
         (config, state_dir): (PathBuf, PathBuf),
         differs: Vec<(String, Vec<Fault>)>,
+        judge: Judge,
     ) -> Office {
         let differs: Vec<Differs> = differs.into_iter().map(|(file, faults)| Differs { file, faults }).collect();
         let desk = Desk::default();
@@ -166,6 +171,8 @@ impl Office {
             config,
             state_dir,
             handed_over: AtomicBool::new(false),
+            judge,
+            counting: Mutex::default(),
         };
         office.reloaded(differs.is_empty());
         office.desk().differs = differs;
@@ -209,6 +216,10 @@ impl Office {
         if let Some(Err(e)) = self.desk().journal.as_mut().map(Journal::reopen) {
             tracing::error!(error = %e, "the journal stays closed");
         }
+    }
+
+    fn counting(&self) -> MutexGuard<'_, totals::Counting> {
+        self.counting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn climbers(&self) -> MutexGuard<'_, HashMap<String, Climber>> {

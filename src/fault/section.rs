@@ -3,7 +3,7 @@
 //! Does not know: what any key means.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -11,7 +11,6 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{Fault, Ledger};
-use crate::bounds;
 use crate::units::{bytes, duration, human, nearest};
 
 /// A value and where it stands.
@@ -33,7 +32,7 @@ pub struct Section<'a> {
     pub(super) table: &'a DeTable<'a>,
     pub(super) span: Range<usize>,
     pub(super) path: String,
-    pub(super) asked: RefCell<HashSet<String>>,
+    pub(super) asked: RefCell<Vec<String>>,
 }
 
 impl<'a> Section<'a> {
@@ -42,29 +41,23 @@ impl<'a> Section<'a> {
         self.span.clone()
     }
 
-    pub fn fault(&self, span: Range<usize>, message: impl AsRef<str>, help: impl AsRef<str>) {
+    pub fn fault(&self, span: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
         self.ledger.fault(span, message, help);
+    }
+
+    /// Whether no fault more will be told: what would help with one need not be looked for.
+    pub fn is_full(&self) -> bool {
+        self.ledger.faults.is_full()
     }
 
     /// A fault of another file that this one names.
     pub fn fault_in(&self, file: &str, line: u32, message: impl Into<String>, help: impl Into<String>) {
-        if self.ledger.is_full() {
-            return self.ledger.more.set(self.ledger.more.get() + 1);
-        }
         let (message, help) = (message.into(), help.into());
-        self.ledger.faults.borrow_mut().push(Fault { file: file.to_owned(), line, column: 1, message, help });
+        self.ledger.faults.add(|| Fault { file: file.to_owned(), line, column: 1, message, help });
     }
 
-    pub fn warn(&self, span: Range<usize>, message: impl AsRef<str>, help: impl AsRef<str>) {
-        if self.ledger.warnings.borrow().len() < bounds::FAULTS {
-            let fault = self.ledger.place(span, message.as_ref(), help.as_ref());
-            self.ledger.warnings.borrow_mut().push(fault);
-        }
-    }
-
-    /// So many faults have been found that no more are told.
-    pub fn is_full(&self) -> bool {
-        self.ledger.is_full()
+    pub fn warn(&self, span: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
+        self.ledger.warnings.add(|| self.ledger.place(span, message.into(), help.into()));
     }
 
     fn name(&self, key: &str) -> String {
@@ -72,7 +65,7 @@ impl<'a> Section<'a> {
     }
 
     fn ask(&self, key: &str) -> Option<&'a Spanned<DeValue<'a>>> {
-        self.asked.borrow_mut().insert(key.to_owned());
+        self.asked.borrow_mut().push(key.to_owned());
         self.table.get(key)
     }
 
@@ -333,17 +326,17 @@ impl<'a> Section<'a> {
     /// Says of every key that nobody asked for that it is unknown, and which one may have been meant.
     pub fn finish(&self) {
         let asked = self.asked.borrow();
+        let known: BTreeSet<&str> = asked.iter().map(String::as_str).collect();
         for key in self.table.keys() {
             let name = key.get_ref().as_ref();
-            if asked.contains(name) {
+            if known.contains(name) {
                 continue;
             }
-            if self.ledger.is_full() {
-                self.ledger.more.set(self.ledger.more.get() + 1);
+            if self.is_full() {
+                self.fault(key.span(), "", "");
                 continue;
             }
-            let mut known: Vec<&str> = asked.iter().map(String::as_str).collect();
-            known.sort_unstable();
+            let known: Vec<&str> = known.iter().copied().collect();
             let help = match nearest(name, &known) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None if known.is_empty() => "leave it out".to_owned(),

@@ -51,7 +51,7 @@ impl Fields {
     }
 
     pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> + 'a {
-        self.iter().filter(move |(n, _)| *n == name).map(|(_, v)| v)
+        self.spans.iter().filter(move |(n, _)| self.at(n) == name.as_bytes()).map(|(_, v)| self.at(v))
     }
 }
 
@@ -246,7 +246,8 @@ impl Head for RequestHead {
     }
 
     fn field(&self, name: &str) -> Option<&[u8]> {
-        self.fields.iter().find(|(n, _)| *n == name).map(|(_, value)| value)
+        let named = |(n, _): &&(Span, Span)| self.fields.at(n) == name.as_bytes();
+        self.fields.spans.iter().find(named).map(|(_, value)| self.fields.at(value))
     }
 
     fn any(&self, name: &str, test: &mut dyn FnMut(&[u8]) -> bool) -> bool {

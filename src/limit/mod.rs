@@ -50,10 +50,17 @@ pub struct Limits {
     inside: Arc<Inside>,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Name {
+    hash: u128,
+    /// It gets a slot even of a full table.
+    insists: bool,
+}
+
 /// A token that is spent when an answer turns out to be of the kind that is counted.
 #[derive(Debug)]
 pub struct Tally {
-    key: u128,
+    key: Name,
     coarse: u128,
     interval: u64,
     burst: u64,
@@ -68,14 +75,14 @@ impl Limits {
     }
 
     /// Spends one token of `quota`, its rate and burst scaled by `factor` thousandths.
-    /// Where the table has no room for a new `key`, it shares the bucket of `coarse`, the network around it.
+    /// Where the table has no room for a new `key`, it shares the bucket of `coarse`, the network around it; a pass does not.
     ///
     /// # Errors
     /// [`Limited`]; nothing is spent then.
     pub fn take(&self, quota: &Quota, key: Key<'_>, coarse: Key<'_>, factor: u32, now: u64) -> Result<(), Limited> {
         let (interval, burst) = scaled(quota, factor);
         let coarse = || self.hash(quota.id, coarse);
-        self.at(self.hash(quota.id, key), coarse, now, |at| gcra::take(at, now, interval, burst))
+        self.at(self.name(quota, key), coarse, now, |at| gcra::take(at, now, interval, burst))
     }
 
     /// Whether a token is there, for a quota that counts answers of some statuses only. It is spent by
@@ -92,7 +99,7 @@ impl Limits {
         now: u64,
     ) -> Result<Tally, Limited> {
         let (interval, burst) = scaled(quota, factor);
-        let (key, coarse) = (self.hash(quota.id, key), self.hash(quota.id, coarse));
+        let (key, coarse) = (self.name(quota, key), self.hash(quota.id, coarse));
         self.at(key, || coarse, now, |at| (at, gcra::look(at, now, interval, burst)))?;
         Ok(Tally { key, coarse, interval, burst, statuses: statuses.clone() })
     }
@@ -110,14 +117,20 @@ impl Limits {
         self.inside.enter(self.hash(quota.id, key), most)
     }
 
+    /// A bucket's name in the table. A pass is nobody's to make up, so there are never many of them, and whoever holds one
+    /// has a bucket of their own whatever others do.
+    fn name(&self, quota: &Quota, key: Key<'_>) -> Name {
+        Name { hash: self.hash(quota.id, key), insists: matches!(key, Key::Pass(_)) }
+    }
+
     fn at(
         &self,
-        key: u128,
+        key: Name,
         coarse: impl Fn() -> u128,
         now: u64,
         spend: impl Fn(u64) -> (u64, Result<(), u64>),
     ) -> Result<(), Limited> {
-        match self.store.update(key, now, false, &spend) {
+        match self.store.update(key.hash, now, key.insists, &spend) {
             Found::Done(verdict) => verdict,
             Found::Full => {
                 self.shared.fetch_add(1, Ordering::Relaxed);

@@ -1,8 +1,9 @@
 //! Buckets by 128-bit key in a table of fixed size: sets of sixteen slots, each set under its own lock.
 //!
 //! A slot whose bucket is full again carries no knowledge and is free. Where a set has no free slot a new key is
-//! turned away to a coarser one; only that may push a slot out, and then the one nearest to full. So whoever
-//! spends the most is forgotten last.
+//! turned away to a coarser one; only that, or a key that may insist, pushes a slot out, and then the one that was asked
+//! for least: a flood of keys that come once each cannot make whoever comes all the time forgotten. How long buckets take
+//! to fill says nothing of that: a limit by the hour leaves longer debts than any that a fast one can make.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -15,6 +16,8 @@ struct Set {
     keys: [u128; WAYS],
     /// When each bucket is full again, in nanoseconds.
     at: [u64; WAYS],
+    /// How often each was asked for again, less how often one was pushed out of this set meanwhile.
+    heat: [u8; WAYS],
     /// Slots whose bucket was not full when the set was last touched.
     live: u32,
 }
@@ -60,18 +63,20 @@ impl Store {
 
     fn slot(&self, set: &mut Set, key: u128, now: u64, force: bool) -> Option<usize> {
         if let Some(slot) = set.keys.iter().position(|k| *k == key) {
+            set.heat[slot] = set.heat[slot].saturating_add(1);
             return Some(slot);
         }
         let slot = match set.at.iter().position(|at| *at <= now) {
             Some(free) => free,
             None if force => {
                 self.evictions.fetch_add(1, Ordering::Relaxed);
-                (0..WAYS).min_by_key(|i| set.at[*i]).unwrap_or(0)
+                let coldest = (0..WAYS).min_by_key(|i| (set.heat[*i], set.at[*i])).unwrap_or(0);
+                set.heat.iter_mut().for_each(|heat| *heat = heat.saturating_sub(1));
+                coldest
             }
             None => return None,
         };
-        set.keys[slot] = key;
-        set.at[slot] = 0;
+        (set.keys[slot], set.at[slot], set.heat[slot]) = (key, 0, 0);
         Some(slot)
     }
 
@@ -100,5 +105,5 @@ impl Store {
 }
 
 fn fresh() -> Block {
-    (0..BLOCK).map(|_| Mutex::new(Set { keys: [0; WAYS], at: [0; WAYS], live: 0 })).collect()
+    (0..BLOCK).map(|_| Mutex::new(Set { keys: [0; WAYS], at: [0; WAYS], heat: [0; WAYS], live: 0 })).collect()
 }

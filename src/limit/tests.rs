@@ -107,6 +107,37 @@ fn a_million_keys_stay_within_the_bound_and_the_heaviest_is_counted_exactly() {
     assert!(limits.evictions() > 0 && limits.shared() > 0, "the table was full");
 }
 
+/// A flood in which no two requests have so much as a network in common, on a limit whose tokens take an hour to come
+/// back: every bucket is live to the end, the networks' buckets want room all the time, and the table is full of debts that
+/// are longer than any that the budget can make.
+#[test]
+fn in_a_full_table_the_heavy_stay_limited_and_pass_holders_keep_their_own_budget() {
+    let limits = Limits::new(4 << 20, [7; 16]);
+    let slow = Quota { interval: 3600 * SECOND, burst: 3, id: 1, ..quota(1, 1) };
+    let budget = quota(20, 300);
+    let (start, seconds, keys) = (1_000 * SECOND, 60, 1_000_000u64);
+    let (mut heavy, mut refused, mut by_pass) = (0u64, 0, 0u64);
+    for i in 0..keys {
+        let now = start + i * seconds * SECOND / keys;
+        let network = Key::Network(u128::from(i) << 80);
+        let _ = limits.take(&slow, Key::Prefix(u128::from(i) << 64), network, 1000, now);
+        // One key at 1,600 a second, in the network of the citizens.
+        if i % 10 == 0 && limits.take(&budget, Key::Prefix(u128::MAX), Key::Network(9), 1000, now).is_ok() {
+            heavy += 1;
+        }
+        // A hundred pass-holders, who load a page with thirty parts twice a minute.
+        if i % (keys / 6000) == 0 {
+            let holder = i / (keys / 6000) / 30 % 100;
+            by_pass += 1;
+            refused += u64::from(limits.take(&budget, Key::Pass(holder.into()), Key::Network(9), 1000, now).is_err());
+        }
+    }
+    let due = 300 + 20 * seconds;
+    assert!(heavy.abs_diff(due) * 100 <= due, "admitted {heavy}, due {due}");
+    assert_eq!(refused, 0, "of {by_pass} requests with a pass");
+    assert!(limits.shared() > keys / 2 && limits.evictions() > keys / 10, "the table was full");
+}
+
 #[test]
 fn buckets_outlive_a_restart_by_what_is_left_of_them() {
     let quota = quota(1, 10);

@@ -30,6 +30,7 @@ fn portal(title: &str, languages: &[&str]) -> Arc<Portal> {
             phone: Some("+254 20".into()),
             ..Service::default()
         }],
+        session_proof: vec![],
         routes: Routes::new(vec![]),
     })
 }

@@ -2,12 +2,12 @@
 //!
 //! Does not know: requests, verdicts, how clauses are compiled.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::fmt;
 
+use super::expression::Expressions;
 use super::lists::Lists;
 use super::pattern::Pattern;
-use crate::bounds;
 use crate::facts::Kind;
 use crate::fault::{At, Section};
 use crate::portal::Class;
@@ -28,6 +28,7 @@ pub enum Field {
     Query,
     Param(String),
     Pass,
+    Settled,
     Kind,
     Route,
     Class,
@@ -39,6 +40,9 @@ pub enum Field {
     /// Whether the one or the other is known: what is not satisfies no pattern and no `not`.
     CountryKnown,
     AsnKnown,
+    /// Of the client's TLS.
+    Fingerprint,
+    FingerprintKnown,
 }
 
 impl Field {
@@ -61,7 +65,7 @@ impl fmt::Display for Field {
             Field::List => "list",
             Field::UserAgent => "user_agent",
             Field::Query => "query",
-            Field::Pass => "pass",
+            Field::Pass | Field::Settled => "pass",
             Field::Kind => "kind",
             Field::Route => "route",
             Field::Class => "class",
@@ -70,6 +74,7 @@ impl fmt::Display for Field {
             Field::Country | Field::CountryKnown => "country",
             Field::Asn | Field::AsnKnown => "asn",
             Field::KnownPath => "known_path",
+            Field::Fingerprint | Field::FingerprintKnown => "fingerprint",
         })
     }
 }
@@ -87,7 +92,7 @@ impl Clause {
     pub fn names_client(&self) -> bool {
         let known = || !self.patterns.iter().any(|p| *p == Pattern::Exact("unknown".into()));
         match self.field {
-            Field::List | Field::Pass => !self.not,
+            Field::List | Field::Pass | Field::Settled => !self.not,
             Field::Country | Field::Asn => !self.not && known(),
             _ => false,
         }
@@ -98,23 +103,20 @@ impl Clause {
         let field = match self.field {
             Field::Country if self.not => Field::CountryKnown,
             Field::Asn if self.not => Field::AsnKnown,
+            Field::Fingerprint if self.not => Field::FingerprintKnown,
             _ => return None,
         };
         Some(Clause { field, patterns: vec![Pattern::Exact("true".into())], not: false })
     }
 }
 
-/// Fields of the contract that this version does not know.
-pub const NOT_BUILT: [&str; 1] = ["fingerprint"];
-
 /// What rules may refer to.
 #[derive(Clone, Copy)]
 pub struct Known<'l> {
     pub lists: &'l Lists,
+    pub expressions: &'l RefCell<Expressions>,
     pub countries: bool,
     pub asns: bool,
-    /// Expressions read so far.
-    pub expressions: &'l Cell<usize>,
 }
 
 /// Reads a `match` table; `what` is how faults call it, such as `rule.match`.
@@ -136,6 +138,7 @@ pub fn read(table: &Section<'_>, what: &str, known: Known<'_>) -> Vec<Clause> {
         ("country", Field::Country, "KE"),
         ("asn", Field::Asn, "36914"),
         ("known_path", Field::KnownPath, "true"),
+        ("fingerprint", Field::Fingerprint, "t13d1516h2_*"),
     ] {
         reader.clause(table, what, key, field, example);
     }
@@ -145,9 +148,6 @@ pub fn read(table: &Section<'_>, what: &str, known: Known<'_>) -> Vec<Clause> {
         reader.named(table, what, "query", parameter);
     } else {
         reader.clause(table, what, "query", Field::Query, "*id=*");
-    }
-    for key in NOT_BUILT {
-        table.not_built(key, "");
     }
     if table.keys().is_empty() {
         table.fault(table.span(), format!("`{what}` names no field"), "write at least one, such as path = \"/login*\"");
@@ -218,7 +218,7 @@ impl Reader<'_> {
                 let there = if field == Field::Query { Pattern::any() } else { Pattern::Exact("true".into()) };
                 self.clauses.push(Clause { field, patterns: vec![there], not: truth.value == not });
             }
-            Field::Pass => self.unfit_pass(table, key, what),
+            Field::Pass => self.settled(table, key, what, not),
             // Names the fault by itself; nothing where the key is not there.
             Field::KnownPath => drop(table.boolean(key)),
             _ => {
@@ -249,17 +249,17 @@ impl Reader<'_> {
         }
     }
 
-    fn unfit_pass(&self, table: &Section<'_>, key: &str, what: &str) {
+    fn settled(&mut self, table: &Section<'_>, key: &str, what: &str, not: bool) {
         if !table.is_text(key) {
             // Names the fault by itself; nothing where the key is not there.
             table.boolean(key);
             return;
         }
         let Some(word) = table.string(key, "") else { return };
-        let help = "write true or false, without quotes";
         if word.value == "settled" {
-            table.fault(word.span, format!("`{what} = \"settled\"` is not built yet in this version of boma"), help);
+            self.clauses.push(Clause { field: Field::Settled, patterns: vec![Pattern::Exact("true".into())], not });
         } else {
+            let help = "write true or false without quotes, or \"settled\"";
             table.fault(word.span, format!("`{what}` is {:?}", word.value), help);
         }
     }
@@ -269,17 +269,15 @@ impl Reader<'_> {
             Field::Scheme => vec!["http", "https"],
             Field::Kind => Kind::ALL.map(Kind::as_str).to_vec(),
             Field::List if self.known.lists.number(&text.value).is_some() => vec![&text.value],
+            // Of thousands of names the nearest takes its time.
             Field::List if table.is_full() => Vec::new(),
             Field::List => self.known.lists.names(),
             Field::Class => Class::NAMES.to_vec(),
             // A route's own text may hold a star, which is then no pattern.
             Field::Route => return Some(Pattern::Exact(text.value.clone())),
             _ => {
-                if text.value.starts_with("re:") && !self.one_more(table, text) {
-                    return None;
-                }
                 let wrong = |(message, help)| table.fault(text.span.clone(), format!("`{what}`: {message}"), help);
-                return Pattern::of(field, &text.value).map_err(wrong).ok();
+                return Pattern::of(field, &text.value, &mut self.known.expressions.borrow_mut()).map_err(wrong).ok();
             }
         };
         if known.contains(&text.value.as_str()) {
@@ -296,20 +294,5 @@ impl Reader<'_> {
         };
         table.fault(text.span.clone(), message, help);
         None
-    }
-
-    /// Counts an expression; false where there are too many, which is told once.
-    fn one_more(&self, table: &Section<'_>, text: &At<String>) -> bool {
-        let count = self.known.expressions.get() + 1;
-        self.known.expressions.set(count);
-        if count == bounds::EXPRESSIONS + 1 {
-            let message = format!("more than {} expressions (`re:`)", bounds::EXPRESSIONS);
-            table.fault(
-                text.span.clone(),
-                message,
-                "write patterns with `*` where they do, or one expression for several",
-            );
-        }
-        count <= bounds::EXPRESSIONS
     }
 }

@@ -1,142 +1,223 @@
-//! All patterns of one field, indexed so that one look at a value tells every condition that it satisfies: exact
-//! texts in a map, prefixes in a sorted list, everything else in one set of expressions that is searched once.
+//! All patterns of one field, indexed so that one look at a value tells every condition that it satisfies. Whole texts,
+//! beginnings and ends lie in tries; of globs and expressions only those are tried that have a word in the value.
 //!
 //! Does not know: which field it serves, what a condition is for.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use regex::{RegexSet, RegexSetBuilder};
 use smallvec::SmallVec;
 
+use super::conditions::{Holding, Numbers};
+use super::expression;
 use super::pattern::Pattern;
+use super::trie::{Ends, Trie, Way};
+use super::words::Words;
 use crate::bounds;
-
-/// Numbers of conditions.
-type Conditions = SmallVec<[u32; 2]>;
 
 #[derive(Debug, Default)]
 pub struct Column {
-    exact: HashMap<Box<[u8]>, Conditions>,
-    prefixes: Vec<Prefix>,
-    expressions: Option<(RegexSet, Vec<Conditions>)>,
-    /// Exact texts and prefixes are in lower case, values may not be.
+    beginnings: Trie,
+    ends: Trie,
+    words: Words,
+    /// Expressions that are searched for in values that hold one of their words, and those that have none.
+    worded: Option<Set>,
+    wordless: Option<Set>,
+    /// Texts, ends, globs and words are in lower case, values may not be.
     folds: bool,
-    /// Bytes of the longest exact text or prefix: no more of a value needs to be folded.
-    longest: usize,
 }
 
 #[derive(Debug)]
-struct Prefix {
-    text: Box<[u8]>,
-    /// The longest other prefix that this one begins with.
-    parent: Option<usize>,
-    conditions: Conditions,
+struct Set {
+    set: RegexSet,
+    conditions: Vec<Numbers>,
 }
 
 impl Column {
     /// # Errors
-    /// The expressions together are larger than [`bounds::PATTERNS_BYTES`].
-    pub fn new(patterns: &BTreeMap<Pattern, Conditions>, folds: bool) -> Result<Column, regex::Error> {
-        let mut column = Column { folds, ..Column::default() };
-        let (mut sources, mut meant) = (Vec::new(), Vec::new());
-        // In the order of patterns, so that prefixes come sorted.
+    /// What is too large, in words.
+    pub fn new(patterns: &BTreeMap<Pattern, Numbers>, folds: bool) -> Result<Column, String> {
+        let (mut beginnings, mut ends): (BTreeMap<_, Ends>, BTreeMap<_, Ends>) = Default::default();
+        let (mut globs, mut worded, mut wordless) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let mut words = Vec::new();
         for (pattern, conditions) in patterns {
+            let text = |text: &str| text.as_bytes().to_vec();
             match pattern {
-                Pattern::Exact(text) => {
-                    column.longest = column.longest.max(text.len());
-                    column.exact.insert(text.as_bytes().into(), conditions.clone());
-                }
-                Pattern::Prefix(text) => {
-                    column.longest = column.longest.max(text.len());
-                    column.add_prefix(text.as_bytes(), conditions.clone());
-                }
+                Pattern::Exact(exact) => beginnings.entry(text(exact)).or_default().whole = conditions.clone(),
+                Pattern::Prefix(prefix) => beginnings.entry(text(prefix)).or_default().begun = conditions.clone(),
+                Pattern::Suffix(suffix) => ends.entry(text(suffix)).or_default().begun = conditions.clone(),
+                Pattern::Glob(glob) => drop(globs.insert(glob.as_str(), conditions)),
                 Pattern::Expression(source) => {
-                    sources.push(source);
-                    meant.push(conditions.clone());
+                    let own = expression::words(source, folds);
+                    let set = if own.is_empty() { &mut wordless } else { &mut worded };
+                    set.insert(source.as_str(), conditions);
+                    words.extend(own);
                 }
             }
         }
-        if !sources.is_empty() {
-            let mut builder = RegexSetBuilder::new(sources);
-            let set = builder.case_insensitive(folds).size_limit(bounds::PATTERNS_BYTES).build()?;
-            column.expressions = Some((set, meant));
-        }
-        Ok(column)
+        Ok(Column {
+            beginnings: Trie::new(beginnings, Way::Forward),
+            ends: Trie::new(ends, Way::Backward),
+            words: Words::new(&globs, words).map_err(|e| e.to_string())?,
+            worded: Set::new(&worded, folds)?,
+            wordless: Set::new(&wordless, folds)?,
+            folds,
+        })
     }
 
-    fn add_prefix(&mut self, text: &[u8], conditions: Conditions) {
-        let mut parent = self.prefixes.len().checked_sub(1);
-        while let Some(i) = parent {
-            if text.starts_with(&self.prefixes[i].text) {
-                break;
-            }
-            parent = self.prefixes[i].parent;
+    /// Adds every condition that a pattern satisfied by `value` belongs to.
+    pub fn visit(&self, value: &str, holding: &mut Holding) {
+        if self.folds {
+            let mut lower: SmallVec<[u8; 256]> = SmallVec::from_slice(value.as_bytes());
+            lower.make_ascii_lowercase();
+            self.look_up(&lower, value, holding);
+        } else {
+            self.look_up(value.as_bytes(), value, holding);
         }
-        self.prefixes.push(Prefix { text: text.into(), parent, conditions });
     }
 
-    /// Calls `hit` with every condition that a pattern satisfied by `value` belongs to; with some more than once.
-    pub fn visit(&self, value: &str, hit: &mut dyn FnMut(u32)) {
-        if !self.exact.is_empty() || !self.prefixes.is_empty() {
-            let bytes = value.as_bytes();
-            if self.folds {
-                let enough = &bytes[..bytes.len().min(self.longest + 1)];
-                let lower: SmallVec<[u8; 256]> = enough.iter().map(u8::to_ascii_lowercase).collect();
-                self.look_up(&lower, hit);
-            } else {
-                self.look_up(bytes, hit);
-            }
-        }
-        if let Some((set, meant)) = &self.expressions
-            // Asked first because it needs no memory, and most requests match no expression at all.
-            && set.is_match(value)
+    fn look_up(&self, bytes: &[u8], value: &str, holding: &mut Holding) {
+        self.beginnings.visit(bytes, holding);
+        self.ends.visit(bytes, holding);
+        let found = self.words.visit(bytes, holding);
+        if let Some(set) = &self.worded
+            // Letters beyond ASCII may be another spelling of a word's.
+            && (found || !value.is_ascii())
         {
-            set.matches(value).iter().flat_map(|i| &meant[i]).for_each(|c| hit(*c));
+            set.visit(value, holding);
+        }
+        if let Some(set) = &self.wordless {
+            set.visit(value, holding);
         }
     }
+}
 
-    fn look_up(&self, value: &[u8], hit: &mut dyn FnMut(u32)) {
-        if let Some(conditions) = self.exact.get(value) {
-            conditions.iter().for_each(|c| hit(*c));
+impl Set {
+    fn new(sources: &BTreeMap<&str, &Numbers>, ignores_case: bool) -> Result<Option<Set>, String> {
+        if sources.is_empty() {
+            return Ok(None);
         }
-        // Whatever sorts between a prefix of the value and the value begins with that prefix, so all that match
-        // are the greatest entry not above the value, or its forebears.
-        let mut at = self.prefixes.partition_point(|p| *p.text <= *value).checked_sub(1);
-        while let Some(i) = at {
-            let prefix = &self.prefixes[i];
-            if value.starts_with(&prefix.text) {
-                prefix.conditions.iter().for_each(|c| hit(*c));
-            }
-            at = prefix.parent;
+        let mut builder = RegexSetBuilder::new(sources.keys());
+        let set = builder.case_insensitive(ignores_case).size_limit(bounds::EXPRESSIONS_BYTES).build();
+        let set = set.map_err(|e| e.to_string())?;
+        Ok(Some(Set { set, conditions: sources.values().map(|c| (*c).clone()).collect() }))
+    }
+
+    fn visit(&self, value: &str, holding: &mut Holding) {
+        // Asked first because it needs no memory, and most values match none.
+        if self.set.is_match(value) {
+            self.set.matches(value).iter().for_each(|i| holding.add_all(&self.conditions[i]));
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use regex::{Regex, RegexBuilder};
+
     use super::*;
     use crate::rules::clause::Field;
+    use crate::rules::expression::Expressions;
 
-    fn hits(patterns: &[&str], value: &str) -> Vec<u32> {
-        let mut by: BTreeMap<Pattern, Conditions> = BTreeMap::new();
+    fn hits(field: &Field, patterns: &[&str], value: &str) -> Vec<u32> {
+        let mut by: BTreeMap<Pattern, Numbers> = BTreeMap::new();
         for (i, p) in patterns.iter().enumerate() {
-            by.entry(Pattern::of(&Field::Portal, p).unwrap()).or_default().push(i as u32);
+            let pattern = Pattern::of(field, p, &mut Expressions::default()).unwrap();
+            by.entry(pattern).or_default().push(i as u32);
         }
-        let mut found = Vec::new();
-        Column::new(&by, false).unwrap().visit(value, &mut |c| found.push(c));
+        let mut holding = Holding::new(patterns.len());
+        Column::new(&by, field.ignores_case()).unwrap().visit(value, &mut holding);
+        let mut found = holding.all().to_vec();
         found.sort_unstable();
         found
     }
 
     #[test]
     fn every_pattern_that_matches_is_found_at_once() {
-        let patterns = ["ab", "a*", "abc*", "*", "b*", "ab*d", "*bc*", "re:c.?$", "aba*", "abb*"];
-        assert_eq!(hits(&patterns, "ab"), [0, 1, 3]);
-        assert_eq!(hits(&patterns, "abcd"), [1, 2, 3, 5, 6, 7]);
-        assert_eq!(hits(&patterns, "abc"), [1, 2, 3, 6, 7]);
-        assert_eq!(hits(&patterns, "b"), [3, 4]);
-        assert_eq!(hits(&patterns, ""), [3]);
-        assert_eq!(hits(&patterns, "abz"), [1, 3]);
-        assert_eq!(hits(&patterns, "ab\n\nd"), [1, 3, 5]);
+        let patterns = ["ab", "a*", "abc*", "*", "b*", "ab*d", "*bc*", "re:c.?$", "aba*", "abb*", "*d", "*", "a*a"];
+        let hits = |value| hits(&Field::Portal, &patterns, value);
+        assert_eq!(hits("ab"), [0, 1, 3, 11]);
+        assert_eq!(hits("abcd"), [1, 2, 3, 5, 6, 7, 10, 11]);
+        assert_eq!(hits("abc"), [1, 2, 3, 6, 7, 11]);
+        assert_eq!(hits("b"), [3, 4, 11]);
+        assert_eq!(hits(""), [3, 11]);
+        assert_eq!(hits("abz"), [1, 3, 11]);
+        assert_eq!(hits("ab\n\nd"), [1, 3, 5, 10, 11]);
+        assert_eq!(hits("a"), [1, 3, 11], "two ends of a pattern never share a letter");
+    }
+
+    /// What a pattern means, said by one expression.
+    fn meaning(pattern: &str, ignores_case: bool) -> Regex {
+        let source = match pattern.strip_prefix("re:") {
+            Some(source) => source.to_owned(),
+            None => {
+                let pieces: Vec<String> = pattern.split('*').map(regex::escape).collect();
+                format!(r"\A{}\z", pieces.join("(?s:.*)"))
+            }
+        };
+        RegexBuilder::new(&source).case_insensitive(ignores_case).build().unwrap()
+    }
+
+    /// Patterns and values of a few letters, so that they meet often, each pattern beside its meaning.
+    #[test]
+    fn a_column_finds_what_each_pattern_alone_would() {
+        let mut random: u64 = 88_172_645_463_325_252;
+        let mut next = |n: usize| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            (random % n as u64) as usize
+        };
+        let expressions = [
+            "re:abc|cab",
+            "re:^(abc|bca)+$",
+            "re:(?i)aBc",
+            "re:a(bc)?abc",
+            "re:[aA]bc",
+            "re:ab{2,3}c",
+            "re:^a",
+            "re:c$",
+            "re:(?:abcs|cbak)",
+            "re:sk[^b]b",
+            r"re:\babc\b",
+            "re:(abc){0}",
+            "re:(?-i:ABC)",
+            "re:",
+            "re:.b..",
+            "re:ab.*bc",
+        ];
+        let letters = ["a", "b", "c", "s", "k", "A", "B", "é", "\u{212a}", "\u{17f}", "*", "\n", " "];
+        let mut text = |most: usize, stars: bool| {
+            let mut text = String::new();
+            for _ in 0..next(most) {
+                let letter = letters[if next(8) == 0 { next(letters.len()) } else { next(4) }];
+                text.push_str(if letter == "*" && !stars { "a" } else { letter });
+            }
+            text
+        };
+        let mut met = 0;
+        for round in 0..60 {
+            let field = if round % 2 == 0 { Field::UserAgent } else { Field::Portal };
+            let mut patterns: Vec<String> = expressions.map(str::to_owned).to_vec();
+            for _ in 0..40 {
+                let (a, b, c) = (text(4, false), text(4, false), text(3, false));
+                patterns.extend([format!("*{a}*"), format!("{a}*{b}"), format!("*{a}*{b}*{c}"), text(6, true)]);
+            }
+            let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
+            let meanings: Vec<Regex> = patterns.iter().map(|p| meaning(p, field.ignores_case())).collect();
+            for _ in 0..40 {
+                let value = text(12, true);
+                // Of globs case is ignored in letters of ASCII alone.
+                let ascii = |p: &str| p.is_ascii() && value.is_ascii();
+                let alike = |p: &str| p.starts_with("re:") || ascii(p) || !field.ignores_case();
+                let found = hits(&field, &patterns, &value);
+                for (i, meaning) in meanings.iter().enumerate().filter(|(i, _)| alike(patterns[*i])) {
+                    let wanted = meaning.is_match(&value);
+                    assert_eq!(found.contains(&(i as u32)), wanted, "{:?} on {value:?}", patterns[i]);
+                    met += usize::from(wanted);
+                }
+            }
+        }
+        assert!(met > 5_000, "{met}");
     }
 }

@@ -1,17 +1,18 @@
-//! From drafts to an index: each distinct clause is a condition with a number, each field one column that tells all
-//! conditions that a value satisfies, and a rule is only looked at when one of its own conditions holds.
+//! From drafts to an index: each distinct clause is a condition with a number, the index tells all conditions that a
+//! request satisfies, and a rule is only looked at when the rarest of its own holds.
 //!
 //! Does not know: TOML, verdicts' meaning.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use smallvec::SmallVec;
 
 use super::clause::{Clause, Field};
-use super::column::Column;
+use super::conditions::{Holding, Rows};
+use super::index::Index;
 use super::lists::Lists;
 use super::pattern::Pattern;
-use super::{Asks, Draft, Meaning, values};
+use super::{Asks, Draft, Meaning};
 use crate::facts::Facts;
 use crate::plan::{Level, Per, Quota};
 
@@ -26,23 +27,28 @@ pub struct Compiled {
     pub limit_order: Vec<u32>,
     pub has_budget: bool,
     pub asks: Asks,
-    columns: Vec<(Field, Column)>,
-    /// By list: the conditions that name it.
-    of_list: Vec<SmallVec<[u32; 2]>>,
-    lists: Lists,
+    /// By rule.
+    terms: Vec<Terms>,
+    index: Index,
+    /// How many conditions there are.
+    conditions: usize,
     /// By condition: the rules that wait for it.
-    waiting: Vec<Vec<u32>>,
+    waiting: Rows,
     /// Rules that only say what must not be: they are looked at always.
     always: Vec<u32>,
 }
 
 pub struct One {
     pub name: String,
-    pub from: Level,
     pub shadow: bool,
     pub until: Option<u64>,
     pub meaning: Meaning,
     pub ban: Option<u64>,
+}
+
+/// When a rule matches; apart from what it means, so that many are looked at in little memory.
+struct Terms {
+    from: Level,
     must: SmallVec<[u32; 4]>,
     must_not: SmallVec<[u32; 2]>,
 }
@@ -53,29 +59,36 @@ pub fn compile(mut drafts: Vec<Draft>, lists: Lists) -> Result<Compiled, String>
     drafts.retain(|d| !d.expired);
     drafts.sort_by(|a, b| a.name.cmp(&b.name));
     let mut conditions = Conditions::default();
-    let mut compiled = Compiled { lists, ..Compiled::default() };
+    let mut compiled = Compiled::default();
+    let mut waiting: Vec<SmallVec<[u32; 4]>> = Vec::new();
     for (number, draft) in drafts.into_iter().enumerate() {
-        let wait = waits_for(&draft.clauses).map(|i| conditions.number(&draft.clauses[i]));
+        let from = draft.from;
+        let wait = waits_for(&draft.clauses).map(|i| conditions.number(&draft.clauses[i], from));
         let (not, yes): (Vec<&Clause>, Vec<&Clause>) = draft.clauses.iter().partition(|c| c.not);
         let besides: Vec<Clause> = draft.clauses.iter().filter_map(Clause::besides).collect();
-        let must = yes.into_iter().chain(&besides).map(|c| conditions.number(c)).collect();
+        let must = yes.into_iter().chain(&besides).map(|c| conditions.number(c, from)).collect();
+        let must_not = not.into_iter().map(|c| conditions.number(c, from)).collect();
         compiled.asks.see(&draft);
-        let must_not = not.into_iter().map(|c| conditions.number(c)).collect();
         match wait {
             Some(condition) => {
-                let waiting = &mut compiled.waiting;
-                waiting.resize(waiting.len().max(condition as usize + 1), Vec::new());
+                waiting.resize(waiting.len().max(condition as usize + 1), SmallVec::new());
                 waiting[condition as usize].push(number as u32);
             }
             None => compiled.always.push(number as u32),
         }
         compiled.has_budget |= matches!(&draft.meaning, Meaning::Limit(q) if q.budget);
-        let Draft { name, from, shadow, until, meaning, ban, .. } = draft;
-        compiled.all.push(One { name, from, shadow, until, meaning, ban, must, must_not });
+        let Draft { name, shadow, until, meaning, ban, .. } = draft;
+        compiled.all.push(One { name, shadow, until, meaning, ban });
+        compiled.terms.push(Terms { from, must, must_not });
     }
-    compiled.waiting.resize(conditions.numbers.len(), Vec::new());
+    compiled.conditions = conditions.numbers.len();
+    waiting.resize(compiled.conditions, SmallVec::new());
+    for rules in &waiting {
+        compiled.waiting.push(rules);
+    }
     compiled.limit_order = limit_order(&compiled.all);
-    compiled.index(conditions)?;
+    let asked = conditions.numbers.into_iter().map(|(clause, (number, from))| (number, (clause, from)));
+    compiled.index = Index::new(asked.collect(), lists)?;
     Ok(compiled)
 }
 
@@ -87,18 +100,23 @@ impl Asks {
         };
         self.country |= draft.clauses.iter().any(|c| c.field == Field::Country) || per == Some(&Per::Country);
         self.known_path |= draft.clauses.iter().any(|c| c.field == Field::KnownPath);
+        self.settled |= draft.clauses.iter().any(|c| c.field == Field::Settled);
         self.asn |= draft.clauses.iter().any(|c| c.field == Field::Asn) || per == Some(&Per::Asn);
     }
 }
 
-/// The clause whose holding makes a rule worth looking at: a positive one, better one that can be looked up.
+/// The clause whose holding makes a rule worth looking at: the positive one that the fewest requests satisfy.
 fn waits_for(clauses: &[Clause]) -> Option<usize> {
-    let rank = |c: &Clause| match &c.field {
-        Field::Path if c.patterns.iter().all(Pattern::selective) => 0,
-        _ if c.patterns.iter().all(Pattern::selective) => 1,
-        _ => 2,
+    let commonness = |c: &Clause| {
+        let field = match &c.field {
+            Field::Path => 0,
+            Field::Method | Field::Host | Field::Scheme | Field::Kind | Field::Class | Field::Portal => 2,
+            Field::Pass | Field::KnownPath | Field::CountryKnown | Field::AsnKnown | Field::FingerprintKnown => 2,
+            _ => 1,
+        };
+        (c.patterns.contains(&Pattern::any()), field, !c.patterns.iter().all(Pattern::selective))
     };
-    (0..clauses.len()).filter(|i| !clauses[*i].not).min_by_key(|i| rank(&clauses[*i]))
+    (0..clauses.len()).filter(|i| !clauses[*i].not).min_by_key(|i| commonness(&clauses[*i]))
 }
 
 fn limit_order(all: &[One]) -> Vec<u32> {
@@ -116,64 +134,44 @@ fn limit_order(all: &[One]) -> Vec<u32> {
     order
 }
 
-/// Distinct conditions and their numbers.
+/// Distinct conditions, their numbers, and the lowest posture in which a rule asks for each.
 #[derive(Default)]
 struct Conditions {
-    numbers: HashMap<(Field, Vec<Pattern>), u32>,
+    numbers: HashMap<(Field, Vec<Pattern>), (u32, Level)>,
 }
 
 impl Conditions {
-    fn number(&mut self, clause: &Clause) -> u32 {
+    fn number(&mut self, clause: &Clause, from: Level) -> u32 {
         let next = self.numbers.len() as u32;
-        *self.numbers.entry((clause.field.clone(), clause.patterns.clone())).or_insert(next)
+        let (number, lowest) =
+            self.numbers.entry((clause.field.clone(), clause.patterns.clone())).or_insert((next, from));
+        *lowest = from.min(*lowest);
+        *number
     }
 }
 
 impl Compiled {
-    fn index(&mut self, conditions: Conditions) -> Result<(), String> {
-        let mut fields: BTreeMap<Field, BTreeMap<Pattern, SmallVec<[u32; 2]>>> = BTreeMap::new();
-        self.of_list = vec![SmallVec::new(); self.lists.names().len()];
-        for ((field, patterns), number) in conditions.numbers {
-            for pattern in patterns {
-                match (&field, &pattern) {
-                    (Field::List, Pattern::Exact(name)) => {
-                        if let Some(list) = self.lists.number(name) {
-                            self.of_list[list as usize].push(number);
-                        }
-                    }
-                    _ => fields.entry(field.clone()).or_default().entry(pattern).or_default().push(number),
-                }
-            }
-        }
-        for (field, patterns) in fields {
-            let column = Column::new(&patterns, field.ignores_case());
-            let column = column.map_err(|e| format!("the expressions of one field are too large together: {e}"))?;
-            self.columns.push((field, column));
-        }
-        Ok(())
-    }
-
-    /// The rules whose every condition the request satisfies, in no order.
-    pub fn matching(&self, facts: &Facts<'_>) -> Matched {
-        let mut hold: SmallVec<[u32; 32]> = SmallVec::new();
-        for (field, column) in &self.columns {
-            values::each(field, facts, &mut |value| column.visit(value, &mut |c| hold.push(c)));
-        }
-        if !self.of_list.is_empty() {
-            self.lists.visit(facts.client.address, |list| hold.extend(self.of_list[list as usize].iter().copied()));
-        }
-        hold.sort_unstable();
-        hold.dedup();
+    /// The rules in force at a posture whose every condition the request satisfies, in no order.
+    pub fn matching(&self, facts: &Facts<'_>, level: Level) -> Matched {
+        let mut holding = Holding::new(self.conditions);
+        self.index.look(facts, level, &mut holding);
         let mut matched = Matched::new();
-        let waiting = hold.iter().flat_map(|c| &self.waiting[*c as usize]);
+        let waiting = holding.all().iter().flat_map(|c| self.waiting.row(*c));
         for number in waiting.chain(&self.always) {
-            let one = &self.all[*number as usize];
-            let holds = |c: &u32| hold.binary_search(c).is_ok();
-            if one.must.iter().all(holds) && !one.must_not.iter().any(holds) {
+            let terms = &self.terms[*number as usize];
+            if terms.from <= level
+                && terms.must.iter().all(|c| holding.has(*c))
+                && !terms.must_not.iter().any(|c| holding.has(*c))
+            {
                 matched.push(*number);
             }
         }
         matched
+    }
+
+    /// The lowest posture in which a rule holds.
+    pub fn from(&self, number: u32) -> Level {
+        self.terms[number as usize].from
     }
 
     pub fn quota(&self, number: u32) -> Option<&Quota> {

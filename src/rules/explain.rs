@@ -20,14 +20,14 @@ pub struct Match {
 impl RuleSet {
     /// Every rule and limit that matches, in the order of names.
     pub fn explain(&self, facts: &Facts<'_>, level: Level, now_unix: u64) -> Vec<Match> {
-        let mut matched = self.compiled.matching(facts);
+        let mut matched = self.compiled.matching(facts, Level::Closed);
         matched.sort_unstable();
         let told = matched.into_iter().filter_map(|number| {
             let one = &self.compiled.all[number as usize];
             let rule = self.summaries.iter().find(|s| s.name == one.name && !s.expired)?.clone();
             let idle = if one.until.is_some_and(|u| u <= now_unix) {
                 Some("its end has come")
-            } else if one.from > level {
+            } else if self.compiled.from(number) > level {
                 Some("it holds in a higher posture only")
             } else if one.shadow {
                 Some("it is in shadow: counted and shown, not enforced")

@@ -1,4 +1,4 @@
-//! `[[list]]`: named sets of addresses, all in one trie per family, so that one walk tells every list that an
+//! `[[list]]`: named sets of addresses, all in one row of ranges per family, so that one search tells every list that an
 //! address is in, however many lists there are. Their addresses stand in the rules, or in files of their own.
 //!
 //! Does not know: rules, requests.
@@ -7,22 +7,23 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use prefix_trie::PrefixMap;
-use smallvec::SmallVec;
+use ipnet::{IpNet, Ipv4Net};
 
 use super::Sources;
+use super::ranges::Ranges;
+use crate::bounds;
 use crate::client::canonical;
 use crate::fault::Section;
-
-/// Numbers of lists.
-type Within = SmallVec<[u32; 2]>;
 
 #[derive(Default)]
 pub struct Lists {
     names: HashMap<String, u32>,
-    v4: PrefixMap<Ipv4Net, Within>,
-    v6: PrefixMap<Ipv6Net, Within>,
+    /// Networks as they are read, with their lists' numbers; first and last addresses.
+    read: (Vec<(u32, u32, u32)>, Vec<(u128, u128, u32)>),
+    /// Bytes of the files.
+    bytes: usize,
+    v4: Ranges<u32>,
+    v6: Ranges<u128>,
     files: Vec<(String, u64)>,
     staff: Vec<IpNet>,
     written: Vec<Written>,
@@ -45,8 +46,29 @@ impl Lists {
         for table in top.sections("list") {
             lists.one(&table, sources);
             table.finish();
+            if let Some(most) = lists.is_full() {
+                table.fault(table.span(), format!("the lists have more than {most}"), "join networks into larger ones");
+                break;
+            }
         }
+        let (v4, v6) = std::mem::take(&mut lists.read);
+        lists.v4 = Ranges::new(v4, |a| a.checked_add(1));
+        lists.v6 = Ranges::new(v6, |a| a.checked_add(1));
         lists
+    }
+
+    /// What there is more of than there may be.
+    fn is_full(&self) -> Option<String> {
+        for (number, most, what) in [
+            (self.names.len(), bounds::LISTS, "lists"),
+            (self.read.0.len() + self.read.1.len(), bounds::NETWORKS, "networks"),
+            (self.bytes, bounds::LISTS_BYTES, "bytes of files"),
+        ] {
+            if number > most {
+                return Some(format!("{most} {what}"));
+            }
+        }
+        None
     }
 
     fn one(&mut self, table: &Section<'_>, sources: &Sources<'_>) {
@@ -89,7 +111,10 @@ impl Lists {
         self.written.push(written);
         if let Some(file) = file {
             match (sources.list)(&file.value) {
-                Ok(text) => self.file(table, number, &file.value, &text),
+                Ok(text) => {
+                    self.bytes += text.len();
+                    self.file(table, number, &file.value, &text);
+                }
                 Err(why) => {
                     let message = format!("the list's file {:?} cannot be read: {why}", file.value);
                     table.fault(file.span, message, "name a file beside rules.toml that boma's user may read");
@@ -136,14 +161,14 @@ impl Lists {
         if self.names.get(STAFF) == Some(&list) {
             self.staff.push(net);
         }
-        let within = match net {
-            IpNet::V4(net) => self.v4.entry(net).or_default(),
-            IpNet::V6(net) => self.v6.entry(net).or_default(),
-        };
-        // Lists are read one after the other, so a repeated network repeats the last number.
-        if within.last() != Some(&list) {
-            within.push(list);
+        match net {
+            IpNet::V4(net) => self.read.0.push((net.network().into(), net.broadcast().into(), list)),
+            IpNet::V6(net) => self.read.1.push((net.network().into(), net.broadcast().into(), list)),
         }
+    }
+
+    pub fn count(&self) -> usize {
+        self.names.len()
     }
 
     pub fn names(&self) -> Vec<&str> {
@@ -155,15 +180,10 @@ impl Lists {
     }
 
     /// Calls `hit` with every list that holds the address, with some more than once.
-    pub fn visit(&self, address: IpAddr, mut hit: impl FnMut(u32)) {
+    pub fn visit(&self, address: IpAddr, hit: impl FnMut(u32)) {
         match canonical(address) {
-            IpAddr::V4(a) if !self.v4.is_empty() => {
-                self.v4.cover_values(&Ipv4Net::from(a)).flatten().for_each(|l| hit(*l));
-            }
-            IpAddr::V6(a) if !self.v6.is_empty() => {
-                self.v6.cover_values(&Ipv6Net::from(a)).flatten().for_each(|l| hit(*l));
-            }
-            _ => {}
+            IpAddr::V4(a) => self.v4.visit(a.into(), hit),
+            IpAddr::V6(a) => self.v6.visit(a.into(), hit),
         }
     }
 }

@@ -9,16 +9,22 @@ mod clause;
 mod climb;
 mod column;
 mod compile;
+mod conditions;
 mod explain;
+mod expression;
 mod file;
+mod index;
 mod lists;
 mod looks;
 mod measure;
 mod pattern;
 mod print;
+mod ranges;
+mod trie;
 mod values;
+mod words;
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::collections::HashSet;
 
 use ipnet::IpNet;
@@ -29,6 +35,7 @@ pub use clause::Field;
 use clause::Known;
 use compile::Compiled;
 pub use explain::Match;
+use expression::Expressions;
 use lists::Lists;
 pub use looks::{Look, Looks};
 pub use measure::Measure;
@@ -135,11 +142,12 @@ pub struct Asks {
     pub country: bool,
     pub asn: bool,
     pub known_path: bool,
+    pub settled: bool,
 }
 
 impl Sources<'_> {
-    fn known<'l>(&self, lists: &'l Lists, expressions: &'l Cell<usize>) -> Known<'l> {
-        Known { lists, countries: self.countries, asns: self.asns, expressions }
+    fn known<'l>(&self, lists: &'l Lists, expressions: &'l RefCell<Expressions>) -> Known<'l> {
+        Known { lists, expressions, countries: self.countries, asns: self.asns }
     }
 
     /// Where there are no files.
@@ -155,13 +163,7 @@ impl Sources<'_> {
 }
 
 /// Keys and words of the contract that this version holds at their default, whether or not their table is written.
-pub const NOT_BUILT: [&str; 5] = [
-    "limit.match.fingerprint",
-    "rule.match.fingerprint",
-    "rule.match.pass = \"settled\"",
-    "rule.then = \"queue\"",
-    "limit.match.pass = \"settled\"",
-];
+pub const NOT_BUILT: [&str; 1] = ["rule.then = \"queue\""];
 
 /// All that a file says, checked.
 pub(crate) struct Plain {
@@ -170,31 +172,36 @@ pub(crate) struct Plain {
     climb: Climb,
 }
 
-fn plain(file: &str, text: &str, sources: &Sources<'_>, names: &mut HashSet<String>) -> Read<Plain> {
-    let expressions = Cell::new(0);
+fn plain(
+    file: &str,
+    text: &str,
+    sources: &Sources<'_>,
+    names: &mut HashSet<String>,
+    expressions: &RefCell<Expressions>,
+) -> Read<Plain> {
     fault::read(file, text, |top| {
         let lists = Lists::read(top, sources);
-        let drafts = file::read(top, sources.known(&lists, &expressions), sources.now, names);
+        let drafts = file::read(top, sources.known(&lists, expressions), sources.now, names);
         Plain { lists, drafts, climb: climb::read(top) }
     })
 }
 
 /// The text of `rules.toml` in one spelling: two files that mean the same read the same.
 pub fn normal(file: &str, text: &str, sources: &Sources<'_>) -> Read<String> {
-    let Read { value, faults, warnings, not_built } = plain(file, text, sources, &mut HashSet::new());
+    let Read { value, faults, warnings, not_built } =
+        plain(file, text, sources, &mut HashSet::new(), &RefCell::default());
     Read { value: print::print(&value), faults, warnings, not_built }
 }
 
 /// Reads the text of `rules.toml`: parse, validate, compile. The value counts only where there are no faults.
 pub fn read(file: &str, text: &str, sources: &Sources<'_>) -> Read<RuleSet> {
-    let (mut names, expressions) = (HashSet::new(), Cell::new(0));
-    let Read { value, mut faults, mut warnings, not_built } = plain(file, text, sources, &mut names);
+    let (mut names, expressions) = (HashSet::new(), RefCell::default());
+    let Read { value, mut faults, mut warnings, not_built } = plain(file, text, sources, &mut names, &expressions);
     let Plain { lists, mut drafts, climb } = value;
     for measure in sources.measures.iter().filter(|m| m.until > sources.now) {
         let label = format!("measure {}", measure.name);
-        let read = fault::read(&label, &measure.text, |top| {
-            file::measure(top, sources.known(&lists, &expressions), measure, &mut names)
-        });
+        let known = sources.known(&lists, &expressions);
+        let read = fault::read(&label, &measure.text, |top| file::measure(top, known, measure, &mut names));
         drafts.extend(read.value);
         faults.extend(read.faults);
         warnings.extend(read.warnings);
@@ -255,12 +262,19 @@ impl RuleSet {
     /// The plan for one request at a posture. Pure; what it costs grows with the conditions that the request
     /// satisfies, hardly with the number of rules.
     pub fn plan<'a>(&'a self, facts: &Facts<'_>, level: Level, now_unix: u64) -> Plan<'a> {
-        self.plan_seen(facts, level, now_unix, |_| {})
+        self.plan_seen(None, facts, level, now_unix, |_| {})
     }
 
-    /// The same, and `see` is told the names of all rules and limits that match and are in force.
+    /// The number of a rule or limit in force, for [`RuleSet::plan_seen`].
+    pub fn number(&self, name: &str) -> Option<u32> {
+        let place = self.compiled.all.binary_search_by(|one| one.name.as_str().cmp(name)).ok()?;
+        u32::try_from(place).ok()
+    }
+
+    /// The plan as if one of the rules or limits were not there; `see` is told the names of all that match and are in force.
     pub fn plan_seen<'a>(
         &'a self,
+        but: Option<u32>,
         facts: &Facts<'_>,
         level: Level,
         now_unix: u64,
@@ -268,12 +282,12 @@ impl RuleSet {
     ) -> Plan<'a> {
         let mut plan = Plan::default();
         let mut limits: SmallVec<[u32; 8]> = SmallVec::new();
-        let mut matched = self.compiled.matching(facts);
+        let mut matched = self.compiled.matching(facts, level);
         // Numbers are in the order of names, so that of two rules with one verdict always the same is named.
         matched.sort_unstable();
         for number in matched {
             let one = &self.compiled.all[number as usize];
-            if one.from > level || one.until.is_some_and(|u| u <= now_unix) {
+            if one.until.is_some_and(|u| u <= now_unix) || but == Some(number) {
                 continue;
             }
             if !one.shadow {

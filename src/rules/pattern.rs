@@ -2,9 +2,8 @@
 //!
 //! Does not know: TOML, requests, rules.
 
-use regex::RegexBuilder;
-
 use super::clause::Field;
+use super::expression::Expressions;
 use crate::{bounds, path};
 
 /// One pattern, in the form in which a column indexes it. Equal texts are equal patterns, so that a thousand rules
@@ -12,8 +11,12 @@ use crate::{bounds, path};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Pattern {
     Exact(String),
-    /// Text that ends in its only `*`.
+    /// Text that ends in its only `*`, without it.
     Prefix(String),
+    /// Text that begins with its only `*`, without it.
+    Suffix(String),
+    /// Text with other stars, no two of them side by side.
+    Glob(String),
     /// An expression, in the regex crate's syntax.
     Expression(String),
 }
@@ -27,7 +30,7 @@ impl Pattern {
         Pattern::Prefix(String::new())
     }
 
-    /// Whether it may be looked up rather than searched for, and tells requests apart.
+    /// Whether it is sure to tell requests apart; an expression may be anything.
     pub fn selective(&self) -> bool {
         !matches!(self, Pattern::Expression(_)) && *self != Pattern::any()
     }
@@ -35,10 +38,14 @@ impl Pattern {
     /// The meaning of `text` in a field.
     ///
     /// # Errors
-    /// What can never match, or is no expression.
-    pub fn of(field: &Field, text: &str) -> Result<Pattern, Wrong> {
-        if let Some(expression) = text.strip_prefix("re:") {
-            return self::expression(field, expression);
+    /// What can never match, is no expression, or is too large.
+    pub fn of(field: &Field, text: &str, expressions: &mut Expressions) -> Result<Pattern, Wrong> {
+        if text.len() > bounds::PATTERN_BYTES {
+            let message = format!("a pattern of {} bytes", text.len());
+            return Err((message, format!("write at most {}, or several patterns", bounds::PATTERN_BYTES)));
+        }
+        if let Some(source) = text.strip_prefix("re:") {
+            return expressions.check(source).map(|()| Pattern::Expression(source.to_owned()));
         }
         let text = match field {
             Field::Path => self::path(text)?,
@@ -79,36 +86,18 @@ fn asn(text: &str) -> Result<String, Wrong> {
     }
 }
 
-fn expression(field: &Field, source: &str) -> Result<Pattern, Wrong> {
-    let built =
-        RegexBuilder::new(source).case_insensitive(field.ignores_case()).size_limit(bounds::PATTERN_BYTES).build();
-    match built {
-        Ok(_) => Ok(Pattern::Expression(source.to_owned())),
-        Err(regex::Error::CompiledTooBig(_)) => {
-            Err(("the expression is too large".into(), "write smaller counts, or several patterns".into()))
-        }
-        Err(e) => {
-            let said = e.to_string();
-            let last = said.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            Err((
-                format!("not an expression: {last}"),
-                "see https://docs.rs/regex/#syntax; there are no back-references and no look-around".into(),
-            ))
-        }
-    }
-}
-
 fn glob(text: &str) -> Pattern {
-    let Some((before, after)) = text.split_once('*') else { return Pattern::Exact(text.to_owned()) };
-    if after.bytes().all(|b| b == b'*') {
-        return Pattern::Prefix(before.to_owned());
+    let mut pieces: Vec<&str> =
+        text.split('*').enumerate().filter(|(i, p)| *i == 0 || !p.is_empty()).map(|(_, p)| p).collect();
+    if text.ends_with('*') {
+        pieces.push("");
     }
-    let pieces: Vec<String> =
-        text.split('*').enumerate().filter(|(i, p)| *i == 0 || !p.is_empty()).map(|(_, p)| regex::escape(p)).collect();
-    // A star at either end is an expression without an anchor there, which is what the search is fastest at.
-    let (start, pieces) = if before.is_empty() { ("", &pieces[1..]) } else { (r"\A", &pieces[..]) };
-    let end = if text.ends_with('*') { "" } else { r"\z" };
-    Pattern::Expression(format!("{start}{}{end}", pieces.join("(?s:.*)")))
+    match pieces[..] {
+        [exact] => Pattern::Exact(exact.to_owned()),
+        [prefix, ""] => Pattern::Prefix(prefix.to_owned()),
+        ["", suffix] => Pattern::Suffix(suffix.to_owned()),
+        _ => Pattern::Glob(pieces.join("*")),
+    }
 }
 
 /// Spelled as [`path::normalise`] spells requests; faults are the patterns that no request can ever match.
@@ -156,7 +145,7 @@ mod tests {
     use super::*;
 
     fn path_of(text: &str) -> Result<Pattern, Wrong> {
-        Pattern::of(&Field::Path, text)
+        Pattern::of(&Field::Path, text, &mut Expressions::default())
     }
 
     #[test]
@@ -169,8 +158,9 @@ mod tests {
         assert_eq!(path_of("/search**"), prefix("/search"));
         assert_eq!(path_of("*"), Ok(Pattern::any()));
         assert_eq!(path_of("/.*"), prefix("/."));
-        assert_eq!(path_of("*/%61dmin"), Ok(Pattern::Expression(r"/admin\z".into())));
-        assert_eq!(path_of("/a*b*c"), Ok(Pattern::Expression(r"\A/a(?s:.*)b(?s:.*)c\z".into())));
+        assert_eq!(path_of("*/%61dmin"), Ok(Pattern::Suffix("/admin".into())));
+        assert_eq!(path_of("/a***b*c"), Ok(Pattern::Glob("/a*b*c".into())));
+        assert_eq!(path_of("**b*"), Ok(Pattern::Glob("*b*".into())));
         for never in ["login", "/a?b", "/a;b", "/é", "/a b", "/a%", "/a/*/../b", "*/%2e", ""] {
             assert!(path_of(never).is_err(), "{never:?}");
         }
@@ -182,5 +172,6 @@ mod tests {
         assert!(path_of("re:(").is_err_and(|w| w.0.contains("unclosed group")));
         assert!(path_of(r"re:(a)\1").is_err_and(|w| w.0.contains("backreferences")));
         assert!(path_of("re:((a{500}){500}){500}").is_err_and(|w| w.0.contains("too large")));
+        assert!(path_of(&format!("/{}", "a".repeat(bounds::PATTERN_BYTES))).is_err_and(|w| w.0.contains("bytes")));
     }
 }

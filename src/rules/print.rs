@@ -147,38 +147,13 @@ fn value(field: &Field, pattern: &Pattern) -> String {
         Pattern::Exact(text) if *field == Field::Asn && text.bytes().all(|b| b.is_ascii_digit()) => {
             return text.clone();
         }
-        Pattern::Exact(text) => text.clone(),
+        Pattern::Exact(_) if *field == Field::Settled => "settled".into(),
+        Pattern::Exact(text) | Pattern::Glob(text) => text.clone(),
         Pattern::Prefix(text) => format!("{text}*"),
-        Pattern::Expression(source) => starred(source)
-            .filter(|t| Pattern::of(field, t).as_ref() == Ok(pattern))
-            .unwrap_or_else(|| format!("re:{source}")),
+        Pattern::Suffix(text) => format!("*{text}"),
+        Pattern::Expression(source) => format!("re:{source}"),
     };
     quoted(&text)
-}
-
-/// The text with stars that an expression may have been made from.
-fn starred(source: &str) -> Option<String> {
-    let (before, rest) = match source.strip_prefix(r"\A") {
-        Some(rest) => ("", rest),
-        None => ("*", source),
-    };
-    let (rest, after) = match rest.strip_suffix(r"\z") {
-        Some(rest) => (rest, ""),
-        None => (rest, "*"),
-    };
-    let mut text = String::from(before);
-    let mut chars = rest.char_indices();
-    while let Some((at, c)) = chars.next() {
-        match c {
-            '(' if rest[at..].starts_with("(?s:.*)") => {
-                text.push('*');
-                chars.nth("?s:.*)".len() - 1)?;
-            }
-            '\\' => text.push(chars.next()?.1),
-            c => text.push(c),
-        }
-    }
-    Some(text + after)
 }
 
 fn list(list: &Written) -> String {

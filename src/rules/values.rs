@@ -1,16 +1,17 @@
-//! The values that a request has in a field: none, one, or several where fields repeat.
+//! The values that a request has in its fields: none, one, or several where fields repeat.
 //!
 //! Does not know: patterns, rules.
 
 use std::borrow::Cow;
 
 use super::clause::Field;
+use crate::client::Fingerprint;
 use crate::facts::Facts;
 
 /// Parameters of a query that are read: more than this no form has.
 const PARAMETERS: usize = 512;
 
-/// Calls `see` with every value of the field.
+/// Calls `see` with every value of a field that requests do not name themselves.
 pub fn each(field: &Field, facts: &Facts<'_>, see: &mut dyn FnMut(&str)) {
     match field {
         Field::Path => see(facts.match_path),
@@ -29,54 +30,52 @@ pub fn each(field: &Field, facts: &Facts<'_>, see: &mut dyn FnMut(&str)) {
             None => see("unknown"),
         },
         Field::AsnKnown => facts.asn.iter().for_each(|_| see("true")),
+        Field::Fingerprint => see(facts.client.fingerprint.as_ref().map_or("unknown", Fingerprint::as_str)),
+        Field::FingerprintKnown => facts.client.fingerprint.iter().for_each(|_| see("true")),
         Field::Service => {
             let mine = facts.services.iter().filter(|s| s.holds(facts.match_path));
             mine.flat_map(|s| &s.name).for_each(|(_, name)| see(name));
         }
         Field::Portal => see(facts.portal),
         Field::Pass if facts.pass.is_some() => see("true"),
-        Field::Pass | Field::List => {}
-        Field::UserAgent => header("user-agent", facts, see),
-        Field::Header(name) => header(name, facts, see),
+        Field::Settled if facts.settled => see("true"),
         Field::Query => facts.query.into_iter().for_each(see),
-        Field::Param(name) => parameter(name, facts, see),
-        Field::Cookie(name) => cookie(name, facts, see),
+        Field::Pass
+        | Field::Settled
+        | Field::List
+        | Field::UserAgent
+        | Field::Header(_)
+        | Field::Param(_)
+        | Field::Cookie(_) => {}
     }
 }
 
-fn header(name: &str, facts: &Facts<'_>, see: &mut dyn FnMut(&str)) {
-    facts.head.any(name, &mut |value| {
-        see(&String::from_utf8_lossy(value));
-        false
-    });
+/// What a field says, as text.
+pub fn text(value: &[u8]) -> Cow<'_, str> {
+    // Most are UTF-8, and the check for that alone is the faster one.
+    std::str::from_utf8(value).map_or_else(|_| String::from_utf8_lossy(value), Cow::Borrowed)
 }
 
-fn parameter(name: &str, facts: &Facts<'_>, see: &mut dyn FnMut(&str)) {
-    for pair in facts.query.unwrap_or("").split('&').take(PARAMETERS) {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        if decoded(key) == name {
-            see(&decoded(value));
-        }
+/// The parameters of a query: their names, decoded, and their values as they came.
+pub fn parameters(query: &str, mut see: impl FnMut(&str, &str)) {
+    for pair in query.split('&').take(PARAMETERS) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        see(&decoded(name), value);
     }
 }
 
-fn cookie(name: &str, facts: &Facts<'_>, see: &mut dyn FnMut(&str)) {
-    facts.head.any("cookie", &mut |value| {
-        let value = String::from_utf8_lossy(value);
-        for pair in value.split(';').take(PARAMETERS) {
-            if let Some((key, value)) = pair.split_once('=')
-                && key.trim() == name
-            {
-                see(value.trim());
-            }
+/// The cookies of one field.
+pub fn cookies(field: &str, mut see: impl FnMut(&str, &str)) {
+    for pair in field.split(';').take(PARAMETERS) {
+        if let Some((name, value)) = pair.split_once('=') {
+            see(name.trim(), value.trim());
         }
-        false
-    });
+    }
 }
 
 /// Percent signs and plus signs undone, as forms are encoded; what is malformed stays as it is.
-fn decoded(text: &str) -> Cow<'_, str> {
-    if !text.contains(['%', '+']) {
+pub fn decoded(text: &str) -> Cow<'_, str> {
+    if !text.bytes().any(|b| matches!(b, b'%' | b'+')) {
         return Cow::Borrowed(text);
     }
     let mut bytes = Vec::with_capacity(text.len());

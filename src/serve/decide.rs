@@ -63,6 +63,7 @@ fn strike(visit: &Visit<'_>, lasts: u64, name: &str) {
     if let Some(ban) = house.bans.strike(client.address, lasts, name, visit.now.unix()) {
         tracing::warn!(net = %ban.net, rule = name, times = ban.times, "banned");
         house.metrics.bans_laid.inc();
+        house.feed.banned(|| format!("{} by {name}", ban.net));
         house.store.put(Table::Bans, &ban.key(), serde_json::to_vec(&ban).unwrap_or_default());
     }
 }
@@ -168,6 +169,9 @@ fn take_limits(visit: &mut Visit<'_>, plan: &Plan<'_>, head: &dyn Head) -> Resul
         }
         let over = over(quota, limited);
         let has_own_bucket = quota.per == Per::Client && visit.pass.is_some();
+        if has_own_bucket && let Some(pass) = visit.pass {
+            visit.house.settled.overspent(pass.id, visit.now.unix());
+        }
         return if quota.then == Then::Challenge && !has_own_bucket { Ok(Some(over)) } else { Err(over) };
     }
     Ok(None)

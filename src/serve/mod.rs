@@ -9,6 +9,7 @@ mod begun;
 mod decide;
 pub mod explain;
 mod fallback;
+pub mod losses;
 mod own;
 pub mod preview;
 mod read;
@@ -163,7 +164,10 @@ impl Corridor {
         match sent {
             Ok(answer) => {
                 if (200..300).contains(&answer.status) {
-                    self.house.known.note(&portal.name, &request.match_path, visit.now.unix());
+                    self.house.known.note((&*portal.name, &*request.match_path), visit.now.unix());
+                    if let Some(pass) = visit.pass.filter(|_| portal.proves_session(&request.match_path)) {
+                        self.house.settled.vouched_for(pass.id, visit.now.unix());
+                    }
                 }
                 if answer.status >= 500 {
                     self.recorder.origin_failed(visit, Reason::OriginError);

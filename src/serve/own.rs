@@ -64,6 +64,7 @@ async fn solution(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, bod
     match solved {
         Ok(pass) => {
             outcome("solved");
+            house.settled.made(pass.born);
             if visit.portal.is_some() {
                 visit.signals().solved(&visit.client);
             }

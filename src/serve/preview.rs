@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use serde::Serialize;
 
 use super::decide::{self, Decision};
@@ -50,7 +51,7 @@ pub struct Changed {
     /// Distinct clients among the requests that were kept.
     pub clients: u64,
     pub with_pass: u64,
-    /// Distinct passes that are older than ten minutes.
+    /// Distinct passes of settled citizens, few of each prefix.
     pub settled_passes: u64,
     /// Of the settled passes seen at all, how many hundredths.
     pub settled_share: f64,
@@ -81,18 +82,19 @@ pub(super) enum Met<'m> {
     Limit(&'m Quota),
 }
 
-/// What happens to a request that was read, by the visit's own law; `decide` is the corridor's decision, with limits or
-/// without.
+/// What happens to a request that was read, by the visit's own law; `but`: as if this one of its rules were not there.
+/// `decide` is the corridor's decision, with limits or without.
 pub(super) fn outcome<'h>(
     visit: &mut Visit<'h>,
     request: &Request,
     fact: &Fact,
+    but: Option<u32>,
     meet: &mut dyn FnMut(Met<'_>),
     decide: impl FnOnce(&mut Visit<'h>, &Request, &Plan<'_>) -> Decision,
 ) -> Reason {
     let law = visit.law.clone();
     let facts = request.facts(visit, fact);
-    let plan = law.rules.plan_seen(&facts, visit.level, visit.now.unix(), |name| meet(Met::Rule(name)));
+    let plan = law.rules.plan_seen(but, &facts, visit.level, visit.now.unix(), |name| meet(Met::Rule(name)));
     decide::quotas(&law, &plan).for_each(|quota| meet(Met::Limit(quota)));
     match decide(visit, request, &plan) {
         Decision::Go(_) => Reason::Served,
@@ -106,53 +108,137 @@ struct Outcome {
     reason: Reason,
     quotas: Vec<Quota>,
     matched: Vec<String>,
+    /// The pass of a settled citizen.
+    settled: Option<u128>,
 }
 
-/// `whole`: with what matched, and the limits that it counts on.
-fn untouched(house: &House, law: &Arc<Law>, fact: &Fact, client: Client, whole: bool) -> Option<Outcome> {
-    let arrival = Arrival { scheme: fact.scheme, redirect_https: false };
-    let mut visit = Visit::open(house, String::new(), client, arrival);
-    visit.law = law.clone();
-    let request = read::read(&mut visit, fact).ok()?;
-    visit.pass = fact.pass;
-    let (mut quotas, mut matched) = (Vec::new(), Vec::new());
-    let mut meet = |met: Met<'_>| match met {
-        Met::Rule(name) if whole => matched.push(name.to_owned()),
-        Met::Limit(quota) if whole => quotas.push(quota.clone()),
-        _ => {}
-    };
-    let reason = outcome(&mut visit, &request, fact, &mut meet, decide::without_limits);
-    Some(Outcome { reason, quotas, matched })
+/// The rules that a request is tried under; `but`: as if this one of them were not there.
+struct Under<'a> {
+    law: &'a Arc<Law>,
+    but: Option<u32>,
+    /// With what matched, and the limits that it counts on.
+    whole: bool,
+}
+
+impl Under<'_> {
+    fn outcome(&self, house: &House, fact: &Fact, client: Client) -> Option<Outcome> {
+        let arrival = Arrival { scheme: fact.scheme, redirect_https: false };
+        let mut visit = Visit::open(house, String::new(), client, arrival);
+        visit.law = self.law.clone();
+        let request = read::read(&mut visit, fact).ok()?;
+        visit.pass = fact.pass;
+        let (mut quotas, mut matched) = (Vec::new(), Vec::new());
+        let mut meet = |met: Met<'_>| match met {
+            Met::Rule(name) if self.whole => matched.push(name.to_owned()),
+            Met::Limit(quota) if self.whole => quotas.push(quota.clone()),
+            _ => {}
+        };
+        let reason = outcome(&mut visit, &request, fact, self.but, &mut meet, decide::without_limits);
+        let settled = visit.is_settled().then(|| visit.pass.map(|p| p.id)).flatten();
+        Some(Outcome { reason, quotas, matched, settled })
+    }
 }
 
 /// Tries a draft on the last ten minutes.
 pub fn preview(house: &House, draft: Arc<RuleSet>) -> Preview {
     let old = house.law.load_full();
     let names: HashSet<String> = old.rules.rules().map(|r| r.name.clone()).collect();
-    let (measures, ladder) = (old.measures.clone(), old.ladder.clone());
-    let new = Arc::new(Law { generation: 0, rules: draft, measures, ladder });
+    let new = Arc::new(Law { generation: 0, rules: draft, measures: old.measures.clone(), ladder: old.ladder.clone() });
     let before: HashMap<u64, &Quota> = old.rules.quotas().map(|q| (q.id, q)).collect();
-    let new_quotas: Vec<Quota> = new.rules.quotas().filter(|q| before.get(&q.id) != Some(q)).cloned().collect();
-    let fresh: HashSet<u64> = new_quotas.iter().map(|q| q.id).collect();
+    let fresh: Vec<Quota> = new.rules.quotas().filter(|q| before.get(&q.id) != Some(q)).cloned().collect();
+    let since = house.now().unix().saturating_sub(bounds::RECENT.as_secs());
+    let (old, new) = (Under { law: &old, but: None, whole: false }, Under { law: &new, but: None, whole: true });
+    let before = |fact: &Fact, client, _: &Outcome| Some(old.outcome(house, fact, client)?.reason);
+    let counts = compare(house, before, &new, &fresh, since);
+    let idle = new.law.rules.rules().filter(|r| !names.contains(&r.name) && !counts.matched.contains(&r.name));
+    let idle = idle.map(|r| r.name.clone()).collect();
+    counts.told(&fresh, idle, bounds::RECENT.as_secs())
+}
+
+/// What a rule or limit in force has done since then, beside what would have come without it.
+pub fn effect(house: &House, name: &str, since: u64) -> Preview {
+    let law = house.law.load_full();
     let now = house.now().unix();
+    let since = since.max(now.saturating_sub(bounds::RECENT.as_secs()));
+    let Some(number) = law.rules.number(name) else { return Preview::default() };
+    let own: Vec<Quota> = law.rules.quotas().filter(|q| q.name == name).cloned().collect();
+    let without = Under { law: &law, but: Some(number), whole: false };
+    let with = Under { law: &law, but: None, whole: !own.is_empty() };
+    let before = |fact: &Fact, client, with: &Outcome| match severity(with.reason) {
+        // A rule more does not make milder what is served.
+        0 => Some(with.reason),
+        _ => Some(without.outcome(house, fact, client)?.reason),
+    };
+    compare(house, before, &with, &own, since).told(&own, Vec::new(), now.saturating_sub(since).max(1))
+}
+
+/// How many of the last ten minutes' requests a rule or limit in force matched.
+pub fn hits(house: &House, name: &str) -> u64 {
+    let law = house.law.load_full();
+    let under = Under { law: &law, but: None, whole: true };
+    let clients = Clients::new(house);
+    let mut hits = 0.0;
+    house.recent.each(house.now().unix().saturating_sub(bounds::RECENT.as_secs()), |fact, weight| {
+        let outcome = under.outcome(house, fact, clients.of(fact));
+        if outcome.is_some_and(|o| o.matched.iter().any(|m| m == name)) {
+            hits += weight;
+        }
+    });
+    hits as u64
+}
+
+/// Whom a ban of this net would have sent away in the last ten minutes.
+pub fn ban(house: &House, net: IpNet) -> Preview {
+    let law = house.law.load_full();
+    let since = house.now().unix().saturating_sub(bounds::RECENT.as_secs());
+    let under = Under { law: &law, but: None, whole: false };
     let mut counts = Counts::default();
-    let ipv6_prefix = house.town.load().settings.client.ipv6_prefix;
-    house.recent.each(now, |fact, weight| {
-        let client = Client::new(fact.address, fact.address, ipv6_prefix, false);
-        let (Some(before), Some(after)) =
-            (untouched(house, &old, fact, client, false), untouched(house, &new, fact, client, true))
-        else {
-            return;
-        };
-        counts.see(fact, weight, &client, (before.reason, after.reason), now, &new.rules);
-        for quota in after.quotas.iter().filter(|q| fresh.contains(&q.id)) {
-            counts.limited(quota, fact, weight, (&client, now), &new.rules);
+    let clients = Clients::new(house);
+    house.recent.each(since, |fact, weight| {
+        let client = clients.of(fact);
+        let Some(outcome) = under.outcome(house, fact, client) else { return };
+        let after = if net.contains(&client.address) { Reason::Banned } else { outcome.reason };
+        counts.see(fact, weight, &client, (outcome.reason, after), outcome.settled, &law.rules);
+    });
+    counts.told(&[], Vec::new(), bounds::RECENT.as_secs())
+}
+
+/// Tries what came since then under the one, as `before` tells it, and under the other; `fresh`: limits of the other that
+/// the one has not.
+fn compare(
+    house: &House,
+    before: impl Fn(&Fact, Client, &Outcome) -> Option<Reason>,
+    under: &Under<'_>,
+    fresh: &[Quota],
+    since: u64,
+) -> Counts {
+    let mut counts = Counts::default();
+    let clients = Clients::new(house);
+    let rules = &under.law.rules;
+    house.recent.each(since, |fact, weight| {
+        let client = clients.of(fact);
+        let Some(after) = under.outcome(house, fact, client) else { return };
+        let Some(before) = before(fact, client, &after) else { return };
+        counts.see(fact, weight, &client, (before, after.reason), after.settled, rules);
+        for quota in after.quotas.iter().filter(|q| fresh.iter().any(|f| f.id == q.id)) {
+            counts.limited(quota, fact, weight, (&client, after.settled), rules);
         }
         counts.matched.extend(after.matched);
     });
-    let idle = new.rules.rules().filter(|r| !names.contains(&r.name) && !counts.matched.contains(&r.name));
-    let idle = idle.map(|r| r.name.clone()).collect();
-    counts.told(&new_quotas, idle)
+    counts
+}
+
+/// Whose address is whose.
+struct Clients(u8);
+
+impl Clients {
+    fn new(house: &House) -> Clients {
+        Clients(house.town.load().settings.client.ipv6_prefix)
+    }
+
+    fn of(&self, fact: &Fact) -> Client {
+        Client::new(fact.address, fact.address, self.0, false).with(fact.fingerprint)
+    }
 }
 
 #[derive(Default)]
@@ -164,14 +250,31 @@ pub(super) struct Counts {
     hit_with_pass: f64,
     staff: f64,
     clients: Distinct,
-    settled: HashSet<u128>,
-    settled_hit: HashSet<u128>,
+    settled: Citizens,
+    settled_hit: Citizens,
     verdicts: HashMap<&'static str, f64>,
     paths: Frequent<str>,
     networks: Frequent<str>,
     /// By limit and key.
     keys: HashMap<(u64, u128), Counted>,
-    pub matched: HashSet<String>,
+    matched: HashSet<String>,
+}
+
+/// Settled passes by the prefix that they were seen on: of each only so many count.
+#[derive(Default)]
+struct Citizens(HashMap<u128, HashSet<u128>>);
+
+impl Citizens {
+    fn add(&mut self, prefix: u128, pass: u128) {
+        let of = self.0.entry(prefix).or_default();
+        if of.len() < bounds::SETTLED_PER_PREFIX {
+            of.insert(pass);
+        }
+    }
+
+    fn number(&self) -> u64 {
+        self.0.values().map(|of| of.len() as u64).sum()
+    }
 }
 
 /// What counted on one key of a limit.
@@ -180,7 +283,8 @@ struct Counted {
     requests: f64,
     kept: u32,
     staff: f64,
-    settled: HashSet<u128>,
+    /// Prefix and pass.
+    settled: HashSet<(u128, u128)>,
 }
 
 /// Requests of a key below which an estimate may be one that came in a second full of others.
@@ -204,23 +308,22 @@ impl Counts {
         weight: f64,
         client: &Client,
         (old, new): (Reason, Reason),
-        now: u64,
+        settled: Option<u128>,
         rules: &RuleSet,
     ) {
         self.requests += weight;
         *self.verdicts.entry(new.row().verdict).or_default() += weight;
-        let settled = settled(fact, now);
         if fact.pass.is_some() {
             self.with_pass += weight;
         }
-        self.settled.extend(settled);
+        settled.iter().for_each(|pass| self.settled.add(client.prefix.0, *pass));
         if severity(new) <= severity(old) {
             self.milder += if severity(new) < severity(old) { weight } else { 0.0 };
             return;
         }
         self.stricter += weight;
         self.clients.insert(client.prefix.0);
-        self.settled_hit.extend(settled);
+        settled.iter().for_each(|pass| self.settled_hit.add(client.prefix.0, *pass));
         if fact.pass.is_some() {
             self.hit_with_pass += weight;
         }
@@ -231,7 +334,14 @@ impl Counts {
         self.networks.add(&network(client.network), weight);
     }
 
-    fn limited(&mut self, quota: &Quota, fact: &Fact, weight: f64, (client, now): (&Client, u64), rules: &RuleSet) {
+    fn limited(
+        &mut self,
+        quota: &Quota,
+        fact: &Fact,
+        weight: f64,
+        (client, settled): (&Client, Option<u128>),
+        rules: &RuleSet,
+    ) {
         let key = match quota.per {
             Per::Client => fact.pass.map_or(client.prefix.0, |p| p.id),
             Per::Network => client.network.0,
@@ -244,11 +354,11 @@ impl Counts {
         if rules.staff().iter().any(|net| net.contains(&client.address)) {
             counted.staff += weight;
         }
-        counted.settled.extend(settled(fact, now));
+        counted.settled.extend(settled.map(|pass| (client.prefix.0, pass)));
     }
 
-    pub(super) fn told(mut self, quotas: &[Quota], idle: Vec<String>) -> Preview {
-        let seconds = bounds::RECENT.as_secs() as f64;
+    pub(super) fn told(mut self, quotas: &[Quota], idle: Vec<String>, seconds: u64) -> Preview {
+        let seconds = seconds as f64;
         let mut limits = Vec::new();
         for quota in quotas {
             let room = f64::from(quota.burst) + seconds * 1e9 / quota.interval as f64;
@@ -262,18 +372,14 @@ impl Counts {
                     keys += 1;
                     // Who shares a key that is over it is refused with it.
                     self.staff += if quota.shadow { 0.0 } else { counted.staff };
-                    self.settled_hit.extend(counted.settled.iter().filter(|_| !quota.shadow));
+                    let hit = counted.settled.iter().filter(|_| !quota.shadow);
+                    hit.for_each(|(prefix, pass)| self.settled_hit.add(*prefix, *pass));
                 }
             }
-            limits.push(LimitPreview {
-                name: quota.name.clone(),
-                matched: matched as u64,
-                over: over as u64,
-                keys,
-                clients: Vec::new(),
-            });
+            let (name, matched, over) = (quota.name.clone(), matched as u64, over as u64);
+            limits.push(LimitPreview { name, matched, over, keys, clients: Vec::new() });
         }
-        let share = self.settled_hit.len() as f64 * 100.0 / self.settled.len().max(1) as f64;
+        let share = self.settled_hit.number() as f64 * 100.0 / self.settled.number().max(1) as f64;
         Preview {
             requests: self.requests as u64,
             with_pass: self.with_pass as u64,
@@ -282,7 +388,7 @@ impl Counts {
                 milder: self.milder as u64,
                 clients: self.clients.count(),
                 with_pass: self.hit_with_pass as u64,
-                settled_passes: self.settled_hit.len() as u64,
+                settled_passes: self.settled_hit.number(),
                 settled_share: (share * 10.0).round() / 10.0,
                 staff: self.staff as u64,
                 paths: self.paths.top(TOP),
@@ -293,11 +399,6 @@ impl Counts {
             idle,
         }
     }
-}
-
-/// The pass of a citizen who has had it for a while.
-fn settled(fact: &Fact, now: u64) -> Option<u128> {
-    fact.pass.filter(|p| p.born + bounds::SETTLED.as_secs() <= now).map(|p| p.id)
 }
 
 /// A /24 or /48, in words.
@@ -312,14 +413,14 @@ impl Preview {
         let changed = &self.changed;
         if changed.staff > 0 {
             return Some(format!(
-                "in the last ten minutes it would have hit {} requests from staff's own networks (the list \"staff\")",
+                "of what came of late it would have hit {} requests from staff's own networks (the list \"staff\")",
                 changed.staff
             ));
         }
         let many = changed.settled_passes >= bounds::HARM_LEAST && changed.settled_share >= bounds::HARM_SHARE;
         many.then(|| {
             format!(
-                "in the last ten minutes it would have hit {} citizens who passed long before ({} % of them)",
+                "of what came of late it would have hit {} settled citizens ({} % of those who came)",
                 changed.settled_passes, changed.settled_share
             )
         })

@@ -47,7 +47,7 @@ impl Request {
 
     fn is_known(&self, visit: &Visit<'_>) -> bool {
         let portal = visit.portal.map(|p| &visit.town.portals.list[p]);
-        portal.is_some_and(|p| visit.house.known.is_known(&p.name, &self.match_path, visit.now.unix()))
+        portal.is_some_and(|p| visit.house.known.is_known((&*p.name, &*self.match_path), visit.now.unix()))
     }
 
     pub fn facts<'a>(&'a self, visit: &'a Visit<'_>, head: &'a dyn Head) -> Facts<'a> {
@@ -61,6 +61,7 @@ impl Request {
             kind: visit.kind,
             client: &visit.client,
             pass: visit.pass,
+            settled: visit.law.rules.asks().settled && visit.is_settled(),
             portal: visit.portal.map_or("", |p| &visit.town.portals.list[p].name),
             route: visit.portal.map_or("*", |_| &visit.route().path),
             country: visit.country.as_ref().map(Country::as_str),

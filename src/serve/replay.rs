@@ -187,7 +187,7 @@ impl Replay {
             logged.fact.authority.clone_from(&self.host);
         }
         let (address, scheme) = (logged.fact.address, logged.fact.scheme);
-        let client = Client::new(address, address, self.ipv6_prefix, false);
+        let client = Client::new(address, address, self.ipv6_prefix, false).with(logged.fact.fingerprint);
         let arrival = Arrival { scheme, redirect_https: false };
         let mut visit = Visit::open(&self.new.house, String::new(), client, arrival);
         visit.now = now;
@@ -217,8 +217,7 @@ impl Replay {
             old.receive(&mut visit);
             old.judge(&mut visit, &request, &logged, &mut |_| {})
         });
-        let unix = now.unix();
-        self.counts.see(&logged.fact, 1.0, &client, (before.unwrap_or(after), after), unix, &law.rules);
+        self.counts.see(&logged.fact, 1.0, &client, (before.unwrap_or(after), after), None, &law.rules);
         self.clients.insert(client.prefix.0);
         self.paths.add(cut(&logged.fact.path), 1.0);
         self.networks.add(&client.network.0, 1.0);
@@ -238,7 +237,7 @@ impl Replay {
             .rules()
             .filter(|r| !r.expired && !known.contains(&r.name) && judged(&r.name) && !self.matched.contains(&r.name));
         let idle = idle.map(|r| r.name.clone()).collect();
-        let mut preview = self.counts.told(&[], idle);
+        let mut preview = self.counts.told(&[], idle, 0);
         preview.limits = self.limits.into_values().map(Limit::told).collect();
         preview.limits.sort_by(|a, b| b.over.cmp(&a.over).then_with(|| a.name.cmp(&b.name)));
         Replayed {
@@ -307,7 +306,8 @@ fn holds(look: &Look, holds: Holds, sure: bool, one: bool) -> bool {
             "referer" => holds.referrer,
             _ => false,
         },
-        Field::Cookie(_) => false,
+        Field::Fingerprint | Field::FingerprintKnown => holds.fingerprint,
+        Field::Cookie(_) | Field::Settled => false,
         Field::Query | Field::Param(_) if look.presence => holds.query >= Query::Names,
         Field::Query | Field::Param(_) => holds.query == Query::Whole,
     }
@@ -328,7 +328,8 @@ fn not_held(holds: Holds) -> Vec<&'static str> {
         Some(headers),
         Some("cookie.*"),
         (!holds.kind).then_some("kind"),
-        (!holds.pass).then_some("pass"),
+        Some(if holds.pass { "how old a pass is" } else { "pass" }),
+        (!holds.fingerprint).then_some("fingerprint"),
         (!holds.took).then_some("how long answers took"),
     ];
     fields.into_iter().flatten().collect()

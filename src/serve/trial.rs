@@ -22,6 +22,7 @@ use crate::reason::Reason;
 use crate::rules::RuleSet;
 use crate::seal::Secret;
 use crate::settings::Settings;
+use crate::staff::Tokens;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::telemetry::access::{AccessLog, Query, Sink};
@@ -79,7 +80,7 @@ impl Trial {
             house.bans.saw_pass(fact.address, pass.id);
         }
         let banned = house.bans.holds(fact.address, now.unix());
-        let reason = preview::outcome(visit, request, fact, meet, |visit, request, plan| {
+        let reason = preview::outcome(visit, request, fact, None, meet, |visit, request, plan| {
             if banned {
                 return decide::Decision::Refuse(Reason::Banned);
             }
@@ -93,7 +94,7 @@ impl Trial {
         if let Some(status) = logged.origin {
             tallies.iter().for_each(|t| house.limits.answered(t, status, now.mono));
             if (200..300).contains(&status) {
-                house.known.note(&visit.portal().name, &request.match_path, now.unix());
+                house.known.note((&*visit.portal().name, &*request.match_path), now.unix());
             }
         }
         if !entered.is_empty() {
@@ -127,6 +128,7 @@ pub fn vacant(ground: &Ground, rules: RuleSet, clock: Clock) -> Result<House, St
         secret: Secret::parse(&"00".repeat(32)).ok_or("no secret")?,
         outbound: Vec::new(),
         places: Places::default(),
+        tokens: Tokens::default(),
         troubles: Vec::new(),
     });
     house.places.store(ground.places.clone());

@@ -90,6 +90,7 @@ fn portal(s: &Section<'_>, name: String, others: &[Portal], folder: &Path) -> Po
         max_in_flight: max_in_flight(s),
         pass_domain: pass_domain(s, &hosts),
         services: services(s),
+        session_proof: paths(s, "session_proof", "/account*"),
         routes: Routes::new(routes),
         snapshot,
         host,
@@ -248,12 +249,7 @@ fn services(s: &Section<'_>) -> Vec<Service> {
         let text = |key: &str, example: &str| t.string(key, example).map(|at| at.value);
         let service = Service {
             name: names(&t),
-            paths: t
-                .strings("paths", true, "/pay/*")
-                .unwrap_or_default()
-                .iter()
-                .filter_map(|p| parts::path_pattern(&t, p, true))
-                .collect(),
+            paths: paths(&t, "paths", "/pay/*"),
             phone: text("phone", "+254 20 000 0000"),
             office: text("office", "Huduma Centre, ground floor"),
             ussd: text("ussd", "*123#"),
@@ -265,6 +261,11 @@ fn services(s: &Section<'_>) -> Vec<Service> {
         service
     };
     s.sections("service").into_iter().map(read).collect()
+}
+
+fn paths(t: &Section<'_>, key: &str, example: &str) -> Vec<String> {
+    let given = t.strings(key, true, example).unwrap_or_default();
+    given.iter().filter_map(|p| parts::path_pattern(t, p, true)).collect()
 }
 
 fn names(t: &Section<'_>) -> Texts {

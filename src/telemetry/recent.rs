@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::bounds;
+use crate::client::{Client, Fingerprint};
 use crate::facts::Pass;
 use crate::wire::{Head, Version};
 
@@ -25,6 +26,7 @@ pub struct Fact {
     pub query: Option<Box<str>>,
     pub fields: Vec<(Box<str>, Box<[u8]>)>,
     pub address: IpAddr,
+    pub fingerprint: Option<Fingerprint>,
     pub pass: Option<Pass>,
 }
 
@@ -44,7 +46,7 @@ fn without_values(cookies: &[u8]) -> Vec<u8> {
 }
 
 impl Fact {
-    pub fn of(head: &dyn Head, scheme: &'static str, host: &str, address: IpAddr, pass: Option<Pass>) -> Fact {
+    pub fn of(head: &dyn Head, scheme: &'static str, host: &str, client: &Client, pass: Option<Pass>) -> Fact {
         let mut fields = Vec::new();
         let mut left = bounds::RECENT_FIELD_BYTES;
         head.each(&mut |name, value| {
@@ -71,7 +73,8 @@ impl Fact {
             path: cut(head.path()),
             query: head.query().map(cut),
             fields,
-            address,
+            address: client.address,
+            fingerprint: client.fingerprint,
             pass,
         }
     }
@@ -195,9 +198,8 @@ impl Recent {
         seconds.push_back(Arc::new(second));
     }
 
-    /// Every request that was kept of the last ten minutes, and how many it stands for.
-    pub fn each(&self, now: u64, mut see: impl FnMut(&Fact, f64)) {
-        let oldest = now.saturating_sub(bounds::RECENT.as_secs());
+    /// Every request that was kept since then, and how many it stands for. Nothing is older than ten minutes.
+    pub fn each(&self, oldest: u64, mut see: impl FnMut(&Fact, f64)) {
         // Looked at without the lock, which workers need once a second.
         let seconds: Vec<Arc<Second>> = self.seconds().iter().filter(|s| s.at >= oldest).cloned().collect();
         for second in seconds {
@@ -219,7 +221,8 @@ mod tests {
     use crate::wire::NoHead;
 
     fn fact(i: u32) -> Fact {
-        Fact::of(&NoHead, "https", &i.to_string(), std::net::Ipv4Addr::from(i).into(), None)
+        let address = std::net::Ipv4Addr::from(i).into();
+        Fact::of(&NoHead, "https", &i.to_string(), &Client::new(address, address, 64, false), None)
     }
 
     #[test]
@@ -231,7 +234,7 @@ mod tests {
         }
         sampler.flush(&recent, 700);
         let (mut sum, mut kept, mut high) = (0.0, 0, 0.0);
-        recent.each(700, |fact, weight| {
+        recent.each(100, |fact, weight| {
             sum += weight;
             kept += 1;
             if weight > 1.0 && fact.authority.parse::<u32>().unwrap() >= 1000 {

@@ -24,7 +24,10 @@
 //! replay      the same with access logs
 //! laws        random laws and requests
 //! start       whatever is broken at start
-//! admin       the staff door
+//! admin       the staff door: what it answers, what it says of itself, who finds a place
+//! staff       tokens and roles
+//! events      what changes, as it happens
+//! manners     how commands fail, and end
 //! log         the access log
 //! life        signals, drain, ports, TLS, settings that change
 //! browser     a real Chromium
@@ -37,6 +40,7 @@ mod ban;
 mod broken;
 mod browser;
 mod challenge;
+mod events;
 mod explain;
 mod fallback;
 mod frames;
@@ -47,6 +51,7 @@ mod laws;
 mod life;
 mod limit;
 mod log;
+mod manners;
 mod measure;
 mod origin;
 mod path;
@@ -54,6 +59,8 @@ mod places;
 mod posture;
 mod preview;
 mod replay;
+mod settled;
+mod staff;
 mod start;
 mod strict;
 mod tls;

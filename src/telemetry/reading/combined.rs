@@ -54,6 +54,7 @@ pub fn read(bytes: &[u8]) -> Result<Logged, Unread> {
         query: asked.query.map(Into::into),
         fields,
         address,
+        fingerprint: None,
         pass: None,
     };
     let origin = std::str::from_utf8(status).ok().and_then(|s| s.parse().ok());

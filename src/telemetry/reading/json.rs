@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use serde::Deserialize;
 
 use super::{Holds, Logged, Query, Unread, guess};
+use crate::client::Fingerprint;
 use crate::facts::{Kind, Pass};
 use crate::telemetry::Fact;
 
@@ -42,6 +43,8 @@ struct Json<'a> {
     kind: Cow<'a, str>,
     #[serde(rename = "boma.pass")]
     pass: Option<u8>,
+    #[serde(rename = "tls.client.ja4", default, borrow)]
+    fingerprint: Cow<'a, str>,
     #[serde(rename = "event.duration")]
     took: Option<u64>,
 }
@@ -75,15 +78,17 @@ pub fn read(bytes: &[u8]) -> Result<Logged, Unread> {
         kind: kind.is_some(),
         pass: true,
         took: read.took.is_some(),
+        fingerprint: !read.fingerprint.is_empty(),
     };
     let pass = read.pass.map(|level| pass(address, agent.as_bytes(), level, at));
     let mut fields = Vec::with_capacity(2);
     for (name, value) in [("user-agent", read.user_agent), ("referer", read.referrer)] {
         fields.extend(value.map(|v| (name.into(), v.into_bytes().into())));
     }
+    let fingerprint = Fingerprint::of(&read.fingerprint);
     let scheme = if read.scheme == "http" { "http" } else { "https" };
     let Json { method, host: authority, path, query, .. } = read;
-    let fact = Fact { method, scheme, authority, path, query, fields, address, pass };
+    let fact = Fact { method, scheme, authority, path, query, fields, address, fingerprint, pass };
     let origin = matches!(&*read.reason, "served" | "origin.error").then_some(read.status);
     Ok(Logged { at, fact, kind: known, origin, took: read.took, holds })
 }

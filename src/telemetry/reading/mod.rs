@@ -61,6 +61,7 @@ pub struct Holds {
     /// Whether there was a pass; never whose.
     pub pass: bool,
     pub took: bool,
+    pub fingerprint: bool,
 }
 
 /// How much of queries is there.
@@ -84,6 +85,7 @@ impl Holds {
             kind: self.kind || other.kind,
             pass: self.pass || other.pass,
             took: self.took || other.took,
+            fingerprint: self.fingerprint || other.fingerprint,
         }
     }
 }

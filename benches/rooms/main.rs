@@ -1,4 +1,10 @@
-//! What the guards cost by themselves: `cargo bench --bench rooms`. Nanoseconds per call, the median of five runs.
+//! What the guards cost by themselves: `cargo bench --bench rooms`, or `-- NAME` for one of: limit, challenge, path,
+//! policy, compile, texts, keys. Nanoseconds per call, the median of five runs.
+
+mod keys;
+#[path = "../shared/large.rs"]
+mod large;
+mod law;
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -10,6 +16,23 @@ use boma::plan::{Per, Quota, Then};
 use boma::seal::Secret;
 
 fn main() {
+    let only = std::env::args().skip(1).find(|a| !a.starts_with('-'));
+    for (name, rows) in [
+        ("limit", limit as fn()),
+        ("challenge", challenge),
+        ("path", path),
+        ("policy", law::policy),
+        ("compile", law::compile),
+        ("texts", law::texts),
+        ("keys", keys::keys),
+    ] {
+        if only.as_ref().is_none_or(|o| name.contains(o.as_str())) {
+            rows();
+        }
+    }
+}
+
+fn limit() {
     let quota = Quota {
         name: "q".into(),
         id: 1,
@@ -33,7 +56,9 @@ fn main() {
         now += 1000;
         black_box(limits.take(&quota, Key::Prefix(u128::from(i)), Key::Network(7), 1000, now).is_ok());
     });
+}
 
+fn challenge() {
     let Some(secret) = Secret::random() else { return };
     let challenge = Challenge::new(&secret, Duration::from_secs(3600));
     let mut seal = [0; SEAL_WIDTH];
@@ -48,6 +73,9 @@ fn main() {
             assert!(challenge.open_pass(black_box(text.as_bytes()), 1_790_000_002).is_some());
         });
     }
+}
+
+fn path() {
     row("path: normalise, nothing to do", 1_000_000, |_| {
         black_box(boma::path::normalise(black_box("/services/licences/business/renew")).is_ok());
     });
