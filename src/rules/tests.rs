@@ -233,7 +233,7 @@ fn neither_the_order_in_the_file_nor_its_spelling_matters() {
 #[test]
 fn what_is_read_and_printed_and_read_is_the_same() {
     let data = |text: &str| {
-        let mut got = plain("rules.toml", text, &sources(), &mut HashSet::new());
+        let mut got = plain("rules.toml", text, &sources(), &mut HashSet::new(), &RefCell::default());
         assert_eq!(got.faults, [], "{text}");
         got.value.drafts.sort_by(|a, b| a.name.cmp(&b.name));
         got.value.drafts.iter_mut().for_each(|d| d.clauses.sort_by(|a, b| a.field.cmp(&b.field)));
@@ -279,33 +279,31 @@ fn no_text_is_slow_or_large() {
     let rule = |matches: &str| format!("[[rule]]\nname = \"r\"\nthen = \"deny\"\nmatch = {{ {matches} }}\n");
     let list = |text: &str, n: usize| format!("[{}]", vec![text; n].join(", "));
     let texts: Vec<(&str, String)> = vec![
-        ("rules without anything", "[[rule]]\n".repeat(300_000)),
-        ("rules beyond the bound", many(100_000, &|i| rule("path = \"/\"").replace("\"r\"", &format!("\"r{i}\"")))),
-        ("one name", rule("path = \"/\"").repeat(30_000)),
+        ("rules without anything", "[[rule]]\n".repeat(50_000)),
+        ("more of them", "[[rule]]\n".repeat(400_000)),
+        ("rules beyond the bound", many(12_000, &|i| rule("path = \"/\"").replace("\"r\"", &format!("\"r{i}\"")))),
+        ("one name", rule("path = \"/\"").repeat(12_000)),
         (
             "lists and none that is meant",
-            many(30_000, &|i| format!("[[list]]\nname = \"l{i}\"\ncidrs = []\n"))
+            many(900, &|i| format!("[[list]]\nname = \"l{i}\"\ncidrs = []\n"))
                 + &many(9_000, &|i| rule(&format!("list = \"m{i}\""))),
         ),
-        ("headers", rule(&many(200_000, &|i| format!("header.h{i} = \"x\", ")).replace(", }", " }"))),
-        ("unknown keys", rule(&many(200_000, &|i| format!("k{i} = 1, ")))),
-        ("patterns", rule(&format!("path = [{}]", many(300_000, &|i| format!("\"/a{i}*b*c\", "))))),
+        ("headers", rule(&many(50_000, &|i| format!("header.h{i} = \"x\", ")).replace(", }", " }"))),
+        ("unknown keys", rule(&many(100_000, &|i| format!("k{i} = 1, ")))),
+        ("patterns", rule(&format!("path = [{}]", many(100_000, &|i| format!("\"/a{i}*b*c\", "))))),
         ("wrong patterns", rule(&format!("path = {}", list("\"re:(\"", 300_000)))),
-        ("expressions", rule(&format!("path = {}", list(r"'re:\w\w'", 300_000)))),
-        ("large expressions", rule(&format!("path = {}", list(r"'re:\w{90}'", 100_000)))),
+        ("expressions", rule(&format!("path = [{}]", many(100_000, &|i| format!(r"'re:\w{i}\w', "))))),
+        ("large expressions", rule(&format!("path = [{}]", many(100_000, &|i| format!(r"'re:\w{{50}}{i}', "))))),
         ("too large expressions", rule(&format!("path = {}", list(r"'re:((\w{90}){90}){90}'", 100_000)))),
         ("addresses", format!("[[list]]\nname = \"l\"\ncidrs = {}\n", list("\"x\"", 300_000))),
-        (
-            "one long line of wrong words",
-            format!("[[rule]]\nname = \"r\"\nthen = \"deny\"\nmatch = {{ method = {} }}\n", list("5", 500_000)),
-        ),
+        ("one long line of wrong words", rule(&format!("method = {}", list("5", 300_000)))),
         ("a long name", format!("[[rule]]\nname = \"{}\"\n", "x".repeat(4_000_000))),
         ("no TOML", "= ".repeat(1_000_000)),
-        ("no TOML on many lines", "=\n".repeat(1_000_000)),
+        ("no TOML on many lines", "=\n".repeat(100_000)),
         ("brackets", "[".repeat(1_000_000)),
-        ("braces", format!("a = {}", "{a=".repeat(300_000))),
-        ("dots", format!("{}a = 1", "a.".repeat(300_000))),
-        ("dots in a header", format!("[{}a]", "a.".repeat(300_000))),
+        ("braces", format!("a = {}", "{a=".repeat(90_000))),
+        ("dots", format!("{}a = 1", "a.".repeat(90_000))),
+        ("dots in a header", format!("[{}a]", "a.".repeat(90_000))),
     ];
     for (what, text) in texts {
         let start = std::time::Instant::now();

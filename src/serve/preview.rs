@@ -9,13 +9,14 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use serde::Serialize;
 
-use super::decide::{self, Decision};
-use super::read::{self, Request};
+use super::decide;
+use super::read;
+use super::trial::{Met, outcome};
 use super::visit::Visit;
 use crate::bounds;
 use crate::client::{Client, Prefix};
 use crate::force::{House, Law};
-use crate::plan::{Per, Plan, Quota};
+use crate::plan::{Per, Quota};
 use crate::reason::Reason;
 use crate::rules::RuleSet;
 use crate::telemetry::Fact;
@@ -69,38 +70,9 @@ pub struct LimitPreview {
     pub over: u64,
     /// Keys that would have been over it.
     pub keys: u64,
-    /// Who they are, where that is known.
+    /// Who, where that is known.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub clients: Vec<(String, u64)>,
-}
-
-/// What a request meets on its way.
-pub(super) enum Met<'m> {
-    /// A rule or limit that matches and is in force.
-    Rule(&'m str),
-    /// A limit that it counts on.
-    Limit(&'m Quota),
-}
-
-/// What happens to a request that was read, by the visit's own law; `but`: as if this one of its rules were not there.
-/// `decide` is the corridor's decision, with limits or without.
-pub(super) fn outcome<'h>(
-    visit: &mut Visit<'h>,
-    request: &Request,
-    fact: &Fact,
-    but: Option<u32>,
-    meet: &mut dyn FnMut(Met<'_>),
-    decide: impl FnOnce(&mut Visit<'h>, &Request, &Plan<'_>) -> Decision,
-) -> Reason {
-    let law = visit.law.clone();
-    let facts = request.facts(visit, fact);
-    let plan = law.rules.plan_seen(but, &facts, visit.level, visit.now.unix(), |name| meet(Met::Rule(name)));
-    decide::quotas(&law, &plan).for_each(|quota| meet(Met::Limit(quota)));
-    match decide(visit, request, &plan) {
-        Decision::Go(_) => Reason::Served,
-        Decision::Challenge(reason) | Decision::Refuse(reason) | Decision::Fallback(reason) => reason,
-        Decision::Limited(_) => Reason::OverLimit,
-    }
 }
 
 /// What happens to one request, with every bucket full.
@@ -203,8 +175,7 @@ pub fn ban(house: &House, net: IpNet) -> Preview {
     counts.told(&[], Vec::new(), bounds::RECENT.as_secs())
 }
 
-/// Tries what came since then under the one, as `before` tells it, and under the other; `fresh`: limits of the other that
-/// the one has not.
+/// Tries what came since then under the one, as `before` tells it, and under the other, which alone has `fresh` limits.
 fn compare(
     house: &House,
     before: impl Fn(&Fact, Client, &Outcome) -> Option<Reason>,

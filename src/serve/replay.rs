@@ -7,10 +7,10 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
-use super::preview::{self, Counts, LimitPreview, Met, Preview, TOP};
+use super::preview::{self, Counts, LimitPreview, Preview, TOP};
 use super::read;
 pub use super::trial::Ground;
-use super::trial::{Tape, Trial};
+use super::trial::{Met, Tape, Trial};
 use super::visit::Visit;
 use crate::bounds;
 use crate::client::{Client, Prefix};

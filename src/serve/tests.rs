@@ -82,6 +82,7 @@ fn asked(line: &str) -> (Asked, u64) {
         from: from.parse().unwrap(),
         posture: Some(posture),
         pass,
+        settled: false,
     };
     (asked, at)
 }
@@ -95,7 +96,7 @@ fn really<'h>(house: &'h House, asked: &Asked) -> (Reason, Visit<'h>) {
         Err(reason) => return (reason, visit),
     };
     visit.level = asked.posture.unwrap();
-    visit.pass = asked.pass.map(|level| Pass { id: 7, level, born: 0, expires: u64::MAX });
+    visit.pass = asked.pass.map(|level| Pass { id: 7, level, born: NOW, expires: u64::MAX });
     let law = visit.law.clone();
     let plan = law.rules.plan(&request.facts(&visit, asked), visit.level, visit.now.unix());
     visit.note(&plan);

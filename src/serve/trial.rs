@@ -1,5 +1,5 @@
-//! A law tried by itself: a house of its own for one rule set, where requests are decided as the corridor decides them, at
-//! times that are handed in.
+//! A law tried: what becomes of a request that is not answered, by the corridor's own rules and decision; and houses of their
+//! own for laws that are tried at other times than now.
 //!
 //! Does not know: where requests come from, what is counted.
 
@@ -7,8 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::decide;
-use super::preview::{self, Met};
+use super::decide::{self, Decision};
 use super::read::Request;
 use super::visit::Visit;
 use crate::bounds;
@@ -16,7 +15,7 @@ use crate::clock::{Clock, Now};
 use crate::force::{House, Law, Materials};
 use crate::limit::Entered;
 use crate::places::Places;
-use crate::plan::{Ladder, Level};
+use crate::plan::{Ladder, Level, Plan, Quota};
 use crate::posture::{Pin, Standing};
 use crate::reason::Reason;
 use crate::rules::RuleSet;
@@ -24,9 +23,9 @@ use crate::seal::Secret;
 use crate::settings::Settings;
 use crate::staff::Tokens;
 use crate::store::Store;
-use crate::telemetry::Metrics;
 use crate::telemetry::access::{AccessLog, Query, Sink};
 use crate::telemetry::reading::Logged;
+use crate::telemetry::{Fact, Metrics};
 
 /// What a law is tried upon.
 pub struct Ground {
@@ -34,6 +33,35 @@ pub struct Ground {
     pub ladder: Ladder,
     pub places: Arc<Places>,
     pub posture: Level,
+}
+
+/// What a request meets on its way.
+pub enum Met<'m> {
+    /// A rule or limit that matches and is in force.
+    Rule(&'m str),
+    /// A limit that it counts on.
+    Limit(&'m Quota),
+}
+
+/// What happens to a request that was read, by the visit's own law; `but`: as if this one of its rules were not there.
+/// `decide` is the corridor's decision, with limits or without.
+pub fn outcome<'h>(
+    visit: &mut Visit<'h>,
+    request: &Request,
+    fact: &Fact,
+    but: Option<u32>,
+    meet: &mut dyn FnMut(Met<'_>),
+    decide: impl FnOnce(&mut Visit<'h>, &Request, &Plan<'_>) -> Decision,
+) -> Reason {
+    let law = visit.law.clone();
+    let facts = request.facts(visit, fact);
+    let plan = law.rules.plan_seen(but, &facts, visit.level, visit.now.unix(), |name| meet(Met::Rule(name)));
+    decide::quotas(&law, &plan).for_each(|quota| meet(Met::Limit(quota)));
+    match decide(visit, request, &plan) {
+        Decision::Go(_) => Reason::Served,
+        Decision::Challenge(reason) | Decision::Refuse(reason) | Decision::Fallback(reason) => reason,
+        Decision::Limited(_) => Reason::OverLimit,
+    }
 }
 
 /// One law with its own buckets, bans and known paths.
@@ -80,9 +108,9 @@ impl Trial {
             house.bans.saw_pass(fact.address, pass.id);
         }
         let banned = house.bans.holds(fact.address, now.unix());
-        let reason = preview::outcome(visit, request, fact, None, meet, |visit, request, plan| {
+        let reason = outcome(visit, request, fact, None, meet, |visit, request, plan| {
             if banned {
-                return decide::Decision::Refuse(Reason::Banned);
+                return Decision::Refuse(Reason::Banned);
             }
             decide::decide(visit, request, plan, fact)
         });

@@ -424,6 +424,7 @@ mod tests {
             kind: true,
             pass: true,
             took: true,
+            fingerprint: false,
         };
         assert_eq!(read.holds, all);
         assert!(written("json-full", false, Query::Full).contains("id=12345&name=x"));

@@ -37,7 +37,7 @@ const AGENTS: [&str; 4] = ["curl/8", "Mozilla/5.0 (X11)", "python-requests/1.2",
 const ADDRESSES: [&str; 4] = ["192.0.2.7", "192.0.2.200", "198.51.100.7", "2001:db8::7"];
 
 /// Fields of a match with texts that they may be written with.
-const FIELDS: [(&str, &[&str]); 17] = [
+const FIELDS: [(&str, &[&str]); 18] = [
     ("path", &["\"/a*\"", "\"/a/b\"", "\"*b\"", "\"re:^/[ab]\"", "\"/c*d*\"", "\"*\"", "\"/pay/*\""]),
     ("method", &["\"POST\"", "\"GET\"", "\"P*\""]),
     ("host", &["\"huduma.example\"", "\"*.example\"", "\"re:^tax\""]),
@@ -53,6 +53,7 @@ const FIELDS: [(&str, &[&str]); 17] = [
     ("class", &["\"payment\"", "\"information\""]),
     ("service", &["\"Pay a licence\"", "\"lipia*\""]),
     ("portal", &["\"huduma\"", "\"tax\""]),
+    ("fingerprint", &["\"t13d*\"", "\"*_e5627efa2ab1\"", "\"unknown\""]),
     ("country", &["\"KE\"", "\"ug\"", "\"unknown\""]),
     ("asn", &["36914", "\"AS16509\"", "\"unknown\""]),
 ];
@@ -109,7 +110,15 @@ fn matches(dice: &mut Dice, who: Option<&str>, places: bool) -> String {
     let mut used: Vec<&str> = who.iter().map(|w| w.split(' ').next().unwrap()).collect();
     if who.is_none() && dice.seldom(3) {
         parts.push(
-            dice.one(&["pass = true", "pass = false", "known_path = true", "known_path = { not = true }"]).to_string(),
+            dice.one(&[
+                "pass = true",
+                "pass = false",
+                "pass = \"settled\"",
+                "pass = { not = \"settled\" }",
+                "known_path = true",
+                "known_path = { not = true }",
+            ])
+            .to_string(),
         );
     }
     let fields = &FIELDS[..FIELDS.len() - if places { 0 } else { PLACES }];
@@ -168,6 +177,7 @@ pub fn ask(dice: &mut Dice) -> Ask {
         ("class", &["payment", ""]),
         ("portal", &["tax", "", ""]),
         ("known", &["true", ""]),
+        ("ja4", &["t13d1516h2_8daaf6152771_e5627efa2ab1", ""]),
         ("scheme", &["http", ""]),
     ] {
         let value = dice.one(values);
