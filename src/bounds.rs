@@ -289,3 +289,21 @@ pub const MEASURES: usize = 200;
 pub const VERSIONS: usize = 100;
 /// The longest line of the journal: a name, a reason and a first fault fit many times over.
 pub const JOURNAL_LINE_BYTES: u64 = 64 * 1024;
+/// Distinct ones that are counted exactly, and of each limit; beyond, the count is wrong by some 0.4 and 3 hundredths.
+pub const DISTINCT: usize = 65_536;
+pub const DISTINCT_OF_LIMIT: usize = 1024;
+/// Names that are counted for a list of the most frequent, and of each limit, and bytes of a name. With so many no count
+/// of a replay is too low by more than a sixteen-thousandth of all requests, and a list takes 13 MiB at most.
+pub const FREQUENT: usize = 16_384;
+pub const FREQUENT_OF_LIMIT: usize = 1024;
+pub const FREQUENT_NAME_BYTES: usize = 256;
+/// The longest line of an access log that is read back: heads are smaller (`[caps] head`), and escapes take four bytes for one.
+pub const REPLAY_LINE_BYTES: usize = 256 * 1024;
+/// How much of an access log is looked at to see what it holds.
+pub const REPLAY_SAMPLE_BYTES: u64 = 1024 * 1024;
+/// A line is late where it lies before the newest: boma writes it when the answer is over. So many in a row that are later
+/// than this are another log's, or of a clock that was set right.
+pub const REPLAY_LATE: Duration = Duration::from_secs(600);
+pub const REPLAY_LATE_IN_A_ROW: u32 = 1000;
+/// Requests that are under way at once in a replay, for limits on that: more than any house holds.
+pub const REPLAY_UNDER_WAY: usize = 262_144;

@@ -5,6 +5,7 @@
 
 mod bans;
 mod change;
+mod check;
 mod climb;
 mod files;
 mod keeper;
@@ -29,10 +30,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 
 pub use change::{Applied, Change, Force, Judge, Rejected, Who};
+pub use check::{Book, Checked, book, check};
 pub use climb::Climbed;
 pub use files::LastGood;
 pub use keeper::keep;
-pub use start::{Checked, Given, Started, check, sink, start};
+pub use start::{Given, Started, sink, start};
 pub use versions::Version;
 pub use watch::{Bell, watch};
 
