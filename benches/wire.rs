@@ -3,21 +3,19 @@
 //!
 //! Needs Debian's nginx as the origin, curl, and slowhttptest; rows whose tool is missing say so.
 
-#[path = "shared/large.rs"]
-#[allow(dead_code)]
-mod large;
+mod common;
 
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
-use large::{Large, Size};
+use common::{Running, ports, staff};
 
 const GIB: u64 = 1 << 30;
 
@@ -37,8 +35,6 @@ fn main() {
         ("abuse", abuse),
         ("zero-window", zero_window),
         ("bans", bans),
-        ("swaps", swaps),
-        ("start", starts),
     ] {
         if wanted(name) {
             row(&folder, &origin);
@@ -75,140 +71,11 @@ fn bans(folder: &Path, origin: &Origin) {
         let _ = stream.read(&mut [0; 4096]);
     });
     let body = "{\"net\":\"127.0.0.1\",\"for\":\"1h\",\"reason\":\"bench\"}";
-    let mut staff = TcpStream::connect(("127.0.0.1", boma.admin)).unwrap();
-    let head = format!(
-        "POST /api/v1/bans HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    );
-    staff.write_all(head.as_bytes()).unwrap();
-    let mut said = String::new();
-    staff.read_to_string(&mut said).unwrap();
-    assert!(said.starts_with("HTTP/1.1 200"), "{said}");
+    let (status, said) = staff(boma.admin, "POST", "/api/v1/bans", body);
+    assert_eq!(status, 200, "{said}");
     cost("a ban", N, &|| knock(boma.plain));
     cost("a ban, before TLS", N, &|| knock(boma.tls));
 }
-
-/// A hundred changes of large rules by the staff door beside a constant load, and the same load without.
-fn swaps(folder: &Path, origin: &Origin) {
-    const SWAPS: u32 = 100;
-    const LONG: Duration = Duration::from_secs(20);
-    let boma = Boma::start(folder, origin, "");
-    let large = Large::new(Size::LARGE, 1);
-    large.files.iter().for_each(|(name, text)| fs::write(boma.folder.join(name), text).unwrap());
-    let one = format!("{}{WIDE}", large.rules);
-    let other = format!("{one}[[rule]]\nname = \"another\"\nmatch = {{ path = \"/another\" }}\nthen = \"log\"\n");
-    for text in [&one, &other].into_iter().cycle().take(10) {
-        boma.put_rules(text);
-    }
-    load(boma.plain, Duration::from_secs(2));
-    for round in 1..=3 {
-        let quiet = load(boma.plain, LONG);
-        println!("load without changes, {round}: {quiet}");
-        let mut puts: Vec<Duration> = Vec::new();
-        let before = boma.cpu();
-        let busy = thread::scope(|scope| {
-            let busy = scope.spawn(|| load(boma.plain, LONG));
-            let begun = Instant::now();
-            for i in 0..SWAPS {
-                sleep((LONG / (SWAPS + 1) * i).saturating_sub(begun.elapsed()));
-                let start = Instant::now();
-                boma.put_rules(if i % 2 == 0 { &one } else { &other });
-                puts.push(start.elapsed());
-            }
-            busy.join().unwrap()
-        });
-        let cpu = (boma.cpu() - before) / 1000;
-        puts.sort_unstable();
-        println!("load beside {SWAPS} changes, {round}: {busy}");
-        println!(
-            "    a change by PUT {:.1} ms, at most {:.1}; boma's CPU in all {cpu} ms; resident {} KiB",
-            puts[puts.len() / 2].as_secs_f64() * 1e3,
-            puts[puts.len() - 1].as_secs_f64() * 1e3,
-            boma.rss()
-        );
-    }
-}
-
-const WIDE: &str = "[[limit]]\nname = \"wide\"\nper = \"client\"\nrate = \"1000000/s\"\nburst = 10000000\n";
-
-/// A thousand requests a second by the clock, on eight connections: how many failed, and how long they took from when they
-/// were due.
-fn load(port: u16, long: Duration) -> String {
-    const CONNECTIONS: u32 = 8;
-    const EVERY: Duration = Duration::from_millis(8);
-    let begun = Instant::now();
-    let one = |number: u32| {
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        let (mut times, mut failed, mut due) = (Vec::new(), 0, EVERY / CONNECTIONS * number);
-        while due < long {
-            sleep(due.saturating_sub(begun.elapsed()));
-            let sent = stream.write_all(b"GET /1k HTTP/1.1\r\nHost: huduma.example\r\n\r\n").is_ok();
-            let (mut room, mut came, mut good) = ([0; 4096], 0, false);
-            while sent && came < 1024 {
-                match stream.read(&mut room) {
-                    Ok(n @ 1..) => {
-                        good = good || room.starts_with(b"HTTP/1.1 200");
-                        came += n;
-                    }
-                    _ => break,
-                }
-            }
-            times.push(begun.elapsed().saturating_sub(due));
-            if !good || came < 1024 {
-                failed += 1;
-                stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-            }
-            due += EVERY;
-        }
-        (times, failed)
-    };
-    let (mut times, failed) = thread::scope(|scope| {
-        let all: Vec<_> = (0..CONNECTIONS).map(|number| scope.spawn(move || one(number))).collect();
-        all.into_iter().map(|t| t.join().unwrap()).fold((Vec::new(), 0), |(mut all, lost), (times, failed)| {
-            all.extend(times);
-            (all, lost + failed)
-        })
-    });
-    times.sort_unstable();
-    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
-    let (middle, high, higher, most) = (at(0.5), at(0.99), at(0.999), at(1.0));
-    format!(
-        "{} requests, {failed} failed; median {middle:.2} ms, p99 {high:.2}, p99.9 {higher:.2}, at most {most:.1}",
-        times.len()
-    )
-}
-
-/// From the first instruction to the first connection, with few rules and with many.
-fn starts(folder: &Path, origin: &Origin) {
-    for (what, size) in [
-        ("no rules", Size { cidrs: 10, patterns: 10, rules: 0 }),
-        ("200 rules, 10,000 networks", Size::LARGE),
-        ("10,000 rules, 10,000 networks", Size { rules: 10_000, ..Size::LARGE }),
-    ] {
-        let large = Large::new(size, 1);
-        for (again, which) in [(false, "first"), (true, "next")] {
-            let mut times: Vec<Duration> = (0..5)
-                .map(|_| {
-                    let boma = Boma::start(folder, origin, "");
-                    large.files.iter().for_each(|(name, text)| fs::write(boma.folder.join(name), text).unwrap());
-                    fs::write(boma.folder.join("rules.toml"), &large.rules).unwrap();
-                    let boma = if again { boma.again().again() } else { boma.again_without_state() };
-                    boma.took
-                })
-                .collect();
-            times.sort_unstable();
-            println!(
-                "start with {what}, {which}: {:.0} ms, at most {:.0}",
-                times[2].as_secs_f64() * 1e3,
-                times[4].as_secs_f64() * 1e3
-            );
-        }
-    }
-}
-
-const TOKEN: &str = "a-token-for-the-bench";
 
 /// 5,000 kept-alive connections that have had one answer each.
 fn idle(folder: &Path, origin: &Origin) {
@@ -665,7 +532,7 @@ fn tls_ask(boma: &Boma) -> rustls::StreamOwned<rustls::ClientConnection, TcpStre
 }
 
 struct Origin {
-    child: Child,
+    _nginx: Running,
     port: u16,
     /// Reads uploads to their end.
     sink: u16,
@@ -709,7 +576,7 @@ fn sink() -> u16 {
 impl Origin {
     fn start(folder: &Path) -> Origin {
         fs::write(folder.join("www/1k"), "x".repeat(1024)).unwrap();
-        let port = free();
+        let [port] = ports();
         let place = folder.display();
         let user = if fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0) {
             "user root;"
@@ -721,31 +588,12 @@ impl Origin {
 http {{ access_log off; client_body_temp_path {place}/b; proxy_temp_path {place}/p; fastcgi_temp_path {place}/f; uwsgi_temp_path {place}/u; scgi_temp_path {place}/s;\n\
 client_max_body_size 0; keepalive_requests 1000000;\nserver {{ listen 127.0.0.1:{port} backlog=4096; root {place}/www; }} }}\n"
         );
-        fs::write(folder.join("origin.conf"), text).unwrap();
-        let child = Command::new("nginx")
-            .arg("-p")
-            .arg(folder)
-            .arg("-c")
-            .arg(folder.join("origin.conf"))
-            .spawn()
-            .expect("nginx");
-        wait(port);
-        Origin { child, port, sink: sink() }
-    }
-}
-
-impl Drop for Origin {
-    fn drop(&mut self) {
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
-        let _ = self.child.wait();
+        Origin { _nginx: common::nginx(folder, "origin", &text, port), port, sink: sink() }
     }
 }
 
 struct Boma {
-    child: Child,
-    folder: PathBuf,
-    /// From its start to its first connection.
-    took: Duration,
+    running: Running,
     plain: u16,
     tls: u16,
     admin: u16,
@@ -754,7 +602,8 @@ struct Boma {
 
 impl Boma {
     fn start(folder: &Path, origin: &Origin, more: &str) -> Boma {
-        let own: PathBuf = folder.join(format!("boma-{}", free()));
+        let [plain, tls, admin] = ports();
+        let own = folder.join(format!("boma-{plain}"));
         fs::create_dir_all(&own).unwrap();
         let key = rcgen::generate_simple_self_signed(vec!["huduma.example".to_owned()]).unwrap();
         fs::write(own.join("c.pem"), key.cert.pem()).unwrap();
@@ -767,7 +616,6 @@ impl Boma {
                 .unwrap()
                 .with_root_certificates(roots)
                 .with_no_client_auth();
-        let [plain, tls, admin] = [free(), free(), free()];
         let text = format!(
             "[[listen]]\naddress = \"0.0.0.0:{plain}\"\nh2c = true\n[[listen]]\naddress = \"127.0.0.1:{tls}\"\ntls = true\n[[certificate]]\nchain = \"c.pem\"\nkey = \"c.key\"\n\
 [admin]\naddress = \"127.0.0.1:{admin}\"\n[log]\naccess = \"off\"\n{more}[[portal]]\nname = \"p\"\nhosts = [\"huduma.example\", \"127.0.0.1\"]\norigins = [\"http://127.0.0.1:{}\"]\n\
@@ -775,102 +623,26 @@ impl Boma {
 [[portal.route]]\npath = \"/up\"\nmax_body = \"2GiB\"\n",
             origin.port, origin.sink
         );
-        fs::write(own.join("boma.toml"), text).unwrap();
         fs::write(own.join("secret.key"), "5a".repeat(32)).unwrap();
-        fs::write(
-            own.join("rules.toml"),
-            // The ladder stands still: what is measured is the wire, not what a posture makes of it.
-            "[posture]\nauto = false\n[[limit]]\nname = \"wide\"\nper = \"client\"\nrate = \"1000000/s\"\nburst = 10000000\n\
-[[limit]]\nname = \"few\"\nper = \"client\"\nrate = \"1/h\"\nburst = 1\nmatch = { path = \"/few\" }\nthen = \"deny\"\n",
-        )
-        .unwrap();
-        let (child, took) = Boma::run(&own, plain);
-        Boma { child, folder: own, took, plain, tls, admin, client: Arc::new(client) }
-    }
-
-    fn run(folder: &Path, port: u16) -> (Child, Duration) {
-        let start = Instant::now();
-        let child = Command::new(env!("CARGO_BIN_EXE_boma"))
-            .args(["run", "--config"])
-            .arg(folder.join("boma.toml"))
-            .env("BOMA_LOG", "error")
-            .env("BOMA_ADMIN_TOKEN", TOKEN)
-            .spawn()
-            .unwrap();
-        wait(port);
-        (child, start.elapsed())
-    }
-
-    /// Ends it as the system would, and starts it on what it left behind.
-    fn again(mut self) -> Boma {
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
-        let _ = self.child.wait();
-        (self.child, self.took) = Boma::run(&self.folder, self.plain);
-        self
-    }
-
-    /// The same on nothing.
-    fn again_without_state(mut self) -> Boma {
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
-        let _ = self.child.wait();
-        let _ = fs::remove_dir_all(self.folder.join("state"));
-        (self.child, self.took) = Boma::run(&self.folder, self.plain);
-        self
-    }
-
-    fn put_rules(&self, text: &str) {
-        let mut staff = TcpStream::connect(("127.0.0.1", self.admin)).unwrap();
-        let head = format!(
-            "PUT /api/v1/rules HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {TOKEN}\r\nIf-Match: *\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-            text.len()
-        );
-        staff.write_all(head.as_bytes()).unwrap();
-        staff.write_all(text.as_bytes()).unwrap();
-        let mut said = String::new();
-        staff.read_to_string(&mut said).unwrap();
-        assert!(said.starts_with("HTTP/1.1 200"), "{said}");
+        // The ladder stands still: what is measured is the wire, not what a posture makes of it.
+        let rules = "[posture]\nauto = false\n[[limit]]\nname = \"wide\"\nper = \"client\"\nrate = \"1000000/s\"\nburst = 10000000\n\
+[[limit]]\nname = \"few\"\nper = \"client\"\nrate = \"1/h\"\nburst = 1\nmatch = { path = \"/few\" }\nthen = \"deny\"\n";
+        Boma { running: common::boma(&own, &text, rules, plain), plain, tls, admin, client: Arc::new(client) }
     }
 
     /// CPU time so far, user and system, in microseconds.
     fn cpu(&self) -> u64 {
-        let text = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
-        let fields: Vec<u64> =
-            text.rsplit(") ").next().unwrap_or("").split(' ').map(|f| f.parse().unwrap_or(0)).collect();
-        (fields.get(11).unwrap_or(&0) + fields.get(12).unwrap_or(&0)) * 10_000
+        self.running.cpu()
     }
 
     /// Resident memory in KiB.
     fn rss(&self) -> u64 {
-        let text = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        let line = text.lines().find(|l| l.starts_with("VmRSS:")).unwrap_or("");
-        line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).unwrap_or(0)
+        self.running.rss()
     }
 
     fn connections(&self) -> usize {
-        let mut text = String::new();
-        let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.admin)) else { return 0 };
-        let _ = stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-        let _ = stream.read_to_string(&mut text);
+        let (_, text) = staff(self.admin, "GET", "/metrics", "");
         let line = text.lines().find(|l| l.starts_with("boma_connections ")).unwrap_or("");
         line.rsplit(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0)
-    }
-}
-
-impl Drop for Boma {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn free() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-fn wait(port: u16) {
-    let start = Instant::now();
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(start.elapsed() < Duration::from_secs(20), "nothing listens on {port}");
-        sleep(Duration::from_millis(2));
     }
 }

@@ -17,11 +17,12 @@ use tokio::sync::{Notify, watch};
 use crate::admin::{self, Desk, Token};
 use crate::certificate::Keyring;
 use crate::clock::Clock;
-use crate::control::{self, Bell, Given, Office, Started};
+use crate::control::{self, Bell, Given, Judge, Office, Started};
 use crate::edge::{self, Crowd, Door, Phase};
 use crate::fault::Fault;
 use crate::force::{House, Law, Materials};
 use crate::journal::Journal;
+use crate::serve::preview;
 use crate::settings::{Listen, QueryLog, Settings};
 use crate::store::{self, Rows, Table};
 use crate::takeover::{self, Inheritance};
@@ -108,7 +109,11 @@ impl App {
         let (office2, stop) = (office.clone(), stop_keeper.clone());
         on_thread("boma-keeper", move || Box::pin(control::keep(office2, stop)))?;
         let over = Arc::new(Notify::new());
-        let desk = Desk { office: office.clone(), token: options.token.map(Arc::new), over: over.clone() };
+        if options.token.is_none() && settings.admin.tokens.is_none() {
+            let help = "no BOMA_ADMIN_TOKEN in the environment and no [admin] tokens: the staff door answers probes and metrics only";
+            tracing::warn!("{help}");
+        }
+        let desk = Desk::new(office.clone(), options.token, over.clone());
         on_thread("boma-admin", move || {
             Box::pin(async move {
                 if let Err(e) = admin::serve(staff, desk).await {
@@ -146,6 +151,7 @@ impl App {
         let App { office, phase, stop_keeper, workers, .. } = self;
         tracing::info!("draining");
         office.house.draining.store(true, Ordering::Relaxed);
+        office.house.feed.close();
         stop_keeper.store(true, Ordering::Relaxed);
         let _ = phase.send(Phase::Draining);
         for worker in workers {
@@ -291,12 +297,24 @@ fn found(
         secret: started.secret,
         outbound: started.outbound,
         places: started.places,
+        tokens: started.tokens,
         troubles,
     }));
     let config = started.config;
-    let office = Office::new(house, keyring.clone(), started.last_good, (config, started.state_dir), started.differs);
+    let office =
+        Office::new(house, keyring.clone(), started.last_good, (config, started.state_dir), started.differs, judge());
     office.keep_journal(journal);
     Ok((Arc::new(office), keyring, opened.rows))
+}
+
+/// What came of late is the corridor's to tell.
+fn judge() -> Judge {
+    Judge {
+        rules: |house, draft| preview::preview(house, draft).harm(),
+        effect: |house, name, since| preview::effect(house, name, since).harm_done(),
+        ban: |house, net| preview::ban(house, net).harm(),
+        hits: preview::hits,
+    }
 }
 
 fn no_thread(error: std::io::Error) -> Failure {

@@ -158,11 +158,39 @@ pub const OWN_FETCH_DEADLINE: Duration = Duration::from_secs(30);
 pub const OWN_BODY_BYTES: usize = 16 * 1024;
 /// Bytes of a body that the staff door reads (a rules file).
 pub const ADMIN_BODY_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes of a TLS client's first message that are read for its fingerprint: post-quantum keys make it two or three thousand.
+pub const HELLO_BYTES: usize = 16 * 1024;
+/// Pieces in which it may come and still be read for it: each is read anew from the beginning.
+pub const HELLO_READS: usize = 64;
 /// Bytes of a request's head at the staff door, and how long it may take.
 pub const ADMIN_HEAD_BYTES: usize = 32 * 1024;
 pub const ADMIN_HEAD_DEADLINE: Duration = Duration::from_secs(30);
-/// Connections that the staff door holds at once.
+/// Connections that the staff door holds at once, how many of these places only addresses in the list `staff` get, and how
+/// long a connection may be on which no byte moves: four beats of an event stream.
 pub const ADMIN_CONNECTIONS: usize = 256;
+pub const ADMIN_STAFF_PLACES: usize = 64;
+pub const ADMIN_STILL: Duration = Duration::from_secs(60);
+/// How often the staff door looks for connections that stand still.
+pub const ADMIN_SWEEP: Duration = Duration::from_secs(5);
+/// Wrong tokens that one address may send at once, and how long until one more is allowed: nobody mistypes more often.
+/// Bytes of the table that counts them, for some thousands of addresses.
+pub const WRONG_TOKENS: u32 = 10;
+pub const WRONG_TOKEN_EVERY: Duration = Duration::from_secs(6);
+pub const WRONG_TOKENS_BYTES: u64 = 256 * 1024;
+/// From this length on nobody guesses a token, and it is looked at even where its address has sent too many wrong ones:
+/// one script with an old token must not shut out all who share its address.
+pub const UNGUESSABLE: usize = 32;
+/// Tokens in the staff's file, and the longest that one holds where it has an end.
+pub const TOKENS: usize = 500;
+pub const TOKEN_LONGEST: Duration = Duration::from_secs(10 * 365 * 86_400);
+/// Events that are kept for listeners that were away or are slow, a few KiB each at most, and how many listen at once.
+pub const EVENTS: usize = 1024;
+pub const EVENT_LISTENERS: usize = 64;
+/// Between two signs of life on an event stream: balancers cut what is silent for a minute.
+pub const EVENT_BEAT: Duration = Duration::from_secs(15);
+/// Events that are sent at once, and bans by themselves that one event names.
+pub const EVENT_BATCH: usize = 64;
+pub const EVENT_BANS: usize = 3;
 /// How long a challenge may be worked on before it is void. A slow phone may sleep in between.
 pub const CHALLENGE_LIFE: Duration = Duration::from_secs(30 * 60);
 /// Access-log lines waiting for the writer, in batches of up to [`LOG_BATCH_BYTES`]: beyond it lines are dropped
@@ -186,11 +214,47 @@ pub const HISTORY: usize = 50;
 pub const RECENT: Duration = Duration::from_secs(600);
 pub const RECENT_PER_SECOND: usize = 16;
 pub const RECENT_FIELD_BYTES: usize = 768;
-/// A pass as old as this is a citizen's, not one made for an attack that has just begun.
+/// A pass that was this old when the attack began is a citizen's: floods are noticed within a minute, and bots are armed
+/// shortly before.
 pub const SETTLED: Duration = Duration::from_secs(600);
-/// How many of those, and how many hundredths, a draft may hit before it must be forced.
+/// One as old as this is, whenever the attack began.
+pub const SETTLED_ANYWAY: Duration = Duration::from_secs(24 * 3600);
+/// Settled passes that previews count of one prefix: a few would do to see harm, and one who has prepared thousands behind
+/// one address is not thousands.
+pub const SETTLED_PER_PREFIX: usize = 64;
+/// Passes that exceeded their budget, and that an origin vouched for: how many are remembered, eight bytes each, and how long.
+pub const OVER_BUDGET: usize = 65_536;
+pub const OVER_BUDGET_FOR: Duration = Duration::from_secs(3600);
+pub const VOUCHED: usize = 262_144;
+/// Passes that one session vouches for: of several devices and of one that was lost.
+pub const PASSES_PER_SESSION: u32 = 4;
+pub const VOUCHED_FOR: Duration = Duration::from_secs(12 * 3600);
+/// Passes of one minute that are a mass: so many at least, and so many times the median minute of so long.
+pub const MASS_LEAST: u32 = 20;
+/// Passes of one prefix that count in one minute: a crowd behind one address is none by itself.
+pub const MASS_PER_PREFIX: u32 = 8;
+/// Passes that are remembered as made, and the prefixes that they were made for: as long as a solution can be sent again.
+pub const PASSES_MADE: usize = 131_072;
+pub const PASSES_MADE_FOR: Duration = Duration::from_secs(3600);
+pub const MASS_TIMES: u32 = 4;
+/// Where fewer minutes than this are known: so many passes.
+pub const MASS_HISTORY: usize = 60;
+pub const MASS_UNKNOWN: u32 = 600;
+pub const MASS_MEMORY: Duration = Duration::from_secs(24 * 3600);
+/// How many of those, and how many hundredths of a portal's, a draft may hit before it must be forced; and of how many prefixes
+/// they must be for a measure in force to be taken back: nobody alone does that.
+pub const HARM_PREFIXES: usize = 5;
 pub const HARM_LEAST: u64 = 20;
 pub const HARM_SHARE: f64 = 5.0;
+/// Days of minutes that are kept whole, and days for which the hour before and after each change of posture is.
+pub const TOTALS_DAYS: u64 = 30;
+pub const TOTALS_KEPT_DAYS: u64 = 400;
+pub const TOTALS_NEAR: Duration = Duration::from_secs(3600);
+/// Minutes that one question is answered with: a week of two portals. Bytes of a day that are read: fifty portals' lines.
+pub const TOTALS_AT_ONCE: usize = 20_160;
+pub const TOTALS_BYTES: u64 = 64 * 1024 * 1024;
+/// Between two looks at what a measure in force has done, one measure a time: a look costs a tenth of a second at most.
+pub const HARM_EVERY: Duration = Duration::from_secs(5);
 /// Paths that are remembered as known, eight bytes each, and for how long.
 pub const KNOWN_PATHS: usize = 262_144;
 pub const KNOWN_FOR: Duration = Duration::from_secs(7 * 24 * 3600);

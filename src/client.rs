@@ -2,6 +2,7 @@
 //!
 //! Does not know: header fields, sockets, how an address came to be believed.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A network address cut to a number of bits, in one 128-bit space: IPv4 lies in `::ffff:0:0/96`.
@@ -41,6 +42,26 @@ pub fn canonical(address: IpAddr) -> IpAddr {
     }
 }
 
+/// The fingerprint of a TLS client (JA4): 36 characters of ASCII.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint([u8; 36]);
+
+impl Fingerprint {
+    pub fn of(text: &str) -> Option<Fingerprint> {
+        Some(Fingerprint(text.as_bytes().try_into().ok().filter(|_| text.is_ascii())?))
+    }
+
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// The client of one request.
 #[derive(Clone, Copy, Debug)]
 pub struct Client {
@@ -54,6 +75,8 @@ pub struct Client {
     pub network: Prefix,
     /// The peer is a trusted proxy: its forwarding fields are kept, and it carries other people's requests.
     pub peer_trusted: bool,
+    /// Of the client's own TLS; `None` without TLS, and where a trusted proxy spoke it.
+    pub fingerprint: Option<Fingerprint>,
 }
 
 impl Client {
@@ -65,7 +88,14 @@ impl Client {
             prefix: Prefix::of(address, 32, ipv6_prefix),
             network: Prefix::of(address, 24, ipv6_prefix.min(48)),
             peer_trusted,
+            fingerprint: None,
         }
+    }
+
+    /// The same client with the fingerprint of the peer's TLS, which is the client's where nobody stands between.
+    pub fn with(mut self, fingerprint: Option<Fingerprint>) -> Client {
+        self.fingerprint = fingerprint.filter(|_| self.peer == self.address);
+        self
     }
 }
 

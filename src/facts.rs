@@ -92,6 +92,8 @@ pub struct Facts<'a> {
     pub kind: Kind,
     pub client: &'a Client,
     pub pass: Option<Pass>,
+    /// The pass is a settled citizen's; false where no rule asks.
+    pub settled: bool,
     /// Name of the portal, and the path of the route as the settings write it.
     pub portal: &'a str,
     pub route: &'a str,

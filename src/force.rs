@@ -32,9 +32,11 @@ use crate::posture::{Ears, Signals, Standing};
 use crate::rules::{Measure, RuleSet};
 use crate::seal::{self, Key, Secret};
 use crate::settings::Settings;
+use crate::settled::Settled;
 use crate::snapshot::Board;
+use crate::staff::Tokens;
 use crate::store::Store;
-use crate::telemetry::{AccessLog, Metrics, Recent};
+use crate::telemetry::{AccessLog, Feed, Kind, Metrics, Recent, Registers, Totals};
 
 /// The rules in force and the table of postures under them.
 pub struct Law {
@@ -58,17 +60,20 @@ pub struct Town {
     pub gates: Vec<Gate>,
     /// What the ladder hears, by portal.
     pub signals: Vec<Arc<Signals>>,
+    /// What is counted of each minute, by portal.
+    pub totals: Vec<Arc<Totals>>,
     outbound: Outbound,
     pub settings: Arc<Settings>,
 }
 
 impl Town {
-    pub fn new(edition: u64, settings: Arc<Settings>, outbound: Outbound, counters: &Counters, ears: &Ears) -> Town {
+    pub fn new(edition: u64, settings: Arc<Settings>, outbound: Outbound, counters: &Counters, books: &Books) -> Town {
         let portals = Portals::new(settings.portals.clone());
         let gates = portals.list.iter().map(|p| Gate::new(counters.of(&p.name), p.max_in_flight)).collect();
-        let signals = portals.list.iter().map(|p| ears.of(&p.name)).collect();
+        let signals = portals.list.iter().map(|p| books.ears.of(&p.name)).collect();
+        let totals = portals.list.iter().map(|p| books.registers.of(&p.name)).collect();
         let shelf = Shelf::new(&portals.list);
-        Town { edition, portals, shelf, gates, signals, outbound, settings }
+        Town { edition, portals, shelf, gates, signals, totals, outbound, settings }
     }
 
     /// TLS towards the origins of a portal, by its number.
@@ -87,15 +92,23 @@ fn trusts(trusted: &[IpNet], peer: IpAddr) -> bool {
     trusted.iter().any(|net| net.contains(&peer))
 }
 
+/// What is written of portals by their names, so that a reload goes on with it.
+#[derive(Default)]
+pub struct Books {
+    pub ears: Ears,
+    pub registers: Registers,
+}
+
 /// Everything that all workers and both doors share.
 pub struct House {
     pub clock: Clock,
     pub limits: Limits,
     /// Paths that origins have answered of late.
     pub known: Known,
+    pub settled: Settled,
     pub bans: Bans,
     pub counters: Counters,
-    pub ears: Ears,
+    pub books: Books,
     pub places: ArcSwap<Places>,
     /// A sample of the last ten minutes.
     pub recent: Recent,
@@ -103,8 +116,12 @@ pub struct House {
     pub law: ArcSwap<Law>,
     pub town: ArcSwap<Town>,
     pub standing: ArcSwap<Standing>,
+    /// Who may come in by the staff door.
+    pub tokens: ArcSwap<Tokens>,
     pub board: Board,
     pub metrics: Metrics,
+    /// What changes, for whoever listens: the office's journal and troubles.
+    pub feed: Feed,
     pub access: AccessLog,
     pub store: Store,
     pub secret: Secret,
@@ -132,17 +149,20 @@ pub struct Materials {
     pub secret: Secret,
     pub outbound: Outbound,
     pub places: Places,
+    pub tokens: Tokens,
     pub troubles: Vec<String>,
 }
 
 impl House {
     pub fn new(m: Materials) -> House {
         let counters = Counters::default();
-        let ears = Ears::default();
-        let town = Town::new(1, m.settings.clone(), m.outbound, &counters, &ears);
+        let books = Books::default();
+        let town = Town::new(1, m.settings.clone(), m.outbound, &counters, &books);
+        let pseudonym = pseudonym();
         let house = House {
             limits: Limits::new(m.settings.client.memory, m.secret.key("boma limits v1").mac(&[])),
-            known: Known::new(m.secret.key("boma known paths v1").mac(&[])),
+            known: Known::new(m.secret.key("boma known paths v1").mac(&[]), bounds::KNOWN_PATHS, bounds::KNOWN_FOR),
+            settled: Settled::new(&m.secret),
             bans: Bans::new(m.settings.client.ipv6_prefix),
             challenge: ArcSwap::from_pointee(Challenge::new(&m.secret, m.settings.challenge.pass_lifetime)),
             law: ArcSwap::from_pointee(m.law),
@@ -153,11 +173,13 @@ impl House {
             own_paths: own_paths(),
             draining: AtomicBool::new(false),
             fleet: Arc::default(),
-            pseudonym: pseudonym(),
+            feed: Feed::new(pseudonym.clone()),
+            pseudonym,
             troubles: Mutex::new(Vec::new()),
             counters,
-            ears,
+            books,
             places: ArcSwap::from_pointee(m.places),
+            tokens: ArcSwap::from_pointee(m.tokens),
             recent: Recent::default(),
             clock: m.clock,
             metrics: m.metrics,
@@ -173,11 +195,12 @@ impl House {
         self.clock.now()
     }
 
-    /// Says a trouble loudly: in the log, in metrics and in status. The newest [`bounds::HISTORY`] stay.
+    /// Says a trouble loudly: in the log, in metrics, in the feed and in status. The newest [`bounds::HISTORY`] stay.
     pub fn trouble(&self, trouble: String) {
         tracing::error!("{trouble}");
         let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
         if !troubles.contains(&trouble) {
+            self.feed.tell(self.now().unix(), Kind::Trouble, "boma", &trouble, "holds");
             troubles.push(trouble);
         }
         if troubles.len() > bounds::HISTORY {
@@ -189,7 +212,13 @@ impl House {
     /// Takes troubles back that are over.
     pub fn untrouble(&self, over: impl Fn(&str) -> bool) {
         let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
-        troubles.retain(|t| !over(t));
+        troubles.retain(|t| {
+            let ends = over(t);
+            if ends {
+                self.feed.tell(self.now().unix(), Kind::Trouble, "boma", t, "over");
+            }
+            !ends
+        });
         self.metrics.troubles.set(troubles.len() as i64);
     }
 

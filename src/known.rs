@@ -1,20 +1,18 @@
-//! Paths that an origin has answered with 2xx of late: what rules ask for as `known_path`. A flood of made-up addresses asks
-//! for others.
+//! What was seen of late, by its hash: paths that an origin has answered with 2xx (what rules ask for as `known_path`; a
+//! flood of made-up addresses asks for others), passes that overspent, passes that the origin vouched for.
 //!
-//! A table of fixed size, without locks: each slot is a hash of portal and path beside the hour in which it was last seen.
-//! When a set is full the path that was not seen for longest goes.
+//! A table of fixed size, without locks: each slot is a hash beside the hour in which it was last seen. When a set is full
+//! what was not seen for longest goes.
 //!
-//! Does not know: rules, requests.
+//! Does not know: rules, requests, what it is that was seen.
 
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use siphasher::sip::SipHasher13;
 
-use crate::bounds;
-
 const WAYS: usize = 8;
-const SETS: usize = bounds::KNOWN_PATHS / WAYS;
 /// Bits of a slot that hold the hour since the Unix epoch; the others hold the hash.
 const HOUR_BITS: u32 = 24;
 const HOUR: u64 = (1 << HOUR_BITS) - 1;
@@ -22,20 +20,26 @@ const HOUR: u64 = (1 << HOUR_BITS) - 1;
 pub struct Known {
     slots: Box<[AtomicU64]>,
     keys: (u64, u64),
+    /// Hours.
+    lasts: u64,
 }
 
 impl Known {
-    /// `key` is the installation's own, so that nobody can aim two paths at one slot.
-    pub fn new(key: [u8; 16]) -> Known {
+    /// `key` is the installation's own, so that nobody can aim two things at one slot. Room for `most` things, eight bytes
+    /// each, each known for `lasts`, to the hour.
+    pub fn new(key: [u8; 16], most: usize, lasts: Duration) -> Known {
         let half = |at: usize| u64::from_le_bytes(key[at..at + 8].try_into().unwrap_or_default());
-        Known { slots: (0..SETS * WAYS).map(|_| AtomicU64::new(0)).collect(), keys: (half(0), half(8)) }
+        let slots = (0..most.next_multiple_of(WAYS)).map(|_| AtomicU64::new(0)).collect();
+        Known { slots, keys: (half(0), half(8)), lasts: lasts.as_secs() / 3600 }
     }
 
-    /// The origin answered 2xx.
-    pub fn note(&self, portal: &str, path: &str, now_unix: u64) {
-        let (set, tag) = self.place(portal, path);
+    /// It was seen; whether that is new.
+    pub fn note(&self, what: impl Hash, now_unix: u64) -> bool {
+        let (set, tag) = self.place(what);
+        let recent = self.oldest(now_unix);
         let slot = tag | ((now_unix / 3600) & HOUR);
         let found = set.iter().find(|s| s.load(Ordering::Relaxed) & !HOUR == tag);
+        let new = found.is_none_or(|s| s.load(Ordering::Relaxed) & HOUR < recent);
         let oldest = || set.iter().min_by_key(|s| s.load(Ordering::Relaxed) & HOUR);
         if let Some(place) = found.or_else(oldest)
             // Most requests find it noted in this hour already.
@@ -43,20 +47,26 @@ impl Known {
         {
             place.store(slot, Ordering::Relaxed);
         }
+        new
     }
 
-    /// Whether it did within [`bounds::KNOWN_FOR`].
-    pub fn is_known(&self, portal: &str, path: &str, now_unix: u64) -> bool {
-        let (set, tag) = self.place(portal, path);
-        let oldest = now_unix.saturating_sub(bounds::KNOWN_FOR.as_secs()) / 3600;
+    /// The oldest hour that is of late.
+    fn oldest(&self, now_unix: u64) -> u64 {
+        (now_unix / 3600).saturating_sub(self.lasts)
+    }
+
+    /// Whether it was of late.
+    pub fn is_known(&self, what: impl Hash, now_unix: u64) -> bool {
+        let (set, tag) = self.place(what);
+        let oldest = self.oldest(now_unix);
         set.iter().map(|s| s.load(Ordering::Relaxed)).any(|s| s & !HOUR == tag && s & HOUR >= oldest)
     }
 
-    fn place(&self, portal: &str, path: &str) -> (&[AtomicU64], u64) {
+    fn place(&self, what: impl Hash) -> (&[AtomicU64], u64) {
         let mut hasher = SipHasher13::new_with_keys(self.keys.0, self.keys.1);
-        (portal, path).hash(&mut hasher);
+        what.hash(&mut hasher);
         let hash = hasher.finish();
-        let set = (hash as usize % SETS) * WAYS;
+        let set = (hash as usize % (self.slots.len() / WAYS).max(1)) * WAYS;
         // 0 is an empty slot.
         (&self.slots[set..set + WAYS], (hash & !HOUR).max(1 << HOUR_BITS))
     }
@@ -79,25 +89,30 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bounds;
+
+    fn table() -> Known {
+        Known::new([7; 16], bounds::KNOWN_PATHS, bounds::KNOWN_FOR)
+    }
 
     #[test]
     fn a_path_is_known_for_a_week_and_a_flood_of_paths_stays_within_the_table() {
         let now = 1_790_000_000;
-        let known = Known::new([7; 16]);
-        known.note("huduma", "/pay", now);
-        assert!(known.is_known("huduma", "/pay", now) && known.is_known("huduma", "/pay", now + 6 * 86_400));
-        assert!(!known.is_known("tax", "/pay", now) && !known.is_known("huduma", "/pa", now));
-        assert!(!known.is_known("huduma", "/pay", now + 8 * 86_400));
-        let again = Known::new([7; 16]);
+        let known = table();
+        assert!(known.note(("huduma", "/pay"), now) && !known.note(("huduma", "/pay"), now), "new once");
+        assert!(known.is_known(("huduma", "/pay"), now) && known.is_known(("huduma", "/pay"), now + 6 * 86_400));
+        assert!(!known.is_known(("tax", "/pay"), now) && !known.is_known(("huduma", "/pa"), now));
+        assert!(!known.is_known(("huduma", "/pay"), now + 8 * 86_400));
+        let again = table();
         again.load(&known.save());
-        assert!(again.is_known("huduma", "/pay", now));
+        assert!(again.is_known(("huduma", "/pay"), now));
         again.load(b"short");
         // What is used again and again stays, whatever else comes.
         for i in 0..2 * bounds::KNOWN_PATHS as u64 {
             let at = now + i / 20;
-            known.note("huduma", "/pay", at);
-            known.note("huduma", &format!("/{i}"), at);
+            known.note(("huduma", "/pay"), at);
+            known.note(("huduma", &format!("/{i}")), at);
         }
-        assert!(known.is_known("huduma", "/pay", now + 20_000));
+        assert!(known.is_known(("huduma", "/pay"), now + 20_000));
     }
 }

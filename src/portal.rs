@@ -42,6 +42,10 @@ pub struct Portal {
     pub pass_domain: Option<String>,
     pub snapshot: SnapshotPlan,
     pub services: Vec<Service>,
+    /// Cookies by which the origin knows who is signed in.
+    pub session_cookies: Vec<String>,
+    /// Paths that the origin answers with 2xx only to those who are signed in.
+    pub session_proof: Vec<String>,
     pub routes: Routes,
 }
 
@@ -128,11 +132,23 @@ pub struct Service {
 impl Service {
     /// Whether a path (normalised, without parameters) belongs to it.
     pub fn holds(&self, path: &str) -> bool {
-        self.paths.iter().any(|p| match p.strip_suffix('*') {
-            Some(prefix) => path.starts_with(prefix),
-            None => path == p,
-        })
+        any_holds(&self.paths, path)
     }
+}
+
+impl Portal {
+    /// Whether an answer at this path tells that who asked is signed in.
+    pub fn proves_session(&self, path: &str) -> bool {
+        any_holds(&self.session_proof, path)
+    }
+}
+
+/// Exact paths, and prefixes that end in `*`.
+fn any_holds(paths: &[String], path: &str) -> bool {
+    paths.iter().any(|p| match p.strip_suffix('*') {
+        Some(prefix) => path.starts_with(prefix),
+        None => path == p,
+    })
 }
 
 /// What a navigation gets when the origin fails.

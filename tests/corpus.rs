@@ -15,6 +15,7 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 fn target(name: &str) -> fn(&[u8]) {
     match name {
         "banner" => fuzzing::banner,
+        "client_hello" => fuzzing::client_hello,
         "fields" => fuzzing::fields,
         "frames" => fuzzing::frames,
         "http1_request" => fuzzing::http1_request,

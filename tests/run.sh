@@ -21,6 +21,8 @@ fi
 (cd tests/browser && npm ci --ignore-scripts --no-audit --no-fund --silent)
 
 cargo fmt --all --check
+# Both lock files say what is built: a dependency that is missing in one is seen now, not after the tests.
+for manifest in Cargo.toml fuzz/Cargo.toml; do cargo metadata --locked --format-version 1 --manifest-path "$manifest" >/dev/null; done
 cargo clippy --profile quick --all-targets --quiet -- -D warnings
 if command -v cargo-nextest >/dev/null; then
   cargo nextest run --cargo-profile quick --no-fail-fast

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 const FLOORS: [&[&str]; 8] = [
     &["bounds", "clock"],
     &[
-        "client", "facts", "fault", "held", "http1", "http2", "path", "plan", "portal", "proofs", "reason", "seal",
-        "units", "wire",
+        "client", "facts", "fault", "held", "http1", "http2", "known", "path", "plan", "portal", "proofs", "reason",
+        "seal", "units", "wire",
     ],
     &[
         "admit",
@@ -19,7 +19,6 @@ const FLOORS: [&[&str]; 8] = [
         "certificate",
         "challenge",
         "journal",
-        "known",
         "limit",
         "origin",
         "pages",
@@ -27,8 +26,9 @@ const FLOORS: [&[&str]; 8] = [
         "posture",
         "rules",
         "settings",
+        "settled",
         "snapshot",
-        "journal",
+        "staff",
         "store",
         "takeover",
         "telemetry",

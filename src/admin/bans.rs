@@ -15,14 +15,17 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::Desk;
-use super::routes::{fresh, problem, propose, who};
+use super::auth::Badge;
+use super::measures::{on_the_side, told};
+use super::routes::{problem, propose};
 use crate::ban::Ban;
 use crate::control::Change;
+use crate::serve::preview;
 use crate::{bounds, units};
 
 pub async fn list(State(desk): State<Desk>) -> Response {
     let house = &desk.office.house;
-    fresh(Json(json!({ "bans": house.bans.list(house.now().unix()) })).into_response())
+    Json(json!({ "bans": house.bans.list(house.now().unix()) })).into_response()
 }
 
 #[derive(Deserialize)]
@@ -36,7 +39,7 @@ struct Wish {
     force: bool,
 }
 
-pub async fn add(State(desk): State<Desk>, body: Bytes) -> Response {
+pub async fn add(State(desk): State<Desk>, badge: Badge, body: Bytes) -> Response {
     let wish: Wish = match serde_json::from_slice(&body) {
         Ok(wish) => wish,
         Err(e) => {
@@ -44,14 +47,34 @@ pub async fn add(State(desk): State<Desk>, body: Bytes) -> Response {
             return problem(StatusCode::UNPROCESSABLE_ENTITY, &help);
         }
     };
-    match wish.change(desk.office.house.now().unix()) {
-        Ok(change) => propose(&desk, change).await,
+    if let Some(response) = badge.may_not_force(wish.force, &desk) {
+        return response;
+    }
+    match wish.change(desk.office.house.now().unix(), &badge) {
+        Ok(change) => propose(&desk, &badge, change).await,
         Err(help) => problem(StatusCode::UNPROCESSABLE_ENTITY, &help),
     }
 }
 
+/// Whom a ban would have hit of late; it is not laid.
+pub async fn preview(State(desk): State<Desk>, body: Bytes) -> Response {
+    #[derive(Deserialize)]
+    struct Asked {
+        net: String,
+    }
+    let asked = serde_json::from_slice::<Asked>(&body).map_err(|e| format!("{e}; write {{\"net\": \"192.0.2.0/24\"}}"));
+    let net = match asked.and_then(|a| net(&a.net)) {
+        Ok(net) => net,
+        Err(help) => return problem(StatusCode::UNPROCESSABLE_ENTITY, &help),
+    };
+    match on_the_side(move || Ok(preview::ban(&desk.office.house, net))).await {
+        Ok(preview) => told(&preview),
+        Err(response) => response,
+    }
+}
+
 impl Wish {
-    fn change(self, now: u64) -> Result<Change, String> {
+    fn change(self, now: u64, badge: &Badge) -> Result<Change, String> {
         let net = net(&self.net)?;
         let reason = self.reason.unwrap_or_default().trim().to_owned();
         if reason.is_empty() || reason.len() > bounds::REASON_BYTES {
@@ -64,7 +87,7 @@ impl Wish {
         let lasts = self.lasts.ok_or("\"for\" is missing: a ban must end, write such as \"for\": \"1h\"")?;
         let lasts = units::duration(&lasts).filter(|d| *d >= Duration::from_secs(1) && *d <= most);
         let lasts = lasts.ok_or_else(|| format!("\"for\" is a time from \"1s\" to \"{}\"", units::human(most)))?;
-        let by = Some(who().to_string());
+        let by = Some(badge.who().to_string());
         let ban = Ban { net, since: now, until: now + lasts.as_secs(), reason, by, times: 1 };
         Ok(Change::AddBan { ban, force: self.force })
     }
@@ -87,9 +110,9 @@ fn net(text: &str) -> Result<IpNet, String> {
     })
 }
 
-pub async fn remove(State(desk): State<Desk>, Path(text): Path<String>) -> Response {
+pub async fn remove(State(desk): State<Desk>, badge: Badge, Path(text): Path<String>) -> Response {
     match net(&text) {
-        Ok(net) => propose(&desk, Change::RemoveBan(net)).await,
+        Ok(net) => propose(&desk, &badge, Change::RemoveBan(net)).await,
         Err(help) => problem(StatusCode::UNPROCESSABLE_ENTITY, &help),
     }
 }

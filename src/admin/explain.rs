@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::Desk;
-use super::routes::{fresh, problem};
+use super::routes::problem;
 use crate::plan::Level;
 use crate::serve::explain::{self, Asked};
 
@@ -29,13 +29,16 @@ struct Wish {
     posture: Option<String>,
     #[serde(default)]
     pass: bool,
+    /// With a pass, and a settled citizen's.
+    #[serde(default)]
+    settled: bool,
 }
 
 pub async fn request(State(desk): State<Desk>, body: Bytes) -> Response {
     let wish = serde_json::from_slice::<Wish>(&body)
         .map_err(|e| format!("{e}; write {{\"method\": \"GET\", \"url\": \"https://huduma.example/login\"}}"));
     match wish.and_then(|w| w.asked(&desk)) {
-        Ok(asked) => fresh(Json(explain::explain(&desk.office.house, &asked)).into_response()),
+        Ok(asked) => Json(explain::explain(&desk.office.house, &asked)).into_response(),
         Err(help) => problem(StatusCode::UNPROCESSABLE_ENTITY, &help),
     }
 }
@@ -77,7 +80,8 @@ impl Wish {
             fields,
             from: self.from.unwrap_or(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))),
             posture,
-            pass: self.pass.then_some(1),
+            pass: (self.pass || self.settled).then_some(1),
+            settled: self.settled,
         })
     }
 }
@@ -96,7 +100,7 @@ pub struct Ref {
 
 pub async fn reference(State(desk): State<Desk>, Query(asked): Query<Ref>) -> Response {
     match explain::refer(&desk.office.house, &asked.code) {
-        Some(referred) => fresh(Json(referred).into_response()),
+        Some(referred) => Json(referred).into_response(),
         None => {
             let help =
                 "this is no reference code of this boma's: 20 letters and digits, as the citizen's page shows them";

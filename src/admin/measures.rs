@@ -15,17 +15,20 @@ use serde_json::{Map, Value, json};
 use tokio::sync::Mutex;
 
 use super::Desk;
-use super::routes::{fresh, problem, propose, refused, who};
-use crate::control::{Change, Rejected};
+use super::auth::Badge;
+use super::routes::{aside, problem, propose, refused};
+use crate::control::{Change, Force, Office, Rejected};
 use crate::rules::Measure;
-use crate::serve::preview::{self, Preview};
+use crate::serve::Preview;
+use crate::serve::preview;
 use crate::{bounds, units};
 
 pub async fn list(State(desk): State<Desk>) -> Response {
-    fresh(Json(json!({ "measures": desk.office.measures() })).into_response())
+    Json(json!({ "measures": desk.office.measures() })).into_response()
 }
 
-/// What staff send: the end, reason and owner, and everything else is the rule or limit as `rules.toml` has it.
+/// What staff send: the end, reason and owner (left out: who sends it), and everything else is the rule or limit as
+/// `rules.toml` has it.
 #[derive(Deserialize)]
 struct Wish {
     name: String,
@@ -40,32 +43,27 @@ struct Wish {
     table: Map<String, Value>,
 }
 
-pub async fn add(State(desk): State<Desk>, body: Bytes) -> Response {
+pub async fn add(State(desk): State<Desk>, badge: Badge, body: Bytes) -> Response {
     let example = r#"write {"name": "m1", "match": {"path": "/search*"}, "then": "challenge", "for": "2h", "reason": "INC-42", "owner": "soc"}"#;
     let wish: Wish = match serde_json::from_slice(&body) {
         Ok(wish) => wish,
         Err(e) => return problem(StatusCode::UNPROCESSABLE_ENTITY, &format!("{e}; {example}")),
     };
-    let (force, now) = (wish.force, desk.office.house.now().unix());
-    let measure = match wish.measure(now) {
+    if let Some(response) = badge.may_not_force(wish.force, &desk) {
+        return response;
+    }
+    let measure = match wish.measure(desk.office.house.now().unix(), &badge) {
         Ok(measure) => measure,
         Err(help) => return problem(StatusCode::UNPROCESSABLE_ENTITY, &help),
     };
-    match tried(&desk, measure.clone()).await {
-        Ok(preview) if !force && preview.harm().is_some() => {
-            return refused(Rejected::Harmful(preview.harm().unwrap_or_default()));
-        }
-        // What does not fit is refused, and noted, by the one door.
-        Ok(_) | Err(_) => {}
-    }
-    let response = propose(&desk, Change::AddMeasure(measure)).await;
+    let response = propose(&desk, &badge, Change::AddMeasure(measure)).await;
     if response.status() == StatusCode::OK { (StatusCode::CREATED, response).into_response() } else { response }
 }
 
 /// What a measure would have done; it is not laid.
-pub async fn preview(State(desk): State<Desk>, body: Bytes) -> Response {
+pub async fn preview(State(desk): State<Desk>, badge: Badge, body: Bytes) -> Response {
     let wish = serde_json::from_slice::<Wish>(&body).map_err(|e| e.to_string());
-    match wish.and_then(|w| w.measure(desk.office.house.now().unix())) {
+    match wish.and_then(|w| w.measure(desk.office.house.now().unix(), &badge)) {
         Ok(measure) => match tried(&desk, measure).await {
             Ok(preview) => told(&preview),
             Err(response) => response,
@@ -85,10 +83,10 @@ pub async fn preview_rules(State(desk): State<Desk>, body: Bytes) -> Response {
     }
 }
 
-fn told(preview: &Preview) -> Response {
+pub fn told(preview: &Preview) -> Response {
     let mut value = serde_json::to_value(preview).unwrap_or_default();
     value["harm"] = json!(preview.harm());
-    fresh(Json(value).into_response())
+    Json(value).into_response()
 }
 
 async fn tried(desk: &Desk, measure: Measure) -> Result<Preview, Response> {
@@ -97,7 +95,7 @@ async fn tried(desk: &Desk, measure: Measure) -> Result<Preview, Response> {
 }
 
 /// Ten minutes of requests take a moment, for which the probes must not wait.
-async fn on_the_side<T: Send + 'static>(
+pub async fn on_the_side<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Rejected> + Send + 'static,
 ) -> Result<T, Response> {
     // One at a time: it is a core's work for as long as it takes.
@@ -110,7 +108,7 @@ async fn on_the_side<T: Send + 'static>(
 }
 
 impl Wish {
-    fn measure(mut self, now: u64) -> Result<Measure, String> {
+    fn measure(mut self, now: u64, badge: &Badge) -> Result<Measure, String> {
         let said = |what: &str, text: Option<String>| {
             let text = text.unwrap_or_default().trim().to_owned();
             let fit = !text.is_empty() && text.len() <= bounds::REASON_BYTES;
@@ -119,14 +117,20 @@ impl Wish {
             })
         };
         let reason = said("reason", self.reason.take())?;
-        let owner = said("owner", self.owner.take())?;
+        let owner = said("owner", self.owner.take().or_else(|| Some(badge.name.clone())))?;
         let until = now + lasts(self.lasts.as_deref())?.as_secs();
         let kind = if self.table.contains_key("per") { "limit" } else { "rule" };
         self.table.insert("name".into(), self.name.clone().into());
         let text = toml::to_string(&json!({ kind: [self.table] }))
             .map_err(|e| format!("this cannot be a rule or limit: {e}"))?;
-        Ok(Measure { name: self.name, text, since: now, until, reason, owner, by: who().to_string() })
+        let by = badge.who().to_string();
+        Ok(Measure { name: self.name, text, since: now, until, reason, owner, by, forced: self.force })
     }
+}
+
+/// A reason to force what harms; an empty one is none.
+pub fn meant(force: Force) -> Force {
+    force.map(|reason| reason.trim().chars().take(bounds::REASON_BYTES).collect()).filter(|r: &String| !r.is_empty())
 }
 
 /// How long a measure lasts.
@@ -149,31 +153,43 @@ struct Extension {
     lasts: Option<String>,
 }
 
-pub async fn extend(State(desk): State<Desk>, Path(name): Path<String>, body: Bytes) -> Response {
+pub async fn extend(State(desk): State<Desk>, badge: Badge, Path(name): Path<String>, body: Bytes) -> Response {
     let wish = serde_json::from_slice::<Extension>(&body).map_err(|e| format!("{e}; write {{\"for\": \"2h\"}}"));
+    // What only a lead may force only a lead may force for longer.
+    let forced = desk.office.house.law.load().measures.iter().any(|m| m.name == name && m.forced);
+    if let Some(refusal) = badge.may_not_force(forced, &desk) {
+        return refusal;
+    }
     match wish.and_then(|w| lasts(w.lasts.as_deref())) {
         Ok(more) => {
             let until = desk.office.house.now().unix() + more.as_secs();
-            propose(&desk, Change::ExtendMeasure { name, until }).await
+            propose(&desk, &badge, Change::ExtendMeasure { name, until }).await
         }
         Err(help) => problem(StatusCode::UNPROCESSABLE_ENTITY, &help),
     }
 }
 
-pub async fn remove(State(desk): State<Desk>, Path(name): Path<String>) -> Response {
-    propose(&desk, Change::RemoveMeasure(name)).await
+pub async fn remove(State(desk): State<Desk>, badge: Badge, Path(name): Path<String>) -> Response {
+    propose(&desk, &badge, Change::RemoveMeasure(name)).await
 }
 
 pub async fn history(State(desk): State<Desk>) -> Response {
-    let versions = desk.office.versions();
+    let versions = match aside(&desk, Office::versions).await {
+        Ok(versions) => versions,
+        Err(response) => return response,
+    };
     let newest = versions.last().map(|v| v.version);
     let line = |v: &crate::control::Version| json!({ "version": v.version, "at": v.at, "who": v.who, "bytes": v.text.len(), "in_force": Some(v.version) == newest });
-    fresh(Json(json!({ "versions": versions.iter().map(line).collect::<Vec<_>>() })).into_response())
+    Json(json!({ "versions": versions.iter().map(line).collect::<Vec<_>>() })).into_response()
 }
 
 pub async fn version(State(desk): State<Desk>, Path(version): Path<u64>) -> Response {
-    match desk.office.versions().into_iter().find(|v| v.version == version) {
-        Some(found) => fresh(([(CONTENT_TYPE, "application/toml")], found.text).into_response()),
+    let versions = match aside(&desk, Office::versions).await {
+        Ok(versions) => versions,
+        Err(response) => return response,
+    };
+    match versions.into_iter().find(|v| v.version == version) {
+        Some(found) => ([(CONTENT_TYPE, "application/toml")], found.text).into_response(),
         None => problem(StatusCode::NOT_FOUND, &format!("there is no version {version} of the rules")),
     }
 }
@@ -182,12 +198,14 @@ pub async fn version(State(desk): State<Desk>, Path(version): Path<u64>) -> Resp
 #[serde(deny_unknown_fields)]
 struct Back {
     version: Option<u64>,
+    /// Why, although it would harm citizens or staff.
+    force: Force,
 }
 
-pub async fn roll_back(State(desk): State<Desk>, body: Bytes) -> Response {
+pub async fn roll_back(State(desk): State<Desk>, badge: Badge, body: Bytes) -> Response {
     let back = if body.is_empty() { Ok(Back::default()) } else { serde_json::from_slice::<Back>(&body) };
     match back {
-        Ok(Back { version }) => propose(&desk, Change::RollBack(version)).await,
+        Ok(Back { version, force }) => propose(&desk, &badge, Change::RollBack { version, force: meant(force) }).await,
         Err(e) => problem(StatusCode::UNPROCESSABLE_ENTITY, &format!("{e}; write {{\"version\": 3}}")),
     }
 }

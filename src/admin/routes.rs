@@ -1,96 +1,132 @@
-//! The routes of the staff door, in one table. No GET changes anything.
+//! The router, made of the [`table`], and the handlers of probes, status, posture and rules.
 //!
 //! Does not know: how a change is made.
 
 use std::time::Duration;
 
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Query, Request, State};
-use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_MATCH, WWW_AUTHENTICATE};
+use axum::body::{Bytes, to_bytes};
+use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_MATCH};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use axum::middleware::{self, Next};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, delete, get, patch, post};
+use axum::routing::MethodRouter;
 use axum::{Json, Router};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Desk, bans, explain, measures};
-use crate::control::{Change, Rejected, Who};
+use super::auth::{self, Badge};
+use super::{Desk, VERSION, measures, table};
+use crate::control::{Change, Force, Office, Rejected};
 use crate::plan::Level;
 use crate::posture::Pin;
+use crate::serve::losses;
 use crate::{bounds, units};
 
 pub fn router(desk: Desk) -> Router {
-    let open = Router::new().route("/livez", get(livez)).route("/readyz", get(readyz)).route("/metrics", get(metrics));
-    let closed = Router::new()
-        .route("/api/v1/status", guarded(get(status), "GET, HEAD"))
-        .route("/api/v1/posture", guarded(get(posture).put(put_posture), "GET, HEAD, PUT"))
-        .route("/api/v1/rules", guarded(get(rules).put(put_rules), "GET, HEAD, PUT"))
-        .route("/api/v1/rules/history", guarded(get(measures::history), "GET, HEAD"))
-        .route("/api/v1/rules/history/{version}", guarded(get(measures::version), "GET, HEAD"))
-        .route("/api/v1/rules/rollback", guarded(post(measures::roll_back), "POST"))
-        .route("/api/v1/explain", guarded(get(explain::reference).post(explain::request), "GET, HEAD, POST"))
-        .route("/api/v1/bans", guarded(get(bans::list).post(bans::add), "GET, HEAD, POST"))
-        .route("/api/v1/bans/{*net}", guarded(delete(bans::remove), "DELETE"))
-        .route("/api/v1/rules/preview", guarded(post(measures::preview_rules), "POST"))
-        .route("/api/v1/measures/preview", guarded(post(measures::preview), "POST"))
-        .route("/api/v1/measures", guarded(get(measures::list).post(measures::add), "GET, HEAD, POST"))
-        .route("/api/v1/measures/{name}", guarded(patch(measures::extend).delete(measures::remove), "PATCH, DELETE"))
+    let (mut open, mut closed) = (Router::new(), Router::new());
+    for path in table::paths() {
+        let mut methods = MethodRouter::new();
+        let mut guarded = false;
+        let mut allow = Vec::new();
+        for row in table::methods_of(path) {
+            allow.push(row.method);
+            if row.method == "GET" {
+                allow.push("HEAD");
+            }
+            let handler = (row.handler)();
+            methods = methods.merge(match row.least {
+                Some(least) => {
+                    guarded = true;
+                    handler.route_layer(middleware::from_fn_with_state((desk.clone(), least), auth::permit))
+                }
+                None => handler,
+            });
+        }
+        let methods = only(methods, allow.join(", "));
+        (open, closed) = match guarded {
+            true => (open, closed.route(path, methods)),
+            false => (open.route(path, methods), closed),
+        };
+    }
+    closed
         .layer(DefaultBodyLimit::max(bounds::ADMIN_BODY_BYTES))
-        .layer(middleware::from_fn_with_state(desk.clone(), authorise));
-    open.merge(closed).fallback(nothing).with_state(desk)
+        .layer(middleware::from_fn_with_state(desk.clone(), auth::authenticate))
+        .merge(open)
+        .fallback(nothing)
+        .layer(middleware::map_response(marked))
+        .with_state(desk)
 }
 
 /// A known path asked with a method that it does not have.
-fn guarded(routes: MethodRouter<Desk>, allow: &'static str) -> MethodRouter<Desk> {
-    routes.fallback(move || async move {
+fn only(methods: MethodRouter<Desk>, allow: String) -> MethodRouter<Desk> {
+    methods.fallback(move || async move {
         let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, &format!("write one of {allow}"));
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+        if let Ok(allow) = HeaderValue::from_str(&allow) {
+            response.headers_mut().insert(ALLOW, allow);
+        }
         response
     })
 }
 
-async fn authorise(State(desk): State<Desk>, request: Request, next: Next) -> Response {
-    let Some(token) = &desk.token else {
-        let help = "no administrator's token is set: start boma with BOMA_ADMIN_TOKEN in its environment";
-        return challenge(problem(StatusCode::UNAUTHORIZED, help));
-    };
-    if !token.opens(request.headers()) {
-        return challenge(problem(StatusCode::UNAUTHORIZED, "send the header Authorization: Bearer TOKEN"));
-    }
-    next.run(request).await
-}
-
-fn challenge(mut response: Response) -> Response {
-    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"boma\""));
+/// What staff read must be now, not some cache's then; and whoever asks may know that it is boma that answers.
+async fn marked(response: Response) -> Response {
+    let mut response = in_our_words(response).await;
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(HeaderName::from_static(VERSION), HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
     response
 }
 
-async fn nothing() -> Response {
-    problem(
-        StatusCode::NOT_FOUND,
-        "there is /livez, /readyz, /metrics, and under /api/v1: status, posture, rules, rules/history, rules/rollback, rules/preview, measures, measures/preview, bans, explain",
-    )
+/// axum's own refusals (no number where one belongs, a body too large) are plain text.
+async fn in_our_words(response: Response) -> Response {
+    let plain = response.headers().get(CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"text/plain"));
+    let status = response.status();
+    if !(plain && status.is_client_error()) {
+        return response;
+    }
+    let said = to_bytes(response.into_body(), bounds::REASON_BYTES).await.unwrap_or_default();
+    problem(status, &String::from_utf8_lossy(&said))
 }
 
-async fn livez() -> &'static str {
+async fn nothing() -> Response {
+    problem(StatusCode::NOT_FOUND, &format!("there is {}", table::paths().join(", ")))
+}
+
+pub async fn openapi() -> Response {
+    ([(CONTENT_TYPE, "application/json")], include_str!("openapi.json")).into_response()
+}
+
+/// Asks the office on another thread: it may be at a change that takes a moment, and the probes must not wait for that.
+pub async fn aside<T: Send + 'static>(
+    desk: &Desk,
+    ask: impl FnOnce(&Office) -> T + Send + 'static,
+) -> Result<T, Response> {
+    let office = desk.office.clone();
+    let asked = tokio::task::spawn_blocking(move || ask(&office));
+    asked.await.map_err(|_| problem(StatusCode::INTERNAL_SERVER_ERROR, "it could not be told; see the log"))
+}
+
+pub async fn livez() -> &'static str {
     "ok\n"
 }
 
 #[derive(Deserialize)]
-struct Verbose {
+pub struct Verbose {
     verbose: Option<String>,
 }
 
 /// Ready unless boma drains. A dead origin is no reason: boma is what answers then.
-async fn readyz(State(desk): State<Desk>, Query(asked): Query<Verbose>) -> Response {
+pub async fn readyz(State(desk): State<Desk>, Query(asked): Query<Verbose>) -> Response {
     let ready = !desk.office.house.is_draining();
     let code = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     if asked.verbose.is_none() {
         return (code, if ready { "ok\n" } else { "draining\n" }).into_response();
     }
-    let status = desk.office.status();
+    let status = match aside(&desk, Office::status).await {
+        Ok(status) => status,
+        Err(response) => return response,
+    };
     let mut text = String::from(if ready { "[+] serving\n" } else { "[-] draining\n" });
     text.push_str(&format!("[+] rules generation {}\n", status.rules_generation));
     for differs in &status.files_not_in_force {
@@ -102,25 +138,40 @@ async fn readyz(State(desk): State<Desk>, Query(asked): Query<Verbose>) -> Respo
     (code, text).into_response()
 }
 
-async fn metrics(State(desk): State<Desk>) -> Response {
+pub async fn metrics(State(desk): State<Desk>) -> Response {
     desk.office.gauge();
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(CONTENT_TYPE, kind)], desk.office.house.metrics.text()).into_response()
 }
 
-async fn status(State(desk): State<Desk>) -> Response {
-    fresh(Json(desk.office.status()).into_response())
+pub async fn status(State(desk): State<Desk>) -> Response {
+    match aside(&desk, Office::status).await {
+        Ok(status) => Json(status).into_response(),
+        Err(response) => response,
+    }
 }
 
-/// What staff read must be now, not some cache's then.
-pub fn fresh(mut response: Response) -> Response {
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+#[derive(Deserialize)]
+pub struct Span {
+    from: Option<u64>,
+    to: Option<u64>,
 }
 
-async fn posture(State(desk): State<Desk>) -> Response {
-    let status = desk.office.status();
-    fresh(Json(json!({ "portals": status.postures, "pins": status.pins })).into_response())
+/// The totals of each minute, by default of the last hour.
+pub async fn totals(State(desk): State<Desk>, Query(Span { from, to }): Query<Span>) -> Response {
+    let to = to.unwrap_or_else(|| desk.office.house.now().unix());
+    let from = from.unwrap_or(to.saturating_sub(3600));
+    match aside(&desk, move |office| office.totals(from, to)).await {
+        Ok(minutes) => Json(json!({ "from": from, "to": to, "minutes": minutes })).into_response(),
+        Err(response) => response,
+    }
+}
+
+pub async fn posture(State(desk): State<Desk>) -> Response {
+    match aside(&desk, Office::status).await {
+        Ok(status) => Json(json!({ "portals": status.postures, "pins": status.pins })).into_response(),
+        Err(response) => response,
+    }
 }
 
 #[derive(Deserialize)]
@@ -134,7 +185,7 @@ struct Wish {
     portal: Option<String>,
 }
 
-async fn put_posture(State(desk): State<Desk>, body: Bytes) -> Response {
+pub async fn put_posture(State(desk): State<Desk>, badge: Badge, body: Bytes) -> Response {
     let wish: Wish = match serde_json::from_slice(&body) {
         Ok(wish) => wish,
         Err(e) => {
@@ -143,22 +194,40 @@ async fn put_posture(State(desk): State<Desk>, body: Bytes) -> Response {
         }
     };
     let now = desk.office.house.now().unix();
-    let change = match wish.change(now) {
+    let change = match wish.change(now, &badge) {
         Ok(change) => change,
         Err(help) => return problem(StatusCode::UNPROCESSABLE_ENTITY, &help),
     };
-    match desk.office.propose(change, &who()) {
-        Ok(_) => posture(State(desk)).await,
-        Err(rejected) => refused(rejected),
+    match aside(&desk, move |office| office.propose(change, &badge.who())).await {
+        Ok(Ok(_)) => posture(State(desk)).await,
+        Ok(Err(rejected)) => refused(rejected),
+        Err(response) => response,
     }
 }
 
-pub fn who() -> Who {
-    Who::Staff("administrator".into())
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Step {
+    level: String,
+    portal: Option<String>,
+}
+
+/// What a posture would take away, by the last ten minutes; it is not pinned.
+pub async fn preview_posture(State(desk): State<Desk>, body: Bytes) -> Response {
+    let step = serde_json::from_slice::<Step>(&body).ok().and_then(|s| Some((Level::named(&s.level)?, s.portal)));
+    let Some((level, portal)) = step else {
+        let help = format!("write {{\"level\": \"static\"}}, one of {}", Level::NAMES.join(", "));
+        return problem(StatusCode::UNPROCESSABLE_ENTITY, &help);
+    };
+    let house = desk.office.house.clone();
+    match measures::on_the_side(move || Ok(losses::losses(&house, level, portal.as_deref()))).await {
+        Ok(losses) => Json(losses).into_response(),
+        Err(response) => response,
+    }
 }
 
 impl Wish {
-    fn change(self, now: u64) -> Result<Change, String> {
+    fn change(self, now: u64, badge: &Badge) -> Result<Change, String> {
         if self.level == "auto" {
             return Ok(Change::Release(self.portal));
         }
@@ -186,7 +255,7 @@ impl Wish {
             level: level(&self.level)?,
             until,
             reason,
-            by: who().to_string(),
+            by: badge.who().to_string(),
             since: now,
             then,
             portal: self.portal,
@@ -194,18 +263,30 @@ impl Wish {
     }
 }
 
-async fn rules(State(desk): State<Desk>) -> Response {
+pub async fn rules(State(desk): State<Desk>) -> Response {
     let law = desk.office.house.law.load();
     let text = law.rules.text().to_owned();
     let tag = etag(law.generation);
-    fresh(([(CONTENT_TYPE, "application/toml"), (ETAG, tag.as_str())], text).into_response())
+    ([(CONTENT_TYPE, "application/toml"), (ETAG, tag.as_str())], text).into_response()
 }
 
 fn etag(generation: u64) -> String {
     format!("\"{generation}\"")
 }
 
-async fn put_rules(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> Response {
+/// `?force=REASON`: although it would harm citizens or staff.
+#[derive(Deserialize)]
+pub struct Forced {
+    force: Force,
+}
+
+pub async fn put_rules(
+    State(desk): State<Desk>,
+    badge: Badge,
+    Query(Forced { force }): Query<Forced>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let Some(given) = headers.get(IF_MATCH).and_then(|v| v.to_str().ok()) else {
         let help = "send If-Match with the ETag of the rules that you changed, so that nobody's change is lost";
         return problem(StatusCode::PRECONDITION_REQUIRED, help);
@@ -220,15 +301,15 @@ async fn put_rules(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) ->
     let Ok(text) = String::from_utf8(body.to_vec()) else {
         return problem(StatusCode::UNPROCESSABLE_ENTITY, "the body is not UTF-8: send the TOML text of rules.toml");
     };
-    propose(&desk, Change::Rules { text, generation }).await
+    propose(&desk, &badge, Change::Rules { text, generation, force: measures::meant(force) }).await
 }
 
 /// Proposes a change to the rules. Parsing large ones and waiting for the disk take their time, and the probes must
 /// not wait for it.
-pub async fn propose(desk: &Desk, change: Change) -> Response {
-    let office = desk.office.clone();
+pub async fn propose(desk: &Desk, badge: &Badge, change: Change) -> Response {
+    let (office, who) = (desk.office.clone(), badge.who());
     let proposed = tokio::task::spawn_blocking(move || {
-        let outcome = office.propose(change, &who());
+        let outcome = office.propose(change, &who);
         office.house.store.flush();
         outcome
     });
@@ -266,7 +347,7 @@ pub fn refused(rejected: Rejected) -> Response {
             problem(StatusCode::SERVICE_UNAVAILABLE, "another boma is taking over: repeat this in a moment")
         }
         Rejected::Harmful(why) => {
-            problem(StatusCode::CONFLICT, &format!("{why}; to do it all the same, force it (--force, \"force\": true)"))
+            problem(StatusCode::CONFLICT, &format!("{why}; to do it all the same, force it (--force)"))
         }
         Rejected::Unknown(why) => problem(StatusCode::NOT_FOUND, &why),
     }
@@ -274,8 +355,16 @@ pub fn refused(rejected: Rejected) -> Response {
 
 /// RFC 9457.
 pub fn problem(code: StatusCode, detail: &str) -> Response {
-    let body =
+    problem_with(code, detail, json!({}))
+}
+
+/// With members of its own.
+pub fn problem_with(code: StatusCode, detail: &str, more: Value) -> Response {
+    let mut body =
         json!({ "type": "about:blank", "title": code.canonical_reason(), "status": code.as_u16(), "detail": detail });
+    if let (Value::Object(body), Value::Object(more)) = (&mut body, more) {
+        body.extend(more);
+    }
     let kind: (HeaderName, &str) = (CONTENT_TYPE, "application/problem+json");
     (code, [kind], body.to_string()).into_response()
 }

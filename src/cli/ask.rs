@@ -10,19 +10,34 @@ use crate::admin::client::{Reply, call};
 impl Staff {
     /// Sends a call with the token; anything but a 2xx is a failure in the door's own words.
     pub fn ask(&self, method: &str, path: &str, fields: &[(&str, &str)], body: String) -> Result<Reply, Failed> {
-        let token = self.token.as_deref().ok_or_else(|| {
-            let help = "no token: write it in BOMA_ADMIN_TOKEN, the same as the running boma has";
-            Failed(USAGE, help.into())
-        })?;
-        let bearer = format!("Bearer {token}");
+        let bearer = format!("Bearer {}", self.token()?);
         let mut all = vec![("authorization", bearer.as_str())];
         all.extend_from_slice(fields);
         let reply = call(&self.url, method, path, &all, body)
             .map_err(|why| Failed(FAILED, format!("{} cannot be asked: {why}", self.url)))?;
-        if (200..300).contains(&reply.status) {
+        if (200..300).contains(&reply.status) && !reply.version.is_empty() {
             return Ok(reply);
         }
-        Err(Failed(FAILED, said(&reply)))
+        Err(self.refused(&reply))
+    }
+
+    pub fn token(&self) -> Result<&str, Failed> {
+        self.token.as_deref().ok_or_else(|| {
+            let help = "no token: write yours in BOMA_ADMIN_TOKEN, as `boma token add` prints it";
+            Failed(USAGE, help.into())
+        })
+    }
+
+    /// Why an answer is none that was hoped for.
+    pub fn refused(&self, reply: &Reply) -> Failed {
+        if reply.version.is_empty() {
+            let help = "write the staff door's address ([admin] address) in BOMA_ADMIN or --admin";
+            return Failed(
+                FAILED,
+                format!("{} answers {}, but it is not boma's staff door: {help}", self.url, reply.status),
+            );
+        }
+        Failed(FAILED, said(reply))
     }
 }
 

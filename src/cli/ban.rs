@@ -5,7 +5,9 @@
 use serde_json::{Value, json};
 
 use super::status::plain;
-use super::{Failed, Format, Staff};
+use super::{Failed, Format, Staff, preview};
+
+const JSON: (&str, &str) = ("content-type", "application/json");
 
 #[derive(clap::Subcommand)]
 pub enum Ban {
@@ -19,7 +21,10 @@ pub enum Ban {
         /// Why, such as INC-42
         #[arg(long)]
         reason: String,
-        /// Although staff's own networks or a whole provider are in it
+        /// Only tell whom it would have hit in the last ten minutes
+        #[arg(long)]
+        preview: bool,
+        /// Although staff's own networks, settled citizens or a whole provider are in it
         #[arg(long)]
         force: bool,
         #[command(flatten)]
@@ -41,9 +46,24 @@ pub enum Ban {
 impl Ban {
     pub fn run(self) -> Result<(), Failed> {
         let (staff, reply) = match self {
-            Ban::Add { net, lasts, reason, force, staff } => {
+            Ban::Add { net, lasts, reason, preview, force, staff } => {
+                if preview || staff.format == Format::Text {
+                    let asked = json!({ "net": net }).to_string();
+                    match (staff.ask("POST", "/api/v1/bans/preview", &[JSON], asked), staff.format) {
+                        // Banning fails likewise, or does not need it.
+                        (Err(_), _) if !preview => {}
+                        (Err(failed), _) => return Err(failed),
+                        (Ok(tried), Format::Json) => println!("{}", tried.body),
+                        (Ok(tried), Format::Text) => {
+                            preview::print(&serde_json::from_str(&tried.body).unwrap_or_default());
+                        }
+                    }
+                    if preview {
+                        return Ok(());
+                    }
+                }
                 let body = json!({ "net": net, "for": lasts, "reason": reason, "force": force }).to_string();
-                let reply = staff.ask("POST", "/api/v1/bans", &[("content-type", "application/json")], body)?;
+                let reply = staff.ask("POST", "/api/v1/bans", &[JSON], body)?;
                 (staff, reply)
             }
             Ban::Remove { net, staff } => {

@@ -27,6 +27,9 @@ pub struct Explain {
     /// As if it came with a pass
     #[arg(long)]
     pass: bool,
+    /// As if it came with a settled citizen's pass
+    #[arg(long)]
+    settled: bool,
     /// A reference code that a citizen reads out, in the place of a request
     #[arg(long = "ref", value_name = "CODE", conflicts_with_all = ["method", "address"])]
     code: Option<String>,
@@ -70,7 +73,7 @@ impl Explain {
             };
             fields.insert(name.trim().into(), json!(value.trim()));
         }
-        let mut body = json!({ "method": self.method, "url": self.address, "fields": fields, "pass": self.pass });
+        let mut body = json!({ "method": self.method, "url": self.address, "fields": fields, "pass": self.pass, "settled": self.settled });
         for (key, value) in [("from", &self.from), ("posture", &self.posture)] {
             if let Some(value) = value {
                 body[key] = json!(value);

@@ -5,7 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use super::status::plain;
-use super::{Failed, Format, Staff, USAGE, preview};
+use super::{Failed, Format, Staff, USAGE, escaped, preview};
 
 #[derive(clap::Subcommand)]
 pub enum Measure {
@@ -67,9 +67,9 @@ pub struct Add {
     /// Why, such as INC-42
     #[arg(long)]
     reason: String,
-    /// Whose it is: who is asked about it
+    /// Whose it is: who is asked about it; left out: the token's name
     #[arg(long)]
-    owner: String,
+    owner: Option<String>,
     /// Only tell what it would have done to the last ten minutes
     #[arg(long)]
     preview: bool,
@@ -136,17 +136,8 @@ impl Measure {
     }
 }
 
-/// Names are ASCII without quotes; what a path cannot hold is escaped.
 fn path(name: &str) -> String {
-    let mut path = "/api/v1/measures/".to_owned();
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            path.push(char::from(byte));
-        } else {
-            path.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    path
+    format!("/api/v1/measures/{}", escaped(name))
 }
 
 impl Add {
@@ -163,7 +154,7 @@ impl Add {
             ("from", self.from.as_ref()),
             ("for", Some(&self.lasts)),
             ("reason", Some(&self.reason)),
-            ("owner", Some(&self.owner)),
+            ("owner", self.owner.as_ref()),
         ];
         texts.into_iter().filter_map(|(k, v)| Some((k, v?))).for_each(|(k, v)| drop(body.insert(k.into(), json!(v))));
         for (key, number) in [("burst", self.burst), ("concurrent", self.concurrent)] {

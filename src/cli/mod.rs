@@ -1,11 +1,16 @@
-//! Arguments and exit codes; one file per command. 0 ok, 1 runtime failure, 2 usage, 78 bad configuration.
+//! Arguments and exit codes; one file per command. 0 ok, 1 runtime failure, 2 usage, 78 bad configuration. With
+//! `--format json` a failure is told as `{"error": …}` on standard error.
 //!
 //! Does not know: how anything is done.
+
+#[macro_use]
+mod out;
 
 mod ask;
 mod ban;
 mod check;
 mod demo;
+mod events;
 mod explain;
 mod journal;
 mod measure;
@@ -15,11 +20,13 @@ mod rules;
 mod run;
 pub mod sample;
 mod status;
+mod token;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use serde_json::json;
 
 /// The command failed while it ran.
 const FAILED: u8 = 1;
@@ -59,6 +66,11 @@ enum Command {
     Ban(ban::Ban),
     /// Why a request gets what it gets, or what a citizen's reference code says
     Explain(explain::Explain),
+    /// What changes in a running boma, as it happens
+    Events(events::Events),
+    /// Who of the staff may come in, and as what
+    #[command(subcommand)]
+    Token(token::Token),
     /// The record of all changes
     #[command(subcommand)]
     Journal(journal::Journal),
@@ -70,7 +82,7 @@ struct Staff {
     /// The staff door
     #[arg(long = "admin", env = "BOMA_ADMIN", default_value = "http://127.0.0.1:9900")]
     url: String,
-    /// The administrator's token
+    /// A token, as `boma token add` prints it
     #[arg(long, env = "BOMA_ADMIN_TOKEN", hide_env_values = true)]
     token: Option<String>,
     /// How to print
@@ -78,8 +90,9 @@ struct Staff {
     format: Format,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum Format {
+    #[default]
     Text,
     Json,
 }
@@ -88,7 +101,13 @@ enum Format {
 struct Failed(u8, String);
 
 pub fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
+    let parsed = Arguments::command().try_get_matches();
+    let parsed = parsed.and_then(|m| Arguments::from_arg_matches(&m).map(|a| (a.command, wants_json(&m))));
+    let (command, json) = match parsed {
+        Ok(parsed) => parsed,
+        Err(e) => return misused(&e),
+    };
+    let outcome = match command {
         Command::Run(run) => run.run(),
         Command::Demo(demo) => demo.run(),
         Command::Check(check) => check.run(),
@@ -98,17 +117,42 @@ pub fn main() -> ExitCode {
         Command::Measure(measure) => measure.run(),
         Command::Ban(ban) => ban.run(),
         Command::Explain(explain) => explain.run(),
+        Command::Events(events) => events.run(),
+        Command::Token(token) => token.run(),
         Command::Journal(journal) => journal.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failed(code, said)) => {
-            if !said.is_empty() {
-                eprintln!("boma: {said}");
+            match json {
+                _ if said.is_empty() => {}
+                true => eprintln!("{}", json!({ "error": said })),
+                false => eprintln!("boma: {said}"),
             }
             ExitCode::from(code)
         }
     }
+}
+
+/// Whether the command that was called has `--format json`.
+fn wants_json(matches: &ArgMatches) -> bool {
+    match matches.subcommand() {
+        Some((_, inner)) => wants_json(inner),
+        None => matches!(matches.try_get_one::<Format>("format"), Ok(Some(Format::Json))),
+    }
+}
+
+/// What cannot be parsed: help and versions are no failures.
+fn misused(error: &clap::Error) -> ExitCode {
+    let arguments: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
+    let json = arguments.iter().any(|a| a == "--format=json")
+        || arguments.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json");
+    if json && error.use_stderr() {
+        eprintln!("{}", json!({ "error": error.render().to_string().trim() }));
+    } else {
+        let _ = error.print();
+    }
+    ExitCode::from(if error.use_stderr() { USAGE } else { 0 })
 }
 
 /// boma's own log goes to standard error, so that the access log may have standard output. `BOMA_LOG` sets the level.
@@ -118,6 +162,12 @@ fn log_to_stderr(standard: &str) {
         tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(standard));
     let _ =
         tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr).try_init();
+}
+
+/// A text as a part of an address.
+fn escaped(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }
 
 /// A folder named in the environment.

@@ -34,6 +34,9 @@ impl Posture {
             None => self.staff.ask("GET", "/api/v1/posture", &[], String::new())?,
             Some(level) => {
                 self.complete(level)?;
+                if self.staff.format == Format::Text {
+                    self.tell_losses(level);
+                }
                 let wish = json!({ "level": level, "for": self.lasts, "reason": self.reason, "then": self.then, "portal": self.portal });
                 self.staff.ask("PUT", "/api/v1/posture", &[("content-type", "application/json")], wish.to_string())?
             }
@@ -43,13 +46,47 @@ impl Posture {
             return Ok(());
         }
         let value: Value = serde_json::from_str(&reply.body).unwrap_or_default();
-        for portal in value["portals"].as_array().cloned().unwrap_or_default() {
+        let list = |key: &str| value[key].as_array().cloned().unwrap_or_default();
+        for portal in list("portals") {
             println!("{}: {}", plain(&portal["portal"]), plain(&portal["posture"]));
-        }
-        if let Some(level) = self.level.as_deref().and_then(Level::named) {
-            println!("{}", loses(level));
+            print_cause(&portal, &list("pins"));
         }
         Ok(())
+    }
+
+    /// What citizens lose is said before it is pinned.
+    fn tell_losses(&self, level: &str) {
+        let Some(named) = Level::named(level) else { return };
+        println!("{}", loses(named));
+        let step = json!({ "level": level, "portal": self.portal }).to_string();
+        let asked = self.staff.ask("POST", "/api/v1/posture/preview", &[("content-type", "application/json")], step);
+        let Ok(reply) = asked else {
+            println!("What the last ten minutes would have lost cannot be told.");
+            return;
+        };
+        let losses: Value = serde_json::from_str(&reply.body).unwrap_or_default();
+        let number = |v: &Value| v.as_u64().unwrap_or(0);
+        println!("Of {} requests that were served in the last ten minutes", number(&losses["served"]));
+        for (key, what) in [("copies", "would be answered by a copy"), ("challenged", "would be checked first")] {
+            if number(&losses[key]) > 0 {
+                println!("  {} {what}", number(&losses[key]));
+            }
+        }
+        let lost = losses["lost"].as_array().cloned().unwrap_or_default();
+        for l in &lost {
+            println!(
+                "  lost: {} {}, of {} clients or more",
+                number(&l["requests"]),
+                named_loss(l),
+                number(&l["clients"])
+            );
+        }
+        for service in losses["services"].as_array().into_iter().flatten() {
+            println!("    {} for {}", number(&service[1]), plain(&service[0]));
+        }
+        if lost.is_empty() {
+            println!("  none would be lost");
+        }
     }
 
     /// Usage faults are told here, before anybody is asked.
@@ -67,6 +104,49 @@ impl Posture {
         }
         Ok(())
     }
+}
+
+/// What was sent or asked for, in people's words.
+fn named_loss(lost: &Value) -> String {
+    let what = match (lost["kind"].as_str().unwrap_or_default(), lost["sends"] == true) {
+        ("program", true) => "call-backs and programs' messages",
+        ("program", false) => "programs' questions",
+        ("navigation", true) => "forms sent",
+        ("navigation", false) => "pages",
+        ("background", true) => "messages of pages' scripts",
+        ("background", false) => "questions of pages' scripts",
+        _ => "parts of pages",
+    };
+    format!("{} {what}", plain(&lost["class"]))
+}
+
+/// Why a portal stands where it does: its own pin before the one for all, before the ladder.
+fn print_cause(portal: &Value, pins: &[Value]) {
+    let own = pins.iter().find(|p| p["portal"] == portal["portal"]);
+    let pin = own.or_else(|| pins.iter().find(|p| p["portal"].is_null()));
+    if let Some(pin) = pin {
+        let all = if pin["portal"].is_null() { "all portals pinned" } else { "pinned" };
+        let then = pin["then"].as_str().map_or(String::new(), |then| format!(", then {then}"));
+        println!(
+            "  {all} to {} by {} {}{then}: {}",
+            plain(&pin["level"]),
+            plain(&pin["by"]),
+            until(pin),
+            plain(&pin["reason"])
+        );
+    }
+    let why = portal["why"].as_str().unwrap_or_default();
+    let why = if why.is_empty() { String::new() } else { format!(": {}", plain(&portal["why"])) };
+    let would = if pin.is_some() { "by itself it would be" } else { "by itself" };
+    println!("  {would} {}{why}", plain(&portal["climbed"]));
+}
+
+fn until(pin: &Value) -> String {
+    // No time that a calendar has: until somebody changes it.
+    let Some(at) = pin["until"].as_i64().and_then(|at| jiff::Timestamp::from_second(at).ok()) else {
+        return "until somebody changes it".into();
+    };
+    format!("until {at}")
 }
 
 /// What citizens lose; said to whoever pins it.

@@ -25,7 +25,7 @@ pub fn print(value: &Value) {
     }
     if number(&changed["settled_passes"]) > 0 {
         println!(
-            "  hit {} citizens who passed long before, {} % of them",
+            "  hit {} settled citizens, {} % of those who came",
             number(&changed["settled_passes"]),
             changed["settled_share"]
         );

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::status::plain;
-use super::{FAILED, Failed, Format, Staff, preview};
+use super::{FAILED, Failed, Format, Staff, escaped, preview};
 
 #[derive(clap::Subcommand)]
 pub enum Rules {
@@ -20,6 +20,8 @@ pub enum Rules {
     Apply {
         /// The new rules
         file: PathBuf,
+        #[command(flatten)]
+        force: Force,
         #[command(flatten)]
         staff: Staff,
     },
@@ -50,8 +52,27 @@ pub enum Rules {
         #[arg(value_name = "VERSION")]
         number: Option<u64>,
         #[command(flatten)]
+        force: Force,
+        #[command(flatten)]
         staff: Staff,
     },
+}
+
+/// Although staff's own networks or many settled citizens would be hit.
+#[derive(clap::Args)]
+pub struct Force {
+    /// Although it would hit staff or many settled citizens; with a reason
+    #[arg(long, requires = "reason")]
+    force: bool,
+    /// Why it is forced, such as INC-42
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+impl Force {
+    fn reason(&self) -> Option<&str> {
+        self.reason.as_deref().filter(|_| self.force)
+    }
 }
 
 impl Rules {
@@ -74,12 +95,13 @@ impl Rules {
                 }
                 Ok(())
             }
-            Rules::Apply { file, staff } => {
+            Rules::Apply { file, force, staff } => {
                 let text = read(&file)?;
                 let now = staff.ask("GET", "/api/v1/rules", &[], String::new())?;
+                let query = force.reason().map_or(String::new(), |reason| format!("?force={}", escaped(reason)));
                 let reply = staff.ask(
                     "PUT",
-                    "/api/v1/rules",
+                    &format!("/api/v1/rules{query}"),
                     &[("if-match", &now.etag), ("content-type", "application/toml")],
                     text,
                 )?;
@@ -88,8 +110,8 @@ impl Rules {
             }
             Rules::History { staff } => history(&staff),
             Rules::Diff { old, new, staff } => diff(&staff, old, new),
-            Rules::Rollback { number, staff } => {
-                let body = json!({ "version": number }).to_string();
+            Rules::Rollback { number, force, staff } => {
+                let body = json!({ "version": number, "force": force.reason() }).to_string();
                 let reply =
                     staff.ask("POST", "/api/v1/rules/rollback", &[("content-type", "application/json")], body)?;
                 in_force(&staff, &reply.body);

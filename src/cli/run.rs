@@ -43,12 +43,7 @@ impl Run {
                 );
                 Some(Token::new(&text).ok_or(Failed(CONFIGURATION, help))?)
             }
-            Err(_) => {
-                tracing::warn!(
-                    "no BOMA_ADMIN_TOKEN in the environment: the staff door answers probes and metrics only"
-                );
-                None
-            }
+            Err(_) => None,
         };
         serve(Options { given, token, sockets: inherited(), takeover: self.takeover }, |_| {})
     }

@@ -5,10 +5,11 @@
 use ipnet::IpNet;
 
 use super::Office;
-use super::change::{Applied, Rejected};
+use super::change::{Applied, Rejected, Who};
 use crate::ban::Ban;
 use crate::bounds;
 use crate::store::Table;
+use crate::telemetry::Kind;
 
 /// Networks as large as this are not banned without force.
 const WIDE: (u8, u8) = (16, 32);
@@ -42,7 +43,10 @@ impl Office {
             ));
         }
         let wide = if net.addr().is_ipv4() { net.prefix_len() < WIDE.0 } else { net.prefix_len() < WIDE.1 };
-        wide.then(|| format!("{net} is a whole provider, or more than one"))
+        if wide {
+            return Some(format!("{net} is a whole provider, or more than one"));
+        }
+        (self.judge.ban)(house, net)
     }
 
     pub(super) fn remove_ban(&self, net: IpNet) -> Result<Applied, Rejected> {
@@ -58,7 +62,12 @@ impl Office {
     pub(super) fn end_bans(&self) {
         // Beside a change of staff's, one of the two would be lost.
         let _desk = self.desk();
-        for ban in self.house.bans.sweep(self.house.now().unix()) {
+        let now = self.house.now().unix();
+        for ban in self.house.bans.sweep(now) {
+            if ban.by.is_some() {
+                let what = format!("end of ban of {}, laid for: {}", ban.net, ban.reason);
+                self.house.feed.tell(now, Kind::Ban, &Who::Clock.to_string(), &what, "applied");
+            }
             self.house.store.remove_surely(Table::Bans, &ban.key());
         }
     }

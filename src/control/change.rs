@@ -3,22 +3,26 @@
 //! Does not know: HTTP, file watching.
 
 use std::fmt;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
 use crate::ban::Ban;
 use crate::fault::Fault;
+use crate::force::House;
 use crate::plan::Level;
 use crate::posture::Pin;
-use crate::rules::Measure;
+use crate::rules::{Measure, RuleSet};
+use crate::staff::Role;
+use crate::telemetry::Kind;
 
 /// Who wants a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Who {
     File,
     Signal,
-    /// By the staff door, with the token's name.
-    Staff(String),
+    /// By the staff door, with the token's name and role.
+    Staff(String, Role),
     /// The posture ladder.
     Ladder,
     Clock,
@@ -29,11 +33,27 @@ impl fmt::Display for Who {
         match self {
             Who::File => f.write_str("file"),
             Who::Signal => f.write_str("signal"),
-            Who::Staff(name) => write!(f, "staff {name}"),
+            Who::Staff(name, role) => write!(f, "staff {name} ({role})"),
             Who::Ladder => f.write_str("ladder"),
             Who::Clock => f.write_str("clock"),
         }
     }
+}
+
+/// Why a change is to be made although it would harm those whom it should not; `None`: then it is not to be.
+pub type Force = Option<String>;
+
+/// Who says whether a change would harm those whom it should not, by what came of late; in words where it would. The
+/// corridor knows that, and the office must not know the corridor: whoever builds the house hands it in.
+#[derive(Clone, Copy)]
+pub struct Judge {
+    /// These rules, in the place of those in force.
+    pub rules: fn(&House, Arc<RuleSet>) -> Option<String>,
+    /// A rule or limit in force, since then.
+    pub effect: fn(&House, &str, u64) -> Option<String>,
+    pub ban: fn(&House, IpNet) -> Option<String>,
+    /// How many of the last ten minutes' requests a rule or limit in force matched.
+    pub hits: fn(&House, &str) -> u64,
 }
 
 /// What can be changed while boma runs. Closed: each change passes the same door.
@@ -48,18 +68,32 @@ pub enum Change {
     Rules {
         text: String,
         generation: u64,
+        force: Force,
     },
     Postures(String),
     Settings(String),
     Certificates,
+    /// The file of the staff's tokens.
+    Tokens(String),
     /// Back to an earlier version of the rules; without a number the one before.
-    RollBack(Option<u64>),
+    RollBack {
+        version: Option<u64>,
+        force: Force,
+    },
+    /// Forced where it says so itself.
     AddMeasure(Measure),
     ExtendMeasure {
         name: String,
         until: u64,
     },
     RemoveMeasure(String),
+    /// A measure that harms those whom it should not, with what it did.
+    UndoMeasure {
+        name: String,
+        /// As it was judged: one that was laid anew meanwhile stays.
+        since: u64,
+        why: String,
+    },
     /// `force`: although staff's own networks, or very many, are in it.
     AddBan {
         ban: Ban,
@@ -82,16 +116,21 @@ pub enum Change {
 impl Change {
     pub(super) fn what(&self) -> String {
         match self {
-            Change::RulesFile(_) | Change::Rules { .. } => "rules".into(),
+            Change::RulesFile(_) => "rules".into(),
+            Change::Rules { force, .. } => format!("rules{}", forced(force)),
             Change::Lists => "lists".into(),
             Change::Places => "countries and autonomous systems".into(),
             Change::Postures(_) => "postures".into(),
             Change::Settings(_) => "settings".into(),
             Change::Certificates => "certificates".into(),
-            Change::RollBack(version) => {
-                format!("rules back to {}", version.map_or("the version before".into(), |v| format!("version {v}")))
+            Change::Tokens(_) => "the staff's tokens".into(),
+            Change::RollBack { version, force } => {
+                let version = version.map_or("the version before".into(), |v| format!("version {v}"));
+                format!("rules back to {version}{}", forced(force))
             }
+            Change::AddMeasure(m) if m.forced => format!("measure {}, forced, for: {}", m.name, m.reason),
             Change::AddMeasure(m) => format!("measure {} for: {}", m.name, m.reason),
+            Change::UndoMeasure { name, why, .. } => format!("measure {name} taken back: {why}"),
             Change::ExtendMeasure { name, .. } => format!("a later end of measure {name}"),
             Change::RemoveMeasure(name) => format!("measure {name} taken out"),
             Change::AddBan { ban, .. } => format!("ban of {} for: {}", ban.net, ban.reason),
@@ -103,16 +142,41 @@ impl Change {
         }
     }
 
+    /// What listeners take it for.
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Change::RulesFile(_)
+            | Change::Lists
+            | Change::Rules { .. }
+            | Change::Postures(_)
+            | Change::RollBack { .. } => Kind::Rules,
+            Change::Places | Change::Settings(_) | Change::Certificates | Change::Tokens(_) => Kind::Settings,
+            Change::AddMeasure(_)
+            | Change::ExtendMeasure { .. }
+            | Change::RemoveMeasure(_)
+            | Change::UndoMeasure { .. } => Kind::Measure,
+            Change::AddBan { .. } | Change::RemoveBan(_) => Kind::Ban,
+            // Of what ends only pins are told as a change; measures say so themselves.
+            Change::Pin(_) | Change::Release(_) | Change::Climb { .. } | Change::Expire => Kind::Posture,
+        }
+    }
+
     /// What was proposed, word by word, where it has words.
     pub(super) fn text(&self) -> Option<String> {
         match self {
-            Change::RulesFile(text) | Change::Rules { text, .. } | Change::Postures(text) | Change::Settings(text) => {
-                Some(text.clone())
-            }
+            Change::RulesFile(text)
+            | Change::Rules { text, .. }
+            | Change::Postures(text)
+            | Change::Settings(text)
+            | Change::Tokens(text) => Some(text.clone()),
             Change::AddMeasure(measure) => Some(measure.text.clone()),
             _ => None,
         }
     }
+}
+
+fn forced(force: &Force) -> String {
+    force.as_ref().map_or(String::new(), |reason| format!(", forced for: {reason}"))
 }
 
 fn of(portal: Option<&str>) -> String {

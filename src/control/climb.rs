@@ -85,7 +85,9 @@ pub async fn listen(office: Arc<Office>) {
     loop {
         beat.tick().await;
         office.hear();
+        office.count(&mut office.counting());
         let now = office.house.now().unix();
+        office.house.feed.tell_bans(now);
         if now >= kept + KEEP_EVERY {
             kept = now;
             office.keep_baselines();

@@ -33,9 +33,15 @@ pub async fn keep(office: Arc<Office>, stop: Arc<AtomicBool>) {
     let mut due: HashMap<(String, String), u64> = HashMap::new();
     let mut edition = 0;
     let mut names_due = 0;
+    let (mut harm_due, mut turn) = (0, 0usize);
     let mut keep_due = office.house.now().mono + bounds::KEEP_EVERY.as_nanos() as u64;
     while !stop.load(Ordering::Relaxed) {
         let _ = office.propose(Change::Expire, &Who::Clock);
+        if office.house.now().mono >= harm_due {
+            office.undo_harm(turn);
+            turn += 1;
+            harm_due = office.house.now().mono + bounds::HARM_EVERY.as_nanos() as u64;
+        }
         if office.house.now().mono >= keep_due && !office.house.is_draining() {
             office.keep_some();
             keep_due = office.house.now().mono + bounds::KEEP_EVERY.as_nanos() as u64;

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::change::{Applied, Rejected};
+use super::change::{Applied, Change, Rejected, Who};
 use super::lists::ListFiles;
 use super::{Desk, Office};
 use crate::bounds;
@@ -13,11 +13,11 @@ use crate::rules::{self, Measure, RuleSet};
 use crate::store::Table;
 
 impl Office {
-    /// Puts the rules in force with these measures over them, and keeps those.
+    /// Puts the rules in force with these measures over them, and keeps those; `judged`: unless they harm.
     ///
     /// # Errors
     /// What does not fit, and everything is as it was.
-    fn lay(&self, measures: Vec<Measure>) -> Result<Applied, Rejected> {
+    fn lay(&self, measures: Vec<Measure>, judged: bool) -> Result<Applied, Rejected> {
         let house = &self.house;
         let law = house.law.load_full();
         let file = house.town.load().settings.server.rules.clone();
@@ -28,13 +28,17 @@ impl Office {
         if !read.faults.is_empty() {
             return Err(Rejected::Faults(read.faults));
         }
+        let rules = Arc::new(read.value);
+        if judged && let Some(harm) = (self.judge.rules)(house, rules.clone()) {
+            return Err(Rejected::Harmful(harm));
+        }
         for old in law.measures.iter().filter(|m| !measures.iter().any(|n| n.name == m.name)) {
             house.store.remove_surely(Table::Measures, &old.name);
         }
         for new in measures.iter().filter(|m| !law.measures.contains(m)) {
             house.store.put_surely(Table::Measures, &new.name, serde_json::to_vec(new).unwrap_or_default());
         }
-        let generation = self.publish(Arc::new(read.value), law.ladder.clone(), measures.into());
+        let generation = self.publish(rules, law.ladder.clone(), measures.into());
         Ok(Applied { generation, changed: true, warnings: read.warnings })
     }
 
@@ -64,15 +68,19 @@ impl Office {
         if read.faults.is_empty() { Ok(Arc::new(read.value)) } else { Err(Rejected::Faults(read.faults)) }
     }
 
-    pub(super) fn add_measure(&self, measure: Measure) -> Result<Applied, Rejected> {
+    pub(super) fn add_measure(&self, measure: Measure, judged: bool) -> Result<Applied, Rejected> {
+        let judged = judged && !measure.forced;
         let mut measures = self.live_measures();
         if measures.len() >= bounds::MEASURES {
             let help = "write what is to stay into rules.toml, and remove its measure";
             let message = format!("{} measures are in force already", bounds::MEASURES);
             return Err(Rejected::Faults(vec![Fault::whole(&format!("measure {}", measure.name), message, help)]));
         }
+        let name = measure.name.clone();
         measures.push(measure);
-        self.lay(measures)
+        let laid = self.lay(measures, judged)?;
+        self.house.untrouble(|t| t.starts_with(&format!("measure {name} was taken back")));
+        Ok(laid)
     }
 
     pub(super) fn extend_measure(&self, name: &str, until: u64, by: &str) -> Result<Applied, Rejected> {
@@ -84,14 +92,14 @@ impl Office {
             return Err(Rejected::Faults(vec![Fault::whole(&format!("measure {name}"), message, help)]));
         }
         (measure.until, measure.by) = (until, by.to_owned());
-        self.lay(measures)
+        self.lay(measures, false)
     }
 
     pub(super) fn remove_measure(&self, name: &str) -> Result<Applied, Rejected> {
         let mut measures = self.live_measures();
         let before = measures.len();
         measures.retain(|m| m.name != name);
-        if measures.len() == before { Err(unknown(name)) } else { self.lay(measures) }
+        if measures.len() == before { Err(unknown(name)) } else { self.lay(measures, false) }
     }
 
     fn live_measures(&self) -> Vec<Measure> {
@@ -105,7 +113,7 @@ impl Office {
         let law = self.house.law.load_full();
         let ended: Vec<Measure> = law.measures.iter().filter(|m| m.until <= now).cloned().collect();
         // A file of a list may be broken meanwhile; the rules stand as they are then, and the end holds all the same.
-        if !ended.is_empty() && self.lay(self.live_measures()).is_err() {
+        if !ended.is_empty() && self.lay(self.live_measures(), false).is_err() {
             let live = self.live_measures();
             ended.iter().for_each(|m| self.house.store.remove_surely(Table::Measures, &m.name));
             self.publish(law.rules.clone(), law.ladder.clone(), live.into());
@@ -113,11 +121,46 @@ impl Office {
         ended
     }
 
+    /// Looks at what one measure has done, each in its turn, and takes it back where it harms; never a forced one.
+    pub(super) fn undo_harm(&self, turn: usize) {
+        let now = self.house.now().unix();
+        let law = self.house.law.load_full();
+        let watched: Vec<&Measure> =
+            law.measures.iter().filter(|m| m.until > now && !m.forced && m.since != now).collect();
+        let Some(measure) = watched.get(turn % watched.len().max(1)) else { return };
+        let (name, since) = (measure.name.clone(), measure.since);
+        if self.desk().stuck.contains(&(name.clone(), since)) {
+            return;
+        }
+        if let Some(why) = (self.judge.effect)(&self.house, &name, since) {
+            let _ = self.propose(Change::UndoMeasure { name, since, why }, &Who::Clock);
+        }
+    }
+
+    pub(super) fn undo_measure(&self, desk: &mut Desk, name: &str, since: u64, why: &str) -> Result<Applied, Rejected> {
+        let is_it = |m: &&Measure| m.name == name && m.since == since && !m.forced;
+        if self.live_measures().iter().find(is_it).is_none() {
+            return Err(unknown(name));
+        }
+        let undone = self.remove_measure(name);
+        match &undone {
+            Ok(_) => self.house.trouble(format!("measure {name} was taken back by itself: {why}")),
+            Err(_) => {
+                // Said once, not with every look.
+                desk.stuck.push((name.to_owned(), since));
+                self.house.trouble(format!("measure {name} should be taken back, and cannot be: {why}"));
+            }
+        }
+        self.retry_rules(desk);
+        undone
+    }
+
     /// Says which measures end soon, once each.
     pub(super) fn warn_of_ends(&self, desk: &mut Desk) {
         let now = self.house.now().unix();
         let soon = bounds::MEASURE_WARNING.as_secs();
         let law = self.house.law.load_full();
+        desk.stuck.retain(|(name, since)| law.measures.iter().any(|m| m.name == *name && m.since == *since));
         desk.warned.retain(|(name, until)| law.measures.iter().any(|m| m.name == *name && m.until == *until));
         for measure in
             law.measures.iter().filter(|m| m.until > now && m.until <= now + soon && m.until - m.since > soon)
@@ -127,7 +170,11 @@ impl Office {
                 desk.warned.push(key);
                 let minutes = (measure.until - now).div_ceil(60);
                 let extend = format!("boma measure extend {} --for 2h", measure.name);
-                self.house.trouble(format!("measure {} ends in {minutes} minutes; to keep it: {extend}", measure.name));
+                let hits = (self.judge.hits)(&self.house, &measure.name);
+                self.house.trouble(format!(
+                    "measure {} ends in {minutes} minutes; it matched {hits} requests in the last ten; to keep it: {extend}",
+                    measure.name
+                ));
             }
         }
         let over = |t: &str| {
@@ -147,7 +194,7 @@ impl Office {
             };
             if measure.until <= now {
                 self.house.store.remove_surely(Table::Measures, &name);
-            } else if let Err(Rejected::Faults(faults)) = self.add_measure(measure) {
+            } else if let Err(Rejected::Faults(faults)) = self.add_measure(measure, false) {
                 let first = faults.first().map(ToString::to_string).unwrap_or_default();
                 self.house.store.remove_surely(Table::Measures, &name);
                 self.house.trouble(format!("measure {name} of before the restart does not fit and is out: {first}"));

@@ -15,6 +15,8 @@ mod pem;
 mod places;
 mod propose;
 mod start;
+mod tokens;
+mod totals;
 mod town;
 mod versions;
 mod watch;
@@ -26,7 +28,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-pub use change::{Applied, Change, Rejected, Who};
+pub use change::{Applied, Change, Force, Judge, Rejected, Who};
 pub use climb::Climbed;
 pub use files::LastGood;
 pub use keeper::keep;
@@ -53,6 +55,8 @@ pub struct Office {
     pub config: PathBuf,
     state_dir: PathBuf,
     handed_over: AtomicBool,
+    judge: Judge,
+    counting: Mutex<totals::Counting>,
 }
 
 /// What the office remembers of its own work.
@@ -67,6 +71,8 @@ struct Desk {
     journal: Option<Journal>,
     /// Measures whose end was told, and that end.
     warned: Vec<(String, u64)>,
+    /// Measures that should be taken back and cannot be, and since when they are laid.
+    stuck: Vec<(String, u64)>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -152,6 +158,7 @@ impl Office {
         last_good: LastGood,
         (config, state_dir): (PathBuf, PathBuf),
         differs: Vec<(String, Vec<Fault>)>,
+        judge: Judge,
     ) -> Office {
         let differs: Vec<Differs> = differs.into_iter().map(|(file, faults)| Differs { file, faults }).collect();
         let desk = Desk::default();
@@ -164,6 +171,8 @@ impl Office {
             config,
             state_dir,
             handed_over: AtomicBool::new(false),
+            judge,
+            counting: Mutex::default(),
         };
         office.reloaded(differs.is_empty());
         office.desk().differs = differs;
@@ -207,6 +216,10 @@ impl Office {
         if let Some(Err(e)) = self.desk().journal.as_mut().map(Journal::reopen) {
             tracing::error!(error = %e, "the journal stays closed");
         }
+    }
+
+    fn counting(&self) -> MutexGuard<'_, totals::Counting> {
+        self.counting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn climbers(&self) -> MutexGuard<'_, HashMap<String, Climber>> {

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::change::{Applied, Change, Rejected, Who};
+use super::change::{Applied, Change, Force, Rejected, Who};
 use super::lists::ListFiles;
 use super::start::{POSTURES, RULES};
 use super::{Desk, Differs, Entry, Office, files};
@@ -17,6 +17,7 @@ use crate::plan::Ladder;
 use crate::posture::{self, Pin, Standing};
 use crate::rules::{self, Measure, RuleSet, Sources};
 use crate::store::Table;
+use crate::telemetry::Kind;
 
 impl Office {
     /// The one door for changes.
@@ -25,21 +26,21 @@ impl Office {
     /// [`Rejected`], and everything is as it was.
     pub fn propose(&self, change: Change, who: &Who) -> Result<Applied, Rejected> {
         let mut desk = self.desk();
-        if self.has_handed_over() && matches!(who, Who::Staff(_)) {
+        if self.has_handed_over() && matches!(who, Who::Staff(..)) {
             return Err(Rejected::Leaving);
         }
-        let (what, text) = (change.what(), change.text());
+        let (kind, what, text) = (change.kind(), change.what(), change.text());
         let quiet = matches!(change, Change::Expire);
         if !quiet {
             tracing::info!(%who, what, "change proposed");
         }
         let outcome = match change {
-            Change::RulesFile(text) => self.rules(&mut desk, &text),
+            Change::RulesFile(text) => self.rules(&mut desk, &text, false),
             Change::Lists => {
                 let text = self.house.law.load().rules.text().to_owned();
-                self.read_rules(&mut desk, &text)
+                self.read_rules(&mut desk, &text, false)
             }
-            Change::Rules { text, generation } => self.staff_rules(&mut desk, &text, generation),
+            Change::Rules { text, generation, force } => self.staff_rules(&mut desk, &text, generation, &force),
             Change::Places => {
                 let settings = self.house.town.load().settings.clone();
                 self.places(&mut desk, &settings.client)
@@ -47,14 +48,16 @@ impl Office {
             Change::Postures(text) => self.postures(&mut desk, &text),
             Change::Settings(text) => self.settings(&mut desk, &text),
             Change::Certificates => self.certificates(&mut desk),
-            Change::RollBack(version) => self.roll_back(&mut desk, version),
-            Change::AddMeasure(measure) => self.add_measure(measure),
+            Change::Tokens(text) => self.tokens(&mut desk, &text),
+            Change::RollBack { version, force } => self.roll_back(&mut desk, version, &force),
+            Change::AddMeasure(measure) => self.add_measure(measure, true),
             Change::ExtendMeasure { name, until } => self.extend_measure(&name, until, &who.to_string()),
             Change::RemoveMeasure(name) => {
                 let removed = self.remove_measure(&name);
                 self.retry_rules(&mut desk);
                 removed
             }
+            Change::UndoMeasure { name, since, why } => self.undo_measure(&mut desk, &name, since, &why),
             Change::AddBan { ban, force } => self.add_ban(ban, force),
             Change::RemoveBan(net) => self.remove_ban(net),
             Change::Pin(pin) => self.pin(&pin),
@@ -73,12 +76,19 @@ impl Office {
         };
         self.keep_version(&mut desk, who);
         if !quiet || outcome.as_ref().is_ok_and(|a| a.changed) {
-            self.note(&mut desk, who, what, text.as_deref(), &outcome);
+            self.note(&mut desk, who, (kind, what), text.as_deref(), &outcome);
         }
         outcome
     }
 
-    fn note(&self, desk: &mut Desk, who: &Who, what: String, text: Option<&str>, outcome: &Result<Applied, Rejected>) {
+    fn note(
+        &self,
+        desk: &mut Desk,
+        who: &Who,
+        (kind, what): (Kind, String),
+        text: Option<&str>,
+        outcome: &Result<Applied, Rejected>,
+    ) {
         let said = match outcome {
             Ok(applied) if !applied.changed => return,
             Ok(applied) => format!("applied, generation {}", applied.generation),
@@ -109,6 +119,7 @@ impl Office {
         if let Some(Err(e)) = written {
             self.house.trouble(format!("the journal cannot be written ({e})"));
         }
+        self.house.feed.tell(at, kind, &who.to_string(), &what, &said);
         let entry = Entry { at, who: who.to_string(), what, outcome: said };
         desk.history.push(entry);
         if desk.history.len() > bounds::HISTORY {
@@ -127,7 +138,8 @@ impl Office {
         Sources { now: self.house.now().unix(), list, measures, countries, asns }
     }
 
-    fn rules(&self, desk: &mut Desk, text: &str) -> Result<Applied, Rejected> {
+    /// `asked`: staff were told of what harm it does.
+    fn rules(&self, desk: &mut Desk, text: &str, asked: bool) -> Result<Applied, Rejected> {
         let house = &self.house;
         let path = house.town.load().settings.server.rules.display().to_string();
         let law = house.law.load_full();
@@ -137,11 +149,11 @@ impl Office {
             self.reloaded(true);
             return Ok(Applied { generation: law.generation, changed: false, warnings: Vec::new() });
         }
-        self.read_rules(desk, text)
+        self.read_rules(desk, text, asked)
     }
 
     /// Reads rules and their lists anew, though their text may be what is in force.
-    fn read_rules(&self, desk: &mut Desk, text: &str) -> Result<Applied, Rejected> {
+    fn read_rules(&self, desk: &mut Desk, text: &str, asked: bool) -> Result<Applied, Rejected> {
         let house = &self.house;
         let file = house.town.load().settings.server.rules.clone();
         let path = file.display().to_string();
@@ -166,8 +178,14 @@ impl Office {
             self.taken(desk, &path, RULES, text);
             return Ok(Applied { warnings: read.warnings, ..self.unchanged() });
         }
-        let generation = self.publish(Arc::new(read.value), law.ladder.clone(), law.measures.clone());
+        let rules = Arc::new(read.value);
+        // What a file says is in force: nobody is there to be asked. It is said all the same.
+        let harm = if asked { None } else { (self.judge.rules)(house, rules.clone()) };
+        let generation = self.publish(rules, law.ladder.clone(), law.measures.clone());
         self.taken(desk, &path, RULES, text);
+        if let Some(harm) = harm {
+            house.trouble(format!("{path} is in force, but {harm}"));
+        }
         Ok(Applied { generation, changed: true, warnings: read.warnings })
     }
 
@@ -178,7 +196,13 @@ impl Office {
     }
 
     /// Rules from staff: checked first, then written to the file, then in force; the file stays the truth.
-    pub(super) fn staff_rules(&self, desk: &mut Desk, text: &str, made_from: u64) -> Result<Applied, Rejected> {
+    pub(super) fn staff_rules(
+        &self,
+        desk: &mut Desk,
+        text: &str,
+        made_from: u64,
+        force: &Force,
+    ) -> Result<Applied, Rejected> {
         let house = &self.house;
         let generation = house.law.load().generation;
         if made_from != generation {
@@ -194,6 +218,11 @@ impl Office {
             house.metrics.rules_rejected.inc();
             return Err(Rejected::Faults(read.faults));
         }
+        if force.is_none()
+            && let Some(harm) = (self.judge.rules)(house, Arc::new(read.value))
+        {
+            return Err(Rejected::Harmful(harm));
+        }
         if path.is_symlink() {
             let why = "it is a symbolic link, as a ConfigMap's files are";
             return Err(Rejected::ReadOnly(why.into()));
@@ -206,7 +235,7 @@ impl Office {
             files::write_whole(&aside, &there, 0o644).map_err(|e| Rejected::ReadOnly(e.to_string()))?;
         }
         files::write_whole(&path, text.as_bytes(), 0o644).map_err(|e| Rejected::ReadOnly(e.to_string()))?;
-        self.rules(desk, text)
+        self.rules(desk, text, true)
     }
 
     fn postures(&self, desk: &mut Desk, text: &str) -> Result<Applied, Rejected> {
@@ -243,24 +272,26 @@ impl Office {
         for ended in self.end_measures() {
             let what = format!("measure {}, laid for: {}", ended.name, ended.reason);
             let applied = Applied { changed: true, ..self.unchanged() };
-            self.note(desk, &Who::Clock, format!("end of {what}"), None, &Ok(applied));
+            self.note(desk, &Who::Clock, (Kind::Measure, format!("end of {what}")), None, &Ok(applied));
             self.retry_rules(desk);
         }
         let (standing, expired) = self.house.standing.load().expire(self.house.now().unix());
         if expired.is_empty() {
             return self.unchanged();
         }
-        for one in &expired {
+        let applied = self.stand(standing);
+        for one in expired {
             if one.alarm {
                 self.house.trouble(one.text.clone());
-            } else {
-                tracing::warn!("{}", one.text);
             }
+            self.note(desk, &Who::Clock, (Kind::Posture, one.text), None, &Ok(applied.clone()));
         }
-        self.stand(standing)
+        self.unchanged()
     }
 
     fn stand(&self, standing: Standing) -> Applied {
+        let town = self.house.town.load();
+        let standing = standing.noted(town.portals.list.iter().map(|p| p.name.as_str()), self.house.now().unix());
         let row = serde_json::to_vec(&standing).unwrap_or_default();
         self.house.store.put_surely(Table::Standing, "now", row);
         self.house.standing.store(Arc::new(standing));
@@ -287,11 +318,11 @@ impl Office {
     }
 
     /// Tries a rules file again that was not taken, now that what it did not fit may be gone.
-    fn retry_rules(&self, desk: &mut Desk) {
+    pub(super) fn retry_rules(&self, desk: &mut Desk) {
         let path = self.house.town.load().settings.server.rules.clone();
         if desk.differs.iter().any(|d| path.display().to_string() == d.file)
             && let Ok(text) = files::read_text(&path)
-            && self.rules(desk, &text).is_ok_and(|a| a.changed)
+            && self.rules(desk, &text, false).is_ok_and(|a| a.changed)
         {
             tracing::info!("the rules file that was refused is in force now");
         }

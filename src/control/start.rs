@@ -18,12 +18,14 @@ use crate::portal::Portal;
 use crate::rules::{RuleSet, Sources};
 use crate::seal::Secret;
 use crate::settings::{AccessSink, Certificate, ClientSettings, Settings};
+use crate::staff::Tokens;
 use crate::{posture, rules, settings};
 
 /// Names of last good copies.
 pub const SETTINGS: &str = "boma.toml";
 pub const RULES: &str = "rules.toml";
 pub const POSTURES: &str = "postures.toml";
+pub const TOKENS: &str = "admin-tokens.toml";
 
 /// What the command line and the environment say.
 pub struct Given {
@@ -46,6 +48,7 @@ pub struct Started {
     pub secret: Secret,
     pub outbound: Outbound,
     pub places: Places,
+    pub tokens: Tokens,
     pub state_dir: PathBuf,
     pub last_good: LastGood,
     pub troubles: Vec<String>,
@@ -74,6 +77,7 @@ pub fn start(given: &Given, now_unix: u64) -> Result<Started, Vec<Fault>> {
     let settings = reading.file(&config, SETTINGS, |file, text| settings::read(file, text, &folder), None);
     let Some(settings) = settings else { return Err(reading.found.faults) };
     let places = reading.places(&settings.client);
+    let tokens = reading.tokens(settings.admin.tokens.as_deref());
     let rules = reading.rules(&settings.server.rules, &settings.client, now_unix);
     let ladder = match &settings.server.postures {
         Some(path) => reading.file(path, POSTURES, posture::read_ladder, None),
@@ -98,6 +102,7 @@ pub fn start(given: &Given, now_unix: u64) -> Result<Started, Vec<Fault>> {
             secret,
             outbound,
             places,
+            tokens,
             state_dir,
             last_good,
             troubles: found.troubles,
@@ -129,6 +134,7 @@ pub fn check(config: &Path) -> Checked {
             let settings = reading.take(got);
             let now = crate::clock::Clock::system().now().unix();
             reading.places(&settings.client);
+            reading.tokens(settings.admin.tokens.as_deref());
             reading.rules(&settings.server.rules, &settings.client, now);
             if let Some(path) = &settings.server.postures {
                 reading.file(path, POSTURES, posture::read_ladder, None);
@@ -147,23 +153,23 @@ pub fn check(config: &Path) -> Checked {
 }
 
 #[derive(Default)]
-struct Found {
-    faults: Vec<Fault>,
-    troubles: Vec<String>,
+pub(super) struct Found {
+    pub faults: Vec<Fault>,
+    pub troubles: Vec<String>,
     warnings: Vec<Fault>,
-    differs: Vec<(String, Vec<Fault>)>,
+    pub differs: Vec<(String, Vec<Fault>)>,
     read: Stamps,
 }
 
-struct Reading {
-    strict: bool,
+pub(super) struct Reading {
+    pub strict: bool,
     last_good: LastGood,
-    found: Found,
+    pub found: Found,
 }
 
 impl Reading {
     /// Reads one file, or its last good copy; `missing` is what a file that is not there stands for.
-    fn file<T>(
+    pub fn file<T>(
         &mut self,
         path: &Path,
         name: &str,

@@ -29,7 +29,7 @@ impl Office {
         let new = Settings {
             server: old.server.clone(),
             listen: old.listen.clone(),
-            admin: old.admin.clone(),
+            admin: settings::Admin { address: old.admin.address, ..read.value.admin },
             log: old.log.clone(),
             client: settings::ClientSettings { memory: old.client.memory, ..read.value.client },
             ..read.value
@@ -44,12 +44,15 @@ impl Office {
         let outbound = new.portals.iter().map(pem::outbound_of).collect::<Result<Outbound, _>>();
         let outbound = outbound.map_err(|fault| self.refused(desk, &path, vec![fault]))?;
         self.taken(desk, &path, SETTINGS, text);
+        if new.admin.tokens != old.admin.tokens {
+            self.other_tokens(desk, new.admin.tokens.as_deref());
+        }
         if new == *old {
             return Ok(self.unchanged());
         }
         let edition = house.town.load().edition + 1;
         house.challenge.store(Arc::new(Challenge::new(&house.secret, new.challenge.pass_lifetime)));
-        house.town.store(Arc::new(Town::new(edition, Arc::new(new), outbound, &house.counters, &house.ears)));
+        house.town.store(Arc::new(Town::new(edition, Arc::new(new), outbound, &house.counters, &house.books)));
         self.dress_all();
         Ok(Applied { generation: house.law.load().generation, changed: true, warnings: read.warnings })
     }

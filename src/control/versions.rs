@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::change::{Applied, Rejected};
+use super::change::{Applied, Force, Rejected};
 use super::{Desk, Office, Who};
 use crate::bounds;
 use crate::store::Table;
@@ -61,10 +61,10 @@ impl Office {
     }
 
     /// Goes back to an earlier version, which becomes the newest one.
-    pub(super) fn roll_back(&self, desk: &mut Desk, wanted: Option<u64>) -> Result<Applied, Rejected> {
+    pub(super) fn roll_back(&self, desk: &mut Desk, wanted: Option<u64>, force: &Force) -> Result<Applied, Rejected> {
         let text = self.version_text(desk, wanted)?;
         let generation = self.house.law.load().generation;
-        self.staff_rules(desk, &text, generation)
+        self.staff_rules(desk, &text, generation, force)
     }
 
     pub(super) fn restore_versions(&self, rows: Vec<(String, Vec<u8>)>) {

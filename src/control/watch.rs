@@ -127,6 +127,7 @@ impl Watch {
         files.extend(law.rules.files().iter().map(|(list, _)| (beside.join(list), Kind::Lists)));
         files.extend(places::named(&settings.client).map(|(_, path)| (path.clone(), Kind::Places)));
         files.extend(settings.server.postures.iter().map(|p| (p.clone(), Kind::Postures)));
+        files.extend(settings.admin.tokens.iter().map(|p| (p.clone(), Kind::Tokens)));
         for certificate in &settings.certificates {
             files.push((certificate.chain.clone(), Kind::Certificates));
             files.push((certificate.key.clone(), Kind::Certificates));
@@ -190,6 +191,7 @@ impl Watch {
             Kind::Settings => files::read_text(path).map(Change::Settings),
             Kind::Rules => files::read_text(path).map(Change::RulesFile),
             Kind::Postures => files::read_text(path).map(Change::Postures),
+            Kind::Tokens => files::read_text(path).map(Change::Tokens),
         };
         match change {
             Ok(change) => drop(self.office.propose(change, &Who::File)),
@@ -219,6 +221,7 @@ enum Kind {
     Lists,
     Places,
     Postures,
+    Tokens,
     Certificates,
 }
 

@@ -13,7 +13,8 @@ use tokio_rustls::TlsAcceptor;
 
 use super::crowd::{Phase, Ticket};
 use super::tcp::Tcp;
-use super::{Post, http1, http2, proxy};
+use super::{Post, hello, http1, http2, proxy};
+use crate::client::Fingerprint;
 use crate::wire::Arrival;
 
 /// What both versions need of a connection.
@@ -21,6 +22,8 @@ pub struct Seat {
     pub post: Rc<Post>,
     pub ticket: Rc<Ticket>,
     pub peer: IpAddr,
+    /// Of the peer's TLS.
+    pub fingerprint: Option<Fingerprint>,
 }
 
 impl Seat {
@@ -55,7 +58,8 @@ pub async fn open(post: Rc<Post>, stream: TcpStream, peer: SocketAddr, ticket: R
     }
     let (tls, h2c) = (post.door.tls, post.door.h2c);
     let acceptor = tls.then(|| TlsAcceptor::from(post.keyring.config()));
-    let seat = Rc::new(Seat { post, ticket, peer });
+    let fingerprint = if tls { hello::fingerprint(&mut tcp).await } else { None };
+    let seat = Rc::new(Seat { post, ticket, peer, fingerprint });
     let Some(acceptor) = acceptor else {
         if h2c && begins_as_http2(&mut tcp).await {
             return Some(Box::pin(http2::serve(seat, tcp)));

@@ -108,13 +108,13 @@ async fn unreadable<S: Io>(seat: &Seat, talk: &Shared<S>, fault: HeadFault) -> K
         HeadFault::TooLarge => Reason::HeadTooLarge,
         HeadFault::Version => Reason::BadVersion,
     };
-    let client = identify(&seat.post.house.town.load(), seat.peer, &NoHead);
+    let client = identify(&seat.post.house.town.load(), seat.peer, &NoHead).with(seat.fingerprint);
     let reply = seat.post.corridor.refuse(&NoHead, client, seat.arrival(), reason);
     send(seat, talk, &NoHead, reply, false).await
 }
 
 async fn one<S: Io>(seat: &Rc<Seat>, talk: &Shared<S>, head: RequestHead) -> Keep {
-    let client = identify(&seat.post.house.town.load(), seat.peer, &head);
+    let client = identify(&seat.post.house.town.load(), seat.peer, &head).with(seat.fingerprint);
     let framing = match request_framing(&head) {
         Ok(framing) => framing,
         Err(_) => {

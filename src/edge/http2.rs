@@ -91,7 +91,7 @@ async fn one(seat: Rc<Seat>, request: Request<RecvStream>, mut respond: SendResp
     let (parts, incoming) = request.into_parts();
     let head = StreamHead::new(parts);
     let deadlines = seat.post.house.town.load().settings.deadlines;
-    let client = identify(&seat.post.house.town.load(), seat.peer, &head);
+    let client = identify(&seat.post.house.town.load(), seat.peer, &head).with(seat.fingerprint);
     if head.parts.method == http::Method::CONNECT && head.protocol().is_none() {
         // Tunnels to anywhere are not opened here.
         return respond.send_reset(H2Reason::REFUSED_STREAM);

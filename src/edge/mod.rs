@@ -9,6 +9,7 @@ mod attend;
 mod conn;
 mod crowd;
 mod frames;
+mod hello;
 mod http1;
 mod http2;
 mod identify;
@@ -28,6 +29,7 @@ use tokio::sync::watch;
 
 pub use addresses::Crowd;
 pub use frames::{Counter, Offence};
+pub use hello::{Hello, parse as parse_hello};
 pub use identify::{Field, believed};
 pub use listen::{BindFault, Door, Sockets, bind};
 pub use proxy::{Parsed, Source, parse as parse_proxy};

@@ -25,7 +25,7 @@ use crate::seal::Secret;
 use crate::wire::{Head, Version};
 use crate::{path, rules, settings};
 
-pub use wire::{fields, frames, http1_request, http1_response, proxy_header};
+pub use wire::{client_hello, fields, frames, http1_request, http1_response, proxy_header};
 
 /// No clock: an input must do tomorrow what it did today.
 const NOW: u64 = 1_790_000_000;
@@ -189,6 +189,7 @@ fn plans(set: &RuleSet) -> String {
         kind: Kind::Navigation,
         client: &near,
         pass: None,
+        settled: false,
         portal: "huduma",
         route: "*",
         class: "information",
@@ -198,7 +199,8 @@ fn plans(set: &RuleSet) -> String {
         services: &[],
         head: &Sample,
     };
-    let page = Facts { method: "GET", path: "/", match_path: "/", query: None, pass: Some(pass), ..login };
+    let page =
+        Facts { method: "GET", path: "/", match_path: "/", query: None, pass: Some(pass), settled: true, ..login };
     let program = Facts { scheme: "http", host: "", kind: Kind::Program, client: &far, portal: "", ..login };
     let mut said = String::new();
     for facts in [&login, &page, &program] {

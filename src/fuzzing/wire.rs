@@ -14,7 +14,7 @@ use bytes::{Bytes, BytesMut};
 use http_body::Body as _;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::edge::{Counter, Offence, Parsed, Source, parse_proxy};
+use crate::edge::{Counter, Hello, Offence, Parsed, Source, parse_hello, parse_proxy};
 use crate::http1::{
     BodyFault, Decoder, Framing, HeadFault, RequestHead, ResponseHead, Step, request_framing, response_framing,
 };
@@ -199,6 +199,19 @@ fn answer(data: &[u8], size: usize, to_head: bool) -> Option<(u16, Vec<u8>, bool
 }
 
 /// A PROXY header is found at the same place whatever follows it, and no part of it is one.
+pub fn client_hello(data: &[u8]) {
+    let parsed = parse_hello(data);
+    match parsed {
+        Hello::Whole(fingerprint) => {
+            let text = fingerprint.as_str();
+            assert!(text.len() == 36 && text.is_ascii() && text.matches('_').count() >= 2, "{text}");
+            assert_eq!(parse_hello(&[data, b"more"].concat()), parsed, "whatever follows");
+        }
+        Hello::Not => assert_eq!(parse_hello(&[data, b"\r\n"].concat()), Hello::Not, "more makes no difference"),
+        Hello::More => assert!(data.len() < 128 * 1024),
+    }
+}
+
 pub fn proxy_header(data: &[u8]) {
     let parsed = parse_proxy(data);
     match parsed {

@@ -30,6 +30,8 @@ fn portal(title: &str, languages: &[&str]) -> Arc<Portal> {
             phone: Some("+254 20".into()),
             ..Service::default()
         }],
+        session_proof: vec![],
+        session_cookies: vec![],
         routes: Routes::new(vec![]),
     })
 }

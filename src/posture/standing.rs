@@ -37,6 +37,9 @@ pub struct Standing {
     /// Where the ladder stands by itself, by portal; at its foot where nothing is said.
     #[serde(default)]
     climbed: BTreeMap<String, Level>,
+    /// Since when a portal has not been at the foot of the ladder, in seconds since the Unix epoch.
+    #[serde(default)]
+    risen: BTreeMap<String, u64>,
 }
 
 impl Standing {
@@ -46,6 +49,23 @@ impl Standing {
         let own = self.pins.iter().find(|p| p.portal.as_deref() == Some(portal)).and_then(|p| p.at(now_unix));
         let all = || self.pins.iter().find(|p| p.portal.is_none()).and_then(|p| p.at(now_unix));
         own.or_else(all).unwrap_or_else(|| self.climbed(portal))
+    }
+
+    /// Since when a portal has not been at the foot of the ladder; `None` where it is.
+    pub fn risen(&self, portal: &str) -> Option<u64> {
+        self.risen.get(portal).copied()
+    }
+
+    /// The same standing with its rises noted, for these portals.
+    pub fn noted<'a>(mut self, portals: impl Iterator<Item = &'a str>, now_unix: u64) -> Standing {
+        for portal in portals {
+            if self.level(portal, now_unix) == Level::Normal {
+                self.risen.remove(portal);
+            } else {
+                self.risen.entry(portal.to_owned()).or_insert(now_unix);
+            }
+        }
+        self
     }
 
     /// Where the ladder stands by itself, pinned or not.
@@ -71,7 +91,7 @@ impl Standing {
     /// Back to `auto`.
     pub fn release(&self, portal: Option<&str>) -> Standing {
         let pins = self.pins.iter().filter(|p| p.portal.as_deref() != portal).cloned().collect();
-        Standing { pins, climbed: self.climbed.clone() }
+        Standing { pins, ..self.clone() }
     }
 
     /// Replaces what has ended by what follows it.
@@ -104,7 +124,7 @@ impl Standing {
                 });
             }
         }
-        (Standing { pins, climbed: self.climbed.clone() }, expired)
+        (Standing { pins, ..self.clone() }, expired)
     }
 
     pub fn pins(&self) -> impl Iterator<Item = &Pin> {
@@ -147,6 +167,17 @@ mod tests {
         assert_eq!(standing.level("land", 100), Level::Normal);
         assert_eq!(standing.release(Some("tax")).level("tax", 10), Level::Attack);
         assert_eq!(standing.pin(pin(Level::Guarded, 100, None)).level("land", 10), Level::Guarded);
+    }
+
+    #[test]
+    fn a_rise_is_remembered_until_the_portal_is_back_at_the_foot() {
+        let noted = |s: Standing, now| s.noted(["tax", "land"].into_iter(), now);
+        let standing = noted(Standing::default().pin(pin(Level::Guarded, 100, Some("tax"))), 10);
+        assert_eq!((standing.risen("tax"), standing.risen("land")), (Some(10), None));
+        let higher = noted(standing.climb("tax", Level::Attack).pin(pin(Level::Static, 50, Some("tax"))), 30);
+        assert_eq!(higher.risen("tax"), Some(10));
+        let down = noted(higher.release(Some("tax")).climb("tax", Level::Normal), 60);
+        assert_eq!(down.risen("tax"), None);
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub enum Field {
     Query,
     Param(String),
     Pass,
+    Settled,
     Kind,
     Route,
     Class,
@@ -38,6 +39,9 @@ pub enum Field {
     /// Whether the one or the other is known: what is not satisfies no pattern and no `not`.
     CountryKnown,
     AsnKnown,
+    /// Of the client's TLS.
+    Fingerprint,
+    FingerprintKnown,
 }
 
 impl Field {
@@ -59,7 +63,7 @@ impl Clause {
     pub fn names_client(&self) -> bool {
         let known = || !self.patterns.iter().any(|p| *p == Pattern::Exact("unknown".into()));
         match self.field {
-            Field::List | Field::Pass => !self.not,
+            Field::List | Field::Pass | Field::Settled => !self.not,
             Field::Country | Field::Asn => !self.not && known(),
             _ => false,
         }
@@ -70,14 +74,12 @@ impl Clause {
         let field = match self.field {
             Field::Country if self.not => Field::CountryKnown,
             Field::Asn if self.not => Field::AsnKnown,
+            Field::Fingerprint if self.not => Field::FingerprintKnown,
             _ => return None,
         };
         Some(Clause { field, patterns: vec![Pattern::Exact("true".into())], not: false })
     }
 }
-
-/// Fields of the contract that this version does not know.
-pub const NOT_BUILT: [&str; 1] = ["fingerprint"];
 
 /// What rules may refer to.
 #[derive(Clone, Copy)]
@@ -107,6 +109,7 @@ pub fn read(table: &Section<'_>, what: &str, known: Known<'_>) -> Vec<Clause> {
         ("country", Field::Country, "KE"),
         ("asn", Field::Asn, "36914"),
         ("known_path", Field::KnownPath, "true"),
+        ("fingerprint", Field::Fingerprint, "t13d1516h2_*"),
     ] {
         reader.clause(table, what, key, field, example);
     }
@@ -116,9 +119,6 @@ pub fn read(table: &Section<'_>, what: &str, known: Known<'_>) -> Vec<Clause> {
         reader.named(table, what, "query", parameter);
     } else {
         reader.clause(table, what, "query", Field::Query, "*id=*");
-    }
-    for key in NOT_BUILT {
-        table.not_built(key, "");
     }
     if table.keys().is_empty() {
         table.fault(table.span(), format!("`{what}` names no field"), "write at least one, such as path = \"/login*\"");
@@ -189,7 +189,7 @@ impl Reader<'_> {
                 let there = if field == Field::Query { Pattern::any() } else { Pattern::Exact("true".into()) };
                 self.clauses.push(Clause { field, patterns: vec![there], not: truth.value == not });
             }
-            Field::Pass => self.unfit_pass(table, key, what),
+            Field::Pass => self.settled(table, key, what, not),
             // Names the fault by itself; nothing where the key is not there.
             Field::KnownPath => drop(table.boolean(key)),
             _ => {
@@ -220,17 +220,17 @@ impl Reader<'_> {
         }
     }
 
-    fn unfit_pass(&self, table: &Section<'_>, key: &str, what: &str) {
+    fn settled(&mut self, table: &Section<'_>, key: &str, what: &str, not: bool) {
         if !table.is_text(key) {
             // Names the fault by itself; nothing where the key is not there.
             table.boolean(key);
             return;
         }
         let Some(word) = table.string(key, "") else { return };
-        let help = "write true or false, without quotes";
         if word.value == "settled" {
-            table.fault(word.span, format!("`{what} = \"settled\"` is not built yet in this version of boma"), help);
+            self.clauses.push(Clause { field: Field::Settled, patterns: vec![Pattern::Exact("true".into())], not });
         } else {
+            let help = "write true or false without quotes, or \"settled\"";
             table.fault(word.span, format!("`{what}` is {:?}", word.value), help);
         }
     }

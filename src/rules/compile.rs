@@ -100,6 +100,7 @@ impl Asks {
         };
         self.country |= draft.clauses.iter().any(|c| c.field == Field::Country) || per == Some(&Per::Country);
         self.known_path |= draft.clauses.iter().any(|c| c.field == Field::KnownPath);
+        self.settled |= draft.clauses.iter().any(|c| c.field == Field::Settled);
         self.asn |= draft.clauses.iter().any(|c| c.field == Field::Asn) || per == Some(&Per::Asn);
     }
 }
@@ -110,7 +111,7 @@ fn waits_for(clauses: &[Clause]) -> Option<usize> {
         let field = match &c.field {
             Field::Path => 0,
             Field::Method | Field::Host | Field::Scheme | Field::Kind | Field::Class | Field::Portal => 2,
-            Field::Pass | Field::KnownPath | Field::CountryKnown | Field::AsnKnown => 2,
+            Field::Pass | Field::KnownPath | Field::CountryKnown | Field::AsnKnown | Field::FingerprintKnown => 2,
             _ => 1,
         };
         (c.patterns.contains(&Pattern::any()), field, !c.patterns.iter().all(Pattern::selective))

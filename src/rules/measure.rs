@@ -17,4 +17,7 @@ pub struct Measure {
     pub owner: String,
     /// Who laid it or moved its end last.
     pub by: String,
+    /// Laid although it was said to harm citizens or staff: it is not taken back for that.
+    #[serde(default)]
+    pub forced: bool,
 }

@@ -137,6 +137,7 @@ pub struct Asks {
     pub country: bool,
     pub asn: bool,
     pub known_path: bool,
+    pub settled: bool,
 }
 
 impl Sources<'_> {
@@ -157,13 +158,7 @@ impl Sources<'_> {
 }
 
 /// Keys and words of the contract that this version holds at their default, whether or not their table is written.
-pub const NOT_BUILT: [&str; 5] = [
-    "limit.match.fingerprint",
-    "rule.match.fingerprint",
-    "rule.match.pass = \"settled\"",
-    "rule.then = \"queue\"",
-    "limit.match.pass = \"settled\"",
-];
+pub const NOT_BUILT: [&str; 1] = ["rule.then = \"queue\""];
 
 /// Reads the text of `rules.toml`: parse, validate, compile. The value counts only where there are no faults.
 pub fn read(file: &str, text: &str, sources: &Sources<'_>) -> Read<RuleSet> {
@@ -237,6 +232,17 @@ impl RuleSet {
     /// The plan for one request at a posture. Pure; what it costs grows with the conditions that the request
     /// satisfies, hardly with the number of rules.
     pub fn plan<'a>(&'a self, facts: &Facts<'_>, level: Level, now_unix: u64) -> Plan<'a> {
+        self.plan_without(None, facts, level, now_unix)
+    }
+
+    /// The number of a rule or limit in force, for [`RuleSet::plan_without`].
+    pub fn number(&self, name: &str) -> Option<u32> {
+        let place = self.compiled.all.binary_search_by(|one| one.name.as_str().cmp(name)).ok()?;
+        u32::try_from(place).ok()
+    }
+
+    /// The plan as if one of the rules or limits were not there.
+    pub fn plan_without<'a>(&'a self, but: Option<u32>, facts: &Facts<'_>, level: Level, now_unix: u64) -> Plan<'a> {
         let mut plan = Plan::default();
         let mut limits: SmallVec<[u32; 8]> = SmallVec::new();
         let mut matched = self.compiled.matching(facts, level);
@@ -244,7 +250,7 @@ impl RuleSet {
         matched.sort_unstable();
         for number in matched {
             let one = &self.compiled.all[number as usize];
-            if one.until.is_some_and(|u| u <= now_unix) {
+            if one.until.is_some_and(|u| u <= now_unix) || but == Some(number) {
                 continue;
             }
             match &one.meaning {

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
-use crate::client::Client;
+use crate::client::{Client, Fingerprint};
 use crate::facts::{Kind, Pass};
 use crate::path;
 use crate::portal::{Class, Service};
@@ -84,7 +84,8 @@ fn plan_of(set: &RuleSet, line: &str) -> String {
     let (mut from, mut level, mut pass, mut at, mut kind) =
         ("192.0.2.1".to_owned(), Level::Normal, None, NOW, Kind::Navigation);
     let (mut portal, mut route, mut class) = ("huduma".to_owned(), "*".to_owned(), Class::Information);
-    let (mut country, mut asn, mut known_path) = (None, None, false);
+    let mut fingerprint = None;
+    let (mut country, mut asn, mut known_path, mut settled) = (None, None, false, false);
     let licence = [("en".to_owned(), "Pay a licence".to_owned()), ("sw".to_owned(), "Lipia leseni".to_owned())];
     let services = [Service { name: licence.into(), paths: vec!["/pay/*".into()], ..Service::default() }];
     for word in &words[2..] {
@@ -92,12 +93,17 @@ fn plan_of(set: &RuleSet, line: &str) -> String {
         match key {
             "from" => from = value.to_owned(),
             "level" => level = Level::named(value).unwrap(),
-            "pass" => pass = Some(Pass { id: 1, level: value.parse().unwrap(), born: 0, expires: u64::MAX }),
+            "pass" => {
+                settled = value == "settled";
+                let level = if settled { 1 } else { value.parse().unwrap() };
+                pass = Some(Pass { id: 1, level, born: 0, expires: u64::MAX });
+            }
             "at" => at = NOW + value.parse::<u64>().unwrap(),
             "kind" => kind = Kind::ALL.into_iter().find(|k| k.as_str() == value).unwrap(),
             "portal" => portal = value.to_owned(),
             "route" => route = value.to_owned(),
             "country" => country = Some(value.to_owned()),
+            "ja4" => fingerprint = Fingerprint::of(value),
             "known" => known_path = value == "true",
             "asn" => asn = Some(value.parse().unwrap()),
             "class" => class = Class::ALL.into_iter().find(|c| c.as_str() == value).unwrap(),
@@ -105,7 +111,7 @@ fn plan_of(set: &RuleSet, line: &str) -> String {
             header => asked.fields.push((header.to_owned(), value.to_owned())),
         }
     }
-    let client = Client::new(from.parse().unwrap(), from.parse().unwrap(), 64, false);
+    let client = Client::new(from.parse().unwrap(), from.parse().unwrap(), 64, false).with(fingerprint);
     let match_path = path::for_matching(&path);
     let facts = Facts {
         method: &asked.method,
@@ -117,6 +123,7 @@ fn plan_of(set: &RuleSet, line: &str) -> String {
         kind,
         client: &client,
         pass,
+        settled,
         portal: &portal,
         route: &route,
         class: class.as_str(),
@@ -241,6 +248,7 @@ fn a_measure_lies_over_the_file_until_its_end_and_says_what_does_not_fit() {
         reason: "INC-42".into(),
         owner: "soc".into(),
         by: "staff".into(),
+        forced: false,
     };
     let file = "[[list]]\nname = \"l\"\ncidrs = [\"192.0.2.0/24\"]\n[[rule]]\nname = \"r\"\nmatch = { path = \"/a*\" }\nthen = \"log\"\n";
     let over = |measures: &[Measure]| read("rules.toml", file, &Sources { measures, ..sources() });

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use super::clause::Field;
+use crate::client::Fingerprint;
 use crate::facts::Facts;
 
 /// Parameters of a query that are read: more than this no form has.
@@ -29,14 +30,23 @@ pub fn each(field: &Field, facts: &Facts<'_>, see: &mut dyn FnMut(&str)) {
             None => see("unknown"),
         },
         Field::AsnKnown => facts.asn.iter().for_each(|_| see("true")),
+        Field::Fingerprint => see(facts.client.fingerprint.as_ref().map_or("unknown", Fingerprint::as_str)),
+        Field::FingerprintKnown => facts.client.fingerprint.iter().for_each(|_| see("true")),
         Field::Service => {
             let mine = facts.services.iter().filter(|s| s.holds(facts.match_path));
             mine.flat_map(|s| &s.name).for_each(|(_, name)| see(name));
         }
         Field::Portal => see(facts.portal),
         Field::Pass if facts.pass.is_some() => see("true"),
+        Field::Settled if facts.settled => see("true"),
         Field::Query => facts.query.into_iter().for_each(see),
-        Field::Pass | Field::List | Field::UserAgent | Field::Header(_) | Field::Param(_) | Field::Cookie(_) => {}
+        Field::Pass
+        | Field::Settled
+        | Field::List
+        | Field::UserAgent
+        | Field::Header(_)
+        | Field::Param(_)
+        | Field::Cookie(_) => {}
     }
 }
 

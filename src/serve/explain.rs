@@ -12,7 +12,7 @@ use super::read::{self, Request};
 use super::reference;
 use super::visit::Visit;
 use crate::client::Client;
-use crate::facts::{Kind, Pass};
+use crate::facts::{Facts, Kind, Pass};
 use crate::force::House;
 use crate::plan::Level;
 use crate::reason::Reason;
@@ -35,6 +35,8 @@ pub struct Asked {
     pub posture: Option<Level>,
     /// As if it came with a pass of this level.
     pub pass: Option<u8>,
+    /// As if that were a settled citizen's.
+    pub settled: bool,
 }
 
 impl Head for Asked {
@@ -118,7 +120,7 @@ pub fn explain(house: &House, asked: &Asked) -> Explained {
         Err(reason) => return told(&visit, asked, None, reason, Vec::new(), Vec::new()),
     };
     let law = visit.law.clone();
-    let facts = request.facts(&visit, asked);
+    let facts = Facts { settled: asked.settled, ..request.facts(&visit, asked) };
     let matched = law.rules.explain(&facts, visit.level, visit.now.unix());
     let plan = law.rules.plan(&facts, visit.level, visit.now.unix());
     let limits = decide::quotas(&law, &plan).map(|q| q.name.clone()).collect();

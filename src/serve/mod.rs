@@ -6,9 +6,11 @@
 //! Does not know: how any stage works, sockets, files.
 
 mod begun;
+mod counts;
 mod decide;
 pub mod explain;
 mod fallback;
+pub mod losses;
 mod own;
 pub mod preview;
 mod read;
@@ -30,6 +32,7 @@ use crate::proofs::{Admitted, Cleared};
 use crate::reason::Reason;
 use crate::wire::{Arrival, BodyBox, Head, Line, Reply};
 
+pub use counts::Preview;
 pub use read::{foreign_cookies, host_of};
 
 use decide::Decision;
@@ -161,7 +164,10 @@ impl Corridor {
         match sent {
             Ok(answer) => {
                 if (200..300).contains(&answer.status) {
-                    self.house.known.note(&portal.name, &request.match_path, visit.now.unix());
+                    self.house.known.note((&*portal.name, &*request.match_path), visit.now.unix());
+                    if let (Some(pass), Some(session)) = (visit.pass, read::session(&portal, request, head)) {
+                        self.house.settled.vouched_for(pass.id, &session, visit.now.unix());
+                    }
                 }
                 if answer.status >= 500 {
                     self.recorder.origin_failed(visit, Reason::OriginError);

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use prometheus_client::metrics::counter::Counter;
 
-use crate::client::Client;
+use crate::client::{Client, Fingerprint};
 use crate::clock::Now;
 use crate::force::House;
 use crate::held::Held;
@@ -20,7 +20,7 @@ use crate::reason::Reason;
 use crate::seal;
 use crate::telemetry::access::Batch;
 use crate::telemetry::metrics::{FailureLabels, RequestLabels};
-use crate::telemetry::{Fact, Line, Sampler};
+use crate::telemetry::{Fact, Line, Outcome, Sampler};
 use crate::wire::{Answer, Body, BodyBox, Broken, Chunk, Head, Payload, Reply};
 
 use super::read;
@@ -92,7 +92,7 @@ impl Recorder {
             visit.tallies.iter().for_each(|t| self.house.limits.answered(t, made.status, self.house.now().mono));
         }
         if visit.portal.is_some() && !matches!(made.reason, Reason::Own | Reason::Solved) {
-            let fact = || Fact::of(head, read::scheme(visit, head), &visit.host, visit.client.address, visit.pass);
+            let fact = || Fact::of(head, read::scheme(visit, head), &visit.host, &visit.client, visit.pass);
             self.sampler.offer(&self.house.recent, visit.now.unix(), visit.pass.is_some(), fact);
         }
         let line = self.line(visit, head, &made);
@@ -141,6 +141,10 @@ impl Recorder {
             self.house.metrics.requests.get_or_create_owned(&labels)
         };
         counters.handles.entry(key).or_insert_with(new).inc();
+        if let Some(portal) = visit.portal {
+            let totals = &visit.town.totals[portal];
+            totals.count(visit.route().class, outcome(visit, reason), visit.pass.is_some());
+        }
     }
 
     fn line(&self, visit: &Visit<'_>, head: &dyn Head, made: &Made) -> Option<String> {
@@ -157,6 +161,7 @@ impl Recorder {
             path: &visit.path,
             query: head.query(),
             version: head.version().as_str(),
+            fingerprint: visit.client.fingerprint.as_ref().map(Fingerprint::as_str),
             user_agent: head.field("user-agent"),
             referrer: head.field("referer"),
             id: &visit.id,
@@ -178,6 +183,21 @@ impl Recorder {
         let one_in = u64::from(visit.town.settings.log.refused.max(1));
         let refused = reason.row().verdict != "allowed";
         refused && visit.effects().sample_refused && one_in > 1 && !self.given.get().is_multiple_of(one_in)
+    }
+}
+
+/// As a citizen would tell it.
+fn outcome(visit: &Visit<'_>, reason: Reason) -> Outcome {
+    match (reason, reason.row().verdict) {
+        (Reason::Own | Reason::OwnNotFound | Reason::Solved | Reason::Unsolved | Reason::ToHttps, _) => Outcome::Own,
+        (Reason::ClientGone, _) => Outcome::Gone,
+        _ if visit.cache.is_some() => Outcome::Copy,
+        (_, "allowed") => Outcome::Full,
+        (_, "challenged") => Outcome::Challenged,
+        (_, "limited") => Outcome::Limited,
+        (_, "dropped") => Outcome::Dropped,
+        (_, "denied") => Outcome::Denied,
+        _ => Outcome::Statement,
     }
 }
 

@@ -99,6 +99,13 @@ impl<'h> Visit<'h> {
         &portal.routes.all()[self.route]
     }
 
+    /// Whether the pass is a settled citizen's.
+    pub fn is_settled(&self) -> bool {
+        let Some(pass) = &self.pass else { return false };
+        let attack = self.portal.and_then(|p| self.house.standing.load().risen(&self.town.portals.list[p].name));
+        self.house.settled.is(pass, attack, self.now.unix())
+    }
+
     pub fn signals(&self) -> &Signals {
         &self.town.signals[self.portal.unwrap_or(0)]
     }

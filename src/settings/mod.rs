@@ -128,6 +128,8 @@ pub struct ClientSettings {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Admin {
     pub address: SocketAddr,
+    /// The file of the staff's tokens.
+    pub tokens: Option<PathBuf>,
 }
 
 /// `[challenge]`
@@ -163,14 +165,12 @@ pub enum QueryLog {
 }
 
 /// Keys of the contract that this version holds at their default, whether or not their table is written.
-pub const NOT_BUILT: [&str; 8] = [
-    "admin.tokens",
+pub const NOT_BUILT: [&str; 6] = [
     "cache.memory",
     "challenge.seal_max",
     "portal.max_in_flight = \"adaptive\"",
     "portal.route.cache",
     "portal.route.query",
-    "portal.session_cookies",
     "portal.snapshot.sitemap",
 ];
 
@@ -183,7 +183,7 @@ pub fn read(file: &str, text: &str, folder: &Path) -> Read<Settings> {
             listen: server::listen(top, certificates.is_empty()),
             certificates,
             client: server::client(top, folder),
-            admin: server::admin(top),
+            admin: server::admin(top, folder),
             challenge: server::challenge(top),
             log: server::log(top, folder),
             deadlines: wire::deadlines(top),
@@ -212,7 +212,7 @@ pub fn restart_needed(old: &Settings, new: &Settings) -> Vec<String> {
         ("server.secret", a.secret == b.secret),
         ("listen", old.listen == new.listen),
         ("client.memory", old.client.memory == new.client.memory),
-        ("admin.address", old.admin == new.admin),
+        ("admin.address", old.admin.address == new.admin.address),
         ("log", old.log == new.log),
     ];
     checks.into_iter().filter(|(_, same)| !same).map(|(key, _)| key.to_owned()).collect()

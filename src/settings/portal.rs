@@ -55,7 +55,6 @@ fn portal(s: &Section<'_>, name: String, others: &[Portal], folder: &Path) -> Po
     let hosts = hosts(s, others);
     let host = canonical(s, &hosts);
     let title = s.string("title", "Huduma").map_or_else(|| name.clone(), |t| t.value);
-    s.not_built("session_cookies", "");
     let origins = s.strings("origins", false, "http://127.0.0.1:3000").unwrap_or_default();
     if s.has("origins") && origins.is_empty() {
         s.fault(s.span(), "`portal.origins` names none", "write origins = [\"http://127.0.0.1:3000\"]");
@@ -90,6 +89,8 @@ fn portal(s: &Section<'_>, name: String, others: &[Portal], folder: &Path) -> Po
         max_in_flight: max_in_flight(s),
         pass_domain: pass_domain(s, &hosts),
         services: services(s),
+        session_proof: paths(s, "session_proof", "/account*"),
+        session_cookies: session_cookies(s),
         routes: Routes::new(routes),
         snapshot,
         host,
@@ -248,12 +249,7 @@ fn services(s: &Section<'_>) -> Vec<Service> {
         let text = |key: &str, example: &str| t.string(key, example).map(|at| at.value);
         let service = Service {
             name: names(&t),
-            paths: t
-                .strings("paths", true, "/pay/*")
-                .unwrap_or_default()
-                .iter()
-                .filter_map(|p| parts::path_pattern(&t, p, true))
-                .collect(),
+            paths: paths(&t, "paths", "/pay/*"),
             phone: text("phone", "+254 20 000 0000"),
             office: text("office", "Huduma Centre, ground floor"),
             ussd: text("ussd", "*123#"),
@@ -265,6 +261,24 @@ fn services(s: &Section<'_>) -> Vec<Service> {
         service
     };
     s.sections("service").into_iter().map(read).collect()
+}
+
+fn session_cookies(s: &Section<'_>) -> Vec<String> {
+    let given = s.strings("session_cookies", false, "PHPSESSID").unwrap_or_default();
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    for at in given.iter().filter(|at| at.value.is_empty() || !at.value.bytes().all(token)) {
+        s.fault(
+            at.span.clone(),
+            format!("{:?} is no cookie's name", at.value),
+            "write such as session_cookies = [\"PHPSESSID\"]",
+        );
+    }
+    given.into_iter().map(|at| at.value).collect()
+}
+
+fn paths(t: &Section<'_>, key: &str, example: &str) -> Vec<String> {
+    let given = t.strings(key, true, example).unwrap_or_default();
+    given.iter().filter_map(|p| parts::path_pattern(t, p, true)).collect()
 }
 
 fn names(t: &Section<'_>) -> Texts {

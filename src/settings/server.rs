@@ -165,13 +165,14 @@ pub fn client(top: &Section<'_>, folder: &Path) -> ClientSettings {
     client
 }
 
-pub fn admin(top: &Section<'_>) -> Admin {
-    let standard = Admin { address: ([127, 0, 0, 1], 9900).into() };
-    let Some(s) = top.section("admin") else { return standard };
+pub fn admin(top: &Section<'_>, folder: &Path) -> Admin {
+    let mut admin = Admin { address: ([127, 0, 0, 1], 9900).into(), tokens: None };
+    let Some(s) = top.section("admin") else { return admin };
     let address = s.string("address", "127.0.0.1:9900").and_then(|at| parts::socket(&s, &at));
-    s.not_built("tokens", "");
+    admin.address = address.unwrap_or(admin.address);
+    admin.tokens = file(&s, "tokens", "admin-tokens.toml", folder);
     s.finish();
-    address.map_or(standard, |address| Admin { address })
+    admin
 }
 
 pub fn cache(top: &Section<'_>) {

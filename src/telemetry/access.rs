@@ -47,6 +47,8 @@ pub struct Line<'a> {
     pub path: &'a str,
     pub query: Option<&'a str>,
     pub version: &'a str,
+    /// Of the client's TLS (JA4).
+    pub fingerprint: Option<&'a str>,
     pub user_agent: Option<&'a [u8]>,
     pub referrer: Option<&'a [u8]>,
     pub id: &'a str,
@@ -248,6 +250,7 @@ impl Line<'_> {
         text(&mut out, "http.version", self.version.as_bytes());
         text(&mut out, "http.request.id", self.id.as_bytes());
         optional(&mut out, "user_agent.original", self.user_agent);
+        optional(&mut out, "tls.client.ja4", self.fingerprint.map(str::as_bytes));
         optional(&mut out, "http.request.referrer", self.referrer.map(without_query));
         let _ = write!(out, ",\"http.response.status_code\":{}", self.status);
         text(&mut out, "boma.portal", self.portal.as_bytes());
@@ -344,6 +347,7 @@ mod tests {
             path: "/a\"b",
             query: Some("id=12345&name=x"),
             version: "1.1",
+            fingerprint: None,
             user_agent: Some(b"curl/8\n\xff"),
             referrer: Some(b"https://x.example/p?secret=1"),
             id: "r1",

@@ -69,6 +69,7 @@ pub struct Metrics {
     pub bans: Gauge,
     pub bans_laid: Counter,
     pub banned: Counter,
+    pub admin_refused: Family<OutcomeLabel, Counter>,
 }
 
 impl Default for Metrics {
@@ -99,6 +100,7 @@ impl Default for Metrics {
             bans: Gauge::default(),
             bans_laid: Counter::default(),
             banned: Counter::default(),
+            admin_refused: Family::default(),
         };
         m.register();
         m
@@ -133,6 +135,7 @@ impl Metrics {
         r.register("boma_bans", "Bans that hold", self.bans.clone());
         r.register("boma_bans_laid", "Bans that rules and limits laid by themselves", self.bans_laid.clone());
         r.register("boma_banned", "Connections closed at once because of a ban", self.banned.clone());
+        r.register("boma_admin_refused", "Calls of the staff door turned away: a wrong or expired token, too many of those, a role that may not", self.admin_refused.clone());
         let build = Family::<BuildLabels, Gauge>::default();
         build.get_or_create(&BuildLabels { version: env!("CARGO_PKG_VERSION") }).set(1);
         r.register("boma_build_info", "Version of this boma", build);

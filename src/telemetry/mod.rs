@@ -1,12 +1,16 @@
 //! What boma tells about itself: metrics by the table in [`metrics`], the access log, which drops and counts rather than
-//! blocks, and a sample of the last ten minutes.
+//! blocks, a sample of the last ten minutes, totals of each minute, and the [`feed`] of what changes.
 //!
 //! Does not know: what a request is, or why it ended as it did.
 
 pub mod access;
+pub mod feed;
 pub mod metrics;
 pub mod recent;
+pub mod totals;
 
 pub use access::{AccessLog, Line};
+pub use feed::{Feed, Kind};
 pub use metrics::Metrics;
 pub use recent::{Fact, Recent, Sampler};
+pub use totals::{Outcome, Registers, Totals};

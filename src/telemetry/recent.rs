@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::bounds;
+use crate::client::{Client, Fingerprint};
 use crate::facts::Pass;
 use crate::wire::{Head, Version};
 
@@ -25,6 +26,7 @@ pub struct Fact {
     pub query: Option<Box<str>>,
     pub fields: Vec<(Box<str>, Box<[u8]>)>,
     pub address: IpAddr,
+    pub fingerprint: Option<Fingerprint>,
     pub pass: Option<Pass>,
 }
 
@@ -44,7 +46,7 @@ fn without_values(cookies: &[u8]) -> Vec<u8> {
 }
 
 impl Fact {
-    pub fn of(head: &dyn Head, scheme: &'static str, host: &str, address: IpAddr, pass: Option<Pass>) -> Fact {
+    pub fn of(head: &dyn Head, scheme: &'static str, host: &str, client: &Client, pass: Option<Pass>) -> Fact {
         let mut fields = Vec::new();
         let mut left = bounds::RECENT_FIELD_BYTES;
         head.each(&mut |name, value| {
@@ -71,7 +73,8 @@ impl Fact {
             path: cut(head.path()),
             query: head.query().map(cut),
             fields,
-            address,
+            address: client.address,
+            fingerprint: client.fingerprint,
             pass,
         }
     }
@@ -142,12 +145,11 @@ impl Sampler {
         Sampler { now: RefCell::default(), most, random: RefCell::new(seed | 1) }
     }
 
-    /// Counts a request, and keeps it where chance wants it.
+    /// Counts a request that came `at`, and keeps it where chance wants it. Who waited long for an answer counts in the
+    /// second under way: a second that is over is not opened again, or each such request would make one of its own.
     pub fn offer(&self, recent: &Recent, at: u64, with_pass: bool, make: impl FnOnce() -> Fact) {
+        self.flush(recent, at);
         let mut now = self.now.borrow_mut();
-        if now.at != at {
-            recent.add(std::mem::replace(&mut *now, Second { at, ..Second::default() }));
-        }
         let share = if with_pass { &mut now.with_pass } else { &mut now.without_pass };
         share.seen += 1;
         if share.kept.len() < self.most {
@@ -160,10 +162,11 @@ impl Sampler {
         }
     }
 
-    /// Hands on what a second that is over left, where no request came since.
+    /// Hands on what a second that is over left.
     pub fn flush(&self, recent: &Recent, at: u64) {
         let mut now = self.now.borrow_mut();
-        if now.at != at {
+        // Far ahead was a clock that was set right.
+        if at > now.at || now.at - at > bounds::RECENT.as_secs() {
             recent.add(std::mem::replace(&mut *now, Second { at, ..Second::default() }));
         }
     }
@@ -195,9 +198,8 @@ impl Recent {
         seconds.push_back(Arc::new(second));
     }
 
-    /// Every request that was kept of the last ten minutes, and how many it stands for.
-    pub fn each(&self, now: u64, mut see: impl FnMut(&Fact, f64)) {
-        let oldest = now.saturating_sub(bounds::RECENT.as_secs());
+    /// Every request that was kept since then, and how many it stands for. Nothing is older than ten minutes.
+    pub fn each(&self, oldest: u64, mut see: impl FnMut(&Fact, f64)) {
         // Looked at without the lock, which workers need once a second.
         let seconds: Vec<Arc<Second>> = self.seconds().iter().filter(|s| s.at >= oldest).cloned().collect();
         for second in seconds {
@@ -219,7 +221,23 @@ mod tests {
     use crate::wire::NoHead;
 
     fn fact(i: u32) -> Fact {
-        Fact::of(&NoHead, "https", &i.to_string(), std::net::Ipv4Addr::from(i).into(), None)
+        let address = std::net::Ipv4Addr::from(i).into();
+        Fact::of(&NoHead, "https", &i.to_string(), &Client::new(address, address, 64, false), None)
+    }
+
+    #[test]
+    fn who_had_to_wait_for_an_answer_makes_no_second_of_its_own() {
+        let (recent, sampler) = (Recent::default(), Sampler::new(1, 7));
+        for second in 10..20 {
+            // Told when they are answered: every other one came five seconds ago.
+            (0..2000).for_each(|i| sampler.offer(&recent, second - 5 * u64::from(i % 2), false, || fact(i)));
+        }
+        sampler.flush(&recent, 20);
+        let (mut sum, mut kept) = (0.0, 0);
+        recent.each(10, |_, weight| (sum, kept) = (sum + weight, kept + 1));
+        assert_eq!(sum, 10.0 * 2000.0);
+        assert!(kept <= 10 * bounds::RECENT_PER_SECOND, "{kept} are kept");
+        assert!(recent.seconds().len() <= 10, "{} seconds", recent.seconds().len());
     }
 
     #[test]
@@ -231,7 +249,7 @@ mod tests {
         }
         sampler.flush(&recent, 700);
         let (mut sum, mut kept, mut high) = (0.0, 0, 0.0);
-        recent.each(700, |fact, weight| {
+        recent.each(100, |fact, weight| {
             sum += weight;
             kept += 1;
             if weight > 1.0 && fact.authority.parse::<u32>().unwrap() >= 1000 {

@@ -30,7 +30,10 @@ fn a_ban_by_hand_closes_at_once_ends_and_outlives_a_restart() {
     assert!(before.ask("GET", "/", "", "").is_err());
     assert!(boma.metric("boma_banned_total") >= 1.0 && boma.metric("boma_bans") == 1.0);
     let (_, said) = boma.command(&["ban", "list"]);
-    assert!(said.starts_with("127.0.0.0/24   until 20") && said.contains("staff administrator   INC-42"), "{said}");
+    assert!(
+        said.starts_with("127.0.0.0/24   until 20") && said.contains("staff administrator (admin)   INC-42"),
+        "{said}"
+    );
     let boma = Boma::start(boma.kill(), &[]);
     assert!(closed(&boma), "a restart keeps it");
     assert_eq!(boma.command(&["ban", "remove", "127.0.0.0/24"]).0, 0);

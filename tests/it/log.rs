@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 
-use crate::harness::{Client, Mode, Origin, Setup, eventually, get, navigate, request};
+use crate::harness::{Boma, Client, Mode, Origin, Setup, eventually, get, navigate, request};
 
 #[test]
 fn every_exit_is_a_line_with_verdict_and_reason() {
@@ -83,4 +83,31 @@ fn who_leaves_before_the_answer_leaves_a_line() {
     assert_eq!((row["url.path"].as_str(), row["boma.reason"].as_str()), (Some("/slow"), Some("client.gone")), "{row}");
     assert_eq!(row["http.response.status_code"], 499);
     assert_eq!(boma.metric("boma_http_in_flight"), 0.0);
+}
+
+#[test]
+fn what_became_of_each_minutes_requests_is_kept_by_class_outcome_and_portal() {
+    let origin = Origin::start();
+    let route = "[[portal.route]]\npath = \"/pay*\"\nclass = \"payment\"\n";
+    let rules = "[[rule]]\nname = \"no\"\nmatch = { path = \"/no\" }\nthen = \"deny\"\n";
+    let mut boma = Setup::new().portal(route).rules(rules).start(origin.address);
+    // The keeper looks about once a second which minute it is.
+    eventually("a posture is noted", || {
+        boma.posture("guarded");
+        (boma.status()["postures"][0]["posture"] == "guarded").then_some(())
+    });
+    std::thread::scope(|s| (0..3).for_each(|_| drop(s.spawn(|| assert_eq!(get(boma.at(), "/pay/now").status, 200)))));
+    assert_eq!((get(boma.at(), "/no").status, get(boma.at(), "/").status), (403, 200));
+    boma.signal("TERM");
+    assert!(boma.wait().success());
+    let boma = Boma::start(boma.kill(), &[]);
+    let kept = boma.staff("GET", "/api/v1/totals", "", "").json();
+    let sum = |class: &str, outcome: &str| -> u64 {
+        let of = |m: &serde_json::Value| m["counts"][class][outcome][0].as_u64().unwrap_or(0);
+        kept["minutes"].as_array().unwrap().iter().map(of).sum()
+    };
+    assert_eq!((sum("payment", "full"), sum("information", "denied"), sum("information", "full")), (3, 1, 1), "{kept}");
+    assert_eq!(kept["minutes"][0]["portal"], "huduma");
+    let none = boma.staff("GET", "/api/v1/totals?from=0&to=60", "", "").json();
+    assert_eq!(none["minutes"], serde_json::json!([]));
 }

@@ -22,7 +22,10 @@
 //! posture     pinned by hand, by file and by command, and climbing by itself
 //! preview     drafts tried on the last ten minutes
 //! start       whatever is broken at start
-//! admin       the staff door
+//! admin       the staff door: what it answers, what it says of itself, who finds a place
+//! staff       tokens and roles
+//! events      what changes, as it happens
+//! manners     how commands fail, and end
 //! log         the access log
 //! life        signals, drain, ports, TLS, settings that change
 //! browser     a real Chromium
@@ -35,6 +38,7 @@ mod ban;
 mod broken;
 mod browser;
 mod challenge;
+mod events;
 mod explain;
 mod fallback;
 mod frames;
@@ -43,12 +47,15 @@ mod law;
 mod life;
 mod limit;
 mod log;
+mod manners;
 mod measure;
 mod origin;
 mod path;
 mod places;
 mod posture;
 mod preview;
+mod settled;
+mod staff;
 mod start;
 mod strict;
 mod tls;

@@ -8,7 +8,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore};
 
-use crate::harness::{Boma, CEILING, Origin, Setup};
+use crate::harness::{Boma, CEILING, Origin, Setup, eventually};
 
 /// A house with a certificate for each of the names, the first for all others.
 fn house(origin: &Origin, names: &[&str], settings: &str) -> (Boma, Vec<CertificateDer<'static>>) {
@@ -112,4 +112,31 @@ fn a_handshake_that_does_not_end_is_ended() {
     stream.write_all(b"GET / HTTP/1.1\r\nHost: huduma.example\r\n\r\n").unwrap();
     let _ = stream.read_to_end(&mut came);
     assert_eq!(came.first(), Some(&21));
+}
+
+#[test]
+fn a_tool_is_known_by_the_fingerprint_of_its_tls() {
+    let origin = Origin::start();
+    let (boma, certificates) = house(&origin, &["huduma.example"], "");
+    let (tool, browser) = (client(&certificates, &[]), client(&certificates, &["http/1.1"]));
+    let answer = |config| ask(boma.at(), config, "huduma.example").unwrap().1;
+    assert!(answer(&tool).starts_with("HTTP/1.1 200"));
+    let fingerprint = eventually("the log tells it", || {
+        let log = std::fs::read_to_string(boma.setup.file("access.log")).unwrap_or_default();
+        let line: serde_json::Value = serde_json::from_str(log.lines().next()?).ok()?;
+        line["tls.client.ja4"].as_str().map(str::to_owned)
+    });
+    assert!(fingerprint.starts_with("t13d") && fingerprint.len() == 36, "{fingerprint}");
+    // This library leaves an extension out when it comes again: what it says of ciphers and protocols stays.
+    let ciphers = fingerprint.split('_').nth(1).unwrap();
+    let rule =
+        format!("[[rule]]\nname = \"tool\"\nmatch = {{ fingerprint = \"t13d*00_{ciphers}_*\" }}\nthen = \"deny\"\n");
+    boma.setup.folder.write("rules.toml", &rule);
+    eventually("the rule is in force", || answer(&tool).starts_with("HTTP/1.1 403").then_some(()));
+    assert!(answer(&browser).starts_with("HTTP/1.1 200"), "another client is another");
+    // What it would have done to those of the last minutes is known too.
+    eventually("it is looked back upon", || {
+        let seen = boma.staff("POST", "/api/v1/rules/preview", "", &rule).json();
+        (seen["verdicts"]["denied"].as_u64() >= Some(1)).then_some(())
+    });
 }

@@ -72,6 +72,9 @@ fn run(
             moves.push((now - from, level));
         }
     }
+    // The table of all days: cargo nextest run climb --no-capture
+    let told: Vec<String> = moves.iter().map(|(t, level)| format!("{}:{:02} {level}", t / 60, t % 60)).collect();
+    println!("{} | {}", std::thread::current().name().unwrap_or_default(), told.join(" → "));
     moves
 }
 

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use socket2::{Domain, Socket, Type};
+
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: u16,
@@ -42,7 +44,18 @@ pub struct Client {
 
 impl Client {
     pub fn connect(to: SocketAddr) -> io::Result<Client> {
-        let stream = TcpStream::connect(to)?;
+        Client::over(TcpStream::connect(to)?)
+    }
+
+    /// From another of the loopback's addresses.
+    pub fn connect_from(from: &str, to: SocketAddr) -> io::Result<Client> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.bind(&SocketAddr::new(from.parse().map_err(io::Error::other)?, 0).into())?;
+        socket.connect(&to.into())?;
+        Client::over(socket.into())
+    }
+
+    fn over(stream: TcpStream) -> io::Result<Client> {
         stream.set_read_timeout(Some(super::CEILING))?;
         stream.set_nodelay(true)?;
         Ok(Client { reader: BufReader::with_capacity(64 * 1024, stream) })
@@ -52,8 +65,39 @@ impl Client {
         self.reader.get_mut().write_all(raw)
     }
 
+    /// Reads one line of what comes, without its end.
+    pub fn line(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        self.reader.read_line(&mut line)?;
+        Ok(line.trim_end().to_owned())
+    }
+
+    /// What has come already is read away; whether the connection has been closed.
+    pub fn is_closed(&mut self) -> bool {
+        let stream = self.reader.get_ref();
+        stream.set_nonblocking(true).unwrap();
+        let closed = loop {
+            match self.reader.read(&mut [0; 4096]) {
+                Ok(0) => break true,
+                Ok(_) => {}
+                Err(e) => break e.kind() != io::ErrorKind::WouldBlock,
+            }
+        };
+        self.reader.get_ref().set_nonblocking(false).unwrap();
+        closed
+    }
+
     /// Reads one answer; one to HEAD has no body.
     pub fn read(&mut self, head: bool) -> io::Result<Answer> {
+        let mut answer = self.head()?;
+        if !head && answer.status >= 200 && !matches!(answer.status, 204 | 304) {
+            answer.body = self.body(&answer)?;
+        }
+        Ok(answer)
+    }
+
+    /// Reads an answer's head.
+    pub fn head(&mut self) -> io::Result<Answer> {
         let gone = |what: &str| io::Error::new(io::ErrorKind::UnexpectedEof, what.to_owned());
         let mut line = String::new();
         if self.reader.read_line(&mut line)? == 0 {
@@ -69,11 +113,7 @@ impl Client {
             let Some((name, value)) = line.trim_end().split_once(':') else { break };
             fields.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        let mut answer = Answer { status, fields, body: Vec::new() };
-        if !head && status >= 200 && !matches!(status, 204 | 304) {
-            answer.body = self.body(&answer)?;
-        }
-        Ok(answer)
+        Ok(Answer { status, fields, body: Vec::new() })
     }
 
     fn body(&mut self, answer: &Answer) -> io::Result<Vec<u8>> {

@@ -1,0 +1,190 @@
+//! Keeps the totals of each minute, a file for each day: thirty days whole, and the hours around changes of posture for
+//! longer.
+//!
+//! Does not know: what is counted.
+
+use std::collections::HashMap;
+use std::fs::{self, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use super::{Office, files};
+use crate::bounds;
+use crate::plan::Level;
+use crate::telemetry::totals::{self, Minute};
+
+const DAY: u64 = 86_400;
+/// What is left of a day after thirty.
+const KEPT: &str = "kept.jsonl";
+const WHOLE: &str = "jsonl";
+
+/// The minute that is being counted.
+#[derive(Default)]
+pub(super) struct Counting {
+    at: u64,
+    highest: HashMap<String, Level>,
+}
+
+impl Office {
+    /// Called about once a second.
+    pub(super) fn count(&self, counting: &mut Counting) {
+        let now = self.house.now().unix();
+        let minute = now - now % 60;
+        if counting.at != minute {
+            if counting.at != 0 {
+                self.keep_minute(counting);
+            }
+            if counting.at / DAY != minute / DAY {
+                self.thin(now);
+            }
+            *counting = Counting { at: minute, ..Counting::default() };
+        }
+        let standing = self.house.standing.load();
+        for portal in &self.house.town.load().portals.list {
+            let level = standing.level(&portal.name, now);
+            let highest = counting.highest.entry(portal.name.clone()).or_insert(level);
+            *highest = level.max(*highest);
+        }
+    }
+
+    /// Writes the minute, finished or not.
+    pub(super) fn keep_minute(&self, counting: &Counting) {
+        if counting.at == 0 || self.has_handed_over() {
+            return;
+        }
+        let town = self.house.town.load();
+        let mut lines = String::new();
+        for (portal, totals) in town.portals.list.iter().zip(&town.totals) {
+            let posture = counting.highest.get(&portal.name).copied().unwrap_or(Level::Normal);
+            let minute = Minute { at: counting.at, portal: portal.name.clone(), posture, counts: totals.take() };
+            if !minute.counts.is_empty() || posture > Level::Normal {
+                lines.push_str(&serde_json::to_string(&minute).unwrap_or_default());
+                lines.push('\n');
+            }
+        }
+        const TROUBLE: &str = "the totals of each minute cannot be kept";
+        match self.append_totals(counting.at, &lines) {
+            Ok(()) => self.house.untrouble(|t| t.starts_with(TROUBLE)),
+            Err(e) if !self.house.troubles().iter().any(|t| t.starts_with(TROUBLE)) => {
+                self.house.trouble(format!("{TROUBLE} ({e})"));
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn append_totals(&self, at: u64, lines: &str) -> io::Result<()> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let folder = self.totals_folder();
+        fs::create_dir_all(&folder)?;
+        let path = folder.join(format!("{}.{WHOLE}", day_of(at)));
+        OpenOptions::new().append(true).create(true).mode(0o600).open(path)?.write_all(lines.as_bytes())
+    }
+
+    fn totals_folder(&self) -> PathBuf {
+        self.state_dir.join("totals")
+    }
+
+    /// The minutes that are kept from then to then, at most [`bounds::TOTALS_AT_ONCE`] of them, the oldest first.
+    pub fn totals(&self, from: u64, to: u64) -> Vec<Minute> {
+        let mut found = Vec::new();
+        let first = from / DAY;
+        for day in first..=(to / DAY).min(first + bounds::TOTALS_DAYS) {
+            for kind in [KEPT, WHOLE] {
+                let path = self.totals_folder().join(format!("{}.{kind}", day_of(day * DAY)));
+                found.extend(read(&path, |m| (from..=to).contains(&m.at)).take(bounds::TOTALS_AT_ONCE));
+            }
+            if found.len() >= bounds::TOTALS_AT_ONCE {
+                break;
+            }
+        }
+        found.sort_by_key(|m| m.at);
+        found.truncate(bounds::TOTALS_AT_ONCE);
+        found
+    }
+
+    /// Of days that are over thirty days old only what lies near changes of posture stays, for a year.
+    fn thin(&self, now: u64) {
+        let folder = self.totals_folder();
+        let Ok(entries) = fs::read_dir(&folder) else { return };
+        let oldest = |days: u64| day_of(now.saturating_sub(days * DAY));
+        let (whole, kept) = (oldest(bounds::TOTALS_DAYS), oldest(bounds::TOTALS_KEPT_DAYS));
+        // The oldest first: what is near a change may lie in the day after, which is whole then.
+        let mut paths: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).collect();
+        paths.sort();
+        for path in paths {
+            let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+            let Some((day, kind)) = name.split_once('.') else { continue };
+            let outcome = match kind {
+                KEPT if *day < *kept => fs::remove_file(&path),
+                WHOLE if *day < *whole => thin_day(&folder, day),
+                _ => Ok(()),
+            };
+            if let Err(error) = outcome {
+                tracing::warn!(file = name, %error, "old totals cannot be thinned out");
+            }
+        }
+    }
+}
+
+fn thin_day(folder: &Path, day: &str) -> io::Result<()> {
+    let path = |day: &str, kind: &str| folder.join(format!("{day}.{kind}"));
+    let noon = format!("{day}T12:00:00Z").parse::<jiff::Timestamp>();
+    let noon = u64::try_from(noon.map_err(io::Error::other)?.as_second()).unwrap_or(0);
+    let days = [noon.saturating_sub(DAY), noon, noon + DAY].map(day_of);
+    let minutes: Vec<Minute> =
+        days.iter().flat_map(|day| [KEPT, WHOLE].map(|kind| read(&path(day, kind), |_| true))).flatten().collect();
+    let of_day = |m: &Minute| day_of(m.at) == day;
+    let near = totals::near_changes(&minutes, bounds::TOTALS_NEAR.as_secs()).into_iter().filter(of_day);
+    let lines: Vec<String> = near.filter_map(|m| serde_json::to_string(&m).ok()).collect();
+    if !lines.is_empty() {
+        files::write_whole(&path(day, KEPT), (lines.join("\n") + "\n").as_bytes(), 0o600)?;
+    }
+    fs::remove_file(path(day, WHOLE))
+}
+
+/// What can be read of a day and is wanted; a line that was torn by a power cut is left out.
+fn read<F: Fn(&Minute) -> bool>(path: &Path, wanted: F) -> impl Iterator<Item = Minute> + use<F> {
+    let lines = fs::File::open(path).map(|file| BufReader::new(file.take(bounds::TOTALS_BYTES)).lines());
+    let lines = lines.into_iter().flatten().map_while(Result::ok);
+    lines.filter_map(move |line| serde_json::from_str(&line).ok().filter(|m| wanted(m)))
+}
+
+/// Days are UTC's, so that none has twenty-five hours.
+fn day_of(unix: u64) -> String {
+    let at = i64::try_from(unix).ok().and_then(|s| jiff::Timestamp::from_second(s).ok()).unwrap_or_default();
+    at.strftime("%Y-%m-%d").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_old_day_what_lies_near_a_change_stays_over_midnight_too() {
+        let folder = std::env::temp_dir().join(format!("boma-totals-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let start = 1_767_225_600; // 2026-01-01
+        let line = |n: u64, posture: &str| {
+            format!("{{\"at\":{},\"portal\":\"p\",\"posture\":\"{posture}\",\"counts\":{{}}}}\n", start + n * 60)
+        };
+        let day = |n: u64, change: Option<u64>| -> String {
+            let posture = |m| if change.is_some_and(|at| m >= at) { "attack" } else { "normal" };
+            (n * 1440..(n + 1) * 1440).map(|m| line(m, posture(m))).collect()
+        };
+        let kept = |name: &str| read(&folder.join(name), |_| true).count();
+        fs::write(folder.join("2026-01-01.jsonl"), day(0, None)).unwrap();
+        fs::write(folder.join("2026-01-02.jsonl"), day(1, Some(1450)) + "{\"at\":torn").unwrap();
+        thin_day(&folder, "2026-01-01").unwrap();
+        thin_day(&folder, "2026-01-02").unwrap();
+        assert!(!folder.join("2026-01-01.jsonl").exists() && !folder.join("2026-01-02.jsonl").exists());
+        assert_eq!((kept("2026-01-01.kept.jsonl"), kept("2026-01-02.kept.jsonl")), (50, 71));
+        fs::write(folder.join("2026-02-01.jsonl"), day(31, None)).unwrap();
+        thin_day(&folder, "2026-02-01").unwrap();
+        assert!(!folder.join("2026-02-01.kept.jsonl").exists(), "nothing happened that day");
+        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(day_of(1_790_000_000), "2026-09-21");
+    }
+}
