@@ -12,7 +12,7 @@ use boma::rules::{self, RuleSet, Sources};
 use boma::wire::Head;
 use bytes::BytesMut;
 
-use super::large::{Asked, Dice, Hits, Large, Size};
+use super::common::large::{Asked, Dice, Hits, Large, Size};
 
 const NOW: u64 = 1_796_148_000;
 const REQUESTS: usize = 512;
