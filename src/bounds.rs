@@ -120,6 +120,8 @@ pub const NETWORKS: usize = 1_000_000;
 pub const LISTS_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of one pattern: no path and no field that a browser sends is longer.
 pub const PATTERN_BYTES: usize = 8 * 1024;
+/// Words of one field's patterns with stars inside: so many take half a second to build.
+pub const WORDS: usize = 25_000;
 /// What one expression and all of a file may weigh, in parts of some 64 bytes and half a microsecond to build; and the
 /// same in bytes, for what builds them.
 pub const EXPRESSION_WEIGHT: u64 = 32 * 1024;

@@ -58,7 +58,7 @@ impl Column {
         Ok(Column {
             beginnings: Trie::new(beginnings, Way::Forward),
             ends: Trie::new(ends, Way::Backward),
-            words: Words::new(&globs, words).map_err(|e| e.to_string())?,
+            words: Words::new(&globs, words)?,
             worded: Set::new(&worded, folds)?,
             wordless: Set::new(&wordless, folds)?,
             folds,

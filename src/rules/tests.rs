@@ -17,8 +17,7 @@ use crate::portal::{Class, Service};
 use crate::wire::{Head, Version};
 
 #[path = "../../tests/it/laws.rs"]
-#[allow(dead_code, reason = "tests/it uses the rest")]
-mod laws;
+pub mod laws;
 
 /// 2026-12-01T18:00:00Z: the time at which cases are read.
 const NOW: u64 = 1_796_148_000;

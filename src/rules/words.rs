@@ -6,11 +6,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use aho_corasick::packed::{self, Searcher};
-use aho_corasick::{AhoCorasick, AhoCorasickKind, BuildError, Input};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Input};
 use memchr::memmem;
 use smallvec::SmallVec;
 
 use super::conditions::{Holding, Numbers};
+use crate::bounds;
 
 /// Bytes of words up to which the automaton is a table, which is the fastest and the largest of its kinds.
 const TABLE: usize = 4096;
@@ -46,8 +47,8 @@ impl Words {
     /// Of globs, and of the words of expressions.
     ///
     /// # Errors
-    /// They are too many for an automaton.
-    pub fn new(globs: &BTreeMap<&str, &Numbers>, expressions: Vec<Vec<u8>>) -> Result<Words, BuildError> {
+    /// They are too many for an automaton, in words.
+    pub fn new(globs: &BTreeMap<&str, &Numbers>, expressions: Vec<Vec<u8>>) -> Result<Words, String> {
         let mut shared: HashMap<&str, u32> = HashMap::new();
         globs.keys().flat_map(|g| g.split('*')).for_each(|piece| *shared.entry(piece).or_default() += 1);
         let mut words = Words::default();
@@ -69,11 +70,16 @@ impl Words {
         for word in expressions {
             numbers.entry(word).or_default().expression = true;
         }
+        // What builds it takes four times as long for twice as many.
+        if numbers.len() > bounds::WORDS {
+            return Err(format!("{} different words between stars, more than {}", numbers.len(), bounds::WORDS));
+        }
         if !numbers.is_empty() {
             let bytes: usize = numbers.keys().map(Vec::len).sum();
             let kind = if bytes <= TABLE { AhoCorasickKind::DFA } else { AhoCorasickKind::ContiguousNFA };
             // Its own ways to skip ahead stop at every letter that a word begins with.
-            words.automaton = Some(AhoCorasick::builder().kind(Some(kind)).prefilter(false).build(numbers.keys())?);
+            let automaton = AhoCorasick::builder().kind(Some(kind)).prefilter(false).build(numbers.keys());
+            words.automaton = Some(automaton.map_err(|e| e.to_string())?);
             words.scout = packed::Config::new().builder().extend(numbers.keys()).build();
             words.meant = numbers.into_values().collect();
         }

@@ -15,12 +15,9 @@ use crate::clock::{Clock, SECOND};
 use crate::facts::Pass;
 use crate::plan::Level;
 use crate::posture;
+use crate::rules::tests::laws;
 use crate::rules::{self, Sources};
 use crate::settings;
-
-#[path = "../../tests/it/laws.rs"]
-#[allow(dead_code, reason = "tests/it uses the rest")]
-mod laws;
 
 /// 2026-12-01T18:00:00Z.
 const NOW: u64 = 1_796_148_000;
