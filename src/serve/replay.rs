@@ -134,7 +134,8 @@ impl Replay {
         let judged = |q: &&Quota| not_judged.iter().all(|n| n.name != q.name);
         let limits = built_in.into_iter().chain(law.rules.quotas()).filter(judged);
         let limits = limits.map(|q| (q.id, Limit::new(&q.name))).collect();
-        let assumed = assumed(holds, &host, law.rules.asks().known_path);
+        let refused = Some(ground.settings.log.refused).filter(|n| *n > 1 && holds.pass);
+        let assumed = assumed(holds, &host, law.rules.asks().known_path, refused);
         drop(law);
         let told = Replayed {
             preview: Preview::default(),
@@ -335,12 +336,13 @@ fn not_held(holds: Holds) -> Vec<&'static str> {
     fields.into_iter().flatten().collect()
 }
 
-fn assumed(holds: Holds, host: &str, known_path: bool) -> Vec<String> {
+fn assumed(holds: Holds, host: &str, known_path: bool, refused: Option<u32>) -> Vec<String> {
     let all = [
         (!holds.host).then(|| format!("every request was for {host}")),
         (!holds.kind).then(|| "kinds of requests are guessed from user agent and path".into()),
         holds.pass.then(|| "passes of one address and user agent are one, and none is settled".into()),
         (!holds.pass).then(|| "nobody held a pass".into()),
+        refused.map(|n| format!("each request stands for itself: of refused ones [log] may have written one in {n}")),
         known_path.then(|| "known_path knows what was answered within this log".into()),
     ];
     all.into_iter().flatten().collect()
