@@ -207,6 +207,9 @@ pub const WATCH_SETTLE: Duration = Duration::from_millis(200);
 /// The longest that a posture may be pinned, and the longest text of a reason.
 pub const PIN_LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 pub const REASON_BYTES: usize = 500;
+/// How far threads that work for staff step aside: a tenth of a core is theirs however busy workers are, so that large
+/// rules are in force within a second all the same.
+pub const STAFF_NICE: i32 = 10;
 /// Past changes that `status` shows.
 pub const HISTORY: usize = 50;
 /// How far back drafts of rules are tried, and how many requests of a second are kept for it, of those with a pass and of

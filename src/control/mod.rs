@@ -3,6 +3,7 @@
 //!
 //! Does not know: HTTP, what rules mean, requests.
 
+mod aside;
 mod bans;
 mod change;
 mod check;
@@ -29,6 +30,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
+pub use aside::step_aside;
 pub use change::{Applied, Change, Force, Judge, Rejected, Who};
 pub use check::{Book, Checked, book, check};
 pub use climb::Climbed;
@@ -40,7 +42,7 @@ pub use watch::{Bell, watch};
 
 use crate::certificate::Keyring;
 use crate::fault::Fault;
-use crate::force::House;
+use crate::force::{House, Law};
 use crate::journal::Journal;
 use crate::places::Age;
 use crate::posture::{Climber, Pin};
@@ -57,6 +59,8 @@ pub struct Office {
     pub config: PathBuf,
     state_dir: PathBuf,
     handed_over: AtomicBool,
+    /// Laws that were in force, as long as a request may go by them.
+    old_laws: Mutex<Vec<Arc<Law>>>,
     judge: Judge,
     counting: Mutex<totals::Counting>,
 }
@@ -173,6 +177,7 @@ impl Office {
             config,
             state_dir,
             handed_over: AtomicBool::new(false),
+            old_laws: Mutex::default(),
             judge,
             counting: Mutex::default(),
         };
@@ -226,6 +231,10 @@ impl Office {
 
     fn climbers(&self) -> MutexGuard<'_, HashMap<String, Climber>> {
         self.climbers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn old_laws(&self) -> MutexGuard<'_, Vec<Arc<Law>>> {
+        self.old_laws.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn desk(&self) -> MutexGuard<'_, Desk> {
