@@ -4,12 +4,13 @@
 //! own accounting, divided by the requests that wrk counted. The two take turns, and the ratio is made pair by pair.
 //! Needs Debian's nginx and wrk.
 
+mod common;
+
 use std::fs;
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio, exit};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::process::{Command, Stdio, exit};
+
+use common::{Running, nginx, ports};
 
 const CONNECTIONS: u32 = 32;
 
@@ -102,7 +103,7 @@ fn row(name: &str, options: &Options, nginx: (&Running, u16), boma: (&Running, u
                 "{name}: {:.1} % of the answers were no 2xx, which is not the work that was meant",
                 share * 100.0
             );
-            (cpu * 1e6 / requests, speed)
+            (cpu as f64 / requests, speed)
         };
         let ((a, sa), (b, sb)) = (one(nginx), one(boma));
         theirs.push(a);
@@ -145,77 +146,10 @@ fn wrk(port: u16, seconds: u64) -> (f64, f64, f64) {
     (requests, refused, number(find("Requests/sec"), 1))
 }
 
-/// A server that this bench started, ended by its own handle.
-struct Running(Child);
-
-impl Running {
-    /// User and system time of the process and its children, in seconds.
-    fn cpu(&self) -> f64 {
-        let ticks = |pid: u32| {
-            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            let fields: Vec<f64> = stat
-                .rsplit(')')
-                .next()
-                .unwrap_or("")
-                .split_whitespace()
-                .skip(11)
-                .take(2)
-                .filter_map(|f| f.parse().ok())
-                .collect();
-            fields.iter().sum::<f64>()
-        };
-        let own = self.0.id();
-        let children = fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap_or_default();
-        let children: f64 = children.split_whitespace().filter_map(|p| p.parse().ok()).map(ticks).sum();
-        // The kernel counts in hundredths of a second, on every architecture that Linux has.
-        (ticks(own) + children) / 100.0
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // TERM, so that nginx's master ends its workers too.
-        let _ = Command::new("kill").arg(self.0.id().to_string()).status();
-        let start = Instant::now();
-        while self.0.try_wait().is_ok_and(|s| s.is_none()) && start.elapsed() < Duration::from_secs(5) {
-            sleep(Duration::from_millis(20));
-        }
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn nginx(folder: &Path, name: &str, text: &str, port: u16) -> Running {
-    let file = folder.join(format!("{name}.conf"));
-    fs::write(&file, text).unwrap();
-    started(Command::new("nginx").arg("-p").arg(folder).arg("-c").arg(file), port)
-}
-
 fn boma(folder: &Path, name: &str, port: u16, admin: u16, origin: u16, rules: &str) -> Running {
-    let own: PathBuf = folder.join(name);
-    fs::create_dir_all(&own).unwrap();
     let settings = format!(
         "[server]\nworkers = 2\n[[listen]]\naddress = \"127.0.0.1:{port}\"\n[admin]\naddress = \"127.0.0.1:{admin}\"\n[log]\naccess = \"off\"\n\
 [[portal]]\nname = \"p\"\nhosts = [\"huduma.example\"]\norigins = [\"http://127.0.0.1:{origin}\"]\nmax_in_flight = 1000\n"
     );
-    fs::write(own.join("boma.toml"), settings).unwrap();
-    fs::write(own.join("rules.toml"), rules).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_boma"));
-    started(command.arg("run").arg("--config").arg(own.join("boma.toml")).env("BOMA_LOG", "error"), port)
-}
-
-fn started(command: &mut Command, port: u16) -> Running {
-    let child = command.stdout(Stdio::null()).spawn().expect("the server starts");
-    let running = Running(child);
-    let start = Instant::now();
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(start.elapsed() < Duration::from_secs(20), "nothing listens on {port}");
-        sleep(Duration::from_millis(20));
-    }
-    running
-}
-
-fn ports<const N: usize>() -> [u16; N] {
-    let held: Vec<TcpListener> = (0..N).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    std::array::from_fn(|i| held[i].local_addr().unwrap().port())
+    common::boma(&folder.join(name), &settings, rules, port)
 }

@@ -3,15 +3,19 @@
 //!
 //! Needs Debian's nginx as the origin, curl, and slowhttptest; rows whose tool is missing say so.
 
+mod common;
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
+
+use common::{Running, ports, staff};
 
 const GIB: u64 = 1 << 30;
 
@@ -67,20 +71,11 @@ fn bans(folder: &Path, origin: &Origin) {
         let _ = stream.read(&mut [0; 4096]);
     });
     let body = "{\"net\":\"127.0.0.1\",\"for\":\"1h\",\"reason\":\"bench\"}";
-    let mut staff = TcpStream::connect(("127.0.0.1", boma.admin)).unwrap();
-    let head = format!(
-        "POST /api/v1/bans HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    );
-    staff.write_all(head.as_bytes()).unwrap();
-    let mut said = String::new();
-    staff.read_to_string(&mut said).unwrap();
-    assert!(said.starts_with("HTTP/1.1 200"), "{said}");
+    let (status, said) = staff(boma.admin, "POST", "/api/v1/bans", body);
+    assert_eq!(status, 200, "{said}");
     cost("a ban", N, &|| knock(boma.plain));
     cost("a ban, before TLS", N, &|| knock(boma.tls));
 }
-
-const TOKEN: &str = "a-token-for-the-bench";
 
 /// 5,000 kept-alive connections that have had one answer each.
 fn idle(folder: &Path, origin: &Origin) {
@@ -537,7 +532,7 @@ fn tls_ask(boma: &Boma) -> rustls::StreamOwned<rustls::ClientConnection, TcpStre
 }
 
 struct Origin {
-    child: Child,
+    _nginx: Running,
     port: u16,
     /// Reads uploads to their end.
     sink: u16,
@@ -581,7 +576,7 @@ fn sink() -> u16 {
 impl Origin {
     fn start(folder: &Path) -> Origin {
         fs::write(folder.join("www/1k"), "x".repeat(1024)).unwrap();
-        let port = free();
+        let [port] = ports();
         let place = folder.display();
         let user = if fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0) {
             "user root;"
@@ -593,28 +588,12 @@ impl Origin {
 http {{ access_log off; client_body_temp_path {place}/b; proxy_temp_path {place}/p; fastcgi_temp_path {place}/f; uwsgi_temp_path {place}/u; scgi_temp_path {place}/s;\n\
 client_max_body_size 0; keepalive_requests 1000000;\nserver {{ listen 127.0.0.1:{port} backlog=4096; root {place}/www; }} }}\n"
         );
-        fs::write(folder.join("origin.conf"), text).unwrap();
-        let child = Command::new("nginx")
-            .arg("-p")
-            .arg(folder)
-            .arg("-c")
-            .arg(folder.join("origin.conf"))
-            .spawn()
-            .expect("nginx");
-        wait(port);
-        Origin { child, port, sink: sink() }
-    }
-}
-
-impl Drop for Origin {
-    fn drop(&mut self) {
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
-        let _ = self.child.wait();
+        Origin { _nginx: common::nginx(folder, "origin", &text, port), port, sink: sink() }
     }
 }
 
 struct Boma {
-    child: Child,
+    running: Running,
     plain: u16,
     tls: u16,
     admin: u16,
@@ -623,7 +602,8 @@ struct Boma {
 
 impl Boma {
     fn start(folder: &Path, origin: &Origin, more: &str) -> Boma {
-        let own: PathBuf = folder.join(format!("boma-{}", free()));
+        let [plain, tls, admin] = ports();
+        let own = folder.join(format!("boma-{plain}"));
         fs::create_dir_all(&own).unwrap();
         let key = rcgen::generate_simple_self_signed(vec!["huduma.example".to_owned()]).unwrap();
         fs::write(own.join("c.pem"), key.cert.pem()).unwrap();
@@ -636,7 +616,6 @@ impl Boma {
                 .unwrap()
                 .with_root_certificates(roots)
                 .with_no_client_auth();
-        let [plain, tls, admin] = [free(), free(), free()];
         let text = format!(
             "[[listen]]\naddress = \"0.0.0.0:{plain}\"\nh2c = true\n[[listen]]\naddress = \"127.0.0.1:{tls}\"\ntls = true\n[[certificate]]\nchain = \"c.pem\"\nkey = \"c.key\"\n\
 [admin]\naddress = \"127.0.0.1:{admin}\"\n[log]\naccess = \"off\"\n{more}[[portal]]\nname = \"p\"\nhosts = [\"huduma.example\", \"127.0.0.1\"]\norigins = [\"http://127.0.0.1:{}\"]\n\
@@ -644,66 +623,26 @@ impl Boma {
 [[portal.route]]\npath = \"/up\"\nmax_body = \"2GiB\"\n",
             origin.port, origin.sink
         );
-        fs::write(own.join("boma.toml"), text).unwrap();
         fs::write(own.join("secret.key"), "5a".repeat(32)).unwrap();
-        fs::write(
-            own.join("rules.toml"),
-            // The ladder stands still: what is measured is the wire, not what a posture makes of it.
-            "[posture]\nauto = false\n[[limit]]\nname = \"wide\"\nper = \"client\"\nrate = \"1000000/s\"\nburst = 10000000\n\
-[[limit]]\nname = \"few\"\nper = \"client\"\nrate = \"1/h\"\nburst = 1\nmatch = { path = \"/few\" }\nthen = \"deny\"\n",
-        )
-        .unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_boma"))
-            .args(["run", "--config"])
-            .arg(own.join("boma.toml"))
-            .env("BOMA_LOG", "error")
-            .env("BOMA_ADMIN_TOKEN", TOKEN)
-            .spawn()
-            .unwrap();
-        wait(plain);
-        Boma { child, plain, tls, admin, client: Arc::new(client) }
+        // The ladder stands still: what is measured is the wire, not what a posture makes of it.
+        let rules = "[posture]\nauto = false\n[[limit]]\nname = \"wide\"\nper = \"client\"\nrate = \"1000000/s\"\nburst = 10000000\n\
+[[limit]]\nname = \"few\"\nper = \"client\"\nrate = \"1/h\"\nburst = 1\nmatch = { path = \"/few\" }\nthen = \"deny\"\n";
+        Boma { running: common::boma(&own, &text, rules, plain), plain, tls, admin, client: Arc::new(client) }
     }
 
     /// CPU time so far, user and system, in microseconds.
     fn cpu(&self) -> u64 {
-        let text = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
-        let fields: Vec<u64> =
-            text.rsplit(") ").next().unwrap_or("").split(' ').map(|f| f.parse().unwrap_or(0)).collect();
-        (fields.get(11).unwrap_or(&0) + fields.get(12).unwrap_or(&0)) * 10_000
+        self.running.cpu()
     }
 
     /// Resident memory in KiB.
     fn rss(&self) -> u64 {
-        let text = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        let line = text.lines().find(|l| l.starts_with("VmRSS:")).unwrap_or("");
-        line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).unwrap_or(0)
+        self.running.rss()
     }
 
     fn connections(&self) -> usize {
-        let mut text = String::new();
-        let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.admin)) else { return 0 };
-        let _ = stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-        let _ = stream.read_to_string(&mut text);
+        let (_, text) = staff(self.admin, "GET", "/metrics", "");
         let line = text.lines().find(|l| l.starts_with("boma_connections ")).unwrap_or("");
         line.rsplit(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0)
-    }
-}
-
-impl Drop for Boma {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn free() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-fn wait(port: u16) {
-    let start = Instant::now();
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(start.elapsed() < Duration::from_secs(20), "nothing listens on {port}");
-        sleep(Duration::from_millis(20));
     }
 }

@@ -311,7 +311,7 @@ fn found(
 fn judge() -> Judge {
     Judge {
         rules: |house, draft| preview::preview(house, draft).harm(),
-        effect: |house, name, since| preview::effect(house, name, since).harm(),
+        effect: |house, name, since| preview::effect(house, name, since).harm_done(),
         ban: |house, net| preview::ban(house, net).harm(),
         hits: preview::hits,
     }

@@ -120,13 +120,19 @@ pub const NETWORKS: usize = 1_000_000;
 pub const LISTS_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of one pattern: no path and no field that a browser sends is longer.
 pub const PATTERN_BYTES: usize = 8 * 1024;
-/// Words of one field's patterns with stars inside: so many take half a second to build.
-pub const WORDS: usize = 25_000;
 /// What one expression and all of a file may weigh, in parts of some 64 bytes and half a microsecond to build; and the
-/// same in bytes, for what builds them.
-pub const EXPRESSION_WEIGHT: u64 = 32 * 1024;
-pub const EXPRESSIONS_WEIGHT: u64 = 1024 * 1024;
-pub const EXPRESSIONS_BYTES: usize = 64 * 1024 * 1024;
+/// same in bytes, for what builds them. A request that is made for it may cost a few microseconds for each part.
+pub const EXPRESSION_WEIGHT: u64 = 16 * 1024;
+pub const EXPRESSIONS_WEIGHT: u64 = 64 * 1024;
+pub const EXPRESSIONS_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes in which a worker remembers how far the expressions of one field had come; without enough it begins anew
+/// again and again.
+pub const EXPRESSIONS_CACHE: usize = 8 * 1024 * 1024;
+/// Patterns of one field that have a star before their end, or are expressions: what looks for their words takes
+/// the square of the time to be built.
+pub const WORDS: usize = 10_000;
+/// Header fields, cookies and parameters that rules ask for by name.
+pub const NAMED_FIELDS: usize = 1000;
 /// Bytes of a header value that a `header:NAME` limit takes as a key; longer ones count on the client's prefix.
 pub const LIMIT_KEY_BYTES: usize = 1024;
 /// In-flight requests per portal towards its origins until the adaptive limit is built.
@@ -154,6 +160,8 @@ pub const OWN_BODY_BYTES: usize = 16 * 1024;
 pub const ADMIN_BODY_BYTES: usize = 16 * 1024 * 1024;
 /// Bytes of a TLS client's first message that are read for its fingerprint: post-quantum keys make it two or three thousand.
 pub const HELLO_BYTES: usize = 16 * 1024;
+/// Pieces in which it may come and still be read for it: each is read anew from the beginning.
+pub const HELLO_READS: usize = 64;
 /// Bytes of a request's head at the staff door, and how long it may take.
 pub const ADMIN_HEAD_BYTES: usize = 32 * 1024;
 pub const ADMIN_HEAD_DEADLINE: Duration = Duration::from_secs(30);
@@ -218,15 +226,24 @@ pub const SETTLED_PER_PREFIX: usize = 64;
 pub const OVER_BUDGET: usize = 65_536;
 pub const OVER_BUDGET_FOR: Duration = Duration::from_secs(3600);
 pub const VOUCHED: usize = 262_144;
+/// Passes that one session vouches for: of several devices and of one that was lost.
+pub const PASSES_PER_SESSION: u32 = 4;
 pub const VOUCHED_FOR: Duration = Duration::from_secs(12 * 3600);
 /// Passes of one minute that are a mass: so many at least, and so many times the median minute of so long.
-pub const MASS_LEAST: u32 = 60;
+pub const MASS_LEAST: u32 = 20;
+/// Passes of one prefix that count in one minute: a crowd behind one address is none by itself.
+pub const MASS_PER_PREFIX: u32 = 8;
+/// Passes that are remembered as made, and the prefixes that they were made for: as long as a solution can be sent again.
+pub const PASSES_MADE: usize = 131_072;
+pub const PASSES_MADE_FOR: Duration = Duration::from_secs(3600);
 pub const MASS_TIMES: u32 = 4;
 /// Where fewer minutes than this are known: so many passes.
 pub const MASS_HISTORY: usize = 60;
 pub const MASS_UNKNOWN: u32 = 600;
 pub const MASS_MEMORY: Duration = Duration::from_secs(24 * 3600);
-/// How many of those, and how many hundredths, a draft may hit before it must be forced.
+/// How many of those, and how many hundredths of a portal's, a draft may hit before it must be forced; and of how many prefixes
+/// they must be for a measure in force to be taken back: nobody alone does that.
+pub const HARM_PREFIXES: usize = 5;
 pub const HARM_LEAST: u64 = 20;
 pub const HARM_SHARE: f64 = 5.0;
 /// Days of minutes that are kept whole, and days for which the hour before and after each change of posture is.

@@ -33,11 +33,13 @@ impl Known {
         Known { slots, keys: (half(0), half(8)), lasts: lasts.as_secs() / 3600 }
     }
 
-    /// It was seen.
-    pub fn note(&self, what: impl Hash, now_unix: u64) {
+    /// It was seen; whether that is new.
+    pub fn note(&self, what: impl Hash, now_unix: u64) -> bool {
         let (set, tag) = self.place(what);
+        let recent = self.oldest(now_unix);
         let slot = tag | ((now_unix / 3600) & HOUR);
         let found = set.iter().find(|s| s.load(Ordering::Relaxed) & !HOUR == tag);
+        let new = found.is_none_or(|s| s.load(Ordering::Relaxed) & HOUR < recent);
         let oldest = || set.iter().min_by_key(|s| s.load(Ordering::Relaxed) & HOUR);
         if let Some(place) = found.or_else(oldest)
             // Most requests find it noted in this hour already.
@@ -45,12 +47,18 @@ impl Known {
         {
             place.store(slot, Ordering::Relaxed);
         }
+        new
+    }
+
+    /// The oldest hour that is of late.
+    fn oldest(&self, now_unix: u64) -> u64 {
+        (now_unix / 3600).saturating_sub(self.lasts)
     }
 
     /// Whether it was of late.
     pub fn is_known(&self, what: impl Hash, now_unix: u64) -> bool {
         let (set, tag) = self.place(what);
-        let oldest = (now_unix / 3600).saturating_sub(self.lasts);
+        let oldest = self.oldest(now_unix);
         set.iter().map(|s| s.load(Ordering::Relaxed)).any(|s| s & !HOUR == tag && s & HOUR >= oldest)
     }
 
@@ -91,7 +99,7 @@ mod tests {
     fn a_path_is_known_for_a_week_and_a_flood_of_paths_stays_within_the_table() {
         let now = 1_790_000_000;
         let known = table();
-        known.note(("huduma", "/pay"), now);
+        assert!(known.note(("huduma", "/pay"), now) && !known.note(("huduma", "/pay"), now), "new once");
         assert!(known.is_known(("huduma", "/pay"), now) && known.is_known(("huduma", "/pay"), now + 6 * 86_400));
         assert!(!known.is_known(("tax", "/pay"), now) && !known.is_known(("huduma", "/pa"), now));
         assert!(!known.is_known(("huduma", "/pay"), now + 8 * 86_400));

@@ -42,6 +42,8 @@ pub struct Portal {
     pub pass_domain: Option<String>,
     pub snapshot: SnapshotPlan,
     pub services: Vec<Service>,
+    /// Cookies by which the origin knows who is signed in.
+    pub session_cookies: Vec<String>,
     /// Paths that the origin answers with 2xx only to those who are signed in.
     pub session_proof: Vec<String>,
     pub routes: Routes,

@@ -1,6 +1,6 @@
 //! Which passes are those of settled citizens: the ones whose harm is counted, and whom rules can name as
 //! `pass = "settled"`. A pass is settled when it was made well before the attack and not as one of a mass, and has kept to
-//! its budget; or when the origin has lately answered it on a path that only those who are signed in see.
+//! its budget; or when the origin has lately answered its session on a path that only those who are signed in see.
 //!
 //! An attacker can prepare passes too; but only before boma or staff have noticed anything, not many more in a minute than
 //! citizens make, and previews count few of one prefix.
@@ -8,7 +8,9 @@
 //! Does not know: rules, pages, how a pass is made.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
 
 use crate::bounds;
 use crate::facts::Pass;
@@ -29,8 +31,14 @@ pub struct Settled {
     /// Passes that exceeded their budget in the last hour, and those that an origin vouched for.
     over: Known,
     vouched: Known,
+    /// Sessions that an origin was seen to know, and the passes that they came with.
+    sessions: Known,
+    /// Passes that were made, so that each counts once, and how many of a prefix in one minute.
+    made: Known,
     /// A day of minutes in which passes were made, the oldest first.
     minutes: Mutex<VecDeque<Minute>>,
+    /// Those of them that were a mass, for the look that a request costs.
+    masses: ArcSwap<Vec<u64>>,
 }
 
 impl Settled {
@@ -39,30 +47,51 @@ impl Settled {
         Settled {
             over: Known::new(key, bounds::OVER_BUDGET, bounds::OVER_BUDGET_FOR),
             vouched: Known::new(key, bounds::VOUCHED, bounds::VOUCHED_FOR),
+            sessions: Known::new(key, bounds::VOUCHED, bounds::VOUCHED_FOR),
+            made: Known::new(key, bounds::PASSES_MADE, bounds::PASSES_MADE_FOR),
             minutes: Mutex::default(),
+            masses: ArcSwap::default(),
         }
     }
 
-    /// A pass was made of a challenge that was issued at `born`: who hoards challenges gains nothing.
-    pub fn made(&self, born: u64) {
-        let at = born / 60;
+    /// A pass was made for a prefix, of a challenge that was issued at its birth: who hoards challenges gains nothing, nor
+    /// who sends one solution again and again, nor one address that makes many.
+    pub fn made(&self, pass: &Pass, prefix: u128, now: u64) {
+        if !self.made.note(pass.id, now) {
+            return;
+        }
+        let at = pass.born / 60;
+        if !(0..bounds::MASS_PER_PREFIX).any(|n| self.made.note((prefix, at, n), now)) {
+            return;
+        }
         let mut minutes = self.minutes();
+        // A clock that was ahead and was set right leaves minutes of the future behind.
+        while minutes.back().is_some_and(|m| m.at > now.max(pass.born) / 60) {
+            minutes.pop_back();
+        }
         let place = minutes.partition_point(|m| m.at < at);
         if minutes.get(place).is_none_or(|m| m.at != at) {
             minutes.insert(place, Minute { at, ..Minute::default() });
         }
-        let newest = minutes.back().map_or(at, |m| m.at);
         minutes[place].passes = minutes[place].passes.saturating_add(1);
         let passes = minutes[place].passes;
         // Looked at once in so many: the median costs some microseconds.
-        if passes >= bounds::MASS_LEAST && passes.is_multiple_of(bounds::MASS_LEAST) && !minutes[place].mass {
+        let mut changed = false;
+        if passes.is_multiple_of(bounds::MASS_LEAST) && !minutes[place].mass {
             minutes[place].mass = passes >= bounds::MASS_TIMES.saturating_mul(usual(&minutes, at));
+            changed = minutes[place].mass;
         }
-        while minutes.front().is_some_and(|m| m.at + bounds::MASS_MEMORY.as_secs() / 60 < newest)
-            || minutes.len() > bounds::MASS_MEMORY.as_secs() as usize / 60 + 1
-        {
-            minutes.pop_front();
+        let oldest = minutes.back().map_or(0, |m| m.at).saturating_sub(bounds::MASS_MEMORY.as_secs() / 60);
+        while minutes.front().is_some_and(|m| m.at < oldest) {
+            changed |= minutes.pop_front().is_some_and(|m| m.mass);
         }
+        if changed {
+            self.publish(&minutes);
+        }
+    }
+
+    fn publish(&self, minutes: &VecDeque<Minute>) {
+        self.masses.store(Arc::new(minutes.iter().filter(|m| m.mass).map(|m| m.at).collect()));
     }
 
     /// A pass exceeded its own budget.
@@ -70,9 +99,14 @@ impl Settled {
         self.over.note(pass, now);
     }
 
-    /// The origin answered it where only those who are signed in are answered.
-    pub fn vouched_for(&self, pass: u128, now: u64) {
-        self.vouched.note(pass, now);
+    /// The origin answered it where only those who are signed in are answered. A session vouches for a few passes: a
+    /// citizen's of several devices, but not for a farm's.
+    pub fn vouched_for(&self, pass: u128, session: &[u8], now: u64) {
+        let known = self.sessions.is_known((session, pass), now);
+        if known || (0..bounds::PASSES_PER_SESSION).any(|n| self.sessions.note((session, n), now)) {
+            self.sessions.note((session, pass), now);
+            self.vouched.note(pass, now);
+        }
     }
 
     /// Whether a pass is a settled citizen's; `attack`: when the posture rose, where it has.
@@ -85,19 +119,24 @@ impl Settled {
         }
         let old = |least: u64, at: u64| pass.born.saturating_add(least) <= at;
         // In an attack of days nobody new would ever be settled: a day of keeping to the budget is worth as much.
-        let aged = old(bounds::SETTLED.as_secs(), attack.unwrap_or(now)) || old(bounds::SETTLED_ANYWAY.as_secs(), now);
-        aged && !self.is_of_a_mass(pass.born / 60)
-    }
-
-    fn is_of_a_mass(&self, at: u64) -> bool {
-        let minutes = self.minutes();
-        minutes.binary_search_by_key(&at, |m| m.at).is_ok_and(|place| minutes[place].mass)
+        let attack = attack.map_or(now, |began| began.min(now));
+        let aged = old(bounds::SETTLED.as_secs(), attack) || old(bounds::SETTLED_ANYWAY.as_secs(), now);
+        aged && self.masses.load().binary_search(&(pass.born / 60)).is_err()
     }
 
     /// The minutes, to be kept over a restart.
     pub fn save(&self) -> Vec<u8> {
         let row = |m: &Minute| [m.at << 1 | u64::from(m.mass), u64::from(m.passes)].map(u64::to_le_bytes).concat();
         self.minutes().iter().flat_map(row).collect()
+    }
+
+    /// Passes that were vouched for, to be kept likewise.
+    pub fn save_vouched(&self) -> Vec<u8> {
+        self.vouched.save()
+    }
+
+    pub fn load_vouched(&self, bytes: &[u8]) {
+        self.vouched.load(bytes);
     }
 
     /// What was kept; what is no such thing is left alone.
@@ -111,8 +150,11 @@ impl Settled {
         let mut all: Vec<Minute> = bytes.chunks_exact(16).map(minute).collect();
         all.sort_by_key(|m| m.at);
         all.dedup_by_key(|m| m.at);
-        all.truncate(bounds::MASS_MEMORY.as_secs() as usize / 60);
-        *self.minutes() = all.into();
+        let most = bounds::MASS_MEMORY.as_secs() as usize / 60 + 1;
+        all.drain(..all.len().saturating_sub(most));
+        let mut minutes = self.minutes();
+        *minutes = all.into();
+        self.publish(&minutes);
     }
 
     fn minutes(&self) -> MutexGuard<'_, VecDeque<Minute>> {
@@ -145,6 +187,11 @@ mod tests {
         Settled::new(&Secret::random().unwrap())
     }
 
+    /// So many passes of as many prefixes, born then.
+    fn made(settled: &Settled, passes: u128, born: u64) {
+        (0..passes).for_each(|i| settled.made(&pass((u128::from(born) << 32) + i, born), i, born));
+    }
+
     #[test]
     fn a_pass_is_settled_when_it_is_older_than_the_attack_or_vouched_for() {
         let settled = settled();
@@ -155,12 +202,26 @@ mod tests {
         assert!(!settled.is(&pass(1, NOW - HOUR + 60), attack, NOW), "made in the attack");
         assert!(!settled.is(&pass(1, NOW - HOUR - 60), attack, NOW), "made in the minutes in which it went unnoticed");
         assert!(settled.is(&pass(1, NOW - HOUR), Some(NOW - 30 * HOUR), NOW + 25 * HOUR), "an attack of days");
-        settled.vouched_for(7, NOW);
-        assert!(settled.is(&pass(7, NOW - 60), attack, NOW + 60));
-        assert!(!settled.is(&pass(7, NOW - 60), attack, NOW + 20 * HOUR), "not for ever");
+        assert!(!settled.is(&pass(1, NOW - 60), Some(NOW + HOUR), NOW), "a clock that was set back");
         settled.overspent(1, NOW);
         assert!(!settled.is(&pass(1, NOW - 2 * HOUR), attack, NOW), "over its budget");
         assert!(settled.is(&pass(1, NOW - 2 * HOUR), attack, NOW + 3 * HOUR), "forgiven");
+    }
+
+    #[test]
+    fn a_session_vouches_for_a_few_passes_and_for_a_while() {
+        let settled = settled();
+        let attack = Some(NOW - HOUR);
+        let is = |id, now| settled.is(&pass(id, NOW - 60), attack, now);
+        (0..20_000).for_each(|id| settled.vouched_for(id, b"one account", NOW));
+        let vouched = (0..20_000).filter(|id| is(*id, NOW)).count();
+        assert_eq!(vouched, bounds::PASSES_PER_SESSION as usize, "one account is no farm");
+        settled.vouched_for(0, b"one account", NOW);
+        assert!(is(0, NOW), "again and again");
+        settled.vouched_for(30_000, b"another", NOW);
+        assert!(is(30_000, NOW) && !is(30_000, NOW + 20 * HOUR), "not for ever");
+        let again = self::settled();
+        again.load_vouched(&settled.save_vouched());
     }
 
     #[test]
@@ -168,29 +229,38 @@ mod tests {
         let settled = settled();
         let day = NOW - 20 * HOUR;
         // Ten a minute all day long, and a busy quarter of an hour.
-        (0..1000).for_each(|m| (0..10).for_each(|_| settled.made(day + m * 60)));
-        (0..15).for_each(|m| (0..35).for_each(|_| settled.made(day + (1000 + m) * 60)));
+        (0..1000).for_each(|m| made(&settled, 10, day + m * 60));
+        (0..15).for_each(|m| made(&settled, 35, day + (1000 + m) * 60));
         assert!(settled.is(&pass(1, day + 1005 * 60), None, NOW + HOUR));
         let flood = day + 1020 * 60;
-        (0..20_000).for_each(|i| settled.made(flood + i / 100));
+        (0..200).for_each(|second| made(&settled, 100, flood + second));
         assert!(!settled.is(&pass(2, flood + 30), None, flood + 12 * HOUR), "one of 20,000 in three minutes");
         assert!(settled.is(&pass(3, flood - 20 * 60), None, flood + 12 * HOUR));
         let again = self::settled();
         again.load(&settled.save());
         assert!(!again.is(&pass(2, flood + 30), None, flood + 12 * HOUR), "it is remembered over a restart");
         again.load(b"odd");
-        for i in 0..5000u64 {
-            again.made(NOW + i * 60);
-        }
+        (0..5000u64).for_each(|i| made(&again, 1, NOW + i * 60));
         assert!(again.minutes().len() <= 1441, "bounded");
+    }
+
+    #[test]
+    fn nobody_alone_makes_a_minute_a_mass() {
+        let settled = settled();
+        let born = NOW - HOUR;
+        (0..1000).for_each(|m| made(&settled, 3, born - (1000 - m) * 60 - 3600));
+        (0..1000).for_each(|_| settled.made(&pass(7, born), 1, born));
+        assert!(settled.is(&pass(1, born), None, NOW), "one solution, sent again and again");
+        (0..1000).for_each(|id| settled.made(&pass(1000 + id, born), 1, born));
+        assert!(settled.is(&pass(1, born), None, NOW), "one address");
     }
 
     #[test]
     fn a_new_portal_has_a_first_hour() {
         let settled = settled();
-        (0..20).for_each(|m| (0..300).for_each(|_| settled.made(NOW + m * 60)));
+        (0..20).for_each(|m| made(&settled, 300, NOW + m * 60));
         assert!(settled.is(&pass(1, NOW + 600), None, NOW + 2 * HOUR));
-        (0..20_000).for_each(|i| settled.made(NOW + 1300 + i / 100));
+        (0..200).for_each(|second| made(&settled, 100, NOW + 1300 + second));
         assert!(!settled.is(&pass(1, NOW + 1350), None, NOW + 2 * HOUR), "that it has no day behind it is no way in");
     }
 }

@@ -192,8 +192,8 @@ fn patterns(count: usize) -> [Vec<String>; 4] {
     let of = |share: usize, make: &dyn Fn(usize) -> String| (0..(count * share / 100).max(1)).map(make).collect();
     [
         of(40, &|i| match i % 8 {
-            0 | 1 | 2 => format!("/e{i}/form"),
-            3 | 4 | 5 => format!("/s{i}/*"),
+            0..=2 => format!("/e{i}/form"),
+            3..=5 => format!("/s{i}/*"),
             6 => format!("*/part{}*", i / 8),
             _ => format!("re:^/[a-z]{{1,3}}{}/[0-9]+", i),
         }),
@@ -215,7 +215,7 @@ fn patterns(count: usize) -> [Vec<String>; 4] {
 }
 
 fn net(i: usize, dice: &mut Dice) -> String {
-    if i % 3 == 0 {
+    if i.is_multiple_of(3) {
         let bits = [32, 40, 48, 56, 64][dice.below(5)];
         let address = 0x2a00u128 << 112 | u128::from(dice.next()) << 48;
         return format!("{}/{bits}", Ipv6Addr::from(address & (u128::MAX << (128 - bits))));

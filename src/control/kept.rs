@@ -13,33 +13,36 @@ use crate::clock::SECOND;
 const LIMITS: &str = "limits.bin";
 const KNOWN: &str = "known-paths.bin";
 const MADE: &str = "passes-made.bin";
+const VOUCHED: &str = "passes-vouched.bin";
 
 impl Office {
     /// Writes them. A file that cannot be written is no reason to stop, and is said.
     pub fn keep(&self) {
         self.keep_minute(&self.counting());
-        self.keep_tables();
+        self.keep_tables(true);
     }
 
-    fn keep_tables(&self) {
+    fn keep_tables(&self, with_limits: bool) {
         let house = &self.house;
-        let now = house.now();
-        let mut limits = now.wall.to_le_bytes().to_vec();
-        limits.extend(house.limits.save(now.mono));
+        let limits = || {
+            let now = house.now();
+            let mut limits = now.wall.to_le_bytes().to_vec();
+            limits.extend(house.limits.save(now.mono));
+            limits
+        };
         let write = |name: &str, bytes: &[u8]| files::write_whole(&self.state_dir.join(name), bytes, 0o600);
-        let written = write(LIMITS, &limits)
-            .and_then(|()| write(KNOWN, &house.known.save()))
-            .and_then(|()| write(MADE, &house.settled.save()));
+        let written = write(KNOWN, &house.known.save())
+            .and_then(|()| write(MADE, &house.settled.save()))
+            .and_then(|()| write(VOUCHED, &house.settled.save_vouched()))
+            .and_then(|()| if with_limits { write(LIMITS, &limits()) } else { Ok(()) });
         if let Err(e) = written {
             tracing::warn!(error = %e, "limits and known paths cannot be kept over a restart");
         }
     }
 
-    /// The same in between, where it takes no time that anybody would notice.
+    /// The same in between; limits only where that takes no time that anybody would notice.
     pub(super) fn keep_some(&self) {
-        if self.house.limits.keys() <= bounds::KEEP_BUCKETS {
-            self.keep_tables();
-        }
+        self.keep_tables(self.house.limits.keys() <= bounds::KEEP_BUCKETS);
     }
 
     /// Takes up what was kept.
@@ -59,6 +62,9 @@ impl Office {
         }
         if let Ok(bytes) = read(MADE) {
             house.settled.load(&bytes);
+        }
+        if let Ok(bytes) = read(VOUCHED) {
+            house.settled.load_vouched(&bytes);
         }
     }
 }

@@ -73,6 +73,8 @@ struct Desk {
     journal: Option<Journal>,
     /// Measures whose end was told, and that end.
     warned: Vec<(String, u64)>,
+    /// Measures that should be taken back and cannot be, and since when they are laid.
+    stuck: Vec<(String, u64)>,
 }
 
 #[derive(Clone, Debug, Serialize)]

@@ -57,7 +57,7 @@ impl Office {
                 self.retry_rules(&mut desk);
                 removed
             }
-            Change::UndoMeasure { name, .. } => self.remove_measure(&name),
+            Change::UndoMeasure { name, since, why } => self.undo_measure(&mut desk, &name, since, &why),
             Change::AddBan { ban, force } => self.add_ban(ban, force),
             Change::RemoveBan(net) => self.remove_ban(net),
             Change::Pin(pin) => self.pin(&pin),
@@ -180,10 +180,10 @@ impl Office {
         }
         let rules = Arc::new(read.value);
         // What a file says is in force: nobody is there to be asked. It is said all the same.
-        let harm = (self.judge.rules)(house, rules.clone());
+        let harm = if asked { None } else { (self.judge.rules)(house, rules.clone()) };
         let generation = self.publish(rules, law.ladder.clone(), law.measures.clone());
         self.taken(desk, &path, RULES, text);
-        if let Some(harm) = harm.filter(|_| !asked) {
+        if let Some(harm) = harm {
             house.trouble(format!("{path} is in force, but {harm}"));
         }
         Ok(Applied { generation, changed: true, warnings: read.warnings })
@@ -318,7 +318,7 @@ impl Office {
     }
 
     /// Tries a rules file again that was not taken, now that what it did not fit may be gone.
-    fn retry_rules(&self, desk: &mut Desk) {
+    pub(super) fn retry_rules(&self, desk: &mut Desk) {
         let path = self.house.town.load().settings.server.rules.clone();
         if desk.differs.iter().any(|d| path.display().to_string() == d.file)
             && let Ok(text) = files::read_text(&path)

@@ -31,6 +31,7 @@ fn portal(title: &str, languages: &[&str]) -> Arc<Portal> {
             ..Service::default()
         }],
         session_proof: vec![],
+        session_cookies: vec![],
         routes: Routes::new(vec![]),
     })
 }

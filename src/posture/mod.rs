@@ -12,5 +12,5 @@ mod standing;
 pub use baseline::Baseline;
 pub use climb::Climber;
 pub use ladder::{BUILT_IN, read_ladder};
-pub use signals::{Ears, Sample, Signals};
+pub use signals::{Ears, Sample, Signals, origin_of};
 pub use standing::{Expired, Pin, Standing};

@@ -15,11 +15,14 @@ use crate::bounds;
 use crate::client::canonical;
 use crate::fault::Section;
 
+/// First and last address of a network, and the number of its list.
+type Span<A> = (A, A, u32);
+
 #[derive(Default)]
 pub struct Lists {
     names: HashMap<String, u32>,
     /// Networks as they are read, with their lists' numbers; first and last addresses.
-    read: (Vec<(u32, u32, u32)>, Vec<(u128, u128, u32)>),
+    read: (Vec<Span<u32>>, Vec<Span<u128>>),
     /// Bytes of the files.
     bytes: usize,
     v4: Ranges<u32>,

@@ -211,7 +211,7 @@ pub fn read(file: &str, text: &str, sources: &Sources<'_>) -> Read<RuleSet> {
     let looks = drafts.iter().filter(|d| !d.expired).map(Looks::of).collect();
     let compiled = if faults.is_empty() { compile::compile(drafts, lists) } else { Ok(Compiled::default()) };
     let compiled = compiled.unwrap_or_else(|message| {
-        faults.push(Fault::whole(file, message, "write fewer or simpler expressions"));
+        faults.push(Fault::whole(file, message, "write fewer or simpler patterns"));
         Compiled::default()
     });
     Read {
@@ -290,9 +290,7 @@ impl RuleSet {
             if one.until.is_some_and(|u| u <= now_unix) || but == Some(number) {
                 continue;
             }
-            if !one.shadow {
-                see(&one.name);
-            }
+            see(&one.name);
             match &one.meaning {
                 Meaning::Limit(_) => limits.push(number),
                 Meaning::Rule(_) if one.shadow => plan.noted.push(&one.name),
@@ -370,4 +368,4 @@ impl<'a> Plan<'a> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

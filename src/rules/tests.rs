@@ -12,12 +12,10 @@ use laws::Dice;
 use super::*;
 use crate::client::{Client, Fingerprint};
 use crate::facts::{Kind, Pass};
+use crate::laws;
 use crate::path;
 use crate::portal::{Class, Service};
 use crate::wire::{Head, Version};
-
-#[path = "../../tests/it/laws.rs"]
-pub mod laws;
 
 /// 2026-12-01T18:00:00Z: the time at which cases are read.
 const NOW: u64 = 1_796_148_000;

@@ -5,6 +5,8 @@
 //!
 //! Does not know: pages, statuses, the origin.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use crate::challenge::Challenge;
 use crate::facts::Kind;
 use crate::force::Law;
@@ -152,10 +154,7 @@ fn cleared_or(needed: u8, visit: &Visit<'_>, reason: Reason) -> Decision {
 fn take_limits(visit: &mut Visit<'_>, plan: &Plan<'_>, head: &dyn Head) -> Result<Option<OverLimit>, OverLimit> {
     let law = visit.law.clone();
     for quota in quotas(&law, plan) {
-        let exempt = quota.then == Then::Challenge
-            && quota.per != Per::Client
-            && visit.pass.is_some_and(|p| p.level >= LIMIT_LEVEL);
-        if exempt {
+        if is_exempt(visit, quota) {
             continue;
         }
         let Err(limited) = take(visit, quota, head) else { continue };
@@ -169,12 +168,36 @@ fn take_limits(visit: &mut Visit<'_>, plan: &Plan<'_>, head: &dyn Head) -> Resul
         }
         let over = over(quota, limited);
         let has_own_bucket = quota.per == Per::Client && visit.pass.is_some();
-        if has_own_bucket && let Some(pass) = visit.pass {
+        if has_own_bucket
+            && quota.budget
+            && let Some(pass) = visit.pass
+        {
             visit.house.settled.overspent(pass.id, visit.now.unix());
         }
         return if quota.then == Then::Challenge && !has_own_bucket { Ok(Some(over)) } else { Err(over) };
     }
     Ok(None)
+}
+
+/// Who holds a pass neither spends nor is refused where a shared key asks for one.
+fn is_exempt(visit: &Visit<'_>, quota: &Quota) -> bool {
+    let passed = visit.pass.is_some_and(|p| p.level >= LIMIT_LEVEL);
+    quota.then == Then::Challenge && quota.per != Per::Client && passed
+}
+
+/// The limits that a request would really spend from, and stamps of the keys by which; nothing is spent.
+pub fn counted(visit: &mut Visit<'_>, plan: &Plan<'_>, head: &dyn Head, see: &mut dyn FnMut(&Quota, u64)) {
+    if before_limits(visit, plan).is_some() {
+        return;
+    }
+    let (law, portal) = (visit.law.clone(), visit.portal());
+    let counting = quotas(&law, plan).filter(|q| !is_exempt(visit, q));
+    let stamp = |q: &Quota| {
+        let mut hasher = DefaultHasher::new();
+        key(&q.per, visit, visit.country.as_ref(), &portal.name, head).hash(&mut hasher);
+        hasher.finish()
+    };
+    counting.for_each(|q| see(q, stamp(q)));
 }
 
 /// The limits that a request counts on: the built-in budget where the operator wrote none, then the plan's.

@@ -6,6 +6,7 @@
 //! Does not know: how any stage works, sockets, files.
 
 mod begun;
+mod counts;
 mod decide;
 pub mod explain;
 mod fallback;
@@ -33,6 +34,7 @@ use crate::proofs::{Admitted, Cleared};
 use crate::reason::Reason;
 use crate::wire::{Arrival, BodyBox, Head, Line, Reply};
 
+pub use counts::Preview;
 pub use read::{foreign_cookies, host_of};
 
 use decide::Decision;
@@ -165,8 +167,8 @@ impl Corridor {
             Ok(answer) => {
                 if (200..300).contains(&answer.status) {
                     self.house.known.note((&*portal.name, &*request.match_path), visit.now.unix());
-                    if let Some(pass) = visit.pass.filter(|_| portal.proves_session(&request.match_path)) {
-                        self.house.settled.vouched_for(pass.id, visit.now.unix());
+                    if let (Some(pass), Some(session)) = (visit.pass, read::session(&portal, request, head)) {
+                        self.house.settled.vouched_for(pass.id, &session, visit.now.unix());
                     }
                 }
                 if answer.status >= 500 {

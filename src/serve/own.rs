@@ -6,6 +6,7 @@
 use crate::challenge::Unsolved;
 use crate::facts::{Kind, Pass};
 use crate::plan::{Plan, Refusal};
+use crate::posture::origin_of;
 use crate::reason::Reason;
 use crate::telemetry::metrics::OutcomeLabel;
 use crate::wire::{self, BodyBox, Head};
@@ -64,7 +65,7 @@ async fn solution(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, bod
     match solved {
         Ok(pass) => {
             outcome("solved");
-            house.settled.made(pass.born);
+            house.settled.made(&pass, origin_of(&visit.client), house.now().unix());
             if visit.portal.is_some() {
                 visit.signals().solved(&visit.client);
             }

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
-use super::preview::{self, Counts, LimitPreview, Preview, TOP};
+use super::counts::{Counts, LimitPreview, Preview, TOP, network};
 use super::read;
 pub use super::trial::Ground;
 use super::trial::{Met, Tape, Trial};
@@ -202,7 +202,7 @@ impl Replay {
         let mut meet = |met: Met<'_>| match met {
             Met::Rule(name) if !matched.contains(name) => drop(matched.insert(name.to_owned())),
             Met::Rule(_) => {}
-            Met::Limit(quota) => limits.get_mut(&quota.id).into_iter().for_each(|limit| limit.matched += 1),
+            Met::Limit(quota, _) => limits.get_mut(&quota.id).into_iter().for_each(|limit| limit.matched += 1),
         };
         let after = self.new.judge(&mut visit, &request, &logged, &mut meet);
         let refused = matches!(after, Reason::OverLimit | Reason::ChallengeLimit);
@@ -246,7 +246,7 @@ impl Replay {
             clients: self.clients.count(),
             clients_error: (self.clients.error() * 10.0).round() / 10.0,
             paths: self.paths.top(TOP),
-            networks: self.networks.top(TOP).into_iter().map(|(net, n)| (preview::network(Prefix(net)), n)).collect(),
+            networks: self.networks.top(TOP).into_iter().map(|(net, n)| (network(Prefix(net)), n)).collect(),
             missed: self.paths.missed().max(self.networks.missed()),
             from: self.told.from.min(self.told.to),
             late: self.tape.late,

@@ -13,9 +13,9 @@ use super::trial::{Ground, vacant};
 use super::*;
 use crate::clock::{Clock, SECOND};
 use crate::facts::Pass;
+use crate::laws;
 use crate::plan::Level;
 use crate::posture;
-use crate::rules::tests::laws;
 use crate::rules::{self, Sources};
 use crate::settings;
 

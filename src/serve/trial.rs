@@ -39,8 +39,8 @@ pub struct Ground {
 pub enum Met<'m> {
     /// A rule or limit that matches and is in force.
     Rule(&'m str),
-    /// A limit that it counts on.
-    Limit(&'m Quota),
+    /// A limit that it would spend from, and a stamp of the key by which.
+    Limit(&'m Quota, u64),
 }
 
 /// What happens to a request that was read, by the visit's own law; `but`: as if this one of its rules were not there.
@@ -56,7 +56,7 @@ pub fn outcome<'h>(
     let law = visit.law.clone();
     let facts = request.facts(visit, fact);
     let plan = law.rules.plan_seen(but, &facts, visit.level, visit.now.unix(), |name| meet(Met::Rule(name)));
-    decide::quotas(&law, &plan).for_each(|quota| meet(Met::Limit(quota)));
+    decide::counted(visit, &plan, fact, &mut |quota, key| meet(Met::Limit(quota, key)));
     match decide(visit, request, &plan) {
         Decision::Go(_) => Reason::Served,
         Decision::Challenge(reason) | Decision::Refuse(reason) | Decision::Fallback(reason) => reason,

@@ -165,13 +165,12 @@ pub enum QueryLog {
 }
 
 /// Keys of the contract that this version holds at their default, whether or not their table is written.
-pub const NOT_BUILT: [&str; 7] = [
+pub const NOT_BUILT: [&str; 6] = [
     "cache.memory",
     "challenge.seal_max",
     "portal.max_in_flight = \"adaptive\"",
     "portal.route.cache",
     "portal.route.query",
-    "portal.session_cookies",
     "portal.snapshot.sitemap",
 ];
 

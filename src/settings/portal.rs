@@ -55,7 +55,6 @@ fn portal(s: &Section<'_>, name: String, others: &[Portal], folder: &Path) -> Po
     let hosts = hosts(s, others);
     let host = canonical(s, &hosts);
     let title = s.string("title", "Huduma").map_or_else(|| name.clone(), |t| t.value);
-    s.not_built("session_cookies", "");
     let origins = s.strings("origins", false, "http://127.0.0.1:3000").unwrap_or_default();
     if s.has("origins") && origins.is_empty() {
         s.fault(s.span(), "`portal.origins` names none", "write origins = [\"http://127.0.0.1:3000\"]");
@@ -91,6 +90,7 @@ fn portal(s: &Section<'_>, name: String, others: &[Portal], folder: &Path) -> Po
         pass_domain: pass_domain(s, &hosts),
         services: services(s),
         session_proof: paths(s, "session_proof", "/account*"),
+        session_cookies: session_cookies(s),
         routes: Routes::new(routes),
         snapshot,
         host,
@@ -261,6 +261,19 @@ fn services(s: &Section<'_>) -> Vec<Service> {
         service
     };
     s.sections("service").into_iter().map(read).collect()
+}
+
+fn session_cookies(s: &Section<'_>) -> Vec<String> {
+    let given = s.strings("session_cookies", false, "PHPSESSID").unwrap_or_default();
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    for at in given.iter().filter(|at| at.value.is_empty() || !at.value.bytes().all(token)) {
+        s.fault(
+            at.span.clone(),
+            format!("{:?} is no cookie's name", at.value),
+            "write such as session_cookies = [\"PHPSESSID\"]",
+        );
+    }
+    given.into_iter().map(|at| at.value).collect()
 }
 
 fn paths(t: &Section<'_>, key: &str, example: &str) -> Vec<String> {

@@ -145,12 +145,11 @@ impl Sampler {
         Sampler { now: RefCell::default(), most, random: RefCell::new(seed | 1) }
     }
 
-    /// Counts a request, and keeps it where chance wants it.
+    /// Counts a request that came `at`, and keeps it where chance wants it. Who waited long for an answer counts in the
+    /// second under way: a second that is over is not opened again, or each such request would make one of its own.
     pub fn offer(&self, recent: &Recent, at: u64, with_pass: bool, make: impl FnOnce() -> Fact) {
+        self.flush(recent, at);
         let mut now = self.now.borrow_mut();
-        if now.at != at {
-            recent.add(std::mem::replace(&mut *now, Second { at, ..Second::default() }));
-        }
         let share = if with_pass { &mut now.with_pass } else { &mut now.without_pass };
         share.seen += 1;
         if share.kept.len() < self.most {
@@ -163,10 +162,11 @@ impl Sampler {
         }
     }
 
-    /// Hands on what a second that is over left, where no request came since.
+    /// Hands on what a second that is over left.
     pub fn flush(&self, recent: &Recent, at: u64) {
         let mut now = self.now.borrow_mut();
-        if now.at != at {
+        // Far ahead was a clock that was set right.
+        if at > now.at || now.at - at > bounds::RECENT.as_secs() {
             recent.add(std::mem::replace(&mut *now, Second { at, ..Second::default() }));
         }
     }
@@ -223,6 +223,21 @@ mod tests {
     fn fact(i: u32) -> Fact {
         let address = std::net::Ipv4Addr::from(i).into();
         Fact::of(&NoHead, "https", &i.to_string(), &Client::new(address, address, 64, false), None)
+    }
+
+    #[test]
+    fn who_had_to_wait_for_an_answer_makes_no_second_of_its_own() {
+        let (recent, sampler) = (Recent::default(), Sampler::new(1, 7));
+        for second in 10..20 {
+            // Told when they are answered: every other one came five seconds ago.
+            (0..2000).for_each(|i| sampler.offer(&recent, second - 5 * u64::from(i % 2), false, || fact(i)));
+        }
+        sampler.flush(&recent, 20);
+        let (mut sum, mut kept) = (0.0, 0);
+        recent.each(10, |_, weight| (sum, kept) = (sum + weight, kept + 1));
+        assert_eq!(sum, 10.0 * 2000.0);
+        assert!(kept <= 10 * bounds::RECENT_PER_SECOND, "{kept} are kept");
+        assert!(recent.seconds().len() <= 10, "{} seconds", recent.seconds().len());
     }
 
     #[test]

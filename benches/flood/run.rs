@@ -1,0 +1,250 @@
+//! One run: an origin, a boma before it, citizens alone for a while, then the flood.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::{Builder, sleep};
+use std::time::{Duration, Instant};
+
+use crate::attacker::{self, Attack, SOLVING_BOTS, Variant};
+use crate::checks;
+use crate::common::cpu;
+use crate::control::{Control, Level, Phase};
+use crate::house::House;
+use crate::origin::Origin;
+use crate::people::{BOTS, SOLVER};
+use crate::solver::Solver;
+use crate::tally::Tally;
+use crate::{Options, citizen};
+
+/// The last part of the time before the flood, over which boma's work for citizens alone is taken.
+const BEFORE: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_millis(250);
+/// After the flood's end, until the memory that is left is looked at.
+const AFTER: Duration = Duration::from_secs(10);
+/// Solutions that are worked out beforehand at most for those who are no bots of the variant `bots`.
+const READY: u32 = 8_000;
+const THREADS: [&str; 4] = ["flood-attack", "flood-citizens", "flood-origin", "flood-solver"];
+
+#[derive(Clone)]
+pub struct Plan {
+    pub name: String,
+    /// `None`: the ladder climbs by itself.
+    pub posture: Option<Level>,
+    pub rate: f64,
+}
+
+#[derive(Default)]
+pub struct Outcome {
+    pub name: String,
+    pub seconds: f64,
+    pub asked: f64,
+    pub tally: Tally,
+    pub attack: Attack,
+    /// Forms by their numbers, and how often the origin got each.
+    pub received: std::collections::HashMap<u64, u32>,
+    /// Asked, served and refused at the origin in the flood: citizens, attackers, boma itself.
+    pub origin: [[u64; 3]; 3],
+    /// Microseconds of boma in the flood, and for citizens alone in a second before.
+    pub boma_cpu: u64,
+    pub boma_before: f64,
+    /// KiB: before the flood, the most in it, and ten seconds after.
+    pub rss: [u64; 3],
+    /// Of the generator's threads, the part of a core that each used in the flood.
+    pub threads: BTreeMap<String, f64>,
+    /// Of all cores: busy, and taken away by the machine's host.
+    pub busy: f64,
+    pub stolen: f64,
+    /// Cores that neither boma nor this bench used.
+    pub others: f64,
+    /// Seconds into the flood, and where the posture moved.
+    pub moves: Vec<(f64, Level, String)>,
+    pub prepared: (u32, f64),
+    pub solved_live: u64,
+    pub checks: Vec<(String, serde_json::Value)>,
+}
+
+/// The house and the generator's threads' clocks at one moment.
+struct Mark {
+    at: Instant,
+    boma: u64,
+    own: u64,
+    threads: BTreeMap<String, u64>,
+    machine: [u64; 3],
+    origin: [[u64; 3]; 3],
+}
+
+impl Mark {
+    fn take(house: &House, origin: &Origin) -> Mark {
+        let ledger = &origin.ledger;
+        Mark {
+            at: Instant::now(),
+            boma: house.running.cpu(),
+            own: cpu("/proc/self/stat"),
+            threads: threads(),
+            machine: machine(),
+            origin: [&ledger.citizens, &ledger.attackers, &ledger.own].map(|c| c.now()),
+        }
+    }
+}
+
+/// CPU time of this process's threads by name, in microseconds.
+fn threads() -> BTreeMap<String, u64> {
+    let mut all = BTreeMap::new();
+    for task in fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
+        let name = fs::read_to_string(task.path().join("comm")).unwrap_or_default();
+        let used = cpu(&task.path().join("stat").to_string_lossy());
+        *all.entry(name.trim().to_owned()).or_default() += used;
+    }
+    all
+}
+
+/// Of the machine's time since it started, in ticks: all, idle, stolen.
+fn machine() -> [u64; 3] {
+    let text = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let line = text.lines().next().unwrap_or("");
+    let ticks: Vec<u64> = line.split_whitespace().skip(1).take(8).filter_map(|n| n.parse().ok()).collect();
+    let at = |i: usize| ticks.get(i).copied().unwrap_or(0);
+    [ticks.iter().sum(), at(3) + at(4), at(7)]
+}
+
+pub fn run(plan: &Plan, options: &Options) -> Outcome {
+    let folder = Folder::new();
+    let origin = Origin::start(options.capacity, options.queue);
+    let log = options.log.as_ref().map_or("stdout".into(), |path| path.to_string_lossy());
+    let house = House::start(&folder.0, origin.port, &options.rules_text(), (&options.portal_text(), &log));
+    let solver = Arc::new(Solver::start());
+    let seconds = options.seconds();
+    let longest = Duration::from_secs(seconds + options.warm + options.age * 60 + 600);
+    let control = Arc::new(Control::new(longest));
+    let mut outcome = Outcome { name: plan.name.clone(), asked: plan.rate, ..Outcome::default() };
+    let start = Instant::now();
+    let wanted = wanted(plan, options);
+    solver.prepare(house.port, wanted, &control);
+    outcome.prepared = (wanted, start.elapsed().as_secs_f64());
+
+    let minted = Arc::new(AtomicU32::new(0));
+    let attack = (plan.rate > 0.0).then(|| {
+        let (control, solver, minted) = (control.clone(), solver.clone(), minted.clone());
+        let setup = attacker::Setup { control, solver, port: house.port, rate: plan.rate, variant: options.variant };
+        Builder::new().name("flood-attack".into()).spawn(move || attacker::attack(setup, &minted)).unwrap()
+    });
+    while options.variant == Variant::Bots && minted.load(Ordering::Relaxed) < SOLVING_BOTS {
+        sleep(LOOK);
+    }
+    let setup =
+        citizen::Setup { control: control.clone(), solver: solver.clone(), port: house.port, rate: options.citizens };
+    let citizens = Builder::new().name("flood-citizens".into()).spawn(move || citizen::live(setup)).unwrap();
+    sleep(Duration::from_secs(options.warm + options.age * 60).saturating_sub(BEFORE));
+    let alone = Mark::take(&house, &origin);
+    sleep(BEFORE.min(Duration::from_secs(options.warm)));
+
+    flood(plan, options, (&house, &origin, &control), &alone, &mut outcome);
+
+    while !citizens.is_finished() {
+        outcome.rss[1] = outcome.rss[1].max(house.running.rss());
+        sleep(LOOK);
+    }
+    outcome.tally = citizens.join().unwrap();
+    control.enter(Phase::Over);
+    outcome.attack = attack.map(|a| a.join().unwrap()).unwrap_or_default();
+    sleep(AFTER);
+    outcome.rss[2] = house.running.rss();
+    outcome.received = origin.ledger.forms.lock().unwrap().clone();
+    outcome.solved_live = solver.live.load(Ordering::Relaxed);
+    outcome
+}
+
+/// From the first attacking request to the last that counts.
+fn flood(
+    plan: &Plan,
+    options: &Options,
+    (house, origin, control): (&House, &Origin, &Control),
+    alone: &Mark,
+    outcome: &mut Outcome,
+) {
+    outcome.rss = [house.running.rss(); 3];
+    if let Some(level) = plan.posture {
+        house.pin(level);
+        // Twice: no request of now was judged at another.
+        control.stands(level);
+        control.stands(level);
+    }
+    let began = Mark::take(house, origin);
+    outcome.boma_before = (began.boma - alone.boma) as f64 / (began.at - alone.at).as_secs_f64();
+    control.enter(Phase::Flood);
+    let long = Duration::from_secs(options.seconds());
+    let mut stood = None;
+    let mut bots = (options.variant == Variant::Bots).then_some(long / 2);
+    while began.at.elapsed() < long {
+        sleep(LOOK.min(long.saturating_sub(began.at.elapsed())));
+        outcome.rss[1] = outcome.rss[1].max(house.running.rss());
+        if let Some((level, why)) = house.stands() {
+            control.stands(level);
+            if stood != Some(level) {
+                outcome.moves.push((began.at.elapsed().as_secs_f64(), level, why));
+                stood = Some(level);
+            }
+        }
+        if bots.is_some_and(|at| began.at.elapsed() >= at) {
+            bots = None;
+            outcome.checks.extend(checks::lay_measure(house));
+        }
+    }
+    let ended = Mark::take(house, origin);
+    control.enter(Phase::Ending);
+    if options.variant == Variant::Bots {
+        outcome.checks.extend(checks::stays(house));
+    }
+    if options.preview_after.is_some() {
+        outcome.checks.extend(checks::look_back(house, control));
+    }
+    outcome.seconds = (ended.at - began.at).as_secs_f64();
+    outcome.boma_cpu = ended.boma - began.boma;
+    let micros = outcome.seconds * 1e6;
+    let used = |(name, used): (&String, &u64)| {
+        let before = began.threads.get(name).copied().unwrap_or(0);
+        (name.clone(), used.saturating_sub(before) as f64 / micros)
+    };
+    outcome.threads = ended.threads.iter().map(used).filter(|(name, _)| THREADS.contains(&name.as_str())).collect();
+    let [all, idle, stolen] = std::array::from_fn(|i| (ended.machine[i] - began.machine[i]) as f64);
+    (outcome.busy, outcome.stolen) = (1.0 - idle / all, stolen / all);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from) as f64;
+    let ours = (outcome.boma_cpu + ended.own - began.own) as f64 / micros;
+    outcome.others = ((outcome.busy - outcome.stolen) * cores - ours).max(0.0);
+    outcome.origin = std::array::from_fn(|k| std::array::from_fn(|i| ended.origin[k][i] - began.origin[k][i]));
+}
+
+/// How many solutions will be asked for.
+fn wanted(plan: &Plan, options: &Options) -> u32 {
+    if options.variant == Variant::Bots {
+        return SOLVING_BOTS;
+    }
+    let visits = (options.citizens / citizen::REQUESTS_PER_VISIT * (options.seconds() + options.warm) as f64) as u32;
+    let bots = if plan.rate > 0.0 { BOTS / SOLVER } else { 0 };
+    match plan.posture {
+        Some(Level::Attack) | None => (visits + bots).min(READY),
+        Some(Level::Guarded) => (visits / 2 + bots / 4).min(READY),
+        _ => 0,
+    }
+}
+
+/// Gone when it is dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Folder {
+        let path = std::env::temp_dir().join(format!("boma-flood-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).expect("a folder for the bench");
+        Folder(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
