@@ -158,7 +158,7 @@ fn play(log: Log, replay: &mut Replay) -> io::Result<Count> {
     let (mut count, mut read) = (Count::default(), 0);
     let mut bar = Bar::new(log.size);
     let mut lines = Lines::new(log.from);
-    while let Some((line, bytes)) = lines.read()? {
+    while let Some((line, bytes)) = lines.next_line()? {
         count.lines += 1;
         read += bytes as u64;
         match reading::line(log.format, line) {

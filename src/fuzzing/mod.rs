@@ -131,7 +131,7 @@ pub fn forwarded(data: &[u8]) {
 pub fn access_log(data: &[u8]) {
     let mut lines = Lines::new(data);
     let mut read = 0;
-    while let Ok(Some((line, bytes))) = lines.read() {
+    while let Ok(Some((line, bytes))) = lines.next_line() {
         assert!(line.len() <= bytes && !line.contains(&b'\n'), "{line:?}");
         read += bytes;
         for format in Format::ALL {

@@ -146,7 +146,7 @@ impl<R: BufRead> Lines<R> {
     ///
     /// # Errors
     /// The system's.
-    pub fn read(&mut self) -> io::Result<Option<(&[u8], usize)>> {
+    pub fn next_line(&mut self) -> io::Result<Option<(&[u8], usize)>> {
         self.line.clear();
         let (mut bytes, mut fits) = (0, true);
         loop {
@@ -210,7 +210,7 @@ mod tests {
         for room in [1, 7, 1 << 20] {
             let mut lines = Lines::new(io::BufReader::with_capacity(room, text.as_bytes()));
             let mut all = Vec::new();
-            while let Some((line, bytes)) = lines.read().unwrap() {
+            while let Some((line, bytes)) = lines.next_line().unwrap() {
                 all.push((line.len(), bytes));
             }
             let most = bounds::REPLAY_LINE_BYTES;
