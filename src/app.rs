@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use tokio::runtime::LocalRuntime;
+use tokio::runtime::{Builder, LocalOptions};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, watch};
 
@@ -107,14 +107,14 @@ impl App {
         let bell = control::watch(office.clone(), read).map_err(no_thread)?;
         let stop_keeper = Arc::new(AtomicBool::new(false));
         let (office2, stop) = (office.clone(), stop_keeper.clone());
-        on_thread("boma-keeper", move || Box::pin(control::keep(office2, stop)))?;
+        on_thread("boma-keeper", || {}, move || Box::pin(control::keep(office2, stop)))?;
         let over = Arc::new(Notify::new());
         if options.token.is_none() && settings.admin.tokens.is_none() {
             let help = "no BOMA_ADMIN_TOKEN in the environment and no [admin] tokens: the staff door answers probes and metrics only";
             tracing::warn!("{help}");
         }
         let desk = Desk::new(office.clone(), options.token, over.clone());
-        on_thread("boma-admin", move || {
+        on_thread("boma-admin", control::step_aside, move || {
             Box::pin(async move {
                 if let Err(e) = admin::serve(staff, desk).await {
                     tracing::error!(error = %e, "the staff door is closed");
@@ -132,7 +132,7 @@ impl App {
                 phase: heard.clone(),
                 drain: settings.server.drain,
             };
-            running.push(on_thread(&format!("boma-worker-{i}"), move || Box::pin(edge::work(shared, doors)))?);
+            running.push(on_thread(&format!("boma-worker-{i}"), || {}, move || Box::pin(edge::work(shared, doors)))?);
         }
         for door in &sockets.doors {
             tracing::info!(address = %door.address, tls = door.tls, "listening");
@@ -323,9 +323,14 @@ fn no_thread(error: std::io::Error) -> Failure {
 
 type Work = std::pin::Pin<Box<dyn Future<Output = ()>>>;
 
-/// Runs `work` on a thread with a runtime of its own.
-fn on_thread(name: &str, work: impl FnOnce() -> Work + Send + 'static) -> Result<JoinHandle<()>, Failure> {
-    let runtime = || LocalRuntime::new();
+/// Runs `work` on a thread with a runtime of its own; threads that it has beside that begin with `beside`.
+fn on_thread(
+    name: &str,
+    beside: fn(),
+    work: impl FnOnce() -> Work + Send + 'static,
+) -> Result<JoinHandle<()>, Failure> {
+    let runtime =
+        move || Builder::new_current_thread().enable_all().on_thread_start(beside).build_local(LocalOptions::default());
     let spawned = thread::Builder::new().name(name.into()).spawn(move || match runtime() {
         Ok(runtime) => runtime.block_on(work()),
         Err(e) => tracing::error!(error = %e, "a thread has no runtime"),

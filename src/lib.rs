@@ -54,3 +54,9 @@ pub mod app;
 pub mod fuzzing;
 // Floor 7: arguments and exit codes.
 pub mod cli;
+
+/// Generated laws and requests, which unit tests share with those of the whole house.
+#[cfg(test)]
+#[allow(dead_code)]
+#[path = "../tests/it/laws.rs"]
+mod laws;

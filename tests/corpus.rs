@@ -14,6 +14,7 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 
 fn target(name: &str) -> fn(&[u8]) {
     match name {
+        "access_log" => fuzzing::access_log,
         "banner" => fuzzing::banner,
         "client_hello" => fuzzing::client_hello,
         "fields" => fuzzing::fields,

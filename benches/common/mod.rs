@@ -4,6 +4,8 @@
 // Each bench is a crate of its own and uses its part of this.
 #![allow(dead_code)]
 
+pub mod large;
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

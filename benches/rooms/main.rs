@@ -1,9 +1,9 @@
 //! What the guards cost by themselves: `cargo bench --bench rooms`, or `-- NAME` for one of: limit, challenge, path,
 //! policy, compile, texts, keys. Nanoseconds per call, the median of five runs.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod keys;
-#[path = "../shared/large.rs"]
-mod large;
 mod law;
 
 use std::hint::black_box;

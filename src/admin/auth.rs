@@ -118,11 +118,12 @@ impl Gate {
 
     /// Whose token this is, and whether it has expired.
     fn badge(&self, house: &House, hash: Hash, now_unix: u64) -> Option<(Badge, Option<u64>)> {
-        if self.administrator.is_some_and(|a| a.is(&hash)) {
-            return Some((Badge { name: ADMINISTRATOR.into(), role: Role::Admin, hash }, None));
-        }
         let tokens = house.tokens.load();
-        let token = tokens.find(&hash)?;
+        // The file goes first: a token that stands in it has its own role, whatever the environment makes of it.
+        let Some(token) = tokens.find(&hash) else {
+            let administrator = self.administrator.is_some_and(|a| a.is(&hash));
+            return administrator.then(|| (Badge { name: ADMINISTRATOR.into(), role: Role::Admin, hash }, None));
+        };
         let badge = Badge { name: token.name.clone(), role: token.role, hash };
         Some((badge, token.expires.filter(|_| token.has_expired(now_unix))))
     }

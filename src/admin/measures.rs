@@ -16,8 +16,8 @@ use tokio::sync::Mutex;
 
 use super::Desk;
 use super::auth::Badge;
-use super::routes::{problem, propose, refused};
-use crate::control::{Change, Force, Rejected};
+use super::routes::{aside, problem, propose, refused};
+use crate::control::{Change, Force, Office, Rejected};
 use crate::rules::Measure;
 use crate::serve::Preview;
 use crate::serve::preview;
@@ -155,6 +155,11 @@ struct Extension {
 
 pub async fn extend(State(desk): State<Desk>, badge: Badge, Path(name): Path<String>, body: Bytes) -> Response {
     let wish = serde_json::from_slice::<Extension>(&body).map_err(|e| format!("{e}; write {{\"for\": \"2h\"}}"));
+    // What only a lead may force only a lead may force for longer.
+    let forced = desk.office.house.law.load().measures.iter().any(|m| m.name == name && m.forced);
+    if let Some(refusal) = badge.may_not_force(forced, &desk) {
+        return refusal;
+    }
     match wish.and_then(|w| lasts(w.lasts.as_deref())) {
         Ok(more) => {
             let until = desk.office.house.now().unix() + more.as_secs();
@@ -169,14 +174,21 @@ pub async fn remove(State(desk): State<Desk>, badge: Badge, Path(name): Path<Str
 }
 
 pub async fn history(State(desk): State<Desk>) -> Response {
-    let versions = desk.office.versions();
+    let versions = match aside(&desk, Office::versions).await {
+        Ok(versions) => versions,
+        Err(response) => return response,
+    };
     let newest = versions.last().map(|v| v.version);
     let line = |v: &crate::control::Version| json!({ "version": v.version, "at": v.at, "who": v.who, "bytes": v.text.len(), "in_force": Some(v.version) == newest });
     Json(json!({ "versions": versions.iter().map(line).collect::<Vec<_>>() })).into_response()
 }
 
 pub async fn version(State(desk): State<Desk>, Path(version): Path<u64>) -> Response {
-    match desk.office.versions().into_iter().find(|v| v.version == version) {
+    let versions = match aside(&desk, Office::versions).await {
+        Ok(versions) => versions,
+        Err(response) => return response,
+    };
+    match versions.into_iter().find(|v| v.version == version) {
         Some(found) => ([(CONTENT_TYPE, "application/toml")], found.text).into_response(),
         None => problem(StatusCode::NOT_FOUND, &format!("there is no version {version} of the rules")),
     }

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::auth::{self, Badge};
 use super::{Desk, VERSION, measures, table};
-use crate::control::{Change, Force, Rejected};
+use crate::control::{Change, Force, Office, Rejected};
 use crate::plan::Level;
 use crate::posture::Pin;
 use crate::serve::losses;
@@ -97,6 +97,16 @@ pub async fn openapi() -> Response {
     ([(CONTENT_TYPE, "application/json")], include_str!("openapi.json")).into_response()
 }
 
+/// Asks the office on another thread: it may be at a change that takes a moment, and the probes must not wait for that.
+pub async fn aside<T: Send + 'static>(
+    desk: &Desk,
+    ask: impl FnOnce(&Office) -> T + Send + 'static,
+) -> Result<T, Response> {
+    let office = desk.office.clone();
+    let asked = tokio::task::spawn_blocking(move || ask(&office));
+    asked.await.map_err(|_| problem(StatusCode::INTERNAL_SERVER_ERROR, "it could not be told; see the log"))
+}
+
 pub async fn livez() -> &'static str {
     "ok\n"
 }
@@ -113,7 +123,10 @@ pub async fn readyz(State(desk): State<Desk>, Query(asked): Query<Verbose>) -> R
     if asked.verbose.is_none() {
         return (code, if ready { "ok\n" } else { "draining\n" }).into_response();
     }
-    let status = desk.office.status();
+    let status = match aside(&desk, Office::status).await {
+        Ok(status) => status,
+        Err(response) => return response,
+    };
     let mut text = String::from(if ready { "[+] serving\n" } else { "[-] draining\n" });
     text.push_str(&format!("[+] rules generation {}\n", status.rules_generation));
     for differs in &status.files_not_in_force {
@@ -132,7 +145,10 @@ pub async fn metrics(State(desk): State<Desk>) -> Response {
 }
 
 pub async fn status(State(desk): State<Desk>) -> Response {
-    Json(desk.office.status()).into_response()
+    match aside(&desk, Office::status).await {
+        Ok(status) => Json(status).into_response(),
+        Err(response) => response,
+    }
 }
 
 #[derive(Deserialize)]
@@ -145,15 +161,17 @@ pub struct Span {
 pub async fn totals(State(desk): State<Desk>, Query(Span { from, to }): Query<Span>) -> Response {
     let to = to.unwrap_or_else(|| desk.office.house.now().unix());
     let from = from.unwrap_or(to.saturating_sub(3600));
-    match measures::on_the_side(move || Ok(desk.office.totals(from, to))).await {
+    match aside(&desk, move |office| office.totals(from, to)).await {
         Ok(minutes) => Json(json!({ "from": from, "to": to, "minutes": minutes })).into_response(),
         Err(response) => response,
     }
 }
 
 pub async fn posture(State(desk): State<Desk>) -> Response {
-    let status = desk.office.status();
-    Json(json!({ "portals": status.postures, "pins": status.pins })).into_response()
+    match aside(&desk, Office::status).await {
+        Ok(status) => Json(json!({ "portals": status.postures, "pins": status.pins })).into_response(),
+        Err(response) => response,
+    }
 }
 
 #[derive(Deserialize)]
@@ -180,9 +198,10 @@ pub async fn put_posture(State(desk): State<Desk>, badge: Badge, body: Bytes) ->
         Ok(change) => change,
         Err(help) => return problem(StatusCode::UNPROCESSABLE_ENTITY, &help),
     };
-    match desk.office.propose(change, &badge.who()) {
-        Ok(_) => posture(State(desk)).await,
-        Err(rejected) => refused(rejected),
+    match aside(&desk, move |office| office.propose(change, &badge.who())).await {
+        Ok(Ok(_)) => posture(State(desk)).await,
+        Ok(Err(rejected)) => refused(rejected),
+        Err(response) => response,
     }
 }
 

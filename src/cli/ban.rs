@@ -49,10 +49,14 @@ impl Ban {
             Ban::Add { net, lasts, reason, preview, force, staff } => {
                 if preview || staff.format == Format::Text {
                     let asked = json!({ "net": net }).to_string();
-                    let tried = staff.ask("POST", "/api/v1/bans/preview", &[JSON], asked)?;
-                    match staff.format {
-                        Format::Json => println!("{}", tried.body),
-                        Format::Text => preview::print(&serde_json::from_str(&tried.body).unwrap_or_default()),
+                    match (staff.ask("POST", "/api/v1/bans/preview", &[JSON], asked), staff.format) {
+                        // Banning fails likewise, or does not need it.
+                        (Err(_), _) if !preview => {}
+                        (Err(failed), _) => return Err(failed),
+                        (Ok(tried), Format::Json) => println!("{}", tried.body),
+                        (Ok(tried), Format::Text) => {
+                            preview::print(&serde_json::from_str(&tried.body).unwrap_or_default());
+                        }
                     }
                     if preview {
                         return Ok(());

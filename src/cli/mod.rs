@@ -16,6 +16,7 @@ mod journal;
 mod measure;
 mod posture;
 mod preview;
+mod replay;
 mod rules;
 mod run;
 pub mod sample;
@@ -66,6 +67,8 @@ enum Command {
     Ban(ban::Ban),
     /// Why a request gets what it gets, or what a citizen's reference code says
     Explain(explain::Explain),
+    /// What rules would have done to the requests of an access log
+    Replay(replay::Replayed),
     /// What changes in a running boma, as it happens
     Events(events::Events),
     /// Who of the staff may come in, and as what
@@ -117,6 +120,7 @@ pub fn main() -> ExitCode {
         Command::Measure(measure) => measure.run(),
         Command::Ban(ban) => ban.run(),
         Command::Explain(explain) => explain.run(),
+        Command::Replay(replay) => replay.run(),
         Command::Events(events) => events.run(),
         Command::Token(token) => token.run(),
         Command::Journal(journal) => journal.run(),

@@ -35,7 +35,7 @@ impl Posture {
             Some(level) => {
                 self.complete(level)?;
                 if self.staff.format == Format::Text {
-                    self.tell_losses(level)?;
+                    self.tell_losses(level);
                 }
                 let wish = json!({ "level": level, "for": self.lasts, "reason": self.reason, "then": self.then, "portal": self.portal });
                 self.staff.ask("PUT", "/api/v1/posture", &[("content-type", "application/json")], wish.to_string())?
@@ -55,11 +55,15 @@ impl Posture {
     }
 
     /// What citizens lose is said before it is pinned.
-    fn tell_losses(&self, level: &str) -> Result<(), Failed> {
-        let Some(named) = Level::named(level) else { return Ok(()) };
+    fn tell_losses(&self, level: &str) {
+        let Some(named) = Level::named(level) else { return };
         println!("{}", loses(named));
         let step = json!({ "level": level, "portal": self.portal }).to_string();
-        let reply = self.staff.ask("POST", "/api/v1/posture/preview", &[("content-type", "application/json")], step)?;
+        let asked = self.staff.ask("POST", "/api/v1/posture/preview", &[("content-type", "application/json")], step);
+        let Ok(reply) = asked else {
+            println!("What the last ten minutes would have lost cannot be told.");
+            return;
+        };
         let losses: Value = serde_json::from_str(&reply.body).unwrap_or_default();
         let number = |v: &Value| v.as_u64().unwrap_or(0);
         println!("Of {} requests that were served in the last ten minutes", number(&losses["served"]));
@@ -83,7 +87,6 @@ impl Posture {
         if lost.is_empty() {
             println!("  none would be lost");
         }
-        Ok(())
     }
 
     /// Usage faults are told here, before anybody is asked.

@@ -7,13 +7,36 @@ use serde_json::Value;
 use super::status::plain;
 
 pub fn print(value: &Value) {
-    let changed = &value["changed"];
-    let number = |v: &Value| v.as_u64().unwrap_or(0);
     println!(
         "of {} requests in the last ten minutes ({} with a pass) it would have",
         number(&value["requests"]),
         number(&value["with_pass"])
     );
+    changes(&value["changed"]);
+    for limit in value["limits"].as_array().into_iter().flatten() {
+        println!(
+            "  limit {}: {} requests count, {} or more over it, of {} clients",
+            plain(&limit["name"]),
+            number(&limit["matched"]),
+            number(&limit["over"]),
+            number(&limit["keys"])
+        );
+    }
+    top(&value["changed"]);
+    for name in value["idle"].as_array().into_iter().flatten() {
+        println!("  {} matched nothing", plain(name));
+    }
+    if let Some(harm) = value["harm"].as_str() {
+        println!("REFUSED unless forced: {harm}");
+    }
+}
+
+fn number(value: &Value) -> u64 {
+    value.as_u64().unwrap_or(0)
+}
+
+/// What would be otherwise than it is.
+pub fn changes(changed: &Value) {
     println!(
         "  sent away or challenged {} that were not, of {} clients or more, {} with a pass",
         number(&changed["stricter"]),
@@ -30,24 +53,13 @@ pub fn print(value: &Value) {
             changed["settled_share"]
         );
     }
-    for limit in value["limits"].as_array().into_iter().flatten() {
-        println!(
-            "  limit {}: {} requests count, {} or more over it, of {} clients",
-            plain(&limit["name"]),
-            number(&limit["matched"]),
-            number(&limit["over"]),
-            number(&limit["keys"])
-        );
-    }
+}
+
+/// The most frequent paths and networks.
+pub fn top(of: &Value) {
     for (key, what) in [("paths", "path"), ("networks", "network")] {
-        for entry in changed[key].as_array().into_iter().flatten() {
+        for entry in of[key].as_array().into_iter().flatten() {
             println!("    {what} {}: {}", plain(&entry[0]), number(&entry[1]));
         }
-    }
-    for name in value["idle"].as_array().into_iter().flatten() {
-        println!("  {} matched nothing", plain(name));
-    }
-    if let Some(harm) = value["harm"].as_str() {
-        println!("REFUSED unless forced: {harm}");
     }
 }

@@ -8,11 +8,15 @@ use serde_json::{Value, json};
 
 use super::status::plain;
 use super::{FAILED, Failed, Format, Staff, escaped, preview};
+use crate::rules::{self, Sources};
 
 #[derive(clap::Subcommand)]
 pub enum Rules {
     /// Print the rules in force
     Show {
+        /// In one spelling: sorted by name, defaults left out, every pattern as it is matched
+        #[arg(long)]
+        normal: bool,
         #[command(flatten)]
         staff: Staff,
     },
@@ -78,8 +82,11 @@ impl Force {
 impl Rules {
     pub fn run(self) -> Result<(), Failed> {
         match self {
-            Rules::Show { staff } => {
-                let reply = staff.ask("GET", "/api/v1/rules", &[], String::new())?;
+            Rules::Show { normal, staff } => {
+                let mut reply = staff.ask("GET", "/api/v1/rules", &[], String::new())?;
+                if normal {
+                    reply.body = spelled(&reply.body)?;
+                }
                 match staff.format {
                     Format::Text => print!("{}", reply.body),
                     Format::Json => println!("{}", serde_json::json!({ "generation": reply.etag, "text": reply.body })),
@@ -123,6 +130,17 @@ impl Rules {
 
 fn read(file: &Path) -> Result<String, Failed> {
     std::fs::read_to_string(file).map_err(|e| Failed(FAILED, format!("{} cannot be read: {e}", file.display())))
+}
+
+/// The same rules in one spelling. What they refer to is the running boma's, and there.
+fn spelled(text: &str) -> Result<String, Failed> {
+    let now = crate::clock::Clock::system().now().unix();
+    let sources = Sources { list: &|_| Ok(String::new()), countries: true, asns: true, ..Sources::at(now) };
+    let read = rules::normal("rules", text, &sources);
+    match read.faults.first() {
+        Some(fault) => Err(Failed(FAILED, format!("this version of boma does not read them: {fault}"))),
+        None => Ok(read.value),
+    }
 }
 
 fn in_force(staff: &Staff, body: &str) {

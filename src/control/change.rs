@@ -90,6 +90,8 @@ pub enum Change {
     /// A measure that harms those whom it should not, with what it did.
     UndoMeasure {
         name: String,
+        /// As it was judged: one that was laid anew meanwhile stays.
+        since: u64,
         why: String,
     },
     /// `force`: although staff's own networks, or very many, are in it.
@@ -128,7 +130,7 @@ impl Change {
             }
             Change::AddMeasure(m) if m.forced => format!("measure {}, forced, for: {}", m.name, m.reason),
             Change::AddMeasure(m) => format!("measure {} for: {}", m.name, m.reason),
-            Change::UndoMeasure { name, why } => format!("measure {name} taken back: {why}"),
+            Change::UndoMeasure { name, why, .. } => format!("measure {name} taken back: {why}"),
             Change::ExtendMeasure { name, .. } => format!("a later end of measure {name}"),
             Change::RemoveMeasure(name) => format!("measure {name} taken out"),
             Change::AddBan { ban, .. } => format!("ban of {} for: {}", ban.net, ban.reason),

@@ -76,8 +76,11 @@ impl Office {
             let message = format!("{} measures are in force already", bounds::MEASURES);
             return Err(Rejected::Faults(vec![Fault::whole(&format!("measure {}", measure.name), message, help)]));
         }
+        let name = measure.name.clone();
         measures.push(measure);
-        self.lay(measures, judged)
+        let laid = self.lay(measures, judged)?;
+        self.house.untrouble(|t| t.starts_with(&format!("measure {name} was taken back")));
+        Ok(laid)
     }
 
     pub(super) fn extend_measure(&self, name: &str, until: u64, by: &str) -> Result<Applied, Rejected> {
@@ -123,12 +126,33 @@ impl Office {
         let now = self.house.now().unix();
         let law = self.house.law.load_full();
         let watched: Vec<&Measure> =
-            law.measures.iter().filter(|m| m.until > now && !m.forced && m.since < now).collect();
+            law.measures.iter().filter(|m| m.until > now && !m.forced && m.since != now).collect();
         let Some(measure) = watched.get(turn % watched.len().max(1)) else { return };
-        let Some(why) = (self.judge.effect)(&self.house, &measure.name, measure.since) else { return };
-        let name = measure.name.clone();
-        self.house.trouble(format!("measure {name} was taken back by itself: {why}"));
-        let _ = self.propose(Change::UndoMeasure { name, why }, &Who::Clock);
+        let (name, since) = (measure.name.clone(), measure.since);
+        if self.desk().stuck.contains(&(name.clone(), since)) {
+            return;
+        }
+        if let Some(why) = (self.judge.effect)(&self.house, &name, since) {
+            let _ = self.propose(Change::UndoMeasure { name, since, why }, &Who::Clock);
+        }
+    }
+
+    pub(super) fn undo_measure(&self, desk: &mut Desk, name: &str, since: u64, why: &str) -> Result<Applied, Rejected> {
+        let is_it = |m: &&Measure| m.name == name && m.since == since && !m.forced;
+        if self.live_measures().iter().find(is_it).is_none() {
+            return Err(unknown(name));
+        }
+        let undone = self.remove_measure(name);
+        match &undone {
+            Ok(_) => self.house.trouble(format!("measure {name} was taken back by itself: {why}")),
+            Err(_) => {
+                // Said once, not with every look.
+                desk.stuck.push((name.to_owned(), since));
+                self.house.trouble(format!("measure {name} should be taken back, and cannot be: {why}"));
+            }
+        }
+        self.retry_rules(desk);
+        undone
     }
 
     /// Says which measures end soon, once each.
@@ -136,6 +160,7 @@ impl Office {
         let now = self.house.now().unix();
         let soon = bounds::MEASURE_WARNING.as_secs();
         let law = self.house.law.load_full();
+        desk.stuck.retain(|(name, since)| law.measures.iter().any(|m| m.name == *name && m.since == *since));
         desk.warned.retain(|(name, until)| law.measures.iter().any(|m| m.name == *name && m.until == *until));
         for measure in
             law.measures.iter().filter(|m| m.until > now && m.until <= now + soon && m.until - m.since > soon)

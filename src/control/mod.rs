@@ -3,8 +3,10 @@
 //!
 //! Does not know: HTTP, what rules mean, requests.
 
+mod aside;
 mod bans;
 mod change;
+mod check;
 mod climb;
 mod files;
 mod keeper;
@@ -28,17 +30,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
+pub use aside::step_aside;
 pub use change::{Applied, Change, Force, Judge, Rejected, Who};
+pub use check::{Book, Checked, book, check};
 pub use climb::Climbed;
 pub use files::LastGood;
 pub use keeper::keep;
-pub use start::{Checked, Given, Started, check, sink, start};
+pub use start::{Given, Started, sink, start};
 pub use versions::Version;
 pub use watch::{Bell, watch};
 
 use crate::certificate::Keyring;
 use crate::fault::Fault;
-use crate::force::House;
+use crate::force::{House, Law};
 use crate::journal::Journal;
 use crate::places::Age;
 use crate::posture::{Climber, Pin};
@@ -55,6 +59,8 @@ pub struct Office {
     pub config: PathBuf,
     state_dir: PathBuf,
     handed_over: AtomicBool,
+    /// Laws that were in force, as long as a request may go by them.
+    old_laws: Mutex<Vec<Arc<Law>>>,
     judge: Judge,
     counting: Mutex<totals::Counting>,
 }
@@ -71,6 +77,8 @@ struct Desk {
     journal: Option<Journal>,
     /// Measures whose end was told, and that end.
     warned: Vec<(String, u64)>,
+    /// Measures that should be taken back and cannot be, and since when they are laid.
+    stuck: Vec<(String, u64)>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -169,6 +177,7 @@ impl Office {
             config,
             state_dir,
             handed_over: AtomicBool::new(false),
+            old_laws: Mutex::default(),
             judge,
             counting: Mutex::default(),
         };
@@ -222,6 +231,10 @@ impl Office {
 
     fn climbers(&self) -> MutexGuard<'_, HashMap<String, Climber>> {
         self.climbers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn old_laws(&self) -> MutexGuard<'_, Vec<Arc<Law>>> {
+        self.old_laws.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn desk(&self) -> MutexGuard<'_, Desk> {

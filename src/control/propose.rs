@@ -19,6 +19,14 @@ use crate::rules::{self, Measure, RuleSet, Sources};
 use crate::store::Table;
 use crate::telemetry::Kind;
 
+/// Rules that were read without a fault.
+struct Drawn {
+    path: String,
+    lists: ListFiles<'static>,
+    rules: Arc<RuleSet>,
+    warnings: Vec<Fault>,
+}
+
 impl Office {
     /// The one door for changes.
     ///
@@ -57,7 +65,7 @@ impl Office {
                 self.retry_rules(&mut desk);
                 removed
             }
-            Change::UndoMeasure { name, .. } => self.remove_measure(&name),
+            Change::UndoMeasure { name, since, why } => self.undo_measure(&mut desk, &name, since, &why),
             Change::AddBan { ban, force } => self.add_ban(ban, force),
             Change::RemoveBan(net) => self.remove_ban(net),
             Change::Pin(pin) => self.pin(&pin),
@@ -70,6 +78,7 @@ impl Office {
             }
             Change::Climb { portal, level, .. } => Ok(self.stand(self.house.standing.load().climb(&portal, level))),
             Change::Expire => {
+                self.put_old_laws_away();
                 self.warn_of_ends(&mut desk);
                 Ok(self.expire(&mut desk))
             }
@@ -154,18 +163,31 @@ impl Office {
 
     /// Reads rules and their lists anew, though their text may be what is in force.
     fn read_rules(&self, desk: &mut Desk, text: &str, asked: bool) -> Result<Applied, Rejected> {
-        let house = &self.house;
-        let file = house.town.load().settings.server.rules.clone();
+        let path = self.house.town.load().settings.server.rules.display().to_string();
+        match self.drawn_up(text) {
+            Ok(draft) => Ok(self.take_rules(desk, draft, asked)),
+            Err(faults) => Err(self.refused(desk, &path, faults)),
+        }
+    }
+
+    /// Rules as they would be in force.
+    fn drawn_up(&self, text: &str) -> Result<Drawn, Vec<Fault>> {
+        let file = self.house.town.load().settings.server.rules.clone();
         let path = file.display().to_string();
         let lists = ListFiles::new(&file, None);
-        let law = house.law.load_full();
+        let law = self.house.law.load_full();
         let list = |p: &str| lists.get(p);
-        let sources = self.sources(&list, &law.measures);
-        let read = rules::read(&path, text, &sources);
+        let read = rules::read(&path, text, &self.sources(&list, &law.measures));
         if !read.faults.is_empty() {
-            house.metrics.rules_rejected.inc();
-            return Err(self.refused(desk, &path, read.faults));
+            self.house.metrics.rules_rejected.inc();
+            return Err(read.faults);
         }
+        Ok(Drawn { path, lists, rules: Arc::new(read.value), warnings: read.warnings })
+    }
+
+    fn take_rules(&self, desk: &mut Desk, drawn: Drawn, asked: bool) -> Applied {
+        let Drawn { path, lists, rules, warnings } = drawn;
+        let (house, law) = (&self.house, self.house.law.load_full());
         lists.stamps().iter().for_each(|(list, _)| {
             let list = list.display().to_string();
             desk.same(&list);
@@ -174,25 +196,31 @@ impl Office {
         if let Err(e) = lists.keep(&self.last_good) {
             house.trouble(e);
         }
-        if law.rules.text() == text && law.rules.files() == read.value.files() {
-            self.taken(desk, &path, RULES, text);
-            return Ok(Applied { warnings: read.warnings, ..self.unchanged() });
+        self.taken(desk, &path, RULES, rules.text());
+        if law.rules.text() == rules.text() && law.rules.files() == rules.files() {
+            return Applied { warnings, ..self.unchanged() };
         }
-        let rules = Arc::new(read.value);
         // What a file says is in force: nobody is there to be asked. It is said all the same.
-        let harm = (self.judge.rules)(house, rules.clone());
+        let harm = if asked { None } else { (self.judge.rules)(house, rules.clone()) };
         let generation = self.publish(rules, law.ladder.clone(), law.measures.clone());
-        self.taken(desk, &path, RULES, text);
-        if let Some(harm) = harm.filter(|_| !asked) {
+        if let Some(harm) = harm {
             house.trouble(format!("{path} is in force, but {harm}"));
         }
-        Ok(Applied { generation, changed: true, warnings: read.warnings })
+        Applied { generation, changed: true, warnings }
     }
 
     pub(super) fn publish(&self, rules: Arc<RuleSet>, ladder: Ladder, measures: Arc<[Measure]>) -> u64 {
         let generation = self.house.law.load().generation + 1;
-        self.house.law.store(Arc::new(Law { generation, rules, measures, ladder }));
+        let old = self.house.law.swap(Arc::new(Law { generation, rules, measures, ladder }));
+        // Or the last request that still goes by it would have to put it away.
+        self.old_laws().push(old);
+        self.put_old_laws_away();
         generation
+    }
+
+    /// Puts those away that no request goes by any more.
+    pub(super) fn put_old_laws_away(&self) {
+        self.old_laws().retain(|law| Arc::strong_count(law) > 1);
     }
 
     /// Rules from staff: checked first, then written to the file, then in force; the file stays the truth.
@@ -209,17 +237,9 @@ impl Office {
             return Err(Rejected::Stale { generation });
         }
         let path = house.town.load().settings.server.rules.clone();
-        let lists = ListFiles::new(&path, None);
-        let law = house.law.load_full();
-        let list = |p: &str| lists.get(p);
-        let sources = self.sources(&list, &law.measures);
-        let read = rules::read(&path.display().to_string(), text, &sources);
-        if !read.faults.is_empty() {
-            house.metrics.rules_rejected.inc();
-            return Err(Rejected::Faults(read.faults));
-        }
+        let drawn = self.drawn_up(text).map_err(Rejected::Faults)?;
         if force.is_none()
-            && let Some(harm) = (self.judge.rules)(house, Arc::new(read.value))
+            && let Some(harm) = (self.judge.rules)(house, drawn.rules.clone())
         {
             return Err(Rejected::Harmful(harm));
         }
@@ -228,14 +248,14 @@ impl Office {
             return Err(Rejected::ReadOnly(why.into()));
         }
         if let Ok(there) = files::read(&path)
-            && there != law.rules.text().as_bytes()
+            && there != house.law.load().rules.text().as_bytes()
         {
             // Somebody's work that was never in force.
             let aside = path.with_extension("toml.replaced");
             files::write_whole(&aside, &there, 0o644).map_err(|e| Rejected::ReadOnly(e.to_string()))?;
         }
         files::write_whole(&path, text.as_bytes(), 0o644).map_err(|e| Rejected::ReadOnly(e.to_string()))?;
-        self.rules(desk, text, true)
+        Ok(self.take_rules(desk, drawn, true))
     }
 
     fn postures(&self, desk: &mut Desk, text: &str) -> Result<Applied, Rejected> {
@@ -318,7 +338,7 @@ impl Office {
     }
 
     /// Tries a rules file again that was not taken, now that what it did not fit may be gone.
-    fn retry_rules(&self, desk: &mut Desk) {
+    pub(super) fn retry_rules(&self, desk: &mut Desk) {
         let path = self.house.town.load().settings.server.rules.clone();
         if desk.differs.iter().any(|d| path.display().to_string() == d.file)
             && let Ok(text) = files::read_text(&path)

@@ -114,49 +114,11 @@ pub fn start(given: &Given, now_unix: u64) -> Result<Started, Vec<Fault>> {
     }
 }
 
-/// What `boma check` found.
-pub struct Checked {
-    pub faults: Vec<Fault>,
-    pub warnings: Vec<Fault>,
-}
-
-/// Reads the settings and all files that they name as they stand: no last good copy counts, and nothing is written.
-pub fn check(config: &Path) -> Checked {
-    let config = std::path::absolute(config).unwrap_or_else(|_| config.to_owned());
-    let folder = config.parent().unwrap_or(Path::new("/")).to_owned();
-    let mut reading = Reading { strict: true, last_good: LastGood::none(), found: Found::default() };
-    let shown = config.display().to_string();
-    match files::read_text(&config) {
-        Ok(text) => {
-            // Even settings with faults say well enough where the other files are.
-            let got = settings::read(&shown, &text, &folder);
-            reading.found.faults.extend(got.faults.iter().cloned());
-            let settings = reading.take(got);
-            let now = crate::clock::Clock::system().now().unix();
-            reading.places(&settings.client);
-            reading.tokens(settings.admin.tokens.as_deref());
-            reading.rules(&settings.server.rules, &settings.client, now);
-            if let Some(path) = &settings.server.postures {
-                reading.file(path, POSTURES, posture::read_ladder, None);
-            }
-            reading.certificates(&settings.certificates);
-            reading.outbound(&settings.portals);
-            if let Some(secret) = &settings.server.secret {
-                reading.secret(Some(secret), &folder);
-            }
-        }
-        Err(e) => reading.found.faults.push(unreadable(&shown, &e)),
-    }
-    let Found { faults, mut warnings, troubles, .. } = reading.found;
-    warnings.extend(troubles.iter().map(|t| Fault::whole(&config.display().to_string(), t.as_str(), "")));
-    Checked { faults, warnings }
-}
-
 #[derive(Default)]
 pub(super) struct Found {
     pub faults: Vec<Fault>,
     pub troubles: Vec<String>,
-    warnings: Vec<Fault>,
+    pub warnings: Vec<Fault>,
     pub differs: Vec<(String, Vec<Fault>)>,
     read: Stamps,
 }
@@ -168,6 +130,11 @@ pub(super) struct Reading {
 }
 
 impl Reading {
+    /// Of the files as they stand: no last good copy counts, and nothing is written.
+    pub fn as_written() -> Reading {
+        Reading { strict: true, last_good: LastGood::none(), found: Found::default() }
+    }
+
     /// Reads one file, or its last good copy; `missing` is what a file that is not there stands for.
     pub fn file<T>(
         &mut self,
@@ -210,7 +177,7 @@ impl Reading {
     }
 
     /// The MMDB files; boma serves without them where they cannot be had.
-    fn places(&mut self, client: &ClientSettings) -> Places {
+    pub fn places(&mut self, client: &ClientSettings) -> Places {
         let stamps = places::named(client).filter_map(|(_, path)| Some((path.clone(), places::stamp(path).ok()?)));
         self.found.read.extend(stamps);
         let (places, faults) = places::load(client, &self.last_good, !self.strict);
@@ -226,7 +193,7 @@ impl Reading {
     }
 
     /// The rules, with the files that they name.
-    fn rules(&mut self, path: &Path, client: &ClientSettings, now: u64) -> Option<RuleSet> {
+    pub fn rules(&mut self, path: &Path, client: &ClientSettings, now: u64) -> Option<RuleSet> {
         let last_good = self.last_good.clone();
         let lists = ListFiles::new(path, (!self.strict).then_some(&last_good));
         let list = |written: &str| lists.get(written);
@@ -253,7 +220,7 @@ impl Reading {
         rules
     }
 
-    fn take<T>(&mut self, got: Read<T>) -> T {
+    pub fn take<T>(&mut self, got: Read<T>) -> T {
         self.found.warnings.extend(got.warnings);
         got.value
     }
@@ -269,7 +236,7 @@ impl Reading {
         }
     }
 
-    fn certificates(&mut self, wanted: &[Certificate]) -> Option<Certificates> {
+    pub fn certificates(&mut self, wanted: &[Certificate]) -> Option<Certificates> {
         let mut certificates = Certificates::default();
         let mut whole = true;
         for (i, certificate) in wanted.iter().enumerate() {
@@ -313,7 +280,7 @@ impl Reading {
     }
 
     /// TLS towards origins. What cannot be used keeps its portal's origins from being reached, and nothing else.
-    fn outbound(&mut self, portals: &[Portal]) -> Outbound {
+    pub fn outbound(&mut self, portals: &[Portal]) -> Outbound {
         let mut all = Outbound::new();
         for portal in portals {
             match pem::outbound_of(portal) {
@@ -334,7 +301,7 @@ impl Reading {
     }
 
     /// The secret: named by the settings, else kept in the state directory, made where there is none.
-    fn secret(&mut self, named: Option<&Path>, state_dir: &Path) -> Option<Secret> {
+    pub fn secret(&mut self, named: Option<&Path>, state_dir: &Path) -> Option<Secret> {
         if let Some(path) = named {
             let shown = path.display().to_string();
             let secret = files::read_text(path).map_err(|e| e.to_string());

@@ -47,15 +47,26 @@ impl Office {
         Ok(Applied { changed, ..self.unchanged() })
     }
 
+    /// Nobody comes in by the old file's, after a restart either.
+    fn forget_tokens(&self) {
+        self.house.tokens.store(Arc::default());
+        if let Err(e) = self.last_good.save(TOKENS, b"") {
+            self.house.trouble(format!("the last good copy of the old tokens cannot be emptied ({e})"));
+        }
+    }
+
     /// The settings name another file, or none any more. One that cannot be used leaves the old tokens in force, and is
     /// heard when it is mended.
     pub(super) fn other_tokens(&self, desk: &mut Desk, path: Option<&Path>) {
-        let Some(path) = path else { return self.house.tokens.store(Arc::default()) };
+        let Some(path) = path else {
+            self.forget_tokens();
+            return;
+        };
         let shown = path.display().to_string();
         match files::read_text(path) {
             Ok(text) => drop(self.take_tokens(desk, path, &text)),
             Err(e) if e.kind() == ErrorKind::NotFound => {
-                self.house.tokens.store(Arc::default());
+                self.forget_tokens();
                 self.house.trouble(format!("{shown} is not there: `boma token add` writes it"));
             }
             Err(e) => drop(self.refused(desk, &shown, vec![unreadable(&shown, &e)])),

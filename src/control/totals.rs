@@ -93,8 +93,8 @@ impl Office {
         let first = from / DAY;
         for day in first..=(to / DAY).min(first + bounds::TOTALS_DAYS) {
             for kind in [KEPT, WHOLE] {
-                let minutes = read(&self.totals_folder().join(format!("{}.{kind}", day_of(day * DAY))));
-                found.extend(minutes.into_iter().filter(|m| (from..=to).contains(&m.at)));
+                let path = self.totals_folder().join(format!("{}.{kind}", day_of(day * DAY)));
+                found.extend(read(&path, |m| (from..=to).contains(&m.at)).take(bounds::TOTALS_AT_ONCE));
             }
             if found.len() >= bounds::TOTALS_AT_ONCE {
                 break;
@@ -111,12 +111,15 @@ impl Office {
         let Ok(entries) = fs::read_dir(&folder) else { return };
         let oldest = |days: u64| day_of(now.saturating_sub(days * DAY));
         let (whole, kept) = (oldest(bounds::TOTALS_DAYS), oldest(bounds::TOTALS_KEPT_DAYS));
-        for path in entries.filter_map(|e| Some(e.ok()?.path())) {
+        // The oldest first: what is near a change may lie in the day after, which is whole then.
+        let mut paths: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).collect();
+        paths.sort();
+        for path in paths {
             let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
             let Some((day, kind)) = name.split_once('.') else { continue };
             let outcome = match kind {
                 KEPT if *day < *kept => fs::remove_file(&path),
-                WHOLE if *day < *whole => thin_day(&path, &folder.join(format!("{day}.{KEPT}"))),
+                WHOLE if *day < *whole => thin_day(&folder, day),
                 _ => Ok(()),
             };
             if let Err(error) = outcome {
@@ -126,20 +129,27 @@ impl Office {
     }
 }
 
-fn thin_day(path: &Path, kept: &Path) -> io::Result<()> {
-    let near = totals::near_changes(&read(path), bounds::TOTALS_NEAR.as_secs());
-    if !near.is_empty() {
-        let lines: Vec<String> = near.iter().filter_map(|m| serde_json::to_string(m).ok()).collect();
-        files::write_whole(kept, (lines.join("\n") + "\n").as_bytes(), 0o600)?;
+fn thin_day(folder: &Path, day: &str) -> io::Result<()> {
+    let path = |day: &str, kind: &str| folder.join(format!("{day}.{kind}"));
+    let noon = format!("{day}T12:00:00Z").parse::<jiff::Timestamp>();
+    let noon = u64::try_from(noon.map_err(io::Error::other)?.as_second()).unwrap_or(0);
+    let days = [noon.saturating_sub(DAY), noon, noon + DAY].map(day_of);
+    let minutes: Vec<Minute> =
+        days.iter().flat_map(|day| [KEPT, WHOLE].map(|kind| read(&path(day, kind), |_| true))).flatten().collect();
+    let of_day = |m: &Minute| day_of(m.at) == day;
+    let near = totals::near_changes(&minutes, bounds::TOTALS_NEAR.as_secs()).into_iter().filter(of_day);
+    let lines: Vec<String> = near.filter_map(|m| serde_json::to_string(&m).ok()).collect();
+    if !lines.is_empty() {
+        files::write_whole(&path(day, KEPT), (lines.join("\n") + "\n").as_bytes(), 0o600)?;
     }
-    fs::remove_file(path)
+    fs::remove_file(path(day, WHOLE))
 }
 
-/// What can be read of a day; a line that was torn by a power cut is left out.
-fn read(path: &Path) -> Vec<Minute> {
-    let Ok(file) = fs::File::open(path) else { return Vec::new() };
-    let lines = BufReader::new(file.take(bounds::TOTALS_BYTES)).lines().map_while(Result::ok);
-    lines.filter_map(|line| serde_json::from_str(&line).ok()).take(bounds::TOTALS_AT_ONCE).collect()
+/// What can be read of a day and is wanted; a line that was torn by a power cut is left out.
+fn read<F: Fn(&Minute) -> bool>(path: &Path, wanted: F) -> impl Iterator<Item = Minute> + use<F> {
+    let lines = fs::File::open(path).map(|file| BufReader::new(file.take(bounds::TOTALS_BYTES)).lines());
+    let lines = lines.into_iter().flatten().map_while(Result::ok);
+    lines.filter_map(move |line| serde_json::from_str(&line).ok().filter(|m| wanted(m)))
 }
 
 /// Days are UTC's, so that none has twenty-five hours.
@@ -153,20 +163,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_an_old_day_what_lies_near_a_change_stays() {
+    fn of_an_old_day_what_lies_near_a_change_stays_over_midnight_too() {
         let folder = std::env::temp_dir().join(format!("boma-totals-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        let (day, kept) = (folder.join("2026-01-01.jsonl"), folder.join("2026-01-01.kept.jsonl"));
+        let start = 1_767_225_600; // 2026-01-01
         let line = |n: u64, posture: &str| {
-            format!("{{\"at\":{},\"portal\":\"p\",\"posture\":\"{posture}\",\"counts\":{{}}}}\n", n * 60)
+            format!("{{\"at\":{},\"portal\":\"p\",\"posture\":\"{posture}\",\"counts\":{{}}}}\n", start + n * 60)
         };
-        let quiet: String = (0..1440).map(|n| line(n, "normal")).collect();
-        fs::write(&day, &quiet).unwrap();
-        thin_day(&day, &kept).unwrap();
-        assert!(!day.exists() && !kept.exists(), "nothing happened that day");
-        fs::write(&day, format!("{}{}{{\"at\":torn", line(10, "normal"), line(11, "attack"))).unwrap();
-        thin_day(&day, &kept).unwrap();
-        assert_eq!(read(&kept).len(), 2);
+        let day = |n: u64, change: Option<u64>| -> String {
+            let posture = |m| if change.is_some_and(|at| m >= at) { "attack" } else { "normal" };
+            (n * 1440..(n + 1) * 1440).map(|m| line(m, posture(m))).collect()
+        };
+        let kept = |name: &str| read(&folder.join(name), |_| true).count();
+        fs::write(folder.join("2026-01-01.jsonl"), day(0, None)).unwrap();
+        fs::write(folder.join("2026-01-02.jsonl"), day(1, Some(1450)) + "{\"at\":torn").unwrap();
+        thin_day(&folder, "2026-01-01").unwrap();
+        thin_day(&folder, "2026-01-02").unwrap();
+        assert!(!folder.join("2026-01-01.jsonl").exists() && !folder.join("2026-01-02.jsonl").exists());
+        assert_eq!((kept("2026-01-01.kept.jsonl"), kept("2026-01-02.kept.jsonl")), (50, 71));
+        fs::write(folder.join("2026-02-01.jsonl"), day(31, None)).unwrap();
+        thin_day(&folder, "2026-02-01").unwrap();
+        assert!(!folder.join("2026-02-01.kept.jsonl").exists(), "nothing happened that day");
         fs::remove_dir_all(&folder).unwrap();
         assert_eq!(day_of(1_790_000_000), "2026-09-21");
     }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use notify::{RecursiveMode, Watcher};
 
 use super::start::Stamps;
-use super::{Change, Office, Who, files, places};
+use super::{Change, Office, Who, files, places, step_aside};
 use crate::bounds;
 
 /// Wakes the watcher: HUP, or the house that closes.
@@ -40,7 +40,10 @@ pub fn watch(office: Arc<Office>, read: Stamps) -> std::io::Result<Bell> {
     let (bell, rings) = sync_channel(1);
     let bell = Bell(bell);
     let for_events = bell.clone();
-    thread::Builder::new().name("boma-watch".into()).spawn(move || Watch::new(office, read, for_events).run(&rings))?;
+    thread::Builder::new().name("boma-watch".into()).spawn(move || {
+        step_aside();
+        Watch::new(office, read, for_events).run(&rings);
+    })?;
     Ok(bell)
 }
 

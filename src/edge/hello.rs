@@ -35,12 +35,13 @@ pub enum Hello {
 /// Reads as much as the first message has; what came is read again.
 pub async fn fingerprint(tcp: &mut Tcp) -> Option<Fingerprint> {
     let mut came = BytesMut::new();
+    let mut reads = 0;
     let found = loop {
         match parse(&came) {
             Hello::Whole(fingerprint) => break Some(fingerprint),
             Hello::Not => break None,
-            Hello::More if came.len() >= bounds::HELLO_BYTES => break None,
-            Hello::More => {}
+            Hello::More if came.len() >= bounds::HELLO_BYTES || reads >= bounds::HELLO_READS => break None,
+            Hello::More => reads += 1,
         }
         came.reserve(2048);
         match tcp.read_buf(&mut came).await {

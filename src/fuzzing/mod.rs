@@ -22,6 +22,7 @@ use crate::plan::Level;
 use crate::portal::{Portal, Portals};
 use crate::rules::{RuleSet, Sources};
 use crate::seal::Secret;
+use crate::telemetry::reading::{self, Format, Lines, Logged};
 use crate::wire::{Head, Version};
 use crate::{path, rules, settings};
 
@@ -48,6 +49,11 @@ pub fn rules_text(data: &[u8]) {
     let plans = plans(&first.value);
     assert_eq!(plans, self::plans(&first.value), "asked twice");
     assert_eq!(plans, self::plans(&again.value), "read twice");
+    let printed = rules::normal("rules.toml", &text, &sources).value;
+    let third = rules::read("rules.toml", &printed, &sources);
+    assert_eq!(third.faults, [], "printed: {printed}");
+    assert_eq!(plans, self::plans(&third.value), "printed: {printed}");
+    assert_eq!(rules::normal("rules.toml", &printed, &sources).value, printed, "printed twice");
 }
 
 /// Any text is read to its end; settings without faults are the same a second time and can be acted upon.
@@ -119,6 +125,30 @@ pub fn forwarded(data: &[u8]) {
             assert_eq!(client, believed(&[lie, data].concat(), field, peer, trusts), "a lie to the left");
         }
     }
+}
+
+/// Any bytes are lines of a log, read as either format; a line that tells of a request does so again, whatever follows it.
+pub fn access_log(data: &[u8]) {
+    let mut lines = Lines::new(data);
+    let mut read = 0;
+    while let Ok(Some((line, bytes))) = lines.next_line() {
+        assert!(line.len() <= bytes && !line.contains(&b'\n'), "{line:?}");
+        read += bytes;
+        for format in Format::ALL {
+            let Ok(logged) = reading::line(format, line) else { continue };
+            assert!(!logged.fact.method.is_empty() || format == Format::Json, "{logged:?}");
+            let again = match format {
+                Format::Json => reading::line(format, &[b" ", line, b" "].concat()),
+                Format::Combined => reading::line(format, &[line, b" 0.003"].concat()),
+            };
+            let said = |l: &Logged| {
+                format!("{:?}", (l.at, &l.fact.method, &l.fact.authority, &l.fact.path, l.fact.address, l.origin))
+            };
+            assert_eq!(again.as_ref().map(said), Ok(said(&logged)));
+        }
+    }
+    assert_eq!(read, data.len(), "bytes of all lines");
+    let _ = reading::detect(None, data);
 }
 
 /// Nobody has a pass by luck: of all texts one is a pass, and of all seals one was issued.

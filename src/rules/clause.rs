@@ -3,6 +3,7 @@
 //! Does not know: requests, verdicts, how clauses are compiled.
 
 use std::cell::RefCell;
+use std::fmt;
 
 use super::expression::Expressions;
 use super::lists::Lists;
@@ -47,6 +48,34 @@ pub enum Field {
 impl Field {
     pub fn ignores_case(&self) -> bool {
         matches!(self, Field::Host | Field::UserAgent | Field::Service | Field::Country)
+    }
+}
+
+impl fmt::Display for Field {
+    /// As the rules write it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Field::Header(name) => return write!(f, "header.{name}"),
+            Field::Cookie(name) => return write!(f, "cookie.{name}"),
+            Field::Param(name) => return write!(f, "query.{name}"),
+            Field::Path => "path",
+            Field::Method => "method",
+            Field::Host => "host",
+            Field::Scheme => "scheme",
+            Field::List => "list",
+            Field::UserAgent => "user_agent",
+            Field::Query => "query",
+            Field::Pass | Field::Settled => "pass",
+            Field::Kind => "kind",
+            Field::Route => "route",
+            Field::Class => "class",
+            Field::Service => "service",
+            Field::Portal => "portal",
+            Field::Country | Field::CountryKnown => "country",
+            Field::Asn | Field::AsnKnown => "asn",
+            Field::KnownPath => "known_path",
+            Field::Fingerprint | Field::FingerprintKnown => "fingerprint",
+        })
     }
 }
 

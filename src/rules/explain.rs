@@ -18,13 +18,6 @@ pub struct Match {
 }
 
 impl RuleSet {
-    /// The names of all rules and limits that match and are in force.
-    pub fn names_of(&self, facts: &Facts<'_>, level: Level, now_unix: u64) -> Vec<String> {
-        let all = self.compiled.matching(facts, level).into_iter().map(|number| &self.compiled.all[number as usize]);
-        let live = all.filter(|one| one.until.is_none_or(|u| u > now_unix));
-        live.map(|one| one.name.clone()).collect()
-    }
-
     /// Every rule and limit that matches, in the order of names.
     pub fn explain(&self, facts: &Facts<'_>, level: Level, now_unix: u64) -> Vec<Match> {
         let mut matched = self.compiled.matching(facts, Level::Closed);

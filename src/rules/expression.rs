@@ -86,14 +86,14 @@ fn weigh(ast: &Ast) -> u64 {
 }
 
 /// A class of letters in all scripts.
-const UNICODE: u64 = 600;
+const UNICODE: u64 = 300;
 /// A class that is almost everything: cases of each of its characters are looked up where case is ignored.
 const ALMOST_ALL: u64 = 12_000;
 
 fn perl(class: &ast::ClassPerl) -> u64 {
     match class.kind {
-        ast::ClassPerlKind::Digit => 64,
-        ast::ClassPerlKind::Space => 48,
+        ast::ClassPerlKind::Digit => 32,
+        ast::ClassPerlKind::Space => 16,
         ast::ClassPerlKind::Word => UNICODE,
     }
 }

@@ -12,6 +12,7 @@ use super::conditions::{Holding, Numbers};
 use super::lists::Lists;
 use super::pattern::Pattern;
 use super::values;
+use crate::bounds;
 use crate::facts::Facts;
 use crate::plan::Level;
 use crate::wire::Head;
@@ -87,9 +88,16 @@ impl Index {
                 }
             }
         }
+        let named = fields.keys().filter(|f| !matches!(source(f), Source::Plain)).count();
+        if named > bounds::NAMED_FIELDS {
+            return Err(format!(
+                "more than {} header fields, cookies and parameters are asked for",
+                bounds::NAMED_FIELDS
+            ));
+        }
         for (field, (from, patterns)) in fields {
             let column = Column::new(&patterns, field.ignores_case());
-            let column = column.map_err(|e| format!("the patterns of one field are too large together: {e}"))?;
+            let column = column.map_err(|e| format!("the patterns of one field are too many together: {e}"))?;
             match source(&field) {
                 Source::Plain => index.plain.push((from, field, column)),
                 Source::Header(name) => index.headers.add(name, from, column),

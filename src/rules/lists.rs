@@ -15,17 +15,29 @@ use crate::bounds;
 use crate::client::canonical;
 use crate::fault::Section;
 
+/// First and last address of a network, and the number of its list.
+type Span<A> = (A, A, u32);
+
 #[derive(Default)]
 pub struct Lists {
     names: HashMap<String, u32>,
     /// Networks as they are read, with their lists' numbers; first and last addresses.
-    read: (Vec<(u32, u32, u32)>, Vec<(u128, u128, u32)>),
+    read: (Vec<Span<u32>>, Vec<Span<u128>>),
     /// Bytes of the files.
     bytes: usize,
     v4: Ranges<u32>,
     v6: Ranges<u128>,
     files: Vec<(String, u64)>,
     staff: Vec<IpNet>,
+    written: Vec<Written>,
+}
+
+/// A list as the rules write it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Written {
+    pub name: String,
+    pub cidrs: Vec<IpNet>,
+    pub file: Option<String>,
 }
 
 /// The list of staff's own networks.
@@ -64,12 +76,14 @@ impl Lists {
 
     fn one(&mut self, table: &Section<'_>, sources: &Sources<'_>) {
         let number = self.names.len() as u32;
+        let mut written = Written { name: String::new(), cidrs: Vec::new(), file: None };
         match super::file::name(table, "list") {
             Some(name) if self.names.contains_key(&name.value) => {
                 let help = "put the addresses into one list, or give this one another name";
                 table.fault(name.span, format!("there is another list {:?}", name.value), help);
             }
             Some(name) => {
+                written.name.clone_from(&name.value);
                 self.names.insert(name.value, number);
             }
             None => {}
@@ -89,10 +103,15 @@ impl Lists {
                         table.warn(cidr.span, message, help);
                     }
                     self.insert(net, number);
+                    written.cidrs.push(net);
                 }
                 None => table.fault(cidr.span, format!("{:?} is no network and no address", cidr.value), NETWORK),
             }
         }
+        written.cidrs.sort_unstable();
+        written.cidrs.dedup();
+        written.file = file.as_ref().map(|f| f.value.clone());
+        self.written.push(written);
         if let Some(file) = file {
             match (sources.list)(&file.value) {
                 Ok(text) => {
@@ -126,6 +145,10 @@ impl Lists {
             table.fault_in(name, 0, message, "write one network on each line, comments behind # or ;");
         }
         self.files.push((name.to_owned(), stamp(text)));
+    }
+
+    pub fn written(&self) -> &[Written] {
+        &self.written
     }
 
     pub fn staff(&self) -> &[IpNet] {

@@ -15,8 +15,10 @@ mod expression;
 mod file;
 mod index;
 mod lists;
+mod looks;
 mod measure;
 mod pattern;
+mod print;
 mod ranges;
 mod trie;
 mod values;
@@ -29,11 +31,13 @@ use ipnet::IpNet;
 use serde::Serialize;
 use smallvec::SmallVec;
 
+pub use clause::Field;
 use clause::Known;
 use compile::Compiled;
 pub use explain::Match;
 use expression::Expressions;
 use lists::Lists;
+pub use looks::{Look, Looks};
 pub use measure::Measure;
 
 use crate::facts::Facts;
@@ -100,6 +104,7 @@ pub struct RuleSet {
     files: Vec<(String, u64)>,
     staff: Vec<IpNet>,
     climb: Climb,
+    looks: Vec<Looks>,
 }
 
 /// A rule or limit, for people.
@@ -160,16 +165,39 @@ impl Sources<'_> {
 /// Keys and words of the contract that this version holds at their default, whether or not their table is written.
 pub const NOT_BUILT: [&str; 1] = ["rule.then = \"queue\""];
 
+/// All that a file says, checked.
+pub(crate) struct Plain {
+    lists: Lists,
+    drafts: Vec<Draft>,
+    climb: Climb,
+}
+
+fn plain(
+    file: &str,
+    text: &str,
+    sources: &Sources<'_>,
+    names: &mut HashSet<String>,
+    expressions: &RefCell<Expressions>,
+) -> Read<Plain> {
+    fault::read(file, text, |top| {
+        let lists = Lists::read(top, sources);
+        let drafts = file::read(top, sources.known(&lists, expressions), sources.now, names);
+        Plain { lists, drafts, climb: climb::read(top) }
+    })
+}
+
+/// The text of `rules.toml` in one spelling: two files that mean the same read the same.
+pub fn normal(file: &str, text: &str, sources: &Sources<'_>) -> Read<String> {
+    let Read { value, faults, warnings, not_built } =
+        plain(file, text, sources, &mut HashSet::new(), &RefCell::default());
+    Read { value: print::print(&value), faults, warnings, not_built }
+}
+
 /// Reads the text of `rules.toml`: parse, validate, compile. The value counts only where there are no faults.
 pub fn read(file: &str, text: &str, sources: &Sources<'_>) -> Read<RuleSet> {
-    let mut names = HashSet::new();
-    let expressions = RefCell::default();
-    let read = fault::read(file, text, |top| {
-        let lists = Lists::read(top, sources);
-        let drafts = file::read(top, sources.known(&lists, &expressions), sources.now, &mut names);
-        (lists, drafts, climb::read(top))
-    });
-    let Read { value: (lists, mut drafts, climb), mut faults, mut warnings, not_built } = read;
+    let (mut names, expressions) = (HashSet::new(), RefCell::default());
+    let Read { value, mut faults, mut warnings, not_built } = plain(file, text, sources, &mut names, &expressions);
+    let Plain { lists, mut drafts, climb } = value;
     for measure in sources.measures.iter().filter(|m| m.until > sources.now) {
         let label = format!("measure {}", measure.name);
         let known = sources.known(&lists, &expressions);
@@ -180,13 +208,14 @@ pub fn read(file: &str, text: &str, sources: &Sources<'_>) -> Read<RuleSet> {
     }
     let (files, staff) = (lists.files().to_vec(), lists.staff().to_vec());
     let summaries = drafts.iter().map(Summary::of).collect();
+    let looks = drafts.iter().filter(|d| !d.expired).map(Looks::of).collect();
     let compiled = if faults.is_empty() { compile::compile(drafts, lists) } else { Ok(Compiled::default()) };
     let compiled = compiled.unwrap_or_else(|message| {
-        faults.push(Fault::whole(file, message, "write fewer or simpler expressions"));
+        faults.push(Fault::whole(file, message, "write fewer or simpler patterns"));
         Compiled::default()
     });
     Read {
-        value: RuleSet { text: text.to_owned(), compiled, summaries, files, staff, climb },
+        value: RuleSet { text: text.to_owned(), compiled, summaries, files, staff, climb, looks },
         faults,
         warnings,
         not_built,
@@ -226,23 +255,31 @@ impl RuleSet {
             files: Vec::new(),
             staff: Vec::new(),
             climb: Climb::default(),
+            looks: Vec::new(),
         }
     }
 
     /// The plan for one request at a posture. Pure; what it costs grows with the conditions that the request
     /// satisfies, hardly with the number of rules.
     pub fn plan<'a>(&'a self, facts: &Facts<'_>, level: Level, now_unix: u64) -> Plan<'a> {
-        self.plan_without(None, facts, level, now_unix)
+        self.plan_seen(None, facts, level, now_unix, |_| {})
     }
 
-    /// The number of a rule or limit in force, for [`RuleSet::plan_without`].
+    /// The number of a rule or limit in force, for [`RuleSet::plan_seen`].
     pub fn number(&self, name: &str) -> Option<u32> {
         let place = self.compiled.all.binary_search_by(|one| one.name.as_str().cmp(name)).ok()?;
         u32::try_from(place).ok()
     }
 
-    /// The plan as if one of the rules or limits were not there.
-    pub fn plan_without<'a>(&'a self, but: Option<u32>, facts: &Facts<'_>, level: Level, now_unix: u64) -> Plan<'a> {
+    /// The plan as if one of the rules or limits were not there; `see` is told the names of all that match and are in force.
+    pub fn plan_seen<'a>(
+        &'a self,
+        but: Option<u32>,
+        facts: &Facts<'_>,
+        level: Level,
+        now_unix: u64,
+        mut see: impl FnMut(&'a str),
+    ) -> Plan<'a> {
         let mut plan = Plan::default();
         let mut limits: SmallVec<[u32; 8]> = SmallVec::new();
         let mut matched = self.compiled.matching(facts, level);
@@ -253,6 +290,7 @@ impl RuleSet {
             if one.until.is_some_and(|u| u <= now_unix) || but == Some(number) {
                 continue;
             }
+            see(&one.name);
             match &one.meaning {
                 Meaning::Limit(_) => limits.push(number),
                 Meaning::Rule(_) if one.shadow => plan.noted.push(&one.name),

@@ -7,9 +7,12 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use laws::Dice;
+
 use super::*;
 use crate::client::{Client, Fingerprint};
 use crate::facts::{Kind, Pass};
+use crate::laws;
 use crate::path;
 use crate::portal::{Class, Service};
 use crate::wire::{Head, Version};
@@ -84,7 +87,7 @@ fn plan_of(set: &RuleSet, line: &str) -> String {
     let (mut from, mut level, mut pass, mut at, mut kind) =
         ("192.0.2.1".to_owned(), Level::Normal, None, NOW, Kind::Navigation);
     let (mut portal, mut route, mut class) = ("huduma".to_owned(), "*".to_owned(), Class::Information);
-    let mut fingerprint = None;
+    let (mut fingerprint, mut scheme) = (None, "https");
     let (mut country, mut asn, mut known_path, mut settled) = (None, None, false, false);
     let licence = [("en".to_owned(), "Pay a licence".to_owned()), ("sw".to_owned(), "Lipia leseni".to_owned())];
     let services = [Service { name: licence.into(), paths: vec!["/pay/*".into()], ..Service::default() }];
@@ -101,6 +104,7 @@ fn plan_of(set: &RuleSet, line: &str) -> String {
             "at" => at = NOW + value.parse::<u64>().unwrap(),
             "kind" => kind = Kind::ALL.into_iter().find(|k| k.as_str() == value).unwrap(),
             "portal" => portal = value.to_owned(),
+            "scheme" => scheme = if value == "http" { "http" } else { "https" },
             "route" => route = value.to_owned(),
             "country" => country = Some(value.to_owned()),
             "ja4" => fingerprint = Fingerprint::of(value),
@@ -115,7 +119,7 @@ fn plan_of(set: &RuleSet, line: &str) -> String {
     let match_path = path::for_matching(&path);
     let facts = Facts {
         method: &asked.method,
-        scheme: "https",
+        scheme,
         host,
         path: &path,
         match_path: &match_path,
@@ -190,51 +194,122 @@ fn the_shipped_reference_is_good() {
     assert!(read.value.rules().count() >= 3);
 }
 
-/// Fifty rules and limits in a hundred orders: the plans of a hundred requests are always the same.
+/// Laws of fifty rules and limits, each in many orders: the plans of a hundred requests are always the same, and so are they
+/// when the law is printed and read again.
 #[test]
-fn the_order_in_the_file_never_matters() {
-    let mut random: u64 = 88_172_645_463_325_252;
-    let mut next = |n: usize| {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        (random % n as u64) as usize
-    };
-    let thens = ["log", "challenge", "static", "deny", "drop", "allow"];
-    let mut tables: Vec<String> = Vec::new();
-    for i in 0..40 {
-        let path = ["/a*", "/a/b", "*b", "re:^/[ab]", "/c*d*"][next(5)];
-        let who = ["pass = true", "list = \"l\"", "method = { not = \"POST\" }"][next(3)];
-        let then = thens[next(6)];
-        let who = if then == "allow" && who.contains("not") { "pass = true" } else { who };
-        tables.push(format!("[[rule]]\nname = \"r{i}\"\nthen = \"{then}\"\nmatch = {{ path = \"{path}\", {who} }}\n"));
-    }
-    for i in 0..10 {
-        let per = ["client", "address", "network", "portal", "header:x-key"][next(5)];
-        tables.push(format!(
-            "[[limit]]\nname = \"l{i}\"\nper = \"{per}\"\nrate = \"1/s\"\nmatch = {{ path = \"/a*\" }}\n"
-        ));
-    }
-    let list = "[[list]]\nname = \"l\"\ncidrs = [\"192.0.2.0/24\"]\n";
-    let requests: Vec<String> = (0..100)
-        .map(|_| {
-            let path = ["a", "a/b", "ab", "b", "c1d2", "x"][next(6)];
-            let who = ["", " pass=1", " from=198.51.100.7", " from=198.51.100.7 pass=1"][next(4)];
-            format!("{} h.example/{path}{who}", ["GET", "POST"][next(2)])
-        })
-        .collect();
-    let plans = |tables: &[String]| {
-        let got = read("rules.toml", &format!("{list}{}", tables.concat()), &sources());
-        assert_eq!(got.faults, []);
-        requests.iter().map(|r| plan_of(&got.value, r)).collect::<Vec<_>>()
-    };
-    let first = plans(&tables);
-    assert!(first.iter().any(|p| p.contains("drop=")) && first.iter().any(|p| p == "nothing"), "{first:?}");
-    for _ in 0..100 {
-        for i in (1..tables.len()).rev() {
-            tables.swap(i, next(i + 1));
+fn neither_the_order_in_the_file_nor_its_spelling_matters() {
+    let mut seen = std::collections::BTreeSet::new();
+    for seed in 0..20 {
+        let mut dice = Dice::new(seed);
+        // Of many rules some always match; of few, often none.
+        let (rules, limits) = dice.one(&[(40, 10), (3, 1)]);
+        let mut tables = laws::law(&mut dice, rules, limits, true);
+        let asks: Vec<String> = (0..100).map(|_| laws::ask(&mut dice).line()).collect();
+        let plans = |text: &str| {
+            let got = read("rules.toml", text, &sources());
+            assert_eq!(got.faults, [], "{text}");
+            let at = |level: &str| {
+                asks.iter().map(|a| plan_of(&got.value, &format!("{a} level={level}"))).collect::<Vec<_>>()
+            };
+            [at("normal"), at("attack")]
+        };
+        let first = plans(&tables.concat());
+        let words = first.iter().flatten().flat_map(|p| p.split([' ', '='])).filter(|w| !w.contains(char::is_numeric));
+        seen.extend(words.map(str::to_owned));
+        for _ in 0..20 {
+            dice.shuffle(&mut tables);
+            assert_eq!(plans(&tables.concat()), first, "seed {seed}");
         }
-        assert_eq!(plans(&tables), first);
+        assert_eq!(plans(&normal("rules.toml", &tables.concat(), &sources()).value), first, "seed {seed}");
+    }
+    let all = ["allow", "deny", "drop", "limits", "noted", "nothing", "static"];
+    assert!(all.iter().all(|word| seen.contains(*word)), "{seen:?}");
+}
+
+/// What is printed means the same, to the last bit, and is printed the same again.
+#[test]
+fn what_is_read_and_printed_and_read_is_the_same() {
+    let data = |text: &str| {
+        let mut got = plain("rules.toml", text, &sources(), &mut HashSet::new(), &RefCell::default());
+        assert_eq!(got.faults, [], "{text}");
+        got.value.drafts.sort_by(|a, b| a.name.cmp(&b.name));
+        got.value.drafts.iter_mut().for_each(|d| d.clauses.sort_by(|a, b| a.field.cmp(&b.field)));
+        let mut lists = got.value.lists.written().to_vec();
+        lists.sort();
+        (lists, got.value.drafts, got.value.climb)
+    };
+    let mut texts = vec![include_str!("../../config/rules.toml").to_owned()];
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/rules");
+    for entry in fs::read_dir(&folder).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        texts.push(text.split_once("----\n").unwrap().0.to_owned());
+    }
+    texts.retain(|text| read("rules.toml", text, &sources()).faults.is_empty());
+    texts.extend((0..50).map(|seed| laws::law(&mut Dice::new(seed), 30, 10, true).concat()));
+    texts.extend(odd_rates());
+    assert!(texts.len() >= 80, "{}", texts.len());
+    for text in texts {
+        let printed = normal("rules.toml", &text, &sources()).value;
+        assert_eq!(data(&printed), data(&text), "{printed}");
+        assert_eq!(normal("rules.toml", &printed, &sources()).value, printed);
+    }
+}
+
+/// Limits whose rates no short number writes, and a ladder with numbers of its own.
+fn odd_rates() -> impl Iterator<Item = String> {
+    let mut dice = Dice::new(7);
+    (0..200).map(move |i| {
+        let number = format!("{}.{:06}", dice.below(if i % 2 == 0 { 3 } else { 100_000 }), 1 + dice.below(999_998));
+        let unit = dice.one(&["s", "m", "h"]);
+        let share = format!("{}.{}", 1 + dice.below(98), dice.below(1000));
+        format!(
+            "[posture]\nlower_after = \"{}s\"\n[posture.raise]\nrequests = \"{share}1x\"\nmin_requests = \"{number}/{unit}\"\norigin_errors = \"{share}%\"\n[[limit]]\nname = \"l\"\nper = \"client\"\nrate = \"{number}/{unit}\"\n",
+            1 + dice.below(80_000)
+        )
+    })
+}
+
+/// However odd a text is, reading it takes no longer than its length allows, and says no more than people read.
+#[test]
+fn no_text_is_slow_or_large() {
+    let many = |n: usize, one: &dyn Fn(usize) -> String| (0..n).map(one).collect::<String>();
+    let rule = |matches: &str| format!("[[rule]]\nname = \"r\"\nthen = \"deny\"\nmatch = {{ {matches} }}\n");
+    let list = |text: &str, n: usize| format!("[{}]", vec![text; n].join(", "));
+    let texts: Vec<(&str, String)> = vec![
+        ("rules without anything", "[[rule]]\n".repeat(50_000)),
+        ("more of them", "[[rule]]\n".repeat(400_000)),
+        ("rules beyond the bound", many(12_000, &|i| rule("path = \"/\"").replace("\"r\"", &format!("\"r{i}\"")))),
+        ("one name", rule("path = \"/\"").repeat(12_000)),
+        (
+            "lists and none that is meant",
+            many(900, &|i| format!("[[list]]\nname = \"l{i}\"\ncidrs = []\n"))
+                + &many(9_000, &|i| rule(&format!("list = \"m{i}\""))),
+        ),
+        ("headers", rule(&many(50_000, &|i| format!("header.h{i} = \"x\", ")).replace(", }", " }"))),
+        ("unknown keys", rule(&many(100_000, &|i| format!("k{i} = 1, ")))),
+        ("patterns", rule(&format!("path = [{}]", many(100_000, &|i| format!("\"/a{i}*b*c\", "))))),
+        ("wrong patterns", rule(&format!("path = {}", list("\"re:(\"", 300_000)))),
+        ("expressions", rule(&format!("path = [{}]", many(100_000, &|i| format!(r"'re:\w{i}\w', "))))),
+        ("large expressions", rule(&format!("path = [{}]", many(100_000, &|i| format!(r"'re:\w{{50}}{i}', "))))),
+        ("too large expressions", rule(&format!("path = {}", list(r"'re:((\w{90}){90}){90}'", 100_000)))),
+        ("addresses", format!("[[list]]\nname = \"l\"\ncidrs = {}\n", list("\"x\"", 300_000))),
+        ("one long line of wrong words", rule(&format!("method = {}", list("5", 300_000)))),
+        ("a long name", format!("[[rule]]\nname = \"{}\"\n", "x".repeat(4_000_000))),
+        ("no TOML", "= ".repeat(1_000_000)),
+        ("no TOML on many lines", "=\n".repeat(100_000)),
+        ("brackets", "[".repeat(1_000_000)),
+        ("braces", format!("a = {}", "{a=".repeat(90_000))),
+        ("dots", format!("{}a = 1", "a.".repeat(90_000))),
+        ("dots in a header", format!("[{}a]", "a.".repeat(90_000))),
+    ];
+    for (what, text) in texts {
+        let start = std::time::Instant::now();
+        let got = read("rules.toml", &text, &sources());
+        let took = start.elapsed();
+        println!("{what}: {} faults of {} bytes in {took:?}", got.faults.len(), text.len());
+        assert!(took.as_secs() < 60, "{what}: {took:?}");
+        let said: usize = got.faults.iter().chain(&got.warnings).map(|f| f.message.len() + f.help.len()).sum();
+        assert!(said < 1 << 20, "{what}: {said} bytes of faults");
     }
 }
 

@@ -58,9 +58,22 @@ pub fn text(value: &[u8]) -> Cow<'_, str> {
 
 /// The parameters of a query: their names, decoded, and their values as they came.
 pub fn parameters(query: &str, mut see: impl FnMut(&str, &str)) {
-    for pair in query.split('&').take(PARAMETERS) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        see(&decoded(name), value);
+    let mut rest = Some(query);
+    for _ in 0..PARAMETERS {
+        let Some(text) = rest else { return };
+        let (pair, more) = cut(text, b'&');
+        let (name, value) = cut(pair, b'=');
+        see(&decoded(name), value.unwrap_or(""));
+        rest = more;
+    }
+}
+
+/// What stands before the sign, and behind it. Names and values are short: a plain loop is done before a clever search
+/// has begun.
+fn cut(text: &str, sign: u8) -> (&str, Option<&str>) {
+    match text.bytes().position(|b| b == sign) {
+        Some(at) => (&text[..at], Some(&text[at + 1..])),
+        None => (text, None),
     }
 }
 

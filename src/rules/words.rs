@@ -5,24 +5,35 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use aho_corasick::packed::{self, Searcher};
-use aho_corasick::{AhoCorasick, AhoCorasickKind, BuildError, Input};
+use aho_corasick::automaton::Automaton;
+use aho_corasick::packed::{Config, MatchKind, Searcher};
+use aho_corasick::{Anchored, BuildError, Span, dfa, nfa::contiguous};
 use memchr::memmem;
 use smallvec::SmallVec;
 
 use super::conditions::{Holding, Numbers};
+use crate::bounds;
 
 /// Bytes of words up to which the automaton is a table, which is the fastest and the largest of its kinds.
 const TABLE: usize = 4096;
+/// Words that are scouted for in one value before the automaton goes over the rest of it.
+const SCOUTED: usize = 12;
 
 #[derive(Debug, Default)]
 pub struct Words {
-    automaton: Option<AhoCorasick>,
-    /// Finds the first of a few dozen words many times faster; not there for more.
+    automaton: Option<Kind>,
+    /// Finds the next of a few dozen words many times faster, of those that begin at one place the longest; not there for
+    /// more.
     scout: Option<Searcher>,
     /// By word.
     meant: Vec<Meant>,
     globs: Vec<Glob>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Table(dfa::DFA),
+    Compact(contiguous::NFA),
 }
 
 /// What follows from a word.
@@ -33,6 +44,16 @@ struct Meant {
     globs: Numbers,
     /// An expression may match.
     expression: bool,
+    /// The longest other word that this one begins with.
+    begins_with: Option<u32>,
+}
+
+/// One value being looked at.
+struct Look<'w, 'v> {
+    words: &'w Words,
+    value: &'v [u8],
+    seen: SmallVec<[u64; 8]>,
+    expression: bool,
 }
 
 /// A pattern with stars, in pieces.
@@ -42,12 +63,25 @@ struct Glob {
     conditions: Numbers,
 }
 
+impl Kind {
+    fn of<'w>(words: impl Iterator<Item = &'w Vec<u8>>, bytes: usize) -> Result<Kind, BuildError> {
+        Ok(if bytes <= TABLE {
+            Kind::Table(dfa::Builder::new().prefilter(false).build(words)?)
+        } else {
+            Kind::Compact(contiguous::Builder::new().prefilter(false).build(words)?)
+        })
+    }
+}
+
 impl Words {
     /// Of globs, and of the words of expressions.
     ///
     /// # Errors
     /// They are too many for an automaton.
-    pub fn new(globs: &BTreeMap<&str, &Numbers>, expressions: Vec<Vec<u8>>) -> Result<Words, BuildError> {
+    pub fn new(globs: &BTreeMap<&str, &Numbers>, expressions: Vec<Vec<u8>>) -> Result<Words, String> {
+        if globs.len() + expressions.len() > bounds::WORDS {
+            return Err(format!("more than {} patterns with a star before their end", bounds::WORDS));
+        }
         let mut shared: HashMap<&str, u32> = HashMap::new();
         globs.keys().flat_map(|g| g.split('*')).for_each(|piece| *shared.entry(piece).or_default() += 1);
         let mut words = Words::default();
@@ -71,11 +105,11 @@ impl Words {
         }
         if !numbers.is_empty() {
             let bytes: usize = numbers.keys().map(Vec::len).sum();
-            let kind = if bytes <= TABLE { AhoCorasickKind::DFA } else { AhoCorasickKind::ContiguousNFA };
-            // Its own ways to skip ahead stop at every letter that a word begins with.
-            words.automaton = Some(AhoCorasick::builder().kind(Some(kind)).prefilter(false).build(numbers.keys())?);
-            words.scout = packed::Config::new().builder().extend(numbers.keys()).build();
-            words.meant = numbers.into_values().collect();
+            words.automaton = Some(Kind::of(numbers.keys(), bytes).map_err(|e| e.to_string())?);
+            words.scout = Config::new().match_kind(MatchKind::LeftmostLongest).builder().extend(numbers.keys()).build();
+            let begins = begins_with(&numbers.keys().collect::<Vec<_>>());
+            words.meant =
+                numbers.into_values().zip(begins).map(|(m, begins_with)| Meant { begins_with, ..m }).collect();
         }
         Ok(words)
     }
@@ -83,30 +117,86 @@ impl Words {
     /// Adds what holds; whether an expression may match.
     pub fn visit(&self, value: &[u8], holding: &mut Holding) -> bool {
         let Some(automaton) = &self.automaton else { return false };
-        let first = match &self.scout {
-            Some(scout) => scout.find(value).map(|m| m.start()),
-            None => automaton.is_match(value).then_some(0),
-        };
-        let Some(first) = first else { return false };
-        let mut expression = false;
-        let mut seen: SmallVec<[u64; 8]> = SmallVec::from_elem(0, self.meant.len().div_ceil(64));
-        for found in automaton.find_overlapping_iter(Input::new(value).range(first..)) {
-            let word = found.pattern().as_usize();
-            if seen[word / 64] & 1 << (word % 64) != 0 {
-                continue;
-            }
-            seen[word / 64] |= 1 << (word % 64);
-            let meant = &self.meant[word];
-            holding.add_all(&meant.conditions);
-            for glob in meant.globs.iter().map(|g| &self.globs[*g as usize]) {
-                if glob.matches(value) {
-                    holding.add_all(&glob.conditions);
+        let (mut look, mut at) = (None, 0);
+        if let Some(scout) = &self.scout {
+            for _ in 0..SCOUTED {
+                // It is slow at what is shorter than its own step.
+                if value.len() - at < scout.minimum_len() {
+                    break;
+                }
+                let Some(found) = scout.find_in(value, Span { start: at, end: value.len() }) else {
+                    return look.is_some_and(|l: Look<'_, '_>| l.expression);
+                };
+                at = found.start() + 1;
+                let look = look.get_or_insert_with(|| Look::new(self, value));
+                let mut word = Some(found.pattern().as_u32());
+                while let Some(w) = word {
+                    look.found(w, holding);
+                    word = self.meant[w as usize].begins_with;
                 }
             }
-            expression |= meant.expression;
         }
-        expression
+        let mut see = |word| look.get_or_insert_with(|| Look::new(self, value)).found(word, holding);
+        match automaton {
+            Kind::Table(table) => go_over(table, &value[at..], &mut see),
+            Kind::Compact(compact) => go_over(compact, &value[at..], &mut see),
+        }
+        look.is_some_and(|l| l.expression)
     }
+}
+
+impl<'w, 'v> Look<'w, 'v> {
+    fn new(words: &'w Words, value: &'v [u8]) -> Look<'w, 'v> {
+        let seen = SmallVec::from_elem(0, words.meant.len().div_ceil(64));
+        Look { words, value, seen, expression: false }
+    }
+
+    /// Whether the word was not found before.
+    fn found(&mut self, word: u32, holding: &mut Holding) -> bool {
+        let (at, bit) = (word as usize / 64, 1 << (word % 64));
+        if self.seen[at] & bit != 0 {
+            return false;
+        }
+        self.seen[at] |= bit;
+        let meant = &self.words.meant[word as usize];
+        holding.add_all(&meant.conditions);
+        for glob in meant.globs.iter().map(|g| &self.words.globs[*g as usize]) {
+            if glob.matches(self.value) {
+                holding.add_all(&glob.conditions);
+            }
+        }
+        self.expression |= meant.expression;
+        true
+    }
+}
+
+/// Sees every word in the value, of those that end at one place the longest first, until it was seen before: what that one
+/// ends with was seen then too, or a value of one letter would show each of a thousand words at each of its places.
+fn go_over(automaton: &impl Automaton, value: &[u8], see: &mut dyn FnMut(u32) -> bool) {
+    let Ok(mut state) = automaton.start_state(Anchored::No) else { return };
+    for byte in value {
+        state = automaton.next_state(Anchored::No, state, *byte);
+        if automaton.is_special(state) && automaton.is_match(state) {
+            let mut words = (0..automaton.match_len(state)).map(|i| automaton.match_pattern(state, i).as_u32());
+            while words.next().is_some_and(&mut *see) {}
+        }
+    }
+}
+
+/// Of each of sorted words the longest other one that it begins with.
+fn begins_with(words: &[&Vec<u8>]) -> Vec<Option<u32>> {
+    let mut all: Vec<Option<u32>> = Vec::new();
+    for (i, word) in words.iter().enumerate() {
+        // It is the word before, or one that that one begins with.
+        let mut before = i.checked_sub(1).map(|b| b as u32);
+        while let Some(b) = before
+            && !word.starts_with(words[b as usize])
+        {
+            before = all[b as usize];
+        }
+        all.push(before);
+    }
+    all
 }
 
 impl Glob {

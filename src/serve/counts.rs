@@ -7,15 +7,16 @@ use std::collections::{HashMap, HashSet};
 use serde::Serialize;
 
 use crate::bounds;
-use crate::client::Client;
+use crate::client::{Client, Prefix};
 use crate::plan::Quota;
 use crate::posture::origin_of;
 use crate::reason::Reason;
 use crate::rules::RuleSet;
 use crate::telemetry::Fact;
+use crate::telemetry::sketch::{Distinct, Frequent, cut};
 
 /// Entries of a list of the most frequent.
-const TOP: usize = 5;
+pub(super) const TOP: usize = 5;
 
 /// The outcome, in numbers that are estimates where a second held more requests than were kept.
 #[derive(Debug, Default, Serialize)]
@@ -63,6 +64,9 @@ pub struct LimitPreview {
     pub over: u64,
     /// Keys that would have been over it.
     pub keys: u64,
+    /// Who, where that is known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub clients: Vec<(String, u64)>,
 }
 
 #[derive(Default)]
@@ -73,13 +77,13 @@ pub(super) struct Counts {
     milder: f64,
     hit_with_pass: f64,
     staff: f64,
-    clients: HashSet<u128>,
+    clients: Distinct,
     /// By portal.
     settled: HashMap<usize, Citizens>,
     settled_hit: HashMap<usize, Citizens>,
     verdicts: HashMap<&'static str, f64>,
-    paths: HashMap<String, f64>,
-    networks: HashMap<String, f64>,
+    paths: Frequent<str>,
+    networks: Frequent<str>,
     /// By limit and key.
     keys: HashMap<(u64, u64), Counted>,
     pub matched: HashSet<String>,
@@ -176,9 +180,8 @@ impl Counts {
         if rules.staff().iter().any(|net| net.contains(&client.address)) {
             self.staff += weight;
         }
-        *self.paths.entry(fact.path.to_string()).or_default() += weight;
-        let bits = if client.address.is_ipv4() { 24 } else { 48 };
-        *self.networks.entry(format!("{}/{bits}", client.network.address())).or_default() += weight;
+        self.paths.add(cut(&fact.path), weight);
+        self.networks.add(&network(client.network), weight);
     }
 
     /// One request counts on a limit, by this key.
@@ -221,7 +224,8 @@ impl Counts {
                     counted.settled.iter().for_each(|c| hit.entry(c.portal).or_default().add(*c));
                 }
             }
-            told.push(LimitPreview { name: quota.name.clone(), matched: matched as u64, over: over as u64, keys });
+            let (name, matched, over) = (quota.name.clone(), matched as u64, over as u64);
+            told.push(LimitPreview { name, matched, over, keys, clients: Vec::new() });
         }
         // A small portal's citizens are not lost among a large one's.
         let worst = self.settled_hit.iter().max_by_key(|(_, hit)| hit.number());
@@ -233,14 +237,14 @@ impl Counts {
             changed: Changed {
                 stricter: self.stricter as u64,
                 milder: self.milder as u64,
-                clients: self.clients.len() as u64,
+                clients: self.clients.count(),
                 with_pass: self.hit_with_pass as u64,
                 settled_passes: self.settled_hit.values().map(Citizens::number).sum(),
                 settled_share: (share * 10.0).round() / 10.0,
                 settled_prefixes: self.settled_hit.values().map(Citizens::prefixes).max().unwrap_or(0),
                 staff: self.staff as u64,
-                paths: top(self.paths),
-                networks: top(self.networks),
+                paths: self.paths.top(TOP),
+                networks: self.networks.top(TOP),
             },
             verdicts: self.verdicts.into_iter().map(|(name, n)| (name, n as u64)).collect(),
             limits: told,
@@ -254,11 +258,10 @@ fn room(quota: &Quota, seconds: u64) -> f64 {
     f64::from(quota.burst) + seconds as f64 * 1e9 / quota.interval.max(1) as f64
 }
 
-fn top(counts: HashMap<String, f64>) -> Vec<(String, u64)> {
-    let mut all: Vec<(String, u64)> = counts.into_iter().map(|(name, n)| (name, n as u64)).collect();
-    all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    all.truncate(TOP);
-    all
+/// A /24 or /48, in words.
+pub(super) fn network(prefix: Prefix) -> String {
+    let address = prefix.address();
+    format!("{address}/{}", if address.is_ipv4() { 24 } else { 48 })
 }
 
 impl Preview {
@@ -353,9 +356,9 @@ mod tests {
             }
             counts.told(limits, Vec::new(), 600)
         };
-        let (narrow, wide) = (quota(1), quota(1000));
+        let (narrow, wider, wide) = (quota(1), quota(1000), quota(10_000));
         assert!(told(1, &[(narrow.clone(), None)]).harm().is_some());
-        assert!(told(1, &[(wide.clone(), Some(narrow.clone()))]).harm().is_none(), "it was refused before");
+        assert!(told(1, &[(wider, Some(narrow.clone()))]).harm().is_none(), "it was refused before");
         assert!(told(1, &[(narrow.clone(), Some(wide))]).harm().is_some());
         let apart = told(6, &[(narrow, None)]);
         assert_eq!((apart.limits[0].over, apart.limits[0].keys), (0, 0));

@@ -186,9 +186,9 @@ fn is_exempt(visit: &Visit<'_>, quota: &Quota) -> bool {
 }
 
 /// The limits that a request would really spend from, and stamps of the keys by which; nothing is spent.
-pub fn counted(visit: &mut Visit<'_>, plan: &Plan<'_>, head: &dyn Head) -> Vec<(Quota, u64)> {
+pub fn counted(visit: &mut Visit<'_>, plan: &Plan<'_>, head: &dyn Head, see: &mut dyn FnMut(&Quota, u64)) {
     if before_limits(visit, plan).is_some() {
-        return Vec::new();
+        return;
     }
     let (law, portal) = (visit.law.clone(), visit.portal());
     let counting = quotas(&law, plan).filter(|q| !is_exempt(visit, q));
@@ -197,7 +197,7 @@ pub fn counted(visit: &mut Visit<'_>, plan: &Plan<'_>, head: &dyn Head) -> Vec<(
         key(&q.per, visit, visit.country.as_ref(), &portal.name, head).hash(&mut hasher);
         hasher.finish()
     };
-    counting.map(|q| (q.clone(), stamp(q))).collect()
+    counting.for_each(|q| see(q, stamp(q)));
 }
 
 /// The limits that a request counts on: the built-in budget where the operator wrote none, then the plan's.

@@ -16,7 +16,9 @@ pub mod preview;
 mod read;
 mod record;
 pub mod reference;
+pub mod replay;
 mod respond;
+mod trial;
 mod upload;
 mod visit;
 
@@ -222,3 +224,6 @@ impl Corridor {
         self.recorder.flush();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::counts::{Citizen, Counts, Preview, severity};
-use super::decide::{self, Decision};
+use super::decide;
 use super::read;
+use super::trial::{Met, outcome};
 use super::visit::Visit;
 use crate::bounds;
 use crate::client::Client;
@@ -45,17 +46,13 @@ impl Under<'_> {
         visit.law = self.law.clone();
         let request = read::read(&mut visit, fact).ok()?;
         visit.pass = fact.pass;
-        let facts = request.facts(&visit, fact);
-        let (level, now) = (visit.level, visit.now.unix());
-        let rules = &self.law.rules;
-        let matched = if self.whole { rules.names_of(&facts, level, now) } else { Vec::new() };
-        let plan = rules.plan_without(self.but, &facts, level, now);
-        let quotas = if self.whole { decide::counted(&mut visit, &plan, fact) } else { Vec::new() };
-        let reason = match decide::without_limits(&mut visit, &request, &plan) {
-            Decision::Go(_) => Reason::Served,
-            Decision::Challenge(reason) | Decision::Refuse(reason) | Decision::Fallback(reason) => reason,
-            Decision::Limited(_) => Reason::OverLimit,
+        let (mut quotas, mut matched) = (Vec::new(), Vec::new());
+        let mut meet = |met: Met<'_>| match met {
+            Met::Rule(name) if self.whole => matched.push(name.to_owned()),
+            Met::Limit(quota, key) if self.whole => quotas.push((quota.clone(), key)),
+            _ => {}
         };
+        let reason = outcome(&mut visit, &request, fact, self.but, &mut meet, decide::without_limits);
         let pass = visit.pass.filter(|_| visit.is_settled());
         let settled = pass.map(|p| Citizen::new(p.id, &visit.client, visit.portal.unwrap_or(0)));
         Some(Outcome { reason, quotas, matched, settled })

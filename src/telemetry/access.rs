@@ -43,6 +43,7 @@ pub struct Line<'a> {
     pub client: IpAddr,
     pub peer: IpAddr,
     pub method: &'a str,
+    pub scheme: &'a str,
     pub host: &'a str,
     pub path: &'a str,
     pub query: Option<&'a str>,
@@ -51,6 +52,8 @@ pub struct Line<'a> {
     pub fingerprint: Option<&'a str>,
     pub user_agent: Option<&'a [u8]>,
     pub referrer: Option<&'a [u8]>,
+    /// What kind of thing asked.
+    pub kind: &'a str,
     pub id: &'a str,
     pub status: u16,
     pub portal: &'a str,
@@ -237,6 +240,7 @@ impl Line<'_> {
         );
         let _ = write!(out, ",\"client.ip\":\"{}\",\"source.ip\":\"{}\"", self.client, self.peer);
         text(&mut out, "http.request.method", self.method.as_bytes());
+        text(&mut out, "url.scheme", self.scheme.as_bytes());
         text(&mut out, "url.domain", self.host.as_bytes());
         text(&mut out, "url.path", self.path.as_bytes());
         match (self.query, query) {
@@ -262,6 +266,7 @@ impl Line<'_> {
                 self.noted.iter().map(|n| serde_json::Value::from(n.as_str()).to_string()).collect();
             let _ = write!(out, ",\"boma.noted\":[{}]", noted.join(","));
         }
+        text(&mut out, "boma.kind", self.kind.as_bytes());
         text(&mut out, "boma.posture", self.posture.as_bytes());
         optional(&mut out, "boma.cache", self.cache.map(str::as_bytes));
         match self.pass {
@@ -343,6 +348,7 @@ mod tests {
             client: "192.0.2.7".parse().unwrap(),
             peer: "127.0.0.1".parse().unwrap(),
             method: "GET",
+            scheme: "http",
             host: "huduma.example",
             path: "/a\"b",
             query: Some("id=12345&name=x"),
@@ -350,6 +356,7 @@ mod tests {
             fingerprint: None,
             user_agent: Some(b"curl/8\n\xff"),
             referrer: Some(b"https://x.example/p?secret=1"),
+            kind: "navigation",
             id: "r1",
             status: 200,
             portal: "huduma",
@@ -393,6 +400,39 @@ mod tests {
         assert_eq!(value["event.duration"], 1000);
         assert_eq!(value["boma.verdict"], "allowed");
         assert_eq!(value["@timestamp"], "2023-11-14T22:13:20.123Z");
+    }
+
+    #[test]
+    fn what_is_written_can_be_read_back() {
+        use crate::telemetry::reading::{self, Format, Holds};
+        use crate::wire::Head;
+        let json = written("json-back", false, Query::Names);
+        let read = reading::line(Format::Json, json.trim_end().as_bytes()).unwrap();
+        let fact = read.fact;
+        assert_eq!((fact.method(), fact.scheme, &*fact.authority), ("GET", "http", "huduma.example"));
+        assert_eq!((fact.path(), fact.query()), ("/a\"b", Some("id&name")));
+        assert_eq!(fact.text("user-agent"), Some("curl/8\n\u{fffd}"), "bytes that are no text are lost in JSON");
+        assert_eq!(fact.text("referer"), Some("https://x.example/p"));
+        assert_eq!((read.at, read.origin, read.took), (1_700_000_000_123_000_000, Some(200), Some(1000)));
+        assert_eq!((read.kind.as_str(), fact.pass, fact.address), ("navigation", None, line().client));
+        let all = Holds {
+            host: true,
+            scheme: true,
+            query: reading::Query::Names,
+            user_agent: true,
+            referrer: true,
+            kind: true,
+            pass: true,
+            took: true,
+            fingerprint: false,
+        };
+        assert_eq!(read.holds, all);
+        assert!(written("json-full", false, Query::Full).contains("id=12345&name=x"));
+
+        let combined = written("combined-back", true, Query::Names);
+        let read = reading::line(Format::Combined, combined.trim_end().as_bytes()).unwrap();
+        assert_eq!((read.fact.path(), read.fact.query(), read.origin), ("/a\"b", None, Some(200)));
+        assert_eq!(read.fact.field("user-agent"), line().user_agent, "byte for byte");
     }
 
     #[test]

@@ -234,7 +234,7 @@ mod tests {
         }
         sampler.flush(&recent, 20);
         let (mut sum, mut kept) = (0.0, 0);
-        recent.each(20, |_, weight| (sum, kept) = (sum + weight, kept + 1));
+        recent.each(10, |_, weight| (sum, kept) = (sum + weight, kept + 1));
         assert_eq!(sum, 10.0 * 2000.0);
         assert!(kept <= 10 * bounds::RECENT_PER_SECOND, "{kept} are kept");
         assert!(recent.seconds().len() <= 10, "{} seconds", recent.seconds().len());

@@ -1,6 +1,11 @@
 //! `boma explain` and the real way agree, and a citizen's reference code is read.
 
+use std::fmt::Write as _;
+
+use serde_json::json;
+
 use crate::harness::{Origin, Setup, navigate, request};
+use crate::laws::{Dice, ask, fields_of, law};
 
 const RULES: &str = "[[list]]\nname = \"offices\"\ncidrs = [\"192.0.2.0/24\"]\n\
 [[rule]]\nname = \"no\"\nmatch = { path = \"/no*\" }\nthen = \"deny\"\nreason = \"INC-7\"\nowner = \"soc\"\n\
@@ -125,4 +130,50 @@ fn the_command_lists_all_that_matches_and_why_some_of_it_is_idle() {
     assert!(exit == 0 && said.contains("denied (rules.deny)") && said.contains(&code), "{said}");
     let (exit, said) = boma.command(&["explain", "--ref", "AAAAAAAAAAAAAAAAAAAA"]);
     assert!(exit == 1 && said.contains("no reference code"), "{said}");
+}
+
+/// Random laws, random requests: the answer is the one that was explained.
+#[test]
+fn explain_and_the_real_way_agree_whatever_the_law() {
+    let origin = Origin::start();
+    let boma = Setup::new()
+        .settings("[client]\ntrusted_proxies = [\"127.0.0.1\"]\n")
+        .portal("[[portal.route]]\npath = \"/api/*\"\nchallenge = \"never\"\n")
+        .rules("")
+        .start(origin.address);
+    let mut statuses = std::collections::BTreeSet::new();
+    for seed in 0..12 {
+        let mut dice = Dice::new(seed);
+        // Limits have no say in an explanation.
+        let rules = law(&mut dice, 10, 0, false).concat();
+        let etag = boma.staff("GET", "/api/v1/rules", "", "").field("etag").unwrap().to_owned();
+        let put = boma.staff(
+            "PUT",
+            "/api/v1/rules",
+            &format!("If-Match: {etag}\r\nContent-Type: application/toml\r\n"),
+            &rules,
+        );
+        assert_eq!(put.status, 200, "{}", put.text());
+        boma.posture(dice.one(&["normal", "guarded", "attack", "static"]));
+        for _ in 0..40 {
+            let ask = ask(&mut dice);
+            let (mut fields, mut named) = (format!("X-Forwarded-For: {}\r\n", ask.from), serde_json::Map::new());
+            let all = ask.fields.iter().map(|(n, v)| (*n, v.as_str())).chain(fields_of(ask.kind).iter().copied());
+            for (name, value) in all {
+                let _ = write!(fields, "{name}: {value}\r\n");
+                named.insert(name.into(), json!(value));
+            }
+            let url = format!("http://{}{}", ask.host, ask.target);
+            let body = json!({ "method": ask.method, "url": url, "fields": named, "from": ask.from }).to_string();
+            let said = boma.staff("POST", "/api/v1/explain", "Content-Type: application/json\r\n", &body).json();
+            let status = match said["status"].as_u64().unwrap() {
+                0 => 200,
+                status => status,
+            };
+            let real = request(boma.at(), ask.method, &ask.target, &fields, "").status;
+            assert_eq!(u64::from(real), status, "seed {seed}: {ask:?}: {said}\n{rules}");
+            statuses.insert(real);
+        }
+    }
+    assert!([200, 403, 429, 503].iter().all(|s| statuses.contains(s)), "{statuses:?}");
 }

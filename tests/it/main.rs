@@ -21,6 +21,8 @@
 //! places      countries and autonomous systems
 //! posture     pinned by hand, by file and by command, and climbing by itself
 //! preview     drafts tried on the last ten minutes
+//! replay      the same with access logs
+//! laws        random laws and requests
 //! start       whatever is broken at start
 //! admin       the staff door: what it answers, what it says of itself, who finds a place
 //! staff       tokens and roles
@@ -44,6 +46,8 @@ mod fallback;
 mod frames;
 mod grpc;
 mod law;
+#[allow(dead_code, reason = "the unit tests use the rest")]
+mod laws;
 mod life;
 mod limit;
 mod log;
@@ -54,6 +58,7 @@ mod path;
 mod places;
 mod posture;
 mod preview;
+mod replay;
 mod settled;
 mod staff;
 mod start;

@@ -138,9 +138,53 @@ fn passes_of_this_hour_are_no_settled_citizens() {
     let seen = boma.staff("POST", "/api/v1/bans/preview", "", "{\"net\":\"192.0.2.0/24\"}").json();
     assert!(seen["changed"]["with_pass"].as_u64() >= Some(22) && seen["changed"]["settled_passes"] == 0, "{seen}");
     assert_eq!(boma.command(&add).0, 0);
-    passes.iter().enumerate().for_each(|(client, pass)| assert_eq!(from(&boma, client, "/search", pass).status, 403));
-    // It has been looked at when a harmful one that came later has been.
-    assert_eq!(boma.status()["measures"][0]["name"], "m");
+    by_and_by(&boma, |client| {
+        let answered = || from(&boma, client, "/search", &passes[client]).status;
+        assert_eq!((answered(), answered()), (403, 403));
+    });
+    // Each is looked at in its turn: when one that came later and harms is out, this one has been looked at.
+    assert_eq!(
+        boma.command(&[
+            "measure",
+            "add",
+            "later",
+            "--match",
+            "path = \"/orders\"",
+            "--then",
+            "deny",
+            "--reason",
+            "r",
+            "--owner",
+            "o"
+        ])
+        .0,
+        0
+    );
+    by_and_by(&boma, |client| {
+        let session = format!("{}; sid={client}", passes[client]);
+        assert_eq!(from(&boma, client, "/account", &session).status, 200);
+        assert_eq!(from(&boma, client, "/orders", &session).status, 403);
+    });
+    eventually("the later one is out", || {
+        let names = boma.status()["measures"].to_string();
+        (!names.contains("later")).then_some(())
+    });
+    let troubles = boma.status()["troubles"].to_string();
+    assert!(troubles.contains("measure later was taken back"), "{troubles}");
+}
+
+#[test]
+fn a_limit_that_asks_others_for_a_pass_does_not_hit_those_who_have_one() {
+    let (_origin, boma) = house();
+    citizens(&boma, true);
+    let limit = |then| {
+        let per = ["measure", "add", "l", "--per", "portal", "--rate", "1/h", "--burst", "1", "--then", then];
+        boma.command(&[&per[..], &["--reason", "r", "--owner", "o", "--match", "path = \"/search\""]].concat())
+    };
+    let (code, said) = limit("deny");
+    assert!(code == 1 && said.contains("settled citizens"), "{said}");
+    let (code, said) = limit("challenge");
+    assert_eq!(code, 0, "{said}");
 }
 
 #[test]
