@@ -91,7 +91,8 @@ impl Recorder {
         if matches!(made.reason, Reason::Served | Reason::OriginError) {
             visit.tallies.iter().for_each(|t| self.house.limits.answered(t, made.status, self.house.now().mono));
         }
-        if visit.portal.is_some() && !matches!(made.reason, Reason::Own | Reason::Solved) {
+        // Rules hardly hold on boma's own paths: they would only stand in the way of what previews are for.
+        if visit.portal.is_some() && !visit.path.starts_with(read::OWN) {
             let fact = || Fact::of(head, read::scheme(visit, head), &visit.host, &visit.client, visit.pass);
             self.sampler.offer(&self.house.recent, visit.now.unix(), visit.pass.is_some(), fact);
         }

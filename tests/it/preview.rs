@@ -18,6 +18,9 @@ fn traffic(boma: &Boma) {
     }
     assert_eq!((from("192.0.2.1", "/old"), from("203.0.113.9", "/old")), (403, 403));
     assert_eq!(from("198.51.100.7", "/intern"), 200);
+    // Nor a solution that is none: rules do not stand before it.
+    let own = request(boma.at(), "POST", "/.well-known/boma/challenge", "Accept: text/html\r\n", "seal=x&work=y");
+    assert_eq!(own.status, 400);
     // A second is looked at when it is over.
     let rules = fs::read_to_string(boma.setup.file("rules.toml")).unwrap();
     eventually("all of it can be looked back upon", || {
