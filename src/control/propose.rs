@@ -43,6 +43,7 @@ impl Office {
             tracing::info!(%who, what, "change proposed");
         }
         let outcome = match change {
+            Change::RulesFile(text) if self.is_outdated(&text) => Ok(self.unchanged()),
             Change::RulesFile(text) => self.rules(&mut desk, &text, false),
             Change::Lists => {
                 let text = self.house.law.load().rules.text().to_owned();
@@ -145,6 +146,11 @@ impl Office {
         let client = &self.house.town.load().settings.client;
         let (countries, asns) = (client.country_db.is_some(), client.asn_db.is_some());
         Sources { now: self.house.now().unix(), list, measures, countries, asns }
+    }
+
+    /// The rules file holds something else than when it was read: staff changed it while this waited for its turn.
+    fn is_outdated(&self, text: &str) -> bool {
+        files::read_text(&self.house.town.load().settings.server.rules).is_ok_and(|now| now != text)
     }
 
     /// `asked`: staff were told of what harm it does.

@@ -159,3 +159,25 @@ fn a_rules_file_that_is_gone_is_told_and_what_was_in_force_stays() {
     assert!(refused.status == 409 && refused.text().contains("symbolic link"), "{}", refused.text());
     assert!(path.is_symlink());
 }
+
+/// Whoever watches the files sees each version a moment after staff put it in force, and must not put it back in force
+/// after the next.
+#[test]
+fn changes_by_staff_in_a_row_are_not_undone_by_what_the_file_held_before() {
+    let origin = Origin::start();
+    let many = |n: u32| {
+        let rule = |i| format!("[[rule]]\nname = \"r{i}\"\nmatch = {{ path = \"/{i}\" }}\nthen = \"log\"\n");
+        (0..2000).map(rule).chain([version(n)]).collect::<String>()
+    };
+    let boma = Setup::new().rules(&many(0)).start(origin.address);
+    let mut generation = boma.metric("boma_rules_generation");
+    for n in 1..=24 {
+        // Now and then when the file has just stayed the same for long enough to be believed.
+        std::thread::sleep(Duration::from_millis(u64::from(n % 6) * 20));
+        let put = boma.staff("PUT", "/api/v1/rules", "If-Match: *\r\n", &many(n));
+        assert_eq!(put.status, 200, "{}", put.text());
+        generation += 1.0;
+        assert_eq!(put.json()["generation"].as_f64(), Some(generation), "change {n} and no other");
+        assert_eq!(get(boma.at(), &format!("/probe-{n}")).status, 403);
+    }
+}
