@@ -262,6 +262,8 @@ fn html(
     made.body = Payload::Bytes(shown.body.fill(|hole, out| match hole {
         Hole::Reference => copy(code.as_bytes(), out),
         Hole::Seal => copy(seal.unwrap_or(&[]), out),
+        Hole::Wait => copy(b"  5", out),
+        Hole::Form => {}
     }));
     made.fields.push("content-type", "text/html; charset=utf-8");
     made.fields.push("content-language", shown.language.clone());
