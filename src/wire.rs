@@ -208,6 +208,10 @@ pub enum Hole {
     Reference,
     /// The sealed challenge.
     Seal,
+    /// Seconds before the button may be pressed, for whoever has no scripts.
+    Wait,
+    /// A sealed form that rides along, of any width.
+    Form,
 }
 
 /// A body made when the law was loaded, with holes to fill for each answer.

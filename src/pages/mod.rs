@@ -6,12 +6,14 @@
 //! Does not know: hyper, guards, why a page is shown.
 
 mod banner;
+mod pack;
 mod render;
 mod text;
 
 use std::sync::Arc;
 
 pub use banner::admit_banner;
+pub use pack::{Packed, takes_gzip};
 use render::Renderer;
 use text::Language;
 
@@ -22,12 +24,16 @@ use crate::wire::Prepared;
 pub const REFERENCE_WIDTH: usize = 20;
 /// Characters of [`crate::wire::Hole::Seal`].
 pub const SEAL_WIDTH: usize = 96;
+/// Characters of [`crate::wire::Hole::Wait`].
+pub const WAIT_WIDTH: usize = 3;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Page {
     /// Solve, then load again.
     Challenge,
-    /// After an unsafe method: solve, then ask to send again. Never turned into a GET in silence.
+    /// A form rides along: solve, then send both.
+    ChallengeForm,
+    /// After an unsafe method that cannot ride: solve, then ask to send again. Never turned into a GET in silence.
     ChallengeResend,
     Statement,
     /// After an unsafe request whose fate is unknown.
@@ -42,8 +48,9 @@ pub enum Page {
 }
 
 impl Page {
-    pub const ALL: [Page; 11] = [
+    pub const ALL: [Page; 12] = [
         Page::Challenge,
+        Page::ChallengeForm,
         Page::ChallengeResend,
         Page::Statement,
         Page::StatementUnsure,
@@ -55,12 +62,18 @@ impl Page {
         Page::TooLarge,
         Page::WrongHost,
     ];
+
+    fn is_challenge(self) -> bool {
+        matches!(self, Page::Challenge | Page::ChallengeForm | Page::ChallengeResend)
+    }
 }
 
 /// A page in one language, ready to serve.
 #[derive(Clone, Debug, Default)]
 pub struct Html {
     pub body: Prepared,
+    /// The same as gzip, for whoever takes that.
+    pub packed: Option<Packed>,
     pub language: String,
     /// The page's Content-Security-Policy.
     pub csp: String,
