@@ -18,7 +18,7 @@ use rustls::ClientConfig;
 use crate::admit::{Counters, Gate};
 use crate::ban::Bans;
 use crate::bounds;
-use crate::challenge::Challenge;
+use crate::challenge::{Challenge, Forms};
 use crate::client::canonical;
 use crate::clock::{Clock, Now, SECOND};
 use crate::known::Known;
@@ -113,6 +113,7 @@ pub struct House {
     /// A sample of the last ten minutes.
     pub recent: Recent,
     pub challenge: ArcSwap<Challenge>,
+    pub forms: Forms,
     pub law: ArcSwap<Law>,
     pub town: ArcSwap<Town>,
     pub standing: ArcSwap<Standing>,
@@ -129,6 +130,8 @@ pub struct House {
     pub references: Key,
     /// The limit on boma's own paths, which no rule stands before.
     pub own_paths: Quota,
+    /// The limit on forms that are sealed and opened.
+    pub form_lane: Quota,
     pub draining: AtomicBool,
     /// How all origins have been doing.
     pub fleet: Arc<Fleet>,
@@ -165,12 +168,17 @@ impl House {
             settled: Settled::new(&m.secret),
             bans: Bans::new(m.settings.client.ipv6_prefix),
             challenge: ArcSwap::from_pointee(Challenge::new(&m.secret, m.settings.challenge.pass_lifetime)),
+            forms: Forms::new(&m.secret),
             law: ArcSwap::from_pointee(m.law),
             town: ArcSwap::from_pointee(town),
             standing: ArcSwap::from_pointee(m.standing),
             board: Board::default(),
             references: m.secret.key("boma reference v1"),
-            own_paths: own_paths(),
+            // 100/s with a burst of 1,000 per prefix: a mobile operator's address may carry thousands who solve a challenge in
+            // the same minute, and one check costs microseconds.
+            own_paths: per_prefix("own-paths", 100, 1000),
+            // A form costs up to a hundred times as much, and few citizens send one in the minute in which they are checked.
+            form_lane: per_prefix("form-lane", 20, 200),
             draining: AtomicBool::new(false),
             fleet: Arc::default(),
             feed: Feed::new(pseudonym.clone()),
@@ -243,15 +251,14 @@ fn pseudonym() -> String {
     format!("boma-{:08x}", u32::from_le_bytes(bytes))
 }
 
-/// 100/s with a burst of 1,000 per prefix: a mobile operator's address may carry thousands who solve a challenge in
-/// the same minute, and one check costs microseconds.
-fn own_paths() -> Quota {
+/// A limit of the house's own, by address.
+fn per_prefix(name: &str, per_second: u64, burst: u32) -> Quota {
     Quota {
-        name: "own-paths".into(),
-        id: quota_id("own-paths"),
+        name: name.into(),
+        id: quota_id(name),
         per: Per::Address,
-        interval: SECOND / 100,
-        burst: 1000,
+        interval: SECOND / per_second,
+        burst,
         then: Then::Deny,
         shadow: false,
         budget: false,

@@ -1,15 +1,19 @@
 //! The challenge and the pass: [`Challenge::check`] mints the proof that a request may go on, [`Challenge::issue`]
 //! seals a puzzle without remembering it, [`Challenge::solve`] turns its solution into a pass.
 //!
+//! [`Forms`] seals a form into the page that stands before it.
+//!
 //! Nothing is kept per challenge: all that the server must know again is inside the seal. A pass takes its identity
 //! from the challenge, so a solution sent twice gives one budget, not two.
 //!
 //! Does not know: pages, cookies, rules.
 
+mod form;
 mod puzzle;
 
 use std::time::Duration;
 
+pub use form::{FIELDS as FORM_FIELDS, Form, Forms, Room, Tie, Turn};
 pub use puzzle::{SEAL_WIDTH, Work, work};
 
 use crate::bounds;

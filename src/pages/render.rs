@@ -37,7 +37,8 @@ impl Renderer {
     /// One page; `of` is its portal and which of the portal's languages this is.
     pub fn page(&self, of: Option<(&Portal, usize)>, language: &Language, page: Page) -> Html {
         let key = key(page);
-        let script = matches!(page, Page::Challenge | Page::ChallengeResend);
+        let script = matches!(page, Page::Challenge | Page::ChallengeForm | Page::ChallengeResend);
+        let send = page.sends();
         let title = of.map(|(portal, _)| portal.title.as_str());
         let lead = language.get(&format!("{key}_lead")).replace("{portal}", title.unwrap_or("boma"));
         let tag = of.map_or(language.tag, |(portal, at)| shown_tag(&portal.languages[at], language));
@@ -47,12 +48,14 @@ impl Renderer {
                 lang => tag,
                 title => language.get(&format!("{key}_title")),
                 lead => lead,
-                note => language.get(&format!("{key}_note")),
+                note => language.get(if send && page != Page::AskForm { "send_note".into() } else { format!("{key}_note") }.as_str()),
                 portal => title,
                 services => of.map(|(portal, _)| ways_out(portal, language)),
                 languages => of.map(|(portal, _)| choices(portal, page)),
                 retry => matches!(page, Page::Statement | Page::Busy | Page::Limited),
                 script => script,
+                send => send,
+                form => page.carries().then(|| mark(Hole::Form)),
                 resend => page == Page::ChallengeResend,
                 css => self.style.as_str(),
                 js => self.script.as_str(),
@@ -65,13 +68,16 @@ impl Renderer {
     }
 
     fn policy(&self, page: Page) -> String {
-        // Loading a posted page again is sending its form again, and the browser asks this policy for leave.
-        let form = if page == Page::ChallengeResend { "'self'" } else { "'none'" };
         let mut csp = format!(
-            "default-src 'none'; style-src '{}'; img-src data:; base-uri 'none'; frame-ancestors 'none'; form-action {form}",
+            "default-src 'none'; style-src '{}'; img-src data:; base-uri 'none'; frame-ancestors 'none'",
             hash(&self.style)
         );
-        if matches!(page, Page::Challenge | Page::ChallengeResend) {
+        // Browsers ask this policy about every address that a form is sent on to: where a citizen's own form goes out, the
+        // origin may answer with the way to a bank.
+        if !page.carries() && page != Page::ChallengeResend {
+            csp.push_str("; form-action 'none'");
+        }
+        if matches!(page, Page::Challenge | Page::ChallengeForm | Page::ChallengeResend) {
             csp.push_str(&format!("; script-src '{}'; connect-src 'self'", hash(&self.script)));
         }
         csp
@@ -86,11 +92,14 @@ fn shown_tag<'a>(wanted: &'a str, language: &'a Language) -> &'a str {
 fn key(page: Page) -> &'static str {
     match page {
         Page::Challenge => "challenge",
+        Page::ChallengeForm => "carried",
         Page::ChallengeResend => "resend",
-        Page::Statement => "statement",
+        Page::AskForm => "ask",
+        Page::SentForm => "sent",
+        Page::Statement | Page::StatementForm => "statement",
         Page::StatementUnsure => "unsure",
-        Page::Busy => "busy",
-        Page::Limited => "limited",
+        Page::Busy | Page::BusyForm => "busy",
+        Page::Limited | Page::LimitedForm => "limited",
         Page::Denied => "denied",
         Page::NotFound => "not_found",
         Page::BadRequest => "bad_request",
@@ -122,7 +131,7 @@ fn ways_out(portal: &Portal, language: &Language) -> Vec<Value> {
 
 /// Links to the other languages; not where following one would lose a form.
 fn choices(portal: &Portal, page: Page) -> Vec<Value> {
-    let keeps = !matches!(page, Page::ChallengeResend | Page::StatementUnsure);
+    let keeps = !matches!(page, Page::ChallengeResend | Page::StatementUnsure | Page::SentForm) && !page.carries();
     let shown =
         portal.languages.iter().map(|tag| context! { tag => tag.as_str(), name => text::language(tag).get("name") });
     if keeps && portal.languages.len() > 1 { shown.collect() } else { Vec::new() }
@@ -134,12 +143,17 @@ fn mark(hole: Hole) -> String {
     match hole {
         Hole::Reference => format!("{:\u{7e}^width$}", "HOLE-REFERENCE", width = REFERENCE_WIDTH),
         Hole::Seal => format!("{:\u{7e}^width$}", "HOLE-SEAL", width = SEAL_WIDTH),
+        Hole::Form => "~~~HOLE-FORM~~~".into(),
     }
 }
 
 fn prepare(text: String) -> Prepared {
-    let find = |hole| text.find(&mark(hole)).map(|at| (hole, at..at + mark(hole).len()));
-    let holes = [Hole::Reference, Hole::Seal].into_iter().filter_map(find).collect();
+    let mut holes = Vec::new();
+    for hole in [Hole::Reference, Hole::Seal, Hole::Form] {
+        let mark = mark(hole);
+        holes.extend(text.match_indices(&mark).map(|(at, _)| (hole, at..at + mark.len())));
+    }
+    holes.sort_by_key(|(_, range)| range.start);
     Prepared { bytes: text.into(), holes }
 }
 

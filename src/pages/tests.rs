@@ -67,15 +67,15 @@ fn every_page_renders_in_every_language_with_its_holes_and_its_policy() {
             );
             assert!(body.contains("tel:+25420"), "{page:?}: a way out");
             assert_eq!(body.matches("<h1>").count(), 1);
-            assert!(
-                !body.contains("{portal}")
-                    && !body.contains("HOLE-SEAL") == !matches!(page, Page::Challenge | Page::ChallengeResend)
-            );
-            let challenge = matches!(page, Page::Challenge | Page::ChallengeResend);
-            let holes: Vec<_> = html.body.holes.iter().map(|(h, r)| (*h, r.len())).collect();
-            let expected =
-                if challenge { vec![(Hole::Reference, 20), (Hole::Seal, 96)] } else { vec![(Hole::Reference, 20)] };
-            assert_eq!(holes, expected, "{page:?}");
+            assert!(!body.contains("{portal}"));
+            let challenge = matches!(page, Page::Challenge | Page::ChallengeForm | Page::ChallengeResend);
+            let holes = &html.body.holes;
+            let width = |hole| holes.iter().find(|(h, _)| *h == hole).map(|(_, r)| r.len());
+            assert_eq!(width(Hole::Reference), Some(20), "{page:?}");
+            assert_eq!(width(Hole::Seal), challenge.then_some(96), "{page:?}");
+            assert_eq!(width(Hole::Form).is_some(), page.carries(), "{page:?}");
+            assert!(holes.windows(2).all(|two| two[0].1.end <= two[1].1.start), "{page:?}: in order");
+            assert_eq!(html.csp.contains("form-action 'none'"), !page.carries() && page != Page::ChallengeResend);
             assert!(body.len() < 14_000, "{page:?} has {} bytes", body.len());
             for (open, close) in [("<style>", "</style>"), ("<script>", "</script>")] {
                 if let Some((_, rest)) = body.split_once(open) {
@@ -92,10 +92,15 @@ fn every_page_renders_in_every_language_with_its_holes_and_its_policy() {
 fn filling_a_page_changes_its_holes_and_nothing_else() {
     let shelf = Shelf::new(&[portal("Huduma", &["en"])]);
     let html = shelf.page(0, 0, Page::Challenge);
-    let filled = html.body.fill(|hole, out| out.fill(if hole == Hole::Seal { b's' } else { b'r' }));
+    let fill = |hole, out: &mut [u8]| out.fill(if hole == Hole::Seal { b's' } else { b'r' });
+    let filled = html.body.fill(b"", fill);
     assert_eq!(filled.len(), html.body.bytes.len());
     let filled = String::from_utf8(filled.to_vec()).unwrap();
     assert!(filled.contains(&"s".repeat(96)) && filled.contains(&"r".repeat(20)) && !filled.contains("HOLE"));
+    let html = shelf.page(0, 0, Page::ChallengeForm);
+    let filled = String::from_utf8(html.body.fill(b"a-form", fill).to_vec()).unwrap();
+    assert!(filled.contains("name=\"boma-form\" value=\"a-form\"") && !filled.contains("HOLE"), "{filled}");
+    assert!(filled.contains(&format!("name=\"boma-seal\" value=\"{}\"", "s".repeat(96))));
 }
 
 #[test]

@@ -256,13 +256,11 @@ fn over(quota: &Quota, limited: Limited) -> OverLimit {
     OverLimit { limit: quota.name.clone(), burst, window, wait: limited.retry_after }
 }
 
-/// The limit on boma's own paths.
-pub fn take_own(visit: &Visit<'_>) -> Result<(), OverLimit> {
+/// A limit of the house's own.
+pub fn take_own(visit: &Visit<'_>, quota: &Quota) -> Result<(), OverLimit> {
     let Client { prefix, network, .. } = visit.client;
-    let house = visit.house;
-    let quota = &house.own_paths;
-    house
-        .limits
+    let limits = &visit.house.limits;
+    limits
         .take(quota, Key::Prefix(prefix.0), Key::Network(network.0), 1000, visit.now.mono)
         .map_err(|limited| over(quota, limited))
 }

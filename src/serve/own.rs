@@ -27,8 +27,8 @@ pub async fn answer(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, h
         visit.rule = Some(rule.to_owned());
         return respond::refusal(visit, head, Reason::Dropped);
     }
-    if let Err(over) = decide::take_own(visit) {
-        return respond::limited(visit, head, over);
+    if let Err(over) = decide::take_own(visit, &visit.house.own_paths) {
+        return respond::limited(visit, head, over, None);
     }
     match (name, head.method()) {
         ("challenge", "GET" | "HEAD") => challenge(visit),
@@ -56,30 +56,33 @@ fn challenge(visit: &mut Visit<'_>) -> Made {
 
 /// A solution: 204 and the pass to a script, a redirect to a form.
 async fn solution(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, body: BodyBox) -> Made {
-    let house = visit.house;
-    let outcome = |name| house.metrics.challenge.get_or_create(&OutcomeLabel { outcome: name }).inc();
     let Ok(form) = wire::read_whole(body, bounds::OWN_BODY_BYTES).await else {
         return respond::refusal(visit, head, Reason::BodyTooLarge);
     };
-    let solved = house.challenge.load().solve(field(&form, b"seal"), field(&form, b"work"), house.now().unix());
-    match solved {
+    match earn(visit, field(&form, b"seal"), field(&form, b"work")) {
+        Ok(pass) => given(visit, request, pass),
+        Err(_) => respond::refusal(visit, head, Reason::Unsolved),
+    }
+}
+
+/// Makes a pass of a solution, by whichever way it came.
+pub fn earn(visit: &Visit<'_>, seal: &[u8], work: &[u8]) -> Result<Pass, Unsolved> {
+    let house = visit.house;
+    let solved = house.challenge.load().solve(seal, work, house.now().unix());
+    let outcome = match &solved {
         Ok(pass) => {
-            outcome("solved");
-            house.settled.made(&pass, origin_of(&visit.client), house.now().unix());
+            house.settled.made(pass, origin_of(&visit.client), house.now().unix());
             if visit.portal.is_some() {
                 visit.signals().solved(&visit.client);
             }
-            given(visit, request, pass)
+            "solved"
         }
-        Err(why) => {
-            outcome(match why {
-                Unsolved::Forged => "forged",
-                Unsolved::Expired => "expired",
-                Unsolved::Wrong => "failed",
-            });
-            respond::refusal(visit, head, Reason::Unsolved)
-        }
-    }
+        Err(Unsolved::Forged) => "forged",
+        Err(Unsolved::Expired) => "expired",
+        Err(Unsolved::Wrong) => "failed",
+    };
+    house.metrics.challenge.get_or_create(&OutcomeLabel { outcome }).inc();
+    solved
 }
 
 fn given(visit: &mut Visit<'_>, request: &Request, pass: Pass) -> Made {

@@ -151,15 +151,30 @@ pub fn refusal(visit: &mut Visit<'_>, head: &dyn Head, reason: Reason) -> Made {
     error(visit, head, page, status, reason, None)
 }
 
-/// Over a limit: 429, and when to come back.
-pub fn limited(visit: &mut Visit<'_>, head: &dyn Head, over: OverLimit) -> Made {
+/// Over a limit: 429, and when to come back; with the form that must not be lost by it, where there is one.
+pub fn limited(visit: &mut Visit<'_>, head: &dyn Head, over: OverLimit, form: Option<&str>) -> Made {
     let seconds = over.wait.div_ceil(clock::SECOND).max(1);
-    let mut made = error(visit, head, Page::Limited, 429, Reason::OverLimit, Some(seconds));
+    let mut made = match form {
+        Some(form) => form_page(visit, Page::LimitedForm, (429, Reason::OverLimit), Some(seconds), form),
+        None => error(visit, head, Page::Limited, 429, Reason::OverLimit, Some(seconds)),
+    };
     let name = quoted(&over.limit);
     let per = over.window.map_or_else(|| "qu=\"concurrent-requests\"".to_owned(), |w| format!("w={w}"));
     made.fields.push("ratelimit-policy", format!("{name};q={};{per}", over.burst));
     made.fields.push("ratelimit", format!("{name};r=0;t={seconds}"));
     made
+}
+
+/// A page that holds a form and a button to send it.
+pub fn form_page(
+    visit: &mut Visit<'_>,
+    page: Page,
+    (status, reason): (u16, Reason),
+    wait: Option<u64>,
+    form: &str,
+) -> Made {
+    let retry = retry_after(visit, reason, wait);
+    html(visit, page, (status, reason), retry, Filling { form, ..Filling::default() })
 }
 
 /// A structured-field string (RFC 9651 section 3.3.3): names with anything else than printable ASCII are cut to it.
@@ -189,15 +204,26 @@ pub fn challenge(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reas
 }
 
 pub fn challenge_page(visit: &mut Visit<'_>, page: Page, reason: Reason) -> Made {
+    let seal = new_seal(visit);
+    challenge_again(visit, page, reason, Filling { seal: &seal, form: "" })
+}
+
+/// A new challenge.
+pub fn new_seal(visit: &Visit<'_>) -> [u8; SEAL_WIDTH] {
     visit.house.metrics.challenge.get_or_create(&OutcomeLabel { outcome: "issued" }).inc();
     if visit.portal.is_some() {
         visit.signals().issued(&visit.client);
     }
-    let status = visit.town.settings.challenge.status;
     let mut seal = [0; SEAL_WIDTH];
     visit.house.challenge.load().issue(1, Work::SHIPPED, visit.now.unix(), &mut seal);
+    seal
+}
+
+/// The page of a challenge that was issued already.
+pub fn challenge_again(visit: &mut Visit<'_>, page: Page, reason: Reason, filling: Filling<'_>) -> Made {
+    let status = visit.town.settings.challenge.status;
     let retry = retry_after(visit, reason, None);
-    html(visit, page, status, reason, retry, Some(&seal))
+    html(visit, page, (status, reason), retry, filling)
 }
 
 /// An error of boma's own: the page to a navigation, problem+json to all others.
@@ -211,7 +237,7 @@ pub fn error(
 ) -> Made {
     let retry = retry_after(visit, reason, wait);
     match visit.kind {
-        Kind::Navigation => html(visit, page, status, reason, retry, None),
+        Kind::Navigation => html(visit, page, (status, reason), retry, Filling::default()),
         _ => problem(visit, head, status, reason, retry, None),
     }
 }
@@ -244,13 +270,19 @@ fn common(reason: Reason, status: u16, retry: Option<u64>) -> Made {
     made
 }
 
+/// What a page is filled with besides its reference.
+#[derive(Clone, Copy, Default)]
+pub struct Filling<'a> {
+    pub seal: &'a [u8],
+    pub form: &'a str,
+}
+
 fn html(
     visit: &mut Visit<'_>,
     page: Page,
-    status: u16,
-    reason: Reason,
+    (status, reason): (u16, Reason),
     retry: Option<u64>,
-    seal: Option<&[u8]>,
+    filling: Filling<'_>,
 ) -> Made {
     let town = visit.town.clone();
     let shown: &Html = match visit.portal {
@@ -259,9 +291,10 @@ fn html(
     };
     let code = reference(visit, reason);
     let mut made = common(reason, status, retry);
-    made.body = Payload::Bytes(shown.body.fill(|hole, out| match hole {
+    made.body = Payload::Bytes(shown.body.fill(filling.form.as_bytes(), |hole, out| match hole {
         Hole::Reference => copy(code.as_bytes(), out),
-        Hole::Seal => copy(seal.unwrap_or(&[]), out),
+        Hole::Seal => copy(filling.seal, out),
+        Hole::Form => {}
     }));
     made.fields.push("content-type", "text/html; charset=utf-8");
     made.fields.push("content-language", shown.language.clone());
