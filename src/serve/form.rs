@@ -180,7 +180,7 @@ async fn take_in(mut body: BodyBox, goes_on: impl Fn(bool) -> bool) -> Result<Op
                 return Ok(None);
             }
         }
-        Ok(Some(whole.into()))
+        Ok(goes_on(whole.starts_with(MARK)).then(|| whole.into()))
     };
     tokio::time::timeout(bounds::FORM_DEADLINE, reading).await.unwrap_or(Err(Broken::Idle))
 }
