@@ -132,6 +132,9 @@ pub struct House {
     pub own_paths: Quota,
     /// The limit on forms that are sealed and opened.
     pub form_lane: Quota,
+    /// How many passes of a prefix get a budget of their own: of those that were worked for, and of quiet ones.
+    pub minted: Quota,
+    pub quiet: Quota,
     pub draining: AtomicBool,
     /// How all origins have been doing.
     pub fleet: Arc<Fleet>,
@@ -174,11 +177,11 @@ impl House {
             standing: ArcSwap::from_pointee(m.standing),
             board: Board::default(),
             references: m.secret.key("boma reference v1"),
-            // 100/s with a burst of 1,000 per prefix: a mobile operator's address may carry thousands who solve a challenge in
-            // the same minute, and one check costs microseconds.
-            own_paths: per_prefix("own-paths", 100, 1000),
+            own_paths: own_quota("own-paths", SECOND / 100, 1000),
             // A form costs up to a hundred times as much, and few citizens send one in the minute in which they are checked.
-            form_lane: per_prefix("form-lane", 20, 200),
+            form_lane: own_quota("form-lane", SECOND / 20, 200),
+            minted: own_quota("minted", bounds::MINTED_EVERY.as_nanos() as u64, bounds::MINTED),
+            quiet: own_quota("quiet", bounds::QUIET_EVERY.as_nanos() as u64, bounds::QUIET),
             draining: AtomicBool::new(false),
             fleet: Arc::default(),
             feed: Feed::new(pseudonym.clone()),
@@ -251,13 +254,14 @@ fn pseudonym() -> String {
     format!("boma-{:08x}", u32::from_le_bytes(bytes))
 }
 
-/// A limit of the house's own, by address.
-fn per_prefix(name: &str, per_second: u64, burst: u32) -> Quota {
+/// A limit of boma's own. On its own paths 100/s with a burst of 1,000 per prefix: a mobile operator's address may carry
+/// thousands who solve a challenge in the same minute, and one check costs microseconds.
+fn own_quota(name: &str, interval: u64, burst: u32) -> Quota {
     Quota {
         name: name.into(),
         id: quota_id(name),
         per: Per::Address,
-        interval: SECOND / per_second,
+        interval,
         burst,
         then: Then::Deny,
         shadow: false,

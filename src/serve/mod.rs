@@ -7,6 +7,7 @@
 
 mod back;
 mod begun;
+mod budget;
 mod counts;
 mod decide;
 pub mod explain;
@@ -14,6 +15,7 @@ mod fallback;
 mod form;
 mod inside;
 pub mod losses;
+mod mint;
 mod own;
 pub mod preview;
 mod read;
@@ -97,7 +99,7 @@ impl Corridor {
             Ok(request) => request,
             Err(reason) => return respond::refusal(visit, head, reason),
         };
-        if let Some(pass) = visit.pass {
+        if let Some(pass) = visit.vouched() {
             line.showed(pass.id);
             self.house.bans.saw_pass(visit.client.address, pass.id);
         }
@@ -183,7 +185,8 @@ impl Corridor {
     }
 
     async fn admitted(&self, visit: &Visit<'_>) -> Option<Admitted> {
-        let who = Who { address: Prefix::of(visit.client.address, 32, 64).0, pass: visit.pass.map(|pass| pass.id) };
+        let who =
+            Who { address: Prefix::of(visit.client.address, 32, 64).0, pass: visit.vouched().map(|pass| pass.id) };
         let admitted = self.desk.enter(visit.gate(), who).await.ok();
         if admitted.is_none() {
             visit.signals().busy();
@@ -233,7 +236,7 @@ impl Corridor {
                         return fallback::answer(visit, request, head, Reason::OriginError);
                     }
                 }
-                respond::relay(visit, request, answer)
+                respond::relay(visit, request, head, answer)
             }
             Err(OriginFault::Upload(broken)) => respond::refusal(visit, head, respond::upload_broke(broken)),
             Err(OriginFault::NotSwitched) => respond::refusal(visit, head, Reason::NotSwitched),

@@ -31,6 +31,8 @@ pub struct Visit<'h> {
     pub route: usize,
     pub kind: Kind,
     pub pass: Option<Pass>,
+    /// The level of pass that a challenge asks for.
+    pub needed: u8,
     /// Where the client is, where a rule asks.
     pub country: Option<Country>,
     pub asn: Option<u32>,
@@ -65,6 +67,7 @@ impl<'h> Visit<'h> {
             route: 0,
             kind: Kind::Program,
             pass: None,
+            needed: 1,
             country: None,
             asn: None,
             language: 0,
@@ -99,11 +102,20 @@ impl<'h> Visit<'h> {
         &portal.routes.all()[self.route]
     }
 
+    /// The pass, where it says something of its holder.
+    pub fn vouched(&self) -> Option<&Pass> {
+        self.pass.as_ref().filter(|pass| pass.vouches(self.now.unix()))
+    }
+
+    /// When the portal's posture rose, where it has.
+    pub fn risen(&self) -> Option<u64> {
+        self.portal.and_then(|p| self.house.standing.load().risen(&self.town.portals.list[p].name))
+    }
+
     /// Whether the pass is a settled citizen's.
     pub fn is_settled(&self) -> bool {
         let Some(pass) = &self.pass else { return false };
-        let attack = self.portal.and_then(|p| self.house.standing.load().risen(&self.town.portals.list[p].name));
-        self.house.settled.is(pass, attack, self.now.unix())
+        self.house.settled.is(pass, self.risen(), self.now.unix())
     }
 
     pub fn signals(&self) -> &Signals {

@@ -56,6 +56,7 @@ mod log;
 mod manners;
 mod measure;
 mod origin;
+mod passes;
 mod path;
 mod places;
 mod posture;
