@@ -137,7 +137,8 @@ Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{bo
 fn row(house: &House, what: &str, n: usize, wanted: u16, request: &(dyn Fn(usize) -> String + Sync)) {
     let (cpu, rss, begun) = (house.running.cpu(), house.running.rss(), Instant::now());
     let counts: Vec<(BTreeMap<u16, usize>, u64)> = thread::scope(|scope| {
-        let run = |part: usize| scope.spawn(move || pipeline(house.port, part * (n / CONNECTIONS), n / CONNECTIONS, request));
+        let run =
+            |part: usize| scope.spawn(move || pipeline(house.port, part * (n / CONNECTIONS), n / CONNECTIONS, request));
         let threads: Vec<_> = (0..CONNECTIONS).map(run).collect();
         threads.into_iter().map(|t| t.join().unwrap()).collect()
     });
@@ -156,7 +157,12 @@ fn row(house: &House, what: &str, n: usize, wanted: u16, request: &(dyn Fn(usize
 }
 
 /// Sends requests by the dozen and reads as many answers: how often each status came, and all bytes.
-fn pipeline(port: u16, first: usize, n: usize, request: &(dyn Fn(usize) -> String + Sync)) -> (BTreeMap<u16, usize>, u64) {
+fn pipeline(
+    port: u16,
+    first: usize,
+    n: usize,
+    request: &(dyn Fn(usize) -> String + Sync),
+) -> (BTreeMap<u16, usize>, u64) {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     let (mut statuses, mut bytes) = (BTreeMap::new(), 0);
     let (mut held, mut piece) = (Vec::new(), vec![0; 256 * 1024]);
@@ -204,7 +210,8 @@ fn passes(folder: &Path) {
         let (begun, mut served, mut asked) = (Instant::now(), 0_u64, 0_u64);
         while begun.elapsed() < Duration::from_secs(SECONDS) {
             let n = asked as usize % cookies.len();
-            let fields = format!("{}Accept: text/html\r\nSec-Fetch-Mode: navigate\r\nCookie: {}\r\n", member(n), cookies[n]);
+            let fields =
+                format!("{}Accept: text/html\r\nSec-Fetch-Mode: navigate\r\nCookie: {}\r\n", member(n), cookies[n]);
             served += u64::from(link.ask("GET", "/", &fields, "").0 == 200);
             asked += 1;
         }

@@ -207,7 +207,9 @@ pub enum Hole {
     Reference,
     /// The sealed challenge.
     Seal,
-    /// The hidden field of a form that rides along, or nothing.
+    /// Seconds before the button may be pressed, for whoever has no scripts.
+    Wait,
+    /// A sealed form that rides along, of any width.
     Form,
 }
 

@@ -16,8 +16,8 @@ mod work;
 
 use std::time::Duration;
 
-use keys::Epochs;
 pub use form::{FIELDS as FORM_FIELDS, Form, Forms, Room, Tie, Turn};
+use keys::Epochs;
 pub use pass::PASS_WIDTH;
 pub use puzzle::{SEAL_WIDTH, asked, work};
 pub use work::{Demand, Work};

@@ -6,12 +6,14 @@
 //! Does not know: hyper, guards, why a page is shown.
 
 mod banner;
+mod pack;
 mod render;
 mod text;
 
 use std::sync::Arc;
 
 pub use banner::admit_banner;
+pub use pack::{Packed, takes_gzip};
 use render::Renderer;
 use text::Language;
 
@@ -22,14 +24,16 @@ use crate::wire::Prepared;
 pub const REFERENCE_WIDTH: usize = 20;
 /// Characters of [`crate::wire::Hole::Seal`].
 pub const SEAL_WIDTH: usize = 96;
+/// Characters of [`crate::wire::Hole::Wait`].
+pub const WAIT_WIDTH: usize = 3;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Page {
     /// Solve, then load again.
     Challenge,
-    /// Solve, then send the form that rides along.
+    /// A form rides along: solve, then send both.
     ChallengeForm,
-    /// After an unsafe method that could not be taken along: solve, then ask to send again. Never turned into a GET in silence.
+    /// After an unsafe method that cannot ride: solve, then ask to send again. Never turned into a GET in silence.
     ChallengeResend,
     /// A form that goes on when its citizen presses Send.
     AskForm,
@@ -72,6 +76,10 @@ impl Page {
         Page::WrongHost,
     ];
 
+    fn is_challenge(self) -> bool {
+        matches!(self, Page::Challenge | Page::ChallengeForm | Page::ChallengeResend)
+    }
+
     /// Whether it holds a form that goes on when somebody presses Send.
     pub fn sends(self) -> bool {
         matches!(self, Page::AskForm | Page::StatementForm | Page::BusyForm | Page::LimitedForm)
@@ -87,6 +95,8 @@ impl Page {
 #[derive(Clone, Debug, Default)]
 pub struct Html {
     pub body: Prepared,
+    /// The same as gzip, for whoever takes that.
+    pub packed: Option<Packed>,
     pub language: String,
     /// The page's Content-Security-Policy.
     pub csp: String,

@@ -7,8 +7,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use minijinja::{AutoEscape, Environment, Value, context};
 
+use super::pack::Packed;
 use super::text::{self, Language};
-use super::{Html, Page, REFERENCE_WIDTH, SEAL_WIDTH};
+use super::{Html, Page, REFERENCE_WIDTH, SEAL_WIDTH, WAIT_WIDTH};
 use crate::portal::{Portal, Service};
 use crate::wire::{Hole, Prepared};
 
@@ -37,7 +38,6 @@ impl Renderer {
     /// One page; `of` is its portal and which of the portal's languages this is.
     pub fn page(&self, of: Option<(&Portal, usize)>, language: &Language, page: Page) -> Html {
         let key = key(page);
-        let script = matches!(page, Page::Challenge | Page::ChallengeForm | Page::ChallengeResend);
         let send = page.sends();
         let title = of.map(|(portal, _)| portal.title.as_str());
         let lead = language.get(&format!("{key}_lead")).replace("{portal}", title.unwrap_or("boma"));
@@ -53,10 +53,13 @@ impl Renderer {
                 services => of.map(|(portal, _)| ways_out(portal, language)),
                 languages => of.map(|(portal, _)| choices(portal, page)),
                 retry => matches!(page, Page::Statement | Page::Busy | Page::Limited),
-                script => script,
+                script => page.is_challenge(),
                 send => send,
-                form => page.carries().then(|| mark(Hole::Form)),
                 resend => page == Page::ChallengeResend,
+                done => language.get(if page == Page::ChallengeResend { "resend_done" } else { "challenge_done" }),
+                by_hand => language.get(if page == Page::ChallengeResend { "resend_by_hand" } else { "challenge_by_hand" }),
+                form => page.carries().then(|| mark(Hole::Form)),
+                wait => mark(Hole::Wait),
                 css => self.style.as_str(),
                 js => self.script.as_str(),
                 seal => mark(Hole::Seal),
@@ -64,23 +67,19 @@ impl Renderer {
             })
         });
         let body = prepare(lines(&rendered.unwrap_or_default()));
-        Html { body, language: tag.to_owned(), csp: self.policy(page) }
+        Html { packed: Packed::new(&body), body, language: tag.to_owned(), csp: self.policy(page) }
     }
 
     fn policy(&self, page: Page) -> String {
-        let mut csp = format!(
-            "default-src 'none'; style-src '{}'; img-src data:; base-uri 'none'; frame-ancestors 'none'",
-            hash(&self.style)
-        );
-        // Browsers ask this policy about every address that a form is sent on to: where a citizen's own form goes out, the
-        // origin may answer with the way to a bank.
-        if !page.carries() && page != Page::ChallengeResend {
-            csp.push_str("; form-action 'none'");
+        let style = hash(&self.style);
+        let common =
+            format!("default-src 'none'; style-src '{style}'; img-src data:; base-uri 'none'; frame-ancestors 'none'");
+        if page.is_challenge() {
+            // No form-action: Chromium asks it for every redirect after a form too, and an origin that answers with one to a
+            // payment provider would be stopped here.
+            return format!("{common}; script-src '{}'; worker-src blob:; connect-src 'self'", hash(&self.script));
         }
-        if matches!(page, Page::Challenge | Page::ChallengeForm | Page::ChallengeResend) {
-            csp.push_str(&format!("; script-src '{}'; connect-src 'self'", hash(&self.script)));
-        }
-        csp
+        if page.carries() { common } else { format!("{common}; form-action 'none'") }
     }
 }
 
@@ -138,18 +137,20 @@ fn choices(portal: &Portal, page: Page) -> Vec<Value> {
 }
 
 /// What stands in a template where a hole will be; as wide as the hole, and nothing that a title could hold by
-/// chance.
+/// chance. What fills that of a form has a width of its own.
 fn mark(hole: Hole) -> String {
     match hole {
         Hole::Reference => format!("{:\u{7e}^width$}", "HOLE-REFERENCE", width = REFERENCE_WIDTH),
         Hole::Seal => format!("{:\u{7e}^width$}", "HOLE-SEAL", width = SEAL_WIDTH),
+        Hole::Wait => format!("{:\u{7e}^width$}", "W", width = WAIT_WIDTH),
         Hole::Form => "~~~HOLE-FORM~~~".into(),
     }
 }
 
+/// The marks become holes, in the order in which they lie.
 fn prepare(text: String) -> Prepared {
     let mut holes = Vec::new();
-    for hole in [Hole::Reference, Hole::Seal, Hole::Form] {
+    for hole in [Hole::Reference, Hole::Seal, Hole::Wait, Hole::Form] {
         let mark = mark(hole);
         holes.extend(text.match_indices(&mark).map(|(at, _)| (hole, at..at + mark.len())));
     }

@@ -3,16 +3,18 @@
 //!
 //! Does not know: how forms are sealed, what a challenge demands, how the origin is reached.
 
+use std::cmp::Reverse;
+
 use super::decide::{self, Decision};
 use super::form::{self, Lane};
 use super::inside::Inside;
 use super::read::{self, Request};
-use super::respond::{self, Made};
+use super::respond::{self, Filling, Made};
 use super::upload::Upload;
 use super::visit::Visit;
-use super::{Corridor, own};
+use super::{Corridor, mint, own};
 use crate::bounds;
-use crate::challenge::{Form, Room, SEAL_WIDTH, Tie, Turn};
+use crate::challenge::{Form, Room, SEAL_WIDTH, Tie, Turn, Unsolved};
 use crate::facts::Pass;
 use crate::pages::Page;
 use crate::reason::Reason;
@@ -34,20 +36,25 @@ impl Corridor {
         lane: Lane,
         line: &dyn Line,
     ) -> Made {
+        let Lane { bytes, room } = lane;
         let void = |visit: &mut Visit<'_>| respond::refusal(visit, head, Reason::FormVoid);
         let shown = shows_own_page(head, outer);
-        let Some((seal, work, text)) = lane.parts().filter(|_| shown != Some(false)) else { return void(visit) };
+        let Some((seal, work, text)) = form::parts(&bytes).filter(|_| shown != Some(false)) else { return void(visit) };
         // A seal of another length is none that could be shown again.
         if !matches!(seal.len(), 0 | SEAL_WIDTH) {
             return void(visit);
         }
-        let earned = (!seal.is_empty()).then(|| own::earn(visit, seal, work).ok()).flatten();
-        let (held, pass) = (visit.pass, stronger(visit.pass, earned));
+        let held = visit.pass;
+        let solved = (!seal.is_empty()).then(|| own::solve(visit, head, seal, work));
+        visit.pass = held;
+        let earned = solved.and_then(Result::ok);
+        let challenge = match solved {
+            // Who pressed too early goes on waiting, and does not begin anew.
+            Some(Err(Unsolved::Early(left))) => Some((seal, left)),
+            _ => None,
+        };
         let Some(text) = text else {
-            return match earned {
-                Some(pass) => self.answered_as_get(visit, outer, head, pass, line).await,
-                None => respond::challenge_page(visit, Page::Challenge, Reason::Unsolved),
-            };
+            return self.answered_as_get(visit, outer, head, (earned, challenge), line).await;
         };
         let Some(form) = visit.house.forms.open(text).filter(|f| is_here(f, visit, outer)) else { return void(visit) };
         let (now, tie) = (visit.house.now().unix(), form.tie);
@@ -55,24 +62,27 @@ impl Corridor {
             return void(visit);
         }
         let (home, name) = (visit.client.prefix.0, visit.house.forms.name(seal));
-        let opened = Opened { form, room: lane.room };
-        visit.pass = pass;
-        let mut made = if !tie.lets(earned.map(|_| name), held.map(|p| p.id), home) {
-            match tie.challenge {
-                0 if tie.holder == 0 => ask(visit, opened, earned),
-                0 => void(visit),
-                // Its own challenge, unsolved: another one for the same form.
-                own if own == name => challenge_anew(visit, opened, Reason::Unsolved),
-                _ => void(visit),
+        let opened = Opened { form, room };
+        let lets = tie.lets(earned.map(|_| name), held.map(|p| p.id), home);
+        let knows =
+            now.saturating_sub(tie.issued) <= bounds::FORM_LIFE.as_secs() && (shown.is_some() || home == tie.home);
+        let mut made = match (lets, tie.challenge) {
+            (true, _) if knows => {
+                decide::give_back(visit, outer, head);
+                visit.pass = stronger(held, earned);
+                self.send_on(visit, head, opened, (earned, challenge.filter(|_| tie.challenge == name)), line).await
             }
-        } else if now.saturating_sub(tie.issued) > bounds::FORM_LIFE.as_secs() || (shown.is_none() && home != tie.home)
-        {
-            ask(visit, opened, earned)
-        } else {
-            self.send_on(visit, head, opened, earned, line).await
+            (true, _) => ask(visit, opened, earned),
+            (false, 0) if tie.holder == 0 => ask(visit, opened, earned),
+            // Its own challenge, not solved yet.
+            (false, own) if own != 0 && own == name => {
+                challenge_again(visit, head, opened, challenge, Reason::Unsolved)
+            }
+            (false, _) => return void(visit),
         };
+        visit.pass = stronger(held, earned);
         if let Some(pass) = earned {
-            give(visit, outer, pass, &mut made);
+            mint::set(visit, outer, &pass, &mut made.fields);
         }
         made
     }
@@ -83,7 +93,7 @@ impl Corridor {
         visit: &mut Visit<'_>,
         outer: &dyn Head,
         opened: Opened,
-        earned: Option<Pass>,
+        (earned, challenge): (Option<Pass>, Option<(&[u8], u8)>),
         line: &dyn Line,
     ) -> Made {
         let body = opened.form.body.clone();
@@ -95,7 +105,7 @@ impl Corridor {
         };
         let cleared = match decision {
             Decision::Go(cleared) => cleared,
-            Decision::Challenge(reason) => return challenge_anew(visit, opened, reason),
+            Decision::Challenge(reason) => return challenge_again(visit, outer, opened, challenge, reason),
             Decision::Limited(over) => {
                 let (text, room) = free(visit, opened, earned);
                 return form::hold(respond::limited(visit, &head, over, text.as_deref()), room);
@@ -114,7 +124,7 @@ impl Corridor {
             }
             Turn::Unknown => return ask(visit, opened, earned),
         }
-        form::count(visit, "form_sent_on");
+        mint::count(visit, "form_sent_on");
         let upload = Upload::of(body);
         let made = self.origin(visit, &request, &head, upload.body(), line, (cleared, admitted)).await;
         if !form::never_left(&made) {
@@ -132,13 +142,22 @@ impl Corridor {
         visit: &mut Visit<'_>,
         outer: &Request,
         head: &dyn Head,
-        pass: Pass,
+        (earned, challenge): (Option<Pass>, Option<(&[u8], u8)>),
         line: &dyn Line,
     ) -> Made {
+        let Some(pass) = earned else {
+            let Some((seal, wait)) = challenge else {
+                return respond::challenge_page(visit, head, Page::Challenge, Reason::Unsolved);
+            };
+            let filling = Filling { seal, wait, gzip: respond::takes_gzip(head), ..Filling::default() };
+            return respond::challenge_again(visit, Page::Challenge, Reason::Unsolved, filling);
+        };
+        decide::give_back(visit, outer, head);
         visit.pass = stronger(visit.pass, Some(pass));
         let mut made = if head.field("cookie").is_some() {
             let mut made = Made::empty(303, Reason::Solved);
-            made.fields.push("location", outer.target.clone());
+            // Whole: of a path like `//elsewhere` browsers would make another host.
+            made.fields.push("location", format!("{}://{}{}", outer.scheme, outer.authority, outer.target));
             made
         } else {
             let head = Inside { outer: head, method: "GET", fields: &[] };
@@ -147,15 +166,14 @@ impl Corridor {
                 Err(reason) => respond::refusal(visit, &head, reason),
             }
         };
-        give(visit, outer, pass, &mut made);
+        mint::set(visit, outer, &pass, &mut made.fields);
         made
     }
 
     /// The corridor's beginning, for a request that came inside another one; with the pass that the visit has.
     fn inside(&self, visit: &mut Visit<'_>, head: &dyn Head) -> Result<(Request, Decision), Reason> {
         let pass = visit.pass;
-        // What the outer one counted is counted anew.
-        (visit.rule, visit.noted, visit.tallies, visit.entered) = (None, Vec::new(), Vec::new(), Vec::new());
+        (visit.rule, visit.noted) = (None, Vec::new());
         let request = read::read(visit, head)?;
         visit.pass = pass;
         let law = visit.law.clone();
@@ -167,7 +185,7 @@ impl Corridor {
 }
 
 fn stronger(a: Option<Pass>, b: Option<Pass>) -> Option<Pass> {
-    a.into_iter().chain(b).max_by_key(|p| (p.level, p.expires))
+    a.into_iter().chain(b).max_by_key(|p| (p.level, Reverse(p.lane), p.expires))
 }
 
 /// Whether a form belongs to the address that it comes to.
@@ -194,24 +212,28 @@ fn shows_own_page(head: &dyn Head, outer: &Request) -> Option<bool> {
     }
 }
 
-/// The pass that was earned, with the answer, which is one citizen's alone from now on.
-fn give(visit: &Visit<'_>, outer: &Request, pass: Pass, made: &mut Made) {
-    made.fields.push("set-cookie", respond::pass_cookie(visit, outer, &pass));
-    made.fields.push("cache-control", "private");
-}
-
-/// The same form behind another challenge.
-fn challenge_anew(visit: &mut Visit<'_>, mut opened: Opened, reason: Reason) -> Made {
-    let seal = respond::new_seal(visit);
+/// The same form behind the challenge whose button was pressed too early, or else behind another one.
+fn challenge_again(
+    visit: &mut Visit<'_>,
+    head: &dyn Head,
+    mut opened: Opened,
+    challenge: Option<(&[u8], u8)>,
+    reason: Reason,
+) -> Made {
+    if let Some(challenge) = challenge {
+        return form::challenge_page(visit, reason, challenge, Some((opened.form, opened.room)));
+    }
+    let asks = mint::ask(visit, head);
+    let seal = mint::issue(visit, &asks);
     opened.form.tie.challenge = visit.house.forms.name(&seal);
-    form::challenge_page(visit, reason, &seal, Some((opened.form, opened.room)))
+    form::challenge_page(visit, reason, (&seal, asks.wait), Some((opened.form, opened.room)))
 }
 
 /// Asks to press Send, where it cannot be known whether the form was sent on already.
 fn ask(visit: &mut Visit<'_>, mut opened: Opened, earned: Option<Pass>) -> Made {
     let (house, tie) = (visit.house, opened.form.tie);
     opened.form.tie = house.forms.asks(&tie, keeper(visit, earned), visit.client.prefix.0, house.now().unix());
-    form::count(visit, "form_asked");
+    mint::count(visit, "form_asked");
     let text = house.forms.seal(&opened.form).unwrap_or_default();
     form::hold(respond::form_page(visit, Page::AskForm, (409, Reason::FormAsks), None, &text), opened.room)
 }

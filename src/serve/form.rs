@@ -8,17 +8,16 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 
 use super::decide::{self, Decision};
-use super::fallback;
 use super::read::{self, Request};
 use super::respond::{self, Filling, Made};
 use super::upload::Upload;
 use super::visit::Visit;
+use super::{fallback, mint};
 use crate::bounds;
 use crate::challenge::{FORM_FIELDS, Form, Room};
 use crate::facts::Kind;
 use crate::pages::Page;
 use crate::reason::Reason;
-use crate::telemetry::metrics::OutcomeLabel;
 use crate::wire::{Body, BodyBox, Broken, Chunk, Head, Payload};
 
 /// How every body begins that one of boma's own pages sends.
@@ -31,7 +30,7 @@ const PIECE: usize = 16 * 1024;
 
 /// What a page of boma's sent back, whole.
 pub struct Lane {
-    bytes: Bytes,
+    pub bytes: Bytes,
     pub room: Room,
 }
 
@@ -41,18 +40,16 @@ pub enum Met {
     Back(Lane),
 }
 
-impl Lane {
-    /// Seal, work and form, in the one order in which pages send them.
-    pub fn parts(&self) -> Option<(&[u8], &[u8], Option<&[u8]>)> {
-        let mut pairs = self.bytes.split(|b| *b == b'&');
-        let mut next = |name: &[u8]| pairs.next().map(|pair| pair.strip_prefix(name));
-        let (seal, work) = (next(MARK)??, next(b"boma-work=")??);
-        let form = match next(b"boma-form=") {
-            None => None,
-            Some(form) => Some(form?).filter(|f| !f.is_empty()),
-        };
-        pairs.next().is_none().then_some((seal, work, form))
-    }
+/// Seal, work and form, in the one order in which pages send them.
+pub fn parts(bytes: &[u8]) -> Option<(&[u8], &[u8], Option<&[u8]>)> {
+    let mut pairs = bytes.split(|b| *b == b'&');
+    let mut next = |name: &[u8]| pairs.next().map(|pair| pair.strip_prefix(name));
+    let (seal, work) = (next(MARK)??, next(b"boma-work=")??);
+    let form = match next(b"boma-form=") {
+        None => None,
+        Some(form) => Some(form?).filter(|f| !f.is_empty()),
+    };
+    pairs.next().is_none().then_some((seal, work, form))
 }
 
 fn is_sent_as(head: &dyn Head, kind: &str) -> bool {
@@ -102,9 +99,10 @@ pub async fn stopped(
     }
     Met::Answered(match decision {
         Decision::Challenge(reason) if visit.kind == Kind::Navigation && !request.safe => {
-            let seal = respond::new_seal(visit);
+            let ask = mint::ask(visit, head);
+            let seal = mint::issue(visit, &ask);
             let form = form.map(|(bytes, room)| (sealed(visit, request, head, bytes, &seal), room));
-            challenge_page(visit, reason, &seal, form)
+            challenge_page(visit, reason, (&seal, ask.wait), form)
         }
         Decision::Challenge(reason) => respond::challenge(visit, request, head, reason),
         Decision::Limited(over) => match form.and_then(|form| kept(visit, request, head, form)) {
@@ -139,7 +137,7 @@ pub fn given_back(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, for
 /// An exit's page with a form that was not sent on, and a button to send it again.
 pub fn again_page(visit: &mut Visit<'_>, end: (u16, Reason), text: &str) -> Made {
     let page = if end.1 == Reason::Busy { Page::BusyForm } else { Page::StatementForm };
-    count(visit, "form_returned");
+    mint::count(visit, "form_returned");
     respond::form_page(visit, page, end, None, text)
 }
 
@@ -147,7 +145,7 @@ pub fn again_page(visit: &mut Visit<'_>, end: (u16, Reason), text: &str) -> Made
 pub async fn back(visit: &mut Visit<'_>, head: &dyn Head, upload: Upload) -> Met {
     let body = upload.body();
     let Some(room) = room(visit, body.exact()) else {
-        return Met::Answered(respond::challenge_page(visit, Page::ChallengeResend, Reason::Busy));
+        return Met::Answered(respond::challenge_page(visit, head, Page::ChallengeResend, Reason::Busy));
     };
     match take_in(body, |_| true).await {
         Ok(bytes) => Met::Back(Lane { bytes: bytes.unwrap_or_default(), room }),
@@ -185,10 +183,6 @@ async fn take_in(mut body: BodyBox, goes_on: impl Fn(bool) -> bool) -> Result<Op
     tokio::time::timeout(bounds::FORM_DEADLINE, reading).await.unwrap_or(Err(Broken::Idle))
 }
 
-pub fn count(visit: &Visit<'_>, outcome: &'static str) {
-    visit.house.metrics.challenge.get_or_create(&OutcomeLabel { outcome }).inc();
-}
-
 /// The request as a form, tied to the challenge with this seal, if there is one.
 fn sealed(visit: &Visit<'_>, request: &Request, head: &dyn Head, body: Bytes, seal: &[u8]) -> Form {
     let mut fields = Vec::new();
@@ -216,14 +210,21 @@ fn sealed(visit: &Visit<'_>, request: &Request, head: &dyn Head, body: Bytes, se
 }
 
 /// The page of a challenge, with the form in it where there is one that can be sealed.
-pub fn challenge_page(visit: &mut Visit<'_>, reason: Reason, seal: &[u8], form: Option<(Form, Room)>) -> Made {
+pub fn challenge_page(
+    visit: &mut Visit<'_>,
+    reason: Reason,
+    (seal, wait): (&[u8], u8),
+    form: Option<(Form, Room)>,
+) -> Made {
+    let filling = Filling { seal, wait, ..Filling::default() };
     let sealed = form.and_then(|(form, room)| Some((visit.house.forms.seal(&form)?, room)));
     let Some((text, room)) = sealed else {
-        count(visit, "form_left");
-        return respond::challenge_again(visit, Page::ChallengeResend, reason, Filling { seal, form: "" });
+        mint::count(visit, "form_left");
+        return respond::challenge_again(visit, Page::ChallengeResend, reason, filling);
     };
-    count(visit, "form_sealed");
-    hold(respond::challenge_again(visit, Page::ChallengeForm, reason, Filling { seal, form: &text }), room)
+    mint::count(visit, "form_sealed");
+    let filling = Filling { form: &text, ..filling };
+    hold(respond::challenge_again(visit, Page::ChallengeForm, reason, filling), room)
 }
 
 /// The page stays in the house for as long as its reader takes for it, and so does its place.
@@ -255,33 +256,22 @@ impl Body for Sheet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::challenge::Forms;
-    use crate::seal::Secret;
 
     #[test]
     fn a_page_sends_its_fields_in_one_order() {
-        let forms = Forms::new(&Secret::random().unwrap());
-        let lane = |text: &str| Lane { bytes: Bytes::copy_from_slice(text.as_bytes()), room: forms.room(1).unwrap() };
-        let parts = |text: &str| {
-            let lane = lane(text);
-            lane.parts().map(|(seal, work, form)| {
-                let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-                (text(seal), text(work), form.map(text))
-            })
-        };
-        let said = |seal: &str, work: &str, form: Option<&str>| Some((seal.into(), work.into(), form.map(Into::into)));
-        assert_eq!(parts("boma-seal=a&boma-work=b&boma-form=c"), said("a", "b", Some("c")));
-        assert_eq!(parts("boma-seal=&boma-work=&boma-form=c"), said("", "", Some("c")));
-        assert_eq!(parts("boma-seal=a&boma-work=b"), said("a", "b", None));
-        assert_eq!(parts("boma-seal=a&boma-work=b&boma-form="), said("a", "b", None));
-        for odd in [
-            "boma-seal=a",
-            "boma-seal=a&boma-form=c",
-            "boma-work=b&boma-seal=a",
-            "boma-seal=a&boma-work=b&boma-form=c&x",
-        ] {
-            assert_eq!(parts(odd), None, "{odd}");
+        type Parts<'a> = Option<(&'a [u8], &'a [u8], Option<&'a [u8]>)>;
+        let cases: [(&str, Parts<'_>); 8] = [
+            ("boma-seal=a&boma-work=b&boma-form=c", Some((b"a", b"b", Some(b"c")))),
+            ("boma-seal=&boma-work=&boma-form=c", Some((b"", b"", Some(b"c")))),
+            ("boma-seal=a&boma-work=b", Some((b"a", b"b", None))),
+            ("boma-seal=a&boma-work=b&boma-form=", Some((b"a", b"b", None))),
+            ("boma-seal=a", None),
+            ("boma-seal=a&boma-form=c", None),
+            ("boma-work=b&boma-seal=a", None),
+            ("boma-seal=a&boma-work=b&boma-form=c&x", None),
+        ];
+        for (text, said) in cases {
+            assert_eq!(parts(text.as_bytes()), said, "{text}");
         }
-        assert_eq!(forms.held(), 0);
     }
 }

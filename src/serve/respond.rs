@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::facts::Kind;
 use crate::origin::{Answer, Came};
-use crate::pages::{Html, Page};
+use crate::pages::{self, Html, Page};
 use crate::reason::{Blame, Reason};
 use crate::wire::{Broken, Fields, Head, Hole, Payload, Version};
 use crate::{clock, snapshot, wire};
@@ -175,8 +175,9 @@ pub fn challenge(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reas
 }
 
 pub fn challenge_page(visit: &mut Visit<'_>, head: &dyn Head, page: Page, reason: Reason) -> Made {
-    let seal = mint::issue(visit, head);
-    challenge_again(visit, page, reason, Filling { seal: &seal, form: "" })
+    let ask = mint::ask(visit, head);
+    let seal = mint::issue(visit, &ask);
+    challenge_again(visit, page, reason, Filling { seal: &seal, wait: ask.wait, gzip: takes_gzip(head), form: "" })
 }
 
 /// The page of a challenge that was issued already.
@@ -197,7 +198,9 @@ pub fn error(
 ) -> Made {
     let retry = retry_after(visit, reason, wait);
     match visit.kind {
-        Kind::Navigation => html(visit, page, (status, reason), retry, Filling::default()),
+        Kind::Navigation => {
+            html(visit, page, (status, reason), retry, Filling { gzip: takes_gzip(head), ..Filling::default() })
+        }
         _ => problem(visit, head, status, reason, retry, None),
     }
 }
@@ -230,11 +233,19 @@ fn common(reason: Reason, status: u16, retry: Option<u64>) -> Made {
     made
 }
 
-/// What a page is filled with besides its reference.
+/// What a page is filled with besides its reference, and how it is sent.
 #[derive(Clone, Copy, Default)]
 pub struct Filling<'a> {
     pub seal: &'a [u8],
+    /// Seconds that are left before the button may be pressed.
+    pub wait: u8,
+    pub gzip: bool,
+    /// A sealed form that rides along.
     pub form: &'a str,
+}
+
+pub fn takes_gzip(head: &dyn Head) -> bool {
+    head.any("accept-encoding", &mut pages::takes_gzip)
 }
 
 fn html(
@@ -251,17 +262,28 @@ fn html(
     };
     let code = reference(visit, reason);
     let mut made = common(reason, status, retry);
-    made.body = Payload::Bytes(shown.body.fill(filling.form.as_bytes(), |hole, out| match hole {
+    let fill = |hole, out: &mut [u8]| match hole {
         Hole::Reference => copy(code.as_bytes(), out),
         Hole::Seal => copy(filling.seal, out),
+        Hole::Wait => {
+            let digit = |over: u8| if filling.wait >= over { b'0' + filling.wait / over % 10 } else { b' ' };
+            copy(&[digit(100), digit(10), b'0' + filling.wait % 10], out);
+        }
         Hole::Form => {}
-    }));
+    };
+    made.body = Payload::Bytes(match shown.packed.as_ref().filter(|_| filling.gzip) {
+        Some(packed) => {
+            made.fields.push("content-encoding", "gzip");
+            packed.fill(fill)
+        }
+        None => shown.body.fill(filling.form.as_bytes(), fill),
+    });
     made.fields.push("content-type", "text/html; charset=utf-8");
     made.fields.push("content-language", shown.language.clone());
     made.fields.push("content-security-policy", shown.csp.clone());
     made.fields.push("x-content-type-options", "nosniff");
     made.fields.push("referrer-policy", "same-origin");
-    made.fields.push("vary", "accept-language, cookie");
+    made.fields.push("vary", "accept-language, accept-encoding, cookie");
     made
 }
 

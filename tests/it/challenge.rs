@@ -6,7 +6,7 @@ use boma::challenge::{asked, work};
 
 use crate::harness::{Answer, Origin, Setup, get, navigate, request};
 
-const ATTRIBUTE: &str = "data-seal=\"";
+const ATTRIBUTE: &str = "name=\"boma-seal\" value=\"";
 
 fn seal(page: &Answer) -> String {
     let text = page.text();
@@ -123,7 +123,7 @@ fn a_challenged_form_that_cannot_ride_is_asked_for_again_and_never_becomes_a_get
     let fields = "Accept: text/html\r\nSec-Fetch-Mode: navigate\r\nContent-Type: application/x-www-form-urlencoded\r\n";
     let page = request(boma.at(), "POST", "/form", fields, "name=Mama");
     assert_eq!(page.status, 503);
-    assert!(page.text().contains("data-resend=\"1\"") && page.text().contains("<h1>Please send your form again</h1>"));
+    assert!(page.text().contains("id=\"again\"") && page.text().contains("<h1>Please send your form again</h1>"));
     let pass = solve(boma.at(), &page);
     assert_eq!(request(boma.at(), "POST", "/form", &format!("{fields}Cookie: {pass}\r\n"), "name=Mama").status, 200);
     let reached = origin.reached_by_citizens();
