@@ -39,6 +39,9 @@ pub enum Reason {
     UnknownProtocol,
     NotSwitched,
     Banned,
+    FormVoid,
+    FormSent,
+    FormAsks,
 }
 
 /// Whose doing a reason is.
@@ -69,7 +72,7 @@ pub struct Row {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 33] = [
+    pub const ALL: [Reason; 36] = [
         Reason::Served,
         Reason::Own,
         Reason::OwnNotFound,
@@ -103,6 +106,9 @@ impl Reason {
         Reason::UnknownProtocol,
         Reason::NotSwitched,
         Reason::Banned,
+        Reason::FormVoid,
+        Reason::FormSent,
+        Reason::FormAsks,
     ];
 
     #[rustfmt::skip]
@@ -145,6 +151,9 @@ impl Reason {
             Reason::UnknownProtocol  => row("read.unknown_protocol", "denied", Client, 501, "http_request_error", 0, "This protocol is not spoken here"),
             Reason::NotSwitched      => row("origin.not_switched", "denied",   Client, 502, "http_upgrade_failed", 0, "The service behind this address did not take up this protocol"),
             Reason::Banned           => row("ban.held",          "dropped",    Policy, 403, "http_request_denied", 0, "This request is not allowed"),
+            Reason::FormVoid         => row("challenge.form_void", "denied",   Client, 400, "http_request_error", 0, "This form cannot be sent on from here"),
+            Reason::FormSent         => row("challenge.form_sent", "denied",   Client, 409, "http_request_error", 0, "This form has been sent already"),
+            Reason::FormAsks         => row("challenge.form_asks", "challenged", Policy, 409, "http_request_denied", 0, "This form waits for its sender to press Send"),
         }
     }
 }

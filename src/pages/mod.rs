@@ -35,11 +35,19 @@ pub enum Page {
     ChallengeForm,
     /// After an unsafe method that cannot ride: solve, then ask to send again. Never turned into a GET in silence.
     ChallengeResend,
+    /// A form that goes on when its citizen presses Send.
+    AskForm,
+    /// A form that was sent on already.
+    SentForm,
     Statement,
     /// After an unsafe request whose fate is unknown.
     StatementUnsure,
     Busy,
     Limited,
+    /// The same three with a form that was not sent on, and a button to send it again.
+    StatementForm,
+    BusyForm,
+    LimitedForm,
     Denied,
     NotFound,
     BadRequest,
@@ -48,14 +56,19 @@ pub enum Page {
 }
 
 impl Page {
-    pub const ALL: [Page; 12] = [
+    pub const ALL: [Page; 17] = [
         Page::Challenge,
         Page::ChallengeForm,
         Page::ChallengeResend,
+        Page::AskForm,
+        Page::SentForm,
         Page::Statement,
         Page::StatementUnsure,
         Page::Busy,
         Page::Limited,
+        Page::StatementForm,
+        Page::BusyForm,
+        Page::LimitedForm,
         Page::Denied,
         Page::NotFound,
         Page::BadRequest,
@@ -65,6 +78,16 @@ impl Page {
 
     fn is_challenge(self) -> bool {
         matches!(self, Page::Challenge | Page::ChallengeForm | Page::ChallengeResend)
+    }
+
+    /// Whether it holds a form that goes on when somebody presses Send.
+    pub fn sends(self) -> bool {
+        matches!(self, Page::AskForm | Page::StatementForm | Page::BusyForm | Page::LimitedForm)
+    }
+
+    /// Whether a form rides along.
+    pub fn carries(self) -> bool {
+        self == Page::ChallengeForm || self.sends()
     }
 }
 

@@ -38,6 +38,7 @@ impl Renderer {
     /// One page; `of` is its portal and which of the portal's languages this is.
     pub fn page(&self, of: Option<(&Portal, usize)>, language: &Language, page: Page) -> Html {
         let key = key(page);
+        let send = page.sends();
         let title = of.map(|(portal, _)| portal.title.as_str());
         let lead = language.get(&format!("{key}_lead")).replace("{portal}", title.unwrap_or("boma"));
         let tag = of.map_or(language.tag, |(portal, at)| shown_tag(&portal.languages[at], language));
@@ -47,16 +48,17 @@ impl Renderer {
                 lang => tag,
                 title => language.get(&format!("{key}_title")),
                 lead => lead,
-                note => language.get(&format!("{key}_note")),
+                note => language.get(if send && page != Page::AskForm { "send_note".into() } else { format!("{key}_note") }.as_str()),
                 portal => title,
                 services => of.map(|(portal, _)| ways_out(portal, language)),
                 languages => of.map(|(portal, _)| choices(portal, page)),
                 retry => matches!(page, Page::Statement | Page::Busy | Page::Limited),
                 script => page.is_challenge(),
+                send => send,
                 resend => page == Page::ChallengeResend,
                 done => language.get(if page == Page::ChallengeResend { "resend_done" } else { "challenge_done" }),
                 by_hand => language.get(if page == Page::ChallengeResend { "resend_by_hand" } else { "challenge_by_hand" }),
-                form => (page == Page::ChallengeForm).then(|| mark(Hole::Form)),
+                form => page.carries().then(|| mark(Hole::Form)),
                 wait => mark(Hole::Wait),
                 css => self.style.as_str(),
                 js => self.script.as_str(),
@@ -77,7 +79,7 @@ impl Renderer {
             // payment provider would be stopped here.
             return format!("{common}; script-src '{}'; worker-src blob:; connect-src 'self'", hash(&self.script));
         }
-        format!("{common}; form-action 'none'")
+        if page.carries() { common } else { format!("{common}; form-action 'none'") }
     }
 }
 
@@ -91,10 +93,12 @@ fn key(page: Page) -> &'static str {
         Page::Challenge => "challenge",
         Page::ChallengeForm => "carried",
         Page::ChallengeResend => "resend",
-        Page::Statement => "statement",
+        Page::AskForm => "ask",
+        Page::SentForm => "sent",
+        Page::Statement | Page::StatementForm => "statement",
         Page::StatementUnsure => "unsure",
-        Page::Busy => "busy",
-        Page::Limited => "limited",
+        Page::Busy | Page::BusyForm => "busy",
+        Page::Limited | Page::LimitedForm => "limited",
         Page::Denied => "denied",
         Page::NotFound => "not_found",
         Page::BadRequest => "bad_request",
@@ -126,7 +130,7 @@ fn ways_out(portal: &Portal, language: &Language) -> Vec<Value> {
 
 /// Links to the other languages; not where following one would lose a form.
 fn choices(portal: &Portal, page: Page) -> Vec<Value> {
-    let keeps = !matches!(page, Page::ChallengeForm | Page::ChallengeResend | Page::StatementUnsure);
+    let keeps = !matches!(page, Page::ChallengeResend | Page::StatementUnsure | Page::SentForm) && !page.carries();
     let shown =
         portal.languages.iter().map(|tag| context! { tag => tag.as_str(), name => text::language(tag).get("name") });
     if keeps && portal.languages.len() > 1 { shown.collect() } else { Vec::new() }

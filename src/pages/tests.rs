@@ -73,8 +73,11 @@ fn every_page_renders_in_every_language_with_its_holes_and_its_policy() {
             match page {
                 Page::Challenge | Page::ChallengeResend => assert_eq!(holes, [seal, wait, reference], "{page:?}"),
                 Page::ChallengeForm => assert_eq!([holes[0], holes[2], holes[3]], [seal, wait, reference]),
+                _ if page.carries() => assert_eq!((holes[0].0, holes[1]), (Hole::Form, reference), "{page:?}"),
                 _ => assert_eq!(holes, [reference], "{page:?}"),
             }
+            let sends = page.carries() || page == Page::Challenge || page == Page::ChallengeResend;
+            assert_eq!(html.csp.contains("form-action 'none'"), !sends, "{page:?}");
             assert!(body.len() < 14_000, "{page:?} has {} bytes", body.len());
             for (open, close) in [("<style>", "</style>"), ("<script>", "</script>")] {
                 if let Some((_, rest)) = body.split_once(open) {
@@ -91,10 +94,15 @@ fn every_page_renders_in_every_language_with_its_holes_and_its_policy() {
 fn filling_a_page_changes_its_holes_and_nothing_else() {
     let shelf = Shelf::new(&[portal("Huduma", &["en"])]);
     let html = shelf.page(0, 0, Page::Challenge);
-    let filled = html.body.fill(|hole, out| out.fill(if hole == Hole::Seal { b's' } else { b'r' }));
+    let fill = |hole, out: &mut [u8]| out.fill(if hole == Hole::Seal { b's' } else { b'r' });
+    let filled = html.body.fill(b"", fill);
     assert_eq!(filled.len(), html.body.bytes.len());
     let filled = String::from_utf8(filled.to_vec()).unwrap();
     assert!(filled.contains(&"s".repeat(96)) && filled.contains(&"r".repeat(20)) && !filled.contains("HOLE"));
+    let html = shelf.page(0, 0, Page::ChallengeForm);
+    let filled = String::from_utf8(html.body.fill(b"a-form", fill).to_vec()).unwrap();
+    assert!(filled.contains("name=\"boma-form\" value=\"a-form\"") && !filled.contains("HOLE"), "{filled}");
+    assert!(filled.contains(&format!("name=\"boma-seal\" value=\"{}\"", "s".repeat(96))));
 }
 
 #[test]
@@ -107,7 +115,7 @@ fn a_challenge_is_small_as_it_is_sent_and_unpacks_to_the_page() {
                 let filling = |hole: Hole, out: &mut [u8]| out.fill(mark ^ hole as u8);
                 let packed = html.packed.as_ref().unwrap().fill(filling);
                 assert!(packed.len() <= 6000, "{page:?} in {} is sent as {} bytes", html.language, packed.len());
-                assert_eq!(unpacked(&packed), html.body.fill(filling), "{page:?}");
+                assert_eq!(unpacked(&packed), html.body.fill(b"", filling), "{page:?}");
             }
         }
         assert!(shelf.page(0, language, Page::ChallengeForm).packed.is_none(), "a form may have any width");

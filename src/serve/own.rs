@@ -35,8 +35,8 @@ pub async fn answer(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, h
         visit.rule = Some(rule.to_owned());
         return respond::refusal(visit, head, Reason::Dropped);
     }
-    if let Err(over) = decide::take_own(visit) {
-        return respond::limited(visit, head, over);
+    if let Err(over) = decide::take_own(visit, &visit.house.own_paths) {
+        return respond::limited(visit, head, over, None);
     }
     if visit.portal.is_some() {
         visit.needed = visit.effects().needed(Kind::Navigation, false).max(1);

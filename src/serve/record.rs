@@ -193,6 +193,7 @@ impl Recorder {
 fn outcome(visit: &Visit<'_>, reason: Reason) -> Outcome {
     match (reason, reason.row().verdict) {
         (Reason::Own | Reason::OwnNotFound | Reason::Solved | Reason::Unsolved | Reason::ToHttps, _) => Outcome::Own,
+        (Reason::FormVoid | Reason::FormSent, _) => Outcome::Own,
         (Reason::ClientGone, _) => Outcome::Gone,
         _ if visit.cache.is_some() => Outcome::Copy,
         (_, "allowed") => Outcome::Full,

@@ -122,15 +122,30 @@ pub fn refusal(visit: &mut Visit<'_>, head: &dyn Head, reason: Reason) -> Made {
     error(visit, head, page, status, reason, None)
 }
 
-/// Over a limit: 429, and when to come back.
-pub fn limited(visit: &mut Visit<'_>, head: &dyn Head, over: OverLimit) -> Made {
+/// Over a limit: 429, and when to come back; with the form that must not be lost by it, where there is one.
+pub fn limited(visit: &mut Visit<'_>, head: &dyn Head, over: OverLimit, form: Option<&str>) -> Made {
     let seconds = over.wait.div_ceil(clock::SECOND).max(1);
-    let mut made = error(visit, head, Page::Limited, 429, Reason::OverLimit, Some(seconds));
+    let mut made = match form {
+        Some(form) => form_page(visit, Page::LimitedForm, (429, Reason::OverLimit), Some(seconds), form),
+        None => error(visit, head, Page::Limited, 429, Reason::OverLimit, Some(seconds)),
+    };
     let name = quoted(&over.limit);
     let per = over.window.map_or_else(|| "qu=\"concurrent-requests\"".to_owned(), |w| format!("w={w}"));
     made.fields.push("ratelimit-policy", format!("{name};q={};{per}", over.burst));
     made.fields.push("ratelimit", format!("{name};r=0;t={seconds}"));
     made
+}
+
+/// A page that holds a form and a button to send it.
+pub fn form_page(
+    visit: &mut Visit<'_>,
+    page: Page,
+    (status, reason): (u16, Reason),
+    wait: Option<u64>,
+    form: &str,
+) -> Made {
+    let retry = retry_after(visit, reason, wait);
+    html(visit, page, (status, reason), retry, Filling { form, ..Filling::default() })
 }
 
 /// A structured-field string (RFC 9651 section 3.3.3): names with anything else than printable ASCII are cut to it.
@@ -162,7 +177,7 @@ pub fn challenge(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reas
 pub fn challenge_page(visit: &mut Visit<'_>, head: &dyn Head, page: Page, reason: Reason) -> Made {
     let ask = mint::ask(visit, head);
     let seal = mint::issue(visit, &ask);
-    challenge_again(visit, page, reason, Filling { seal: &seal, wait: ask.wait, gzip: takes_gzip(head) })
+    challenge_again(visit, page, reason, Filling { seal: &seal, wait: ask.wait, gzip: takes_gzip(head), form: "" })
 }
 
 /// The page of a challenge that was issued already.
@@ -225,6 +240,8 @@ pub struct Filling<'a> {
     /// Seconds that are left before the button may be pressed.
     pub wait: u8,
     pub gzip: bool,
+    /// A sealed form that rides along.
+    pub form: &'a str,
 }
 
 pub fn takes_gzip(head: &dyn Head) -> bool {
@@ -259,7 +276,7 @@ fn html(
             made.fields.push("content-encoding", "gzip");
             packed.fill(fill)
         }
-        None => shown.body.fill(fill),
+        None => shown.body.fill(filling.form.as_bytes(), fill),
     });
     made.fields.push("content-type", "text/html; charset=utf-8");
     made.fields.push("content-language", shown.language.clone());

@@ -115,9 +115,9 @@ fn each_kind_of_request_gets_what_it_can_take() {
 }
 
 #[test]
-fn a_challenged_form_is_asked_for_again_and_never_becomes_a_get() {
+fn a_challenged_form_that_cannot_ride_is_asked_for_again_and_never_becomes_a_get() {
     let origin = Origin::start();
-    let boma = Setup::new().start(origin.address);
+    let boma = Setup::new().settings("[challenge]\nseal_max = \"0B\"\n").start(origin.address);
     boma.posture("guarded");
     assert_eq!(navigate(boma.at(), "/form").status, 200);
     let fields = "Accept: text/html\r\nSec-Fetch-Mode: navigate\r\nContent-Type: application/x-www-form-urlencoded\r\n";

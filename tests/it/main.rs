@@ -16,6 +16,7 @@
 //! measure     what is laid over the rules for a while; earlier versions; the journal
 //! limit       buckets, one per client, and a million of them
 //! challenge   pages, passes, and who gets what instead
+//! forms       forms that a check stands before
 //! fallback    the origin dead, hanging, failing; snapshots over a restart
 //! admit       permits
 //! places      countries and autonomous systems
@@ -43,6 +44,7 @@ mod challenge;
 mod events;
 mod explain;
 mod fallback;
+mod forms;
 mod frames;
 mod grpc;
 mod law;
