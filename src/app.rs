@@ -158,9 +158,7 @@ impl App {
             let _ = worker.join();
         }
         office.house.store.flush();
-        if !office.has_handed_over() {
-            office.keep();
-        }
+        office.keep();
         // The log's writer has its own thread; give it a moment for the last batch.
         thread::sleep(Duration::from_millis(20));
         tracing::info!("drained");
