@@ -269,6 +269,7 @@ fn found(
     let rows = opened.rows.remove(&Table::Standing).unwrap_or_default();
     let row = |key: &str| rows.iter().find(|(k, _)| k == key).map(|(_, row)| row.as_slice()).unwrap_or_default();
     let standing = serde_json::from_slice(row("now")).unwrap_or_default();
+    let generation = 1 + serde_json::from_slice::<u64>(row(control::GENERATION)).unwrap_or(0);
     let mut troubles = started.troubles;
     troubles.append(&mut opened.troubles);
     let (journal, trouble) = Journal::open(&started.state_dir);
@@ -287,7 +288,7 @@ fn found(
     let house = Arc::new(House::new(Materials {
         clock,
         settings: settings.clone(),
-        law: Law { generation: 1, rules: Arc::new(started.rules), measures: Arc::new([]), ladder: started.ladder },
+        law: Law { generation, rules: Arc::new(started.rules), measures: Arc::new([]), ladder: started.ladder },
         standing,
         metrics,
         access,

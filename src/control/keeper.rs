@@ -116,6 +116,7 @@ impl Office {
         self.restore_bans(rows.remove(&Table::Bans).unwrap_or_default());
         self.restore_snapshots(rows.remove(&Table::Snapshots).unwrap_or_default());
     }
+        self.keep_generation();
 
     fn restore_snapshots(&self, rows: Vec<(String, Vec<u8>)>) {
         let mut by_portal: HashMap<String, Vec<(String, Snapshot)>> = HashMap::new();
