@@ -310,7 +310,7 @@ fn found(
 fn judge() -> Judge {
     Judge {
         rules: |house, draft| preview::preview(house, draft).harm(),
-        effect: |house, name, since| preview::effect(house, name, since).harm_done(),
+        measure: preview::harm_done,
         ban: |house, net| preview::ban(house, net).harm(),
         hits: preview::hits,
     }

@@ -262,7 +262,7 @@ impl RuleSet {
     /// The plan for one request at a posture. Pure; what it costs grows with the conditions that the request
     /// satisfies, hardly with the number of rules.
     pub fn plan<'a>(&'a self, facts: &Facts<'_>, level: Level, now_unix: u64) -> Plan<'a> {
-        self.plan_seen(None, facts, level, now_unix, |_| {})
+        self.plan_seen(&[], facts, level, now_unix, |_| {})
     }
 
     /// The number of a rule or limit in force, for [`RuleSet::plan_seen`].
@@ -271,10 +271,10 @@ impl RuleSet {
         u32::try_from(place).ok()
     }
 
-    /// The plan as if one of the rules or limits were not there; `see` is told the names of all that match and are in force.
+    /// The plan as if some of the rules or limits were not there; `see` is told the names of all that match and are in force.
     pub fn plan_seen<'a>(
         &'a self,
-        but: Option<u32>,
+        but: &[u32],
         facts: &Facts<'_>,
         level: Level,
         now_unix: u64,
@@ -287,7 +287,7 @@ impl RuleSet {
         matched.sort_unstable();
         for number in matched {
             let one = &self.compiled.all[number as usize];
-            if one.until.is_some_and(|u| u <= now_unix) || but == Some(number) {
+            if one.until.is_some_and(|u| u <= now_unix) || but.contains(&number) {
                 continue;
             }
             see(&one.name);

@@ -11,6 +11,7 @@ mod decide;
 pub mod explain;
 mod fallback;
 pub mod losses;
+mod over;
 mod own;
 pub mod preview;
 mod read;
