@@ -55,8 +55,8 @@ impl Lists {
             }
         }
         let (v4, v6) = std::mem::take(&mut lists.read);
-        lists.v4 = Ranges::new(v4, |a| a.checked_add(1));
-        lists.v6 = Ranges::new(v6, |a| a.checked_add(1));
+        lists.v4 = Ranges::new(v4);
+        lists.v6 = Ranges::new(v6);
         lists
     }
 

@@ -13,6 +13,7 @@ mod conditions;
 mod explain;
 mod expression;
 mod file;
+mod found;
 mod index;
 mod lists;
 mod looks;
@@ -29,20 +30,20 @@ use std::collections::HashSet;
 
 use ipnet::IpNet;
 use serde::Serialize;
-use smallvec::SmallVec;
 
 pub use clause::Field;
 use clause::Known;
 use compile::Compiled;
 pub use explain::Match;
 use expression::Expressions;
+use found::Found;
 use lists::Lists;
 pub use looks::{Look, Looks};
 pub use measure::Measure;
 
 use crate::facts::Facts;
 use crate::fault::{self, Fault, Read};
-use crate::plan::{Climb, Level, Plan, Quota, Refusal};
+use crate::plan::{Climb, Level, Plan, Quota};
 
 /// What a rule wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,9 +93,6 @@ pub(crate) struct Draft {
     pub ban: Option<u64>,
     pub meaning: Meaning,
 }
-
-/// The level of pass that a rule's challenge demands.
-const CHALLENGE_LEVEL: u8 = 1;
 
 /// All rules and limits of one file, ready to be asked. Immutable; a change makes a new one.
 pub struct RuleSet {
@@ -209,7 +207,8 @@ pub fn read(file: &str, text: &str, sources: &Sources<'_>) -> Read<RuleSet> {
     let (files, staff) = (lists.files().to_vec(), lists.staff().to_vec());
     let summaries = drafts.iter().map(Summary::of).collect();
     let looks = drafts.iter().filter(|d| !d.expired).map(Looks::of).collect();
-    let compiled = if faults.is_empty() { compile::compile(drafts, lists) } else { Ok(Compiled::default()) };
+    let compiled =
+        if faults.is_empty() { compile::compile(drafts, lists) } else { Ok(Compiled::default()) };
     let compiled = compiled.unwrap_or_else(|message| {
         faults.push(Fault::whole(file, message, "write fewer or simpler patterns"));
         Compiled::default()
@@ -280,31 +279,20 @@ impl RuleSet {
         now_unix: u64,
         mut see: impl FnMut(&'a str),
     ) -> Plan<'a> {
-        let mut plan = Plan::default();
-        let mut limits: SmallVec<[u32; 8]> = SmallVec::new();
-        let mut matched = self.compiled.matching(facts, level);
-        // Numbers are in the order of names, so that of two rules with one verdict always the same is named.
-        matched.sort_unstable();
-        for number in matched {
+        let mut found = Found::default();
+        for &number in &self.compiled.matching(facts, level) {
             let one = &self.compiled.all[number as usize];
             if one.until.is_some_and(|u| u <= now_unix) || but.contains(&number) {
                 continue;
             }
             see(&one.name);
             match &one.meaning {
-                Meaning::Limit(_) => limits.push(number),
-                Meaning::Rule(_) if one.shadow => plan.noted.push(&one.name),
-                Meaning::Rule(verdict) => {
-                    plan.add(*verdict, &one.name);
-                    if let Some(lasts) = one.ban.filter(|lasts| plan.ban.is_none_or(|(most, _)| *lasts > most)) {
-                        plan.ban = Some((lasts, &one.name));
-                    }
-                }
+                Meaning::Limit(_) => found.limits.push(number),
+                Meaning::Rule(_) if one.shadow => found.noted.push(number),
+                Meaning::Rule(verdict) => found.add(*verdict, one.ban, number),
             }
         }
-        limits.sort_unstable_by_key(|n| self.compiled.limit_order[*n as usize]);
-        plan.limits = limits.iter().filter_map(|n| self.compiled.quota(*n)).collect();
-        plan
+        found.plan(&self.compiled)
     }
 
     /// As it was read.
@@ -342,28 +330,6 @@ impl RuleSet {
 
     pub fn rules(&self) -> impl Iterator<Item = &Summary> {
         self.summaries.iter()
-    }
-}
-
-impl<'a> Plan<'a> {
-    fn add(&mut self, verdict: Verdict, name: &'a str) {
-        let refusal = match verdict {
-            Verdict::Log => return self.noted.push(name),
-            Verdict::Allow => {
-                self.allow.get_or_insert(name);
-                return;
-            }
-            Verdict::Challenge => {
-                self.challenge.get_or_insert((CHALLENGE_LEVEL, name));
-                return;
-            }
-            Verdict::Static => Refusal::Static,
-            Verdict::Deny => Refusal::Deny,
-            Verdict::Drop => Refusal::Drop,
-        };
-        if self.refusal.is_none_or(|(worst, _)| refusal > worst) {
-            self.refusal = Some((refusal, name));
-        }
     }
 }
 
