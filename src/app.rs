@@ -107,7 +107,7 @@ impl App {
         let bell = control::watch(office.clone(), read).map_err(no_thread)?;
         let stop_keeper = Arc::new(AtomicBool::new(false));
         let (office2, stop) = (office.clone(), stop_keeper.clone());
-        on_thread("boma-keeper", || {}, move || Box::pin(control::keep(office2, stop)))?;
+        on_thread("boma-keeper", control::step_aside, move || Box::pin(control::keep(office2, stop)))?;
         let over = Arc::new(Notify::new());
         if options.token.is_none() && settings.admin.tokens.is_none() {
             let help = "no BOMA_ADMIN_TOKEN in the environment and no [admin] tokens: the staff door answers probes and metrics only";

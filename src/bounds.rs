@@ -210,6 +210,10 @@ pub const REASON_BYTES: usize = 500;
 /// How far threads that work for staff step aside: a tenth of a core is theirs however busy workers are, so that large
 /// rules are in force within a second all the same.
 pub const STAFF_NICE: i32 = 10;
+/// How long such work goes on before it sleeps for a moment: the system lets whoever runs go on for most of a millisecond,
+/// however urgent what wakes meanwhile, and a request takes as long as that.
+pub const STAFF_PIECE: Duration = Duration::from_micros(200);
+pub const STAFF_BREATH: Duration = Duration::from_micros(50);
 /// Past changes that `status` shows.
 pub const HISTORY: usize = 50;
 /// How far back drafts of rules are tried, and how many requests of a second are kept for it, of those with a pass and of

@@ -20,7 +20,7 @@ use crate::ban::Bans;
 use crate::bounds;
 use crate::challenge::Challenge;
 use crate::client::canonical;
-use crate::clock::{Clock, Now, SECOND};
+use crate::clock::{Breath, Clock, Now, SECOND};
 use crate::known::Known;
 use crate::limit::Limits;
 use crate::origin::Fleet;
@@ -102,6 +102,8 @@ pub struct Books {
 /// Everything that all workers and both doors share.
 pub struct House {
     pub clock: Clock,
+    /// What works for staff for long takes it between the pieces.
+    pub breath: Breath,
     pub limits: Limits,
     /// Paths that origins have answered of late.
     pub known: Known,
@@ -209,6 +211,7 @@ impl House {
             places: ArcSwap::from_pointee(m.places),
             tokens: ArcSwap::from_pointee(m.tokens),
             recent: Recent::default(),
+            breath: Breath::new(m.clock.clone()),
             clock: m.clock,
             metrics: m.metrics,
             access: m.access,

@@ -143,13 +143,14 @@ impl Office {
 
     /// What rules may refer to, as things stand.
     pub(super) fn sources<'a>(
-        &self,
+        &'a self,
         list: &'a dyn Fn(&str) -> Result<String, String>,
         measures: &'a [Measure],
     ) -> Sources<'a> {
         let client = &self.house.town.load().settings.client;
         let (countries, asns) = (client.country_db.is_some(), client.asn_db.is_some());
-        Sources { now: self.house.now().unix(), list, measures, countries, asns }
+        let breath = Some(&self.house.breath);
+        Sources { now: self.house.now().unix(), list, measures, countries, asns, breath }
     }
 
     /// The rules file holds something else than when it was read: staff changed it while this waited for its turn.
@@ -225,11 +226,10 @@ impl Office {
         // Or the last request that still goes by it would have to put it away.
         self.old_laws().push(old);
         self.put_old_laws_away();
-        generation
         self.keep_generation();
+        generation
     }
 
-    /// Puts those away that no request goes by any more.
     /// Generations never go back, over restarts neither: a draft made from the rules of before would seem to be made from
     /// others.
     pub(super) fn keep_generation(&self) {
@@ -237,6 +237,7 @@ impl Office {
         self.house.store.put_surely(Table::Standing, GENERATION, generation.to_string().into_bytes());
     }
 
+    /// Puts those away that no request goes by any more.
     pub(super) fn put_old_laws_away(&self) {
         self.old_laws().retain(|law| Arc::strong_count(law) > 1);
     }

@@ -77,15 +77,23 @@ impl Waiting {
     }
 }
 
+/// Rules that are compiled before others may have the core.
+const PIECE: usize = 32;
+
+/// `pause` is called between the pieces of the work.
+///
 /// # Errors
 /// What is too large, in words.
-pub fn compile(mut drafts: Vec<Draft>, lists: Lists) -> Result<Compiled, String> {
+pub fn compile(mut drafts: Vec<Draft>, lists: Lists, pause: &dyn Fn()) -> Result<Compiled, String> {
     drafts.retain(|d| !d.expired);
     drafts.sort_by(|a, b| a.name.cmp(&b.name));
     let mut conditions = Conditions::default();
     let mut compiled = Compiled::default();
     let mut waiting: Vec<SmallVec<[u32; 4]>> = Vec::new();
     for (number, draft) in drafts.into_iter().enumerate() {
+        if number.is_multiple_of(PIECE) {
+            pause();
+        }
         let from = draft.from;
         let wait = waits_for(&draft.clauses).map(|i| conditions.number(&draft.clauses[i], from));
         let (not, yes): (Vec<&Clause>, Vec<&Clause>) = draft.clauses.iter().partition(|c| c.not);
@@ -114,7 +122,7 @@ pub fn compile(mut drafts: Vec<Draft>, lists: Lists) -> Result<Compiled, String>
     }
     compiled.limit_order = limit_order(&compiled.all);
     let asked = conditions.numbers.into_iter().map(|(clause, (number, from))| (number, (clause, from)));
-    compiled.index = Index::new(asked.collect(), lists)?;
+    compiled.index = Index::new(asked.collect(), lists, pause)?;
     Ok(compiled)
 }
 

@@ -41,6 +41,7 @@ use lists::Lists;
 pub use looks::{Look, Looks};
 pub use measure::Measure;
 
+use crate::clock::Breath;
 use crate::facts::Facts;
 use crate::fault::{self, Fault, Read};
 use crate::plan::{Climb, Level, Plan, Quota};
@@ -132,6 +133,8 @@ pub struct Sources<'a> {
     /// Whether the databases are there that tell countries and autonomous systems.
     pub countries: bool,
     pub asns: bool,
+    /// Between the pieces of the work, where others may want the core.
+    pub breath: Option<&'a Breath>,
 }
 
 /// What rules want to know that costs a look.
@@ -148,6 +151,12 @@ impl Sources<'_> {
         Known { lists, expressions, countries: self.countries, asns: self.asns }
     }
 
+    fn pause(&self) {
+        if let Some(breath) = self.breath {
+            breath.take();
+        }
+    }
+
     /// Where there are no files.
     pub fn at(now: u64) -> Sources<'static> {
         Sources {
@@ -156,6 +165,7 @@ impl Sources<'_> {
             measures: &[],
             countries: false,
             asns: false,
+            breath: None,
         }
     }
 }
@@ -179,7 +189,7 @@ fn plain(
 ) -> Read<Plain> {
     fault::read(file, text, |top| {
         let lists = Lists::read(top, sources);
-        let drafts = file::read(top, sources.known(&lists, expressions), sources.now, names);
+        let drafts = file::read(top, sources.known(&lists, expressions), sources, names);
         Plain { lists, drafts, climb: climb::read(top) }
     })
 }
@@ -208,7 +218,7 @@ pub fn read(file: &str, text: &str, sources: &Sources<'_>) -> Read<RuleSet> {
     let summaries = drafts.iter().map(Summary::of).collect();
     let looks = drafts.iter().filter(|d| !d.expired).map(Looks::of).collect();
     let compiled =
-        if faults.is_empty() { compile::compile(drafts, lists) } else { Ok(Compiled::default()) };
+        if faults.is_empty() { compile::compile(drafts, lists, &|| sources.pause()) } else { Ok(Compiled::default()) };
     let compiled = compiled.unwrap_or_else(|message| {
         faults.push(Fault::whole(file, message, "write fewer or simpler patterns"));
         Compiled::default()

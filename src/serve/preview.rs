@@ -222,6 +222,7 @@ fn each(house: &House, since: u64, mut see: impl FnMut(&Fact, f64, Client)) {
     house.recent.each(since, |fact, weight| {
         let client = Client::new(fact.address, fact.address, ipv6_prefix, false).with(fact.fingerprint);
         see(fact, weight, client);
+        house.breath.take();
     });
 }
 
