@@ -107,7 +107,7 @@ impl App {
         let bell = control::watch(office.clone(), read).map_err(no_thread)?;
         let stop_keeper = Arc::new(AtomicBool::new(false));
         let (office2, stop) = (office.clone(), stop_keeper.clone());
-        on_thread("boma-keeper", || {}, move || Box::pin(control::keep(office2, stop)))?;
+        on_thread("boma-keeper", control::step_aside, move || Box::pin(control::keep(office2, stop)))?;
         let over = Arc::new(Notify::new());
         if options.token.is_none() && settings.admin.tokens.is_none() {
             let help = "no BOMA_ADMIN_TOKEN in the environment and no [admin] tokens: the staff door answers probes and metrics only";
@@ -158,9 +158,7 @@ impl App {
             let _ = worker.join();
         }
         office.house.store.flush();
-        if !office.has_handed_over() {
-            office.keep();
-        }
+        office.keep();
         // The log's writer has its own thread; give it a moment for the last batch.
         thread::sleep(Duration::from_millis(20));
         tracing::info!("drained");
@@ -271,6 +269,7 @@ fn found(
     let rows = opened.rows.remove(&Table::Standing).unwrap_or_default();
     let row = |key: &str| rows.iter().find(|(k, _)| k == key).map(|(_, row)| row.as_slice()).unwrap_or_default();
     let standing = serde_json::from_slice(row("now")).unwrap_or_default();
+    let generation = 1 + serde_json::from_slice::<u64>(row(control::GENERATION)).unwrap_or(0);
     let mut troubles = started.troubles;
     troubles.append(&mut opened.troubles);
     let (journal, trouble) = Journal::open(&started.state_dir);
@@ -289,7 +288,7 @@ fn found(
     let house = Arc::new(House::new(Materials {
         clock,
         settings: settings.clone(),
-        law: Law { generation: 1, rules: Arc::new(started.rules), measures: Arc::new([]), ladder: started.ladder },
+        law: Law { generation, rules: Arc::new(started.rules), measures: Arc::new([]), ladder: started.ladder },
         standing,
         metrics,
         access,
@@ -311,7 +310,7 @@ fn found(
 fn judge() -> Judge {
     Judge {
         rules: |house, draft| preview::preview(house, draft).harm(),
-        effect: |house, name, since| preview::effect(house, name, since).harm_done(),
+        measure: preview::harm_done,
         ban: |house, net| preview::ban(house, net).harm(),
         hits: preview::hits,
     }

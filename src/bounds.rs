@@ -68,7 +68,7 @@ pub const EVICT_AGE: Duration = Duration::from_secs(1);
 pub const EVICT_SHARE: usize = 64;
 /// Connections that each live pass of the last hour adds to its address's cap: browsers open six.
 pub const CONNECTIONS_PER_PASS: usize = 8;
-/// Passes remembered for that, in two generations of half an hour; 16 bytes each.
+/// Passes remembered for that, in two generations of half an hour; 16 bytes each, and 70 where each has an address of its own.
 pub const PASSES_SEEN: usize = 500_000;
 pub const PASSES_GENERATION: Duration = Duration::from_secs(30 * 60);
 /// Descriptors kept for everything that is no client: origins, files, the staff door.
@@ -242,6 +242,10 @@ pub const REASON_BYTES: usize = 500;
 /// How far threads that work for staff step aside: a tenth of a core is theirs however busy workers are, so that large
 /// rules are in force within a second all the same.
 pub const STAFF_NICE: i32 = 10;
+/// How long such work goes on before it sleeps for a moment: the system lets whoever runs go on for most of a millisecond,
+/// however urgent what wakes meanwhile, and a request takes as long as that.
+pub const STAFF_PIECE: Duration = Duration::from_micros(200);
+pub const STAFF_BREATH: Duration = Duration::from_micros(50);
 /// Past changes that `status` shows.
 pub const HISTORY: usize = 50;
 /// How far back drafts of rules are tried, and how many requests of a second are kept for it, of those with a pass and of
@@ -310,8 +314,11 @@ pub const BAN_BY_HAND_LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How long after its end a ban makes the next one longer, and how long a prefix that did wrong once is watched.
 pub const BAN_MEMORY: Duration = Duration::from_secs(24 * 3600);
 pub const BAN_WATCH: Duration = Duration::from_secs(3600);
-/// Prefixes watched or banned at once, some 128 bytes each; a few thousand bans by hand besides.
-pub const BANS: usize = 131_072;
+/// One part in so many of `[client] memory` is for prefixes that are watched or banned: 57,344 of them at 64 MiB. One in so
+/// many is for paths, passes and sessions that are known, as far as they need it; the rest is limits' buckets.
+pub const BANS_SHARE: u64 = 5;
+pub const KNOWN_SHARE: u64 = 8;
+/// Bans by hand.
 pub const BANS_BY_HAND: usize = 2048;
 /// How long a measure lasts where nobody says, and at most: longer is a rule, and belongs into the file.
 pub const MEASURE_STANDARD: Duration = Duration::from_secs(4 * 3600);

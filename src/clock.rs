@@ -11,6 +11,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Sleep;
 
+use crate::bounds;
+
 /// One reading of the clock, taken once per request and pinned in its visit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
@@ -73,6 +75,28 @@ impl Clock {
 
 fn wall() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64)
+}
+
+/// Long work in pieces: between them those who wait for the core get it.
+#[derive(Debug)]
+pub struct Breath {
+    clock: Clock,
+    last: AtomicU64,
+}
+
+impl Breath {
+    pub fn new(clock: Clock) -> Breath {
+        Breath { clock, last: AtomicU64::new(0) }
+    }
+
+    /// Sleeps for a moment where the last time was some while ago; asked often.
+    pub fn take(&self) {
+        let since = self.clock.now().mono.saturating_sub(self.last.load(Ordering::Relaxed));
+        if since >= bounds::STAFF_PIECE.as_nanos() as u64 {
+            std::thread::sleep(bounds::STAFF_BREATH);
+            self.last.store(self.clock.now().mono, Ordering::Relaxed);
+        }
+    }
 }
 
 /// How long nothing may move. Armed at the first wait only and pushed on lazily, because most transfers never wait:

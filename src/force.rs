@@ -20,7 +20,7 @@ use crate::ban::Bans;
 use crate::bounds;
 use crate::challenge::{Challenge, Forms};
 use crate::client::canonical;
-use crate::clock::{Clock, Now, SECOND};
+use crate::clock::{Breath, Clock, Now, SECOND};
 use crate::known::Known;
 use crate::limit::Limits;
 use crate::origin::Fleet;
@@ -102,6 +102,8 @@ pub struct Books {
 /// Everything that all workers and both doors share.
 pub struct House {
     pub clock: Clock,
+    /// What works for staff for long takes it between the pieces.
+    pub breath: Breath,
     pub limits: Limits,
     /// Paths that origins have answered of late.
     pub known: Known,
@@ -143,6 +145,30 @@ pub struct House {
     troubles: Mutex<Vec<String>>,
 }
 
+/// What is remembered of clients: all of it together keeps to `[client] memory`.
+pub struct Tables {
+    pub limits: Limits,
+    pub known: Known,
+    pub settled: Settled,
+    pub bans: Bans,
+}
+
+impl Tables {
+    pub fn new(memory: u64, ipv6_prefix: u8, secret: &Secret) -> Tables {
+        let (bans, known) = (memory / bounds::BANS_SHARE, memory / bounds::KNOWN_SHARE);
+        let needed = Known::bytes(bounds::KNOWN_PATHS + Settled::ENTRIES);
+        let part = (known as f64 / needed as f64).min(1.0);
+        let paths = (bounds::KNOWN_PATHS as f64 * part) as usize;
+        let limits = memory - bans - known.min(needed);
+        Tables {
+            limits: Limits::new(limits, secret.key("boma limits v1").mac(&[])),
+            known: Known::new(secret.key("boma known paths v1").mac(&[]), paths, bounds::KNOWN_FOR),
+            settled: Settled::new(secret, part),
+            bans: Bans::new(ipv6_prefix, bans),
+        }
+    }
+}
+
 /// What the house is built from.
 pub struct Materials {
     pub clock: Clock,
@@ -165,11 +191,15 @@ impl House {
         let books = Books::default();
         let town = Town::new(1, m.settings.clone(), m.outbound, &counters, &books);
         let pseudonym = pseudonym();
+        let Tables { limits, known, settled, bans } = {
+            let client = &m.settings.client;
+            Tables::new(client.memory, client.ipv6_prefix, &m.secret)
+        };
         let house = House {
-            limits: Limits::new(m.settings.client.memory, m.secret.key("boma limits v1").mac(&[])),
-            known: Known::new(m.secret.key("boma known paths v1").mac(&[]), bounds::KNOWN_PATHS, bounds::KNOWN_FOR),
-            settled: Settled::new(&m.secret),
-            bans: Bans::new(m.settings.client.ipv6_prefix),
+            limits,
+            known,
+            settled,
+            bans,
             challenge: ArcSwap::from_pointee(Challenge::new(&m.secret, m.settings.challenge.pass_lifetime)),
             forms: Forms::new(&m.secret),
             law: ArcSwap::from_pointee(m.law),
@@ -192,6 +222,7 @@ impl House {
             places: ArcSwap::from_pointee(m.places),
             tokens: ArcSwap::from_pointee(m.tokens),
             recent: Recent::default(),
+            breath: Breath::new(m.clock.clone()),
             clock: m.clock,
             metrics: m.metrics,
             access: m.access,

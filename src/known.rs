@@ -25,11 +25,16 @@ pub struct Known {
 }
 
 impl Known {
+    /// What a table for so many things takes.
+    pub fn bytes(most: usize) -> u64 {
+        (most * size_of::<AtomicU64>()) as u64
+    }
+
     /// `key` is the installation's own, so that nobody can aim two things at one slot. Room for `most` things, eight bytes
     /// each, each known for `lasts`, to the hour.
     pub fn new(key: [u8; 16], most: usize, lasts: Duration) -> Known {
         let half = |at: usize| u64::from_le_bytes(key[at..at + 8].try_into().unwrap_or_default());
-        let slots = (0..most.next_multiple_of(WAYS)).map(|_| AtomicU64::new(0)).collect();
+        let slots = (0..most.max(1).next_multiple_of(WAYS)).map(|_| AtomicU64::new(0)).collect();
         Known { slots, keys: (half(0), half(8)), lasts: lasts.as_secs() / 3600 }
     }
 

@@ -195,7 +195,7 @@ pub struct Plan<'a> {
     /// The longest ban, in seconds, that a rule has for whoever hits it again and again, and which rule.
     pub ban: Option<(u64, &'a str)>,
     /// Rules that matched and only tell: `log`, and rules in shadow.
-    pub noted: SmallVec<[&'a str; 2]>,
+    pub noted: SmallVec<[&'a str; 4]>,
 }
 
 /// How far requests get in a posture.

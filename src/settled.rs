@@ -42,13 +42,18 @@ pub struct Settled {
 }
 
 impl Settled {
-    pub fn new(secret: &Secret) -> Settled {
+    /// Entries of all tables of full size.
+    pub const ENTRIES: usize = bounds::OVER_BUDGET + 2 * bounds::VOUCHED + bounds::PASSES_MADE;
+
+    /// With tables of `part` of their full size.
+    pub fn new(secret: &Secret, part: f64) -> Settled {
         let key = secret.key("boma settled v1").mac(&[]);
+        let table = |most: usize, lasts| Known::new(key, (most as f64 * part) as usize, lasts);
         Settled {
-            over: Known::new(key, bounds::OVER_BUDGET, bounds::OVER_BUDGET_FOR),
-            vouched: Known::new(key, bounds::VOUCHED, bounds::VOUCHED_FOR),
-            sessions: Known::new(key, bounds::VOUCHED, bounds::VOUCHED_FOR),
-            made: Known::new(key, bounds::PASSES_MADE, bounds::PASSES_MADE_FOR),
+            over: table(bounds::OVER_BUDGET, bounds::OVER_BUDGET_FOR),
+            vouched: table(bounds::VOUCHED, bounds::VOUCHED_FOR),
+            sessions: table(bounds::VOUCHED, bounds::VOUCHED_FOR),
+            made: table(bounds::PASSES_MADE, bounds::PASSES_MADE_FOR),
             minutes: Mutex::default(),
             masses: ArcSwap::default(),
         }
@@ -189,7 +194,7 @@ mod tests {
     }
 
     fn settled() -> Settled {
-        Settled::new(&Secret::random().unwrap())
+        Settled::new(&Secret::random().unwrap(), 1.0)
     }
 
     /// So many passes of as many prefixes, born then.

@@ -5,7 +5,7 @@
 //!
 //! Does not know: rules, sockets, where bans are kept.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -62,6 +62,8 @@ struct Watched {
 }
 
 type Shard = Mutex<HashMap<u128, Watched>>;
+/// Bytes of one place in a shard's table.
+const PLACE: u64 = size_of::<(u128, Watched)>() as u64 + 1;
 
 /// Staff's bans, and a trie of their ends for the look that every connection costs.
 #[derive(Default)]
@@ -98,6 +100,10 @@ impl ByHand {
 pub struct Bans {
     by_hand: ArcSwap<ByHand>,
     watched: Box<[Shard]>,
+    /// Prefixes that a shard watches at most.
+    most: usize,
+    /// Names of rules and limits that banned, each once: thousands are banned by the same.
+    reasons: Mutex<HashSet<Arc<str>>>,
     /// How many are watched: none, on most days.
     count: AtomicUsize,
     /// Bits of an IPv6 address that are one client.
@@ -105,10 +111,15 @@ pub struct Bans {
 }
 
 impl Bans {
-    pub fn new(ipv6_prefix: u8) -> Bans {
+    /// What is watched takes at most `memory` bytes: a shard's table has a power of two of places, and where entries come
+    /// and go it grows as soon as more than seven in sixteen are taken.
+    pub fn new(ipv6_prefix: u8, memory: u64) -> Bans {
+        let places = 1 << (memory / SHARDS as u64 / PLACE).max(4).ilog2();
         Bans {
             by_hand: ArcSwap::default(),
             watched: (0..SHARDS).map(|_| Shard::default()).collect(),
+            most: places * 7 / 16,
+            reasons: Mutex::default(),
             count: AtomicUsize::new(0),
             ipv6_prefix,
         }
@@ -134,12 +145,12 @@ impl Bans {
         let prefix = self.prefix(address);
         let mut shard = self.shard(prefix);
         if !shard.contains_key(&prefix.0) {
-            if shard.len() >= bounds::BANS / SHARDS {
+            if shard.len() >= self.most {
                 let before = shard.len();
                 // Strikes of another minute mean nothing any more; only bans are worth remembering.
                 shard.retain(|_, w| w.until > now || (w.times > 0 && w.forget > now) || now < w.minute + 60);
                 self.count.fetch_sub(before - shard.len(), Ordering::Relaxed);
-                if shard.len() >= bounds::BANS / SHARDS {
+                if shard.len() >= self.most {
                     return None;
                 }
             }
@@ -167,8 +178,18 @@ impl Bans {
         watched.times += 1;
         (watched.since, watched.until) = (now, now + lasts);
         watched.forget = watched.until + bounds::BAN_MEMORY.as_secs();
-        watched.reason = Some(reason.into());
+        watched.reason = Some(self.named(reason));
         watched.ban(prefix, self.ipv6_prefix)
+    }
+
+    fn named(&self, reason: &str) -> Arc<str> {
+        let mut reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = reasons.get(reason) {
+            return known.clone();
+        }
+        let name: Arc<str> = reason.into();
+        reasons.insert(name.clone());
+        name
     }
 
     /// Notes a pass where its prefix is watched.
@@ -192,13 +213,13 @@ impl Bans {
         }
         let prefix = self.prefix(ban.net.addr());
         let mut shard = self.shard(prefix);
-        if shard.len() < bounds::BANS / SHARDS {
+        if shard.len() < self.most {
             let watched = Watched {
                 times: ban.times,
                 since: ban.since,
                 until: ban.until,
                 forget: ban.until + bounds::BAN_MEMORY.as_secs(),
-                reason: Some(ban.reason.into()),
+                reason: Some(self.named(&ban.reason)),
                 ..Watched::default()
             };
             if shard.insert(prefix.0, watched).is_none() {
@@ -255,6 +276,7 @@ impl Bans {
             });
             self.count.fetch_sub(before - shard.len(), Ordering::Relaxed);
         }
+        self.reasons.lock().unwrap_or_else(PoisonError::into_inner).retain(|name| Arc::strong_count(name) > 1);
         ended
     }
 
@@ -299,7 +321,7 @@ mod tests {
 
     #[test]
     fn who_exceeds_again_and_again_is_banned_longer_each_time() {
-        let bans = Bans::new(64);
+        let bans = Bans::new(64, 1 << 20);
         let holds = |address: &str, now| bans.holds(address.parse().unwrap(), now);
         assert_eq!(strike(&bans, "192.0.2.7", bounds::BAN_STRIKES - 1, NOW), None);
         assert_eq!(strike(&bans, "192.0.2.7", 1, NOW + 61), None, "strikes of another minute do not count");
@@ -322,7 +344,7 @@ mod tests {
 
     #[test]
     fn a_crowd_behind_one_address_is_never_banned_by_itself() {
-        let bans = Bans::new(64);
+        let bans = Bans::new(64, 1 << 20);
         strike(&bans, "192.0.2.7", 1, NOW);
         for pass in 0..20u128 {
             bans.saw_pass("192.0.2.7".parse().unwrap(), (pass << 64) | (pass * 77));
@@ -335,7 +357,7 @@ mod tests {
 
     #[test]
     fn bans_by_hand_hold_and_end_and_the_table_is_bounded() {
-        let bans = Bans::new(64);
+        let bans = Bans::new(64, 1 << 20);
         let net: IpNet = "198.51.100.0/24".parse().unwrap();
         let hand =
             Ban { net, since: NOW, until: NOW + 60, reason: "INC-42".into(), by: Some("staff".into()), times: 1 };
@@ -347,10 +369,15 @@ mod tests {
         assert_eq!(bans.remove("203.0.113.5/32".parse().unwrap()), []);
         assert_eq!(bans.list(NOW).as_slice(), std::slice::from_ref(&hand));
         assert_eq!((bans.sweep(NOW + 60), bans.list(NOW + 60)), (vec![hand], vec![]));
-        for i in 0..2 * bounds::BANS as u32 {
-            bans.strike(std::net::Ipv4Addr::from(0x0a00_0000 + i).into(), 600, "x", NOW);
+        // Some are forgotten and others come, many times over.
+        for i in 0..200_000u32 {
+            let now = NOW + u64::from(i / 1000) * 120;
+            bans.strike(std::net::Ipv4Addr::from(0x0a00_0000 + i).into(), 600, "x", now);
         }
-        let watched: usize = bans.watched.iter().map(|s| s.lock().unwrap().len()).sum();
-        assert!(watched <= bounds::BANS && watched == bans.count.load(Ordering::Relaxed), "{watched}");
+        let shards = || bans.watched.iter().map(|s| s.lock().unwrap());
+        let watched: usize = shards().map(|s| s.len()).sum();
+        assert!(watched > 1000 && watched == bans.count.load(Ordering::Relaxed), "{watched}");
+        let places: usize = shards().map(|s| (s.capacity() * 8 / 7).next_power_of_two()).sum();
+        assert!(places as u64 * PLACE <= 1 << 20, "{places} places of {PLACE} bytes");
     }
 }

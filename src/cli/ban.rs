@@ -82,7 +82,18 @@ impl Ban {
         };
         match staff.format {
             Format::Json => println!("{}", reply.body),
-            Format::Text => println!("done"),
+            Format::Text => {
+                println!("done");
+                let value: Value = serde_json::from_str(&reply.body).unwrap_or_default();
+                for warning in value["warnings"].as_array().into_iter().flatten() {
+                    println!(
+                        "{}: {}: {}",
+                        plain(&warning["file"]),
+                        plain(&warning["message"]),
+                        plain(&warning["help"])
+                    );
+                }
+            }
         }
         Ok(())
     }

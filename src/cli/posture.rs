@@ -30,22 +30,27 @@ pub struct Posture {
 
 impl Posture {
     pub fn run(self) -> Result<(), Failed> {
+        let mut losses = None;
         let reply = match &self.level {
             None => self.staff.ask("GET", "/api/v1/posture", &[], String::new())?,
             Some(level) => {
                 self.complete(level)?;
-                if self.staff.format == Format::Text {
-                    self.tell_losses(level);
+                losses = Level::named(level).map(|level| (level, self.losses(level)));
+                if let (Some((level, lost)), Format::Text) = (&losses, self.staff.format) {
+                    tell_losses(*level, lost.as_ref());
                 }
                 let wish = json!({ "level": level, "for": self.lasts, "reason": self.reason, "then": self.then, "portal": self.portal });
                 self.staff.ask("PUT", "/api/v1/posture", &[("content-type", "application/json")], wish.to_string())?
             }
         };
+        let mut value: Value = serde_json::from_str(&reply.body).unwrap_or_default();
         if self.staff.format == Format::Json {
-            println!("{}", reply.body);
+            if let Some((_, lost)) = losses {
+                value["losses"] = lost.unwrap_or_default();
+            }
+            println!("{value}");
             return Ok(());
         }
-        let value: Value = serde_json::from_str(&reply.body).unwrap_or_default();
         let list = |key: &str| value[key].as_array().cloned().unwrap_or_default();
         for portal in list("portals") {
             println!("{}: {}", plain(&portal["portal"]), plain(&portal["posture"]));
@@ -54,39 +59,11 @@ impl Posture {
         Ok(())
     }
 
-    /// What citizens lose is said before it is pinned.
-    fn tell_losses(&self, level: &str) {
-        let Some(named) = Level::named(level) else { return };
-        println!("{}", loses(named));
+    /// What the last ten minutes would have lost; `None`: it cannot be told.
+    fn losses(&self, level: Level) -> Option<Value> {
         let step = json!({ "level": level, "portal": self.portal }).to_string();
         let asked = self.staff.ask("POST", "/api/v1/posture/preview", &[("content-type", "application/json")], step);
-        let Ok(reply) = asked else {
-            println!("What the last ten minutes would have lost cannot be told.");
-            return;
-        };
-        let losses: Value = serde_json::from_str(&reply.body).unwrap_or_default();
-        let number = |v: &Value| v.as_u64().unwrap_or(0);
-        println!("Of {} requests that were served in the last ten minutes", number(&losses["served"]));
-        for (key, what) in [("copies", "would be answered by a copy"), ("challenged", "would be checked first")] {
-            if number(&losses[key]) > 0 {
-                println!("  {} {what}", number(&losses[key]));
-            }
-        }
-        let lost = losses["lost"].as_array().cloned().unwrap_or_default();
-        for l in &lost {
-            println!(
-                "  lost: {} {}, of {} clients or more",
-                number(&l["requests"]),
-                named_loss(l),
-                number(&l["clients"])
-            );
-        }
-        for service in losses["services"].as_array().into_iter().flatten() {
-            println!("    {} for {}", number(&service[1]), plain(&service[0]));
-        }
-        if lost.is_empty() {
-            println!("  none would be lost");
-        }
+        serde_json::from_str(&asked.ok()?.body).ok()
     }
 
     /// Usage faults are told here, before anybody is asked.
@@ -103,6 +80,32 @@ impl Posture {
             ));
         }
         Ok(())
+    }
+}
+
+/// What citizens lose is said before it is pinned.
+fn tell_losses(level: Level, losses: Option<&Value>) {
+    println!("{}", loses(level));
+    let Some(losses) = losses else {
+        println!("What the last ten minutes would have lost cannot be told.");
+        return;
+    };
+    let number = |v: &Value| v.as_u64().unwrap_or(0);
+    println!("Of {} requests that were served in the last ten minutes", number(&losses["served"]));
+    for (key, what) in [("copies", "would be answered by a copy"), ("challenged", "would be checked first")] {
+        if number(&losses[key]) > 0 {
+            println!("  {} {what}", number(&losses[key]));
+        }
+    }
+    let lost = losses["lost"].as_array().cloned().unwrap_or_default();
+    for l in &lost {
+        println!("  lost: {} {}, of {} clients or more", number(&l["requests"]), named_loss(l), number(&l["clients"]));
+    }
+    for service in losses["services"].as_array().into_iter().flatten() {
+        println!("    {} for {}", number(&service[1]), plain(&service[0]));
+    }
+    if lost.is_empty() {
+        println!("  none would be lost");
     }
 }
 

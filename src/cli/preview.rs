@@ -13,6 +13,7 @@ pub fn print(value: &Value) {
         number(&value["with_pass"])
     );
     changes(&value["changed"]);
+    hidden(value);
     for limit in value["limits"].as_array().into_iter().flatten() {
         println!(
             "  limit {}: {} requests count, {} or more over it, of {} clients",
@@ -21,6 +22,9 @@ pub fn print(value: &Value) {
             number(&limit["over"]),
             number(&limit["keys"])
         );
+        if let Some(unknown) = limit["unknown"].as_str() {
+            println!("    {unknown}");
+        }
     }
     top(&value["changed"]);
     for name in value["idle"].as_array().into_iter().flatten() {
@@ -28,6 +32,18 @@ pub fn print(value: &Value) {
     }
     if let Some(harm) = value["harm"].as_str() {
         println!("REFUSED unless forced: {harm}");
+    }
+}
+
+/// What measures in force hide of it.
+fn hidden(value: &Value) {
+    let (alone, whole) = (&value["alone"], &value["changed"]);
+    if number(&alone["stricter"]) > number(&whole["stricter"]) {
+        println!(
+            "  and if the measures were not there that are in force: {} sent away or challenged, {} settled citizens hit",
+            number(&alone["stricter"]),
+            number(&alone["settled_passes"])
+        );
     }
 }
 

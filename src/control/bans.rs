@@ -8,6 +8,7 @@ use super::Office;
 use super::change::{Applied, Rejected, Who};
 use crate::ban::Ban;
 use crate::bounds;
+use crate::fault::Fault;
 use crate::store::Table;
 use crate::telemetry::Kind;
 
@@ -15,19 +16,29 @@ use crate::telemetry::Kind;
 const WIDE: (u8, u8) = (16, 32);
 
 impl Office {
-    pub(super) fn add_ban(&self, ban: Ban, force: bool) -> Result<Applied, Rejected> {
+    pub(super) fn add_ban(&self, mut ban: Ban, force: bool) -> Result<Applied, Rejected> {
         let house = &self.house;
         if !force && let Some(harm) = self.harm(ban.net) {
             return Err(Rejected::Harmful(harm));
         }
-        let by_hand = house.bans.list(house.now().unix()).iter().filter(|b| b.by.is_some()).count();
-        if by_hand >= bounds::BANS_BY_HAND {
+        let hold: Vec<Ban> = house.bans.list(house.now().unix()).into_iter().filter(|b| b.by.is_some()).collect();
+        let before = hold.iter().find(|b| b.net == ban.net);
+        let by_hand = hold.len();
+        if by_hand >= bounds::BANS_BY_HAND && before.is_none() {
             let help = "put the networks into a [[list]], from a file, and deny or drop that";
             return Err(Rejected::Harmful(format!("{by_hand} bans by hand hold already: {help}")));
         }
+        let mut warnings = Vec::new();
+        if let Some(longer) = before.filter(|b| b.until > ban.until) {
+            ban.until = longer.until;
+            let until = jiff::Timestamp::from_second(i64::try_from(ban.until).unwrap_or(i64::MAX)).unwrap_or_default();
+            let message = format!("it was banned until {until} already, for: {}; that end stays", longer.reason);
+            let help = format!("`boma ban remove {}` first, if it is to end earlier", ban.net);
+            warnings.push(Fault::whole(&format!("ban of {}", ban.net), message, help));
+        }
         house.store.put_surely(Table::Bans, &ban.key(), serde_json::to_vec(&ban).unwrap_or_default());
         house.bans.put(ban);
-        Ok(Applied { changed: true, ..self.unchanged() })
+        Ok(Applied { changed: true, warnings, ..self.unchanged() })
     }
 
     /// Whom a ban of this net would hit that it should not.

@@ -49,8 +49,8 @@ pub type Force = Option<String>;
 pub struct Judge {
     /// These rules, in the place of those in force.
     pub rules: fn(&House, Arc<RuleSet>) -> Option<String>,
-    /// A rule or limit in force, since then.
-    pub effect: fn(&House, &str, u64) -> Option<String>,
+    /// A measure in force, by what it has done.
+    pub measure: fn(&House, &str) -> Option<String>,
     pub ban: fn(&House, IpNet) -> Option<String>,
     /// How many of the last ten minutes' requests a rule or limit in force matched.
     pub hits: fn(&House, &str) -> u64,

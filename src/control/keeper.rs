@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+
 use super::{Change, Office, Who};
 use crate::bounds;
 use crate::clock::SECOND;
@@ -34,11 +36,16 @@ pub async fn keep(office: Arc<Office>, stop: Arc<AtomicBool>) {
     let mut edition = 0;
     let mut names_due = 0;
     let (mut harm_due, mut turn) = (0, 0usize);
+    let mut looking: Option<JoinHandle<()>> = None;
     let mut keep_due = office.house.now().mono + bounds::KEEP_EVERY.as_nanos() as u64;
     while !stop.load(Ordering::Relaxed) {
         let _ = office.propose(Change::Expire, &Who::Clock);
         if office.house.now().mono >= harm_due {
-            office.undo_harm(turn);
+            // On a thread that steps aside: ten minutes of requests are tried anew.
+            if looking.as_ref().is_none_or(JoinHandle::is_finished) {
+                let (office, turn) = (office.clone(), turn);
+                looking = Some(tokio::task::spawn_blocking(move || office.undo_harm(turn)));
+            }
             turn += 1;
             harm_due = office.house.now().mono + bounds::HARM_EVERY.as_nanos() as u64;
         }
@@ -109,6 +116,7 @@ fn wanted(portal: &Portal) -> Vec<String> {
 impl Office {
     /// Puts what was kept over the restart in its place again.
     pub fn restore(&self, mut rows: Rows) {
+        self.keep_generation();
         self.restore_versions(rows.remove(&Table::Versions).unwrap_or_default());
         self.restore_measures(rows.remove(&Table::Measures).unwrap_or_default());
         self.restore_kept();

@@ -16,10 +16,13 @@ const MADE: &str = "passes-made.bin";
 const VOUCHED: &str = "passes-vouched.bin";
 
 impl Office {
-    /// Writes them. A file that cannot be written is no reason to stop, and is said.
+    /// Writes them. A file that cannot be written is no reason to stop, and is said. Where another process has taken over
+    /// these are its own by now, but for what was counted here meanwhile.
     pub fn keep(&self) {
         self.keep_minute(&self.counting());
-        self.keep_tables(true);
+        if !self.has_handed_over() {
+            self.keep_tables(true);
+        }
     }
 
     fn keep_tables(&self, with_limits: bool) {

@@ -132,7 +132,7 @@ impl Office {
         if self.desk().stuck.contains(&(name.clone(), since)) {
             return;
         }
-        if let Some(why) = (self.judge.effect)(&self.house, &name, since) {
+        if let Some(why) = (self.judge.measure)(&self.house, &name) {
             let _ = self.propose(Change::UndoMeasure { name, since, why }, &Who::Clock);
         }
     }

@@ -6,13 +6,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::change::{Applied, Rejected};
+use super::change::{Applied, Change, Rejected};
 use super::files::{self, LastGood};
 use super::{Desk, Office};
 use crate::bounds;
 use crate::fault::Fault;
 use crate::places::{Database, Kind, Places};
-use crate::settings::ClientSettings;
+use crate::settings::{self, ClientSettings};
 
 /// What tells one version of a large file from another, without reading it.
 pub fn stamp(path: &Path) -> std::io::Result<u64> {
@@ -49,6 +49,17 @@ fn put(places: &mut Places, kind: Kind, database: Database) {
     }
 }
 
+/// Files that were read before it was the turn of what wanted them.
+pub struct Loaded {
+    paths: [Option<PathBuf>; 2],
+    places: Places,
+    faults: Vec<Fault>,
+}
+
+fn paths(client: &ClientSettings) -> [Option<PathBuf>; 2] {
+    [client.country_db.clone(), client.asn_db.clone()]
+}
+
 /// Reads all files that the settings name, each replaced by its last good copy where it cannot be used; and what is wrong.
 pub fn load(client: &ClientSettings, last_good: &LastGood, fall_back: bool) -> (Places, Vec<Fault>) {
     let (mut places, mut faults) = (Places::default(), Vec::new());
@@ -72,9 +83,34 @@ pub fn load(client: &ClientSettings, last_good: &LastGood, fall_back: bool) -> (
 }
 
 impl Office {
-    /// Reads the files anew; what cannot be used leaves the old ones in use.
-    pub(super) fn places(&self, desk: &mut Desk, client: &ClientSettings) -> Result<Applied, Rejected> {
-        let (places, faults) = load(client, &self.last_good, false);
+    /// Reads the files that a change is about, if it is about any: half a gigabyte on a slow disk is nothing that other changes
+    /// should wait for.
+    pub(super) fn read_places(&self, change: &Change) -> Option<Loaded> {
+        let old = self.house.town.load().settings.client.clone();
+        let client = match change {
+            Change::Places => old,
+            Change::Settings(text) => {
+                let folder = self.config.parent().unwrap_or(Path::new("/"));
+                let read = settings::read(&self.config.display().to_string(), text, folder);
+                let other = read.faults.is_empty() && paths(&read.value.client) != paths(&old);
+                other.then_some(read.value.client)?
+            }
+            _ => return None,
+        };
+        let (places, faults) = load(&client, &self.last_good, false);
+        Some(Loaded { paths: paths(&client), places, faults })
+    }
+
+    /// Takes over what was read; what cannot be used leaves the old files in use.
+    pub(super) fn places(
+        &self,
+        desk: &mut Desk,
+        client: &ClientSettings,
+        loaded: Option<Loaded>,
+    ) -> Result<Applied, Rejected> {
+        // The settings may have changed while they were read.
+        let loaded = loaded.filter(|l| l.paths == paths(client)).map(|l| (l.places, l.faults));
+        let (places, faults) = loaded.unwrap_or_else(|| load(client, &self.last_good, false));
         if !faults.is_empty() {
             let path = faults[0].file.clone();
             return Err(self.refused(desk, &path, faults));

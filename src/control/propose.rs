@@ -19,6 +19,9 @@ use crate::rules::{self, Measure, RuleSet, Sources};
 use crate::store::Table;
 use crate::telemetry::Kind;
 
+/// The key in the table of standing.
+pub const GENERATION: &str = "generation";
+
 /// Rules that were read without a fault.
 struct Drawn {
     path: String,
@@ -33,6 +36,7 @@ impl Office {
     /// # Errors
     /// [`Rejected`], and everything is as it was.
     pub fn propose(&self, change: Change, who: &Who) -> Result<Applied, Rejected> {
+        let read = self.read_places(&change);
         let mut desk = self.desk();
         if self.has_handed_over() && matches!(who, Who::Staff(..)) {
             return Err(Rejected::Leaving);
@@ -52,10 +56,10 @@ impl Office {
             Change::Rules { text, generation, force } => self.staff_rules(&mut desk, &text, generation, &force),
             Change::Places => {
                 let settings = self.house.town.load().settings.clone();
-                self.places(&mut desk, &settings.client)
+                self.places(&mut desk, &settings.client, read)
             }
             Change::Postures(text) => self.postures(&mut desk, &text),
-            Change::Settings(text) => self.settings(&mut desk, &text),
+            Change::Settings(text) => self.settings(&mut desk, &text, read),
             Change::Certificates => self.certificates(&mut desk),
             Change::Tokens(text) => self.tokens(&mut desk, &text),
             Change::RollBack { version, force } => self.roll_back(&mut desk, version, &force),
@@ -139,13 +143,14 @@ impl Office {
 
     /// What rules may refer to, as things stand.
     pub(super) fn sources<'a>(
-        &self,
+        &'a self,
         list: &'a dyn Fn(&str) -> Result<String, String>,
         measures: &'a [Measure],
     ) -> Sources<'a> {
         let client = &self.house.town.load().settings.client;
         let (countries, asns) = (client.country_db.is_some(), client.asn_db.is_some());
-        Sources { now: self.house.now().unix(), list, measures, countries, asns }
+        let breath = Some(&self.house.breath);
+        Sources { now: self.house.now().unix(), list, measures, countries, asns, breath }
     }
 
     /// The rules file holds something else than when it was read: staff changed it while this waited for its turn.
@@ -221,7 +226,15 @@ impl Office {
         // Or the last request that still goes by it would have to put it away.
         self.old_laws().push(old);
         self.put_old_laws_away();
+        self.keep_generation();
         generation
+    }
+
+    /// Generations never go back, over restarts neither: a draft made from the rules of before would seem to be made from
+    /// others.
+    pub(super) fn keep_generation(&self) {
+        let generation = self.house.law.load().generation;
+        self.house.store.put_surely(Table::Standing, GENERATION, generation.to_string().into_bytes());
     }
 
     /// Puts those away that no request goes by any more.

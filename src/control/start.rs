@@ -204,6 +204,7 @@ impl Reading {
             // A file that is named but broken is said elsewhere; the rules hold, and nobody is known.
             countries: client.country_db.is_some(),
             asns: client.asn_db.is_some(),
+            breath: None,
         };
         let rules = self.file(path, RULES, |file, text| rules::read(file, text, &sources), Some(String::new()));
         self.found.read.extend(lists.stamps());

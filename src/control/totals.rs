@@ -35,7 +35,7 @@ impl Office {
             if counting.at != 0 {
                 self.keep_minute(counting);
             }
-            if counting.at / DAY != minute / DAY {
+            if counting.at / DAY != minute / DAY && !self.has_handed_over() {
                 self.thin(now);
             }
             *counting = Counting { at: minute, ..Counting::default() };
@@ -48,23 +48,24 @@ impl Office {
         }
     }
 
-    /// Writes the minute, finished or not.
+    /// Writes the minute, finished or not. A process that another one has taken over from goes on with it to the end of its
+    /// drain: lines are only ever appended, and a minute may have several.
     pub(super) fn keep_minute(&self, counting: &Counting) {
-        if counting.at == 0 || self.has_handed_over() {
-            return;
-        }
+        let now = self.house.now().unix();
+        // It may end before anybody has looked which minute it is.
+        let at = if counting.at == 0 { now - now % 60 } else { counting.at };
         let town = self.house.town.load();
         let mut lines = String::new();
         for (portal, totals) in town.portals.list.iter().zip(&town.totals) {
             let posture = counting.highest.get(&portal.name).copied().unwrap_or(Level::Normal);
-            let minute = Minute { at: counting.at, portal: portal.name.clone(), posture, counts: totals.take() };
+            let minute = Minute { at, portal: portal.name.clone(), posture, counts: totals.take() };
             if !minute.counts.is_empty() || posture > Level::Normal {
                 lines.push_str(&serde_json::to_string(&minute).unwrap_or_default());
                 lines.push('\n');
             }
         }
         const TROUBLE: &str = "the totals of each minute cannot be kept";
-        match self.append_totals(counting.at, &lines) {
+        match self.append_totals(at, &lines) {
             Ok(()) => self.house.untrouble(|t| t.starts_with(TROUBLE)),
             Err(e) if !self.house.troubles().iter().any(|t| t.starts_with(TROUBLE)) => {
                 self.house.trouble(format!("{TROUBLE} ({e})"));

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::change::{Applied, Rejected};
+use super::places::Loaded;
 use super::start::SETTINGS;
 use super::{Desk, Office, pem};
 use crate::certificate::Certificates;
@@ -16,7 +17,7 @@ use crate::settings::{self, Settings};
 
 impl Office {
     /// What reloads live is taken over; what needs a restart stays as it is and is named.
-    pub(super) fn settings(&self, desk: &mut Desk, text: &str) -> Result<Applied, Rejected> {
+    pub(super) fn settings(&self, desk: &mut Desk, text: &str, places: Option<Loaded>) -> Result<Applied, Rejected> {
         let house = &self.house;
         let path = self.config.display().to_string();
         let folder = self.config.parent().unwrap_or(Path::new("/"));
@@ -37,9 +38,8 @@ impl Office {
         if new.certificates != old.certificates {
             self.load_certificates(desk, &new)?;
         }
-        let places = (&new.client.country_db, &new.client.asn_db) != (&old.client.country_db, &old.client.asn_db);
-        if places {
-            self.places(desk, &new.client)?;
+        if (&new.client.country_db, &new.client.asn_db) != (&old.client.country_db, &old.client.asn_db) {
+            self.places(desk, &new.client, places)?;
         }
         let outbound = new.portals.iter().map(pem::outbound_of).collect::<Result<Outbound, _>>();
         let outbound = outbound.map_err(|fault| self.refused(desk, &path, vec![fault]))?;

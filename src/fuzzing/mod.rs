@@ -36,7 +36,8 @@ const NOW: u64 = 1_790_000_000;
 pub fn rules_text(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     // A list's file may hold anything as well.
-    let sources = Sources { now: NOW, list: &|_| Ok(text.to_string()), measures: &[], countries: true, asns: true };
+    let sources =
+        Sources { now: NOW, list: &|_| Ok(text.to_string()), measures: &[], countries: true, asns: true, breath: None };
     let first = rules::read("rules.toml", &text, &sources);
     let again = rules::read("rules.toml", &text, &sources);
     within(&text, &first.faults);

@@ -11,6 +11,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 const WAYS: usize = 16;
 /// Sets are made in blocks when first touched, so that a large bound costs nothing at start.
 const BLOCK: usize = 256;
+/// The allocator begins a block anywhere in its first page, so that it lies on one more than it fills.
+const PAGE: usize = 4096;
 
 struct Set {
     keys: [u128; WAYS],
@@ -37,8 +39,8 @@ pub enum Found {
 
 impl Store {
     pub fn new(memory: u64) -> Store {
-        let block = (size_of::<Mutex<Set>>() * BLOCK) as u64;
-        let blocks = (memory / block).max(1) as usize;
+        let block = (size_of::<Mutex<Set>>() * BLOCK).next_multiple_of(PAGE) + PAGE + size_of::<OnceLock<Block>>();
+        let blocks = (memory / block as u64).max(1) as usize;
         Store {
             blocks: (0..blocks).map(|_| OnceLock::new()).collect(),
             keys: AtomicU64::new(0),

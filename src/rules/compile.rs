@@ -32,7 +32,7 @@ pub struct Compiled {
     index: Index,
     /// How many conditions there are.
     conditions: usize,
-    /// By condition: the rules that wait for it.
+    /// By condition: the rules that wait for it, as [`Waiting`] packs them.
     waiting: Rows,
     /// Rules that only say what must not be: they are looked at always.
     always: Vec<u32>,
@@ -46,40 +46,74 @@ pub struct One {
     pub ban: Option<u64>,
 }
 
-/// When a rule matches; apart from what it means, so that many are looked at in little memory.
+/// When a rule matches besides the condition that it waits for; apart from what it means, so that many are looked at in
+/// little memory.
 struct Terms {
     from: Level,
     must: SmallVec<[u32; 4]>,
     must_not: SmallVec<[u32; 2]>,
 }
 
+/// A rule that waits for a condition: its number, the lowest posture in which it holds, and whether that condition is all it
+/// asks for. In one word, so that most rules need no look at their terms.
+struct Waiting(u32);
+
+impl Waiting {
+    fn new(number: u32, terms: &Terms) -> Waiting {
+        let sure = terms.must.is_empty() && terms.must_not.is_empty();
+        Waiting(number << 4 | (terms.from as u32) << 1 | u32::from(sure))
+    }
+
+    fn number(&self) -> u32 {
+        self.0 >> 4
+    }
+
+    fn holds_at(&self, level: Level) -> bool {
+        self.0 >> 1 & 7 <= level as u32
+    }
+
+    fn is_sure(&self) -> bool {
+        self.0 & 1 == 1
+    }
+}
+
+/// Rules that are compiled before others may have the core.
+const PIECE: usize = 32;
+
+/// `pause` is called between the pieces of the work.
+///
 /// # Errors
 /// What is too large, in words.
-pub fn compile(mut drafts: Vec<Draft>, lists: Lists) -> Result<Compiled, String> {
+pub fn compile(mut drafts: Vec<Draft>, lists: Lists, pause: &dyn Fn()) -> Result<Compiled, String> {
     drafts.retain(|d| !d.expired);
     drafts.sort_by(|a, b| a.name.cmp(&b.name));
     let mut conditions = Conditions::default();
     let mut compiled = Compiled::default();
     let mut waiting: Vec<SmallVec<[u32; 4]>> = Vec::new();
     for (number, draft) in drafts.into_iter().enumerate() {
+        if number.is_multiple_of(PIECE) {
+            pause();
+        }
         let from = draft.from;
         let wait = waits_for(&draft.clauses).map(|i| conditions.number(&draft.clauses[i], from));
         let (not, yes): (Vec<&Clause>, Vec<&Clause>) = draft.clauses.iter().partition(|c| c.not);
         let besides: Vec<Clause> = draft.clauses.iter().filter_map(Clause::besides).collect();
-        let must = yes.into_iter().chain(&besides).map(|c| conditions.number(c, from)).collect();
+        let must = yes.into_iter().chain(&besides).map(|c| conditions.number(c, from));
+        let must = must.filter(|c| Some(*c) != wait).collect();
         let must_not = not.into_iter().map(|c| conditions.number(c, from)).collect();
+        let terms = Terms { from, must, must_not };
         compiled.asks.see(&draft);
         match wait {
             Some(condition) => {
                 waiting.resize(waiting.len().max(condition as usize + 1), SmallVec::new());
-                waiting[condition as usize].push(number as u32);
+                waiting[condition as usize].push(Waiting::new(number as u32, &terms).0);
             }
             None => compiled.always.push(number as u32),
         }
         compiled.has_budget |= matches!(&draft.meaning, Meaning::Limit(q) if q.budget);
         let Draft { name, shadow, until, meaning, ban, .. } = draft;
         compiled.all.push(One { name, shadow, until, meaning, ban });
-        compiled.terms.push(Terms { from, must, must_not });
+        compiled.terms.push(terms);
     }
     compiled.conditions = conditions.numbers.len();
     waiting.resize(compiled.conditions, SmallVec::new());
@@ -88,7 +122,7 @@ pub fn compile(mut drafts: Vec<Draft>, lists: Lists) -> Result<Compiled, String>
     }
     compiled.limit_order = limit_order(&compiled.all);
     let asked = conditions.numbers.into_iter().map(|(clause, (number, from))| (number, (clause, from)));
-    compiled.index = Index::new(asked.collect(), lists)?;
+    compiled.index = Index::new(asked.collect(), lists, pause)?;
     Ok(compiled)
 }
 
@@ -134,6 +168,12 @@ fn limit_order(all: &[One]) -> Vec<u32> {
     order
 }
 
+impl Terms {
+    fn hold(&self, holding: &Holding) -> bool {
+        self.must.iter().all(|c| holding.has(*c)) && !self.must_not.iter().any(|c| holding.has(*c))
+    }
+}
+
 /// Distinct conditions, their numbers, and the lowest posture in which a rule asks for each.
 #[derive(Default)]
 struct Conditions {
@@ -156,13 +196,19 @@ impl Compiled {
         let mut holding = Holding::new(self.conditions);
         self.index.look(facts, level, &mut holding);
         let mut matched = Matched::new();
-        let waiting = holding.all().iter().flat_map(|c| self.waiting.row(*c));
-        for number in waiting.chain(&self.always) {
+        for condition in holding.all() {
+            for waiting in self.waiting.row(*condition) {
+                let waiting = Waiting(*waiting);
+                if waiting.holds_at(level)
+                    && (waiting.is_sure() || self.terms[waiting.number() as usize].hold(&holding))
+                {
+                    matched.push(waiting.number());
+                }
+            }
+        }
+        for number in &self.always {
             let terms = &self.terms[*number as usize];
-            if terms.from <= level
-                && terms.must.iter().all(|c| holding.has(*c))
-                && !terms.must_not.iter().any(|c| holding.has(*c))
-            {
+            if terms.from <= level && terms.hold(&holding) {
                 matched.push(*number);
             }
         }

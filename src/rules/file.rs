@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::clause::{self, Clause, Known};
-use super::{Draft, Meaning, Measure, Verdict};
+use super::{Draft, Meaning, Measure, Sources, Verdict};
 use crate::bounds;
 use crate::fault::{At, Section};
 use crate::plan::{Level, Per, Quota, Rate, Then, quota_id};
@@ -17,16 +17,16 @@ use crate::units::nearest;
 const NAME_BYTES: usize = 100;
 
 /// Reads `[[limit]]` and `[[rule]]`; what has expired is among them, and marked.
-pub fn read(top: &Section<'_>, known: Known<'_>, now_unix: u64, names: &mut HashSet<String>) -> Vec<Draft> {
-    let mut file = File { known, now_unix, names, measure: None, drafts: Vec::new() };
-    file.tables(top);
+pub fn read(top: &Section<'_>, known: Known<'_>, sources: &Sources<'_>, names: &mut HashSet<String>) -> Vec<Draft> {
+    let mut file = File { known, now_unix: sources.now, names, measure: None, drafts: Vec::new() };
+    file.tables(top, &|| sources.pause());
     file.drafts
 }
 
 /// Reads a measure: one `[[rule]]` or one `[[limit]]`.
 pub fn measure(top: &Section<'_>, known: Known<'_>, measure: &Measure, names: &mut HashSet<String>) -> Vec<Draft> {
     let mut file = File { known, now_unix: 0, names, measure: Some(measure), drafts: Vec::new() };
-    let tables = file.tables(top);
+    let tables = file.tables(top, &|| {});
     if tables != 1 {
         top.fault(0..0, format!("a measure of {tables} rules and limits"), "write one [[rule]] or one [[limit]]");
     }
@@ -78,15 +78,17 @@ struct Common {
 
 impl File<'_> {
     /// How many tables there were.
-    fn tables(&mut self, top: &Section<'_>) -> usize {
+    fn tables(&mut self, top: &Section<'_>, pause: &dyn Fn()) -> usize {
         let (limits, rules) = (top.sections("limit"), top.sections("rule"));
         for table in &limits {
             self.limit(table);
             table.finish();
+            pause();
         }
         for table in &rules {
             self.rule(table);
             table.finish();
+            pause();
         }
         limits.len() + rules.len()
     }

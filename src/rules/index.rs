@@ -66,7 +66,7 @@ pub type Asked = BTreeMap<u32, ((Field, Vec<Pattern>), Level)>;
 impl Index {
     /// # Errors
     /// What is too large, in words.
-    pub fn new(asked: Asked, lists: Lists) -> Result<Index, String> {
+    pub fn new(asked: Asked, lists: Lists, pause: &dyn Fn()) -> Result<Index, String> {
         let mut index = Index { of_list: vec![Numbers::new(); lists.count()], lists, ..Index::default() };
         let mut fields: BTreeMap<Field, (Level, BTreeMap<Pattern, Numbers>)> = BTreeMap::new();
         for (number, ((field, patterns), from)) in asked {
@@ -96,6 +96,7 @@ impl Index {
             ));
         }
         for (field, (from, patterns)) in fields {
+            pause();
             let column = Column::new(&patterns, field.ignores_case());
             let column = column.map_err(|e| format!("the patterns of one field are too many together: {e}"))?;
             match source(&field) {

@@ -55,8 +55,9 @@ impl Lists {
             }
         }
         let (v4, v6) = std::mem::take(&mut lists.read);
-        lists.v4 = Ranges::new(v4, |a| a.checked_add(1));
-        lists.v6 = Ranges::new(v6, |a| a.checked_add(1));
+        lists.v4 = Ranges::new(v4);
+        sources.pause();
+        lists.v6 = Ranges::new(v6);
         lists
     }
 
@@ -116,7 +117,7 @@ impl Lists {
             match (sources.list)(&file.value) {
                 Ok(text) => {
                     self.bytes += text.len();
-                    self.file(table, number, &file.value, &text);
+                    self.file(table, number, (&file.value, &text), sources);
                 }
                 Err(why) => {
                     let message = format!("the list's file {:?} cannot be read: {why}", file.value);
@@ -126,9 +127,12 @@ impl Lists {
         }
     }
 
-    fn file(&mut self, table: &Section<'_>, number: u32, name: &str, text: &str) {
+    fn file(&mut self, table: &Section<'_>, number: u32, (name, text): (&str, &str), sources: &Sources<'_>) {
         let mut wrong = 0;
         for (line, found) in lines(text) {
+            if line.is_multiple_of(PIECE) {
+                sources.pause();
+            }
             match found {
                 Ok(net) => self.insert(net, number),
                 // Not quoted: who may try out rules need not be who may read every file.
@@ -194,6 +198,8 @@ impl Lists {
 const NETWORK: &str = "write a network such as \"192.0.2.0/24\" or \"2001:db8::/32\", or one address";
 /// Faults of one file that are told one by one.
 const FAULTS: usize = 20;
+/// Lines that are read before others may have the core.
+const PIECE: u32 = 256;
 
 /// What a list's file says on each line that says something: comments begin with `#` or `;`.
 pub fn lines(text: &str) -> impl Iterator<Item = (u32, Result<IpNet, &str>)> {

@@ -13,6 +13,7 @@ mod conditions;
 mod explain;
 mod expression;
 mod file;
+mod found;
 mod index;
 mod lists;
 mod looks;
@@ -29,20 +30,21 @@ use std::collections::HashSet;
 
 use ipnet::IpNet;
 use serde::Serialize;
-use smallvec::SmallVec;
 
 pub use clause::Field;
 use clause::Known;
 use compile::Compiled;
 pub use explain::Match;
 use expression::Expressions;
+use found::Found;
 use lists::Lists;
 pub use looks::{Look, Looks};
 pub use measure::Measure;
 
+use crate::clock::Breath;
 use crate::facts::Facts;
 use crate::fault::{self, Fault, Read};
-use crate::plan::{Climb, Level, Plan, Quota, Refusal};
+use crate::plan::{Climb, Level, Plan, Quota};
 
 /// What a rule wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,9 +95,6 @@ pub(crate) struct Draft {
     pub meaning: Meaning,
 }
 
-/// The level of pass that a rule's challenge demands.
-const CHALLENGE_LEVEL: u8 = 1;
-
 /// All rules and limits of one file, ready to be asked. Immutable; a change makes a new one.
 pub struct RuleSet {
     text: String,
@@ -134,6 +133,8 @@ pub struct Sources<'a> {
     /// Whether the databases are there that tell countries and autonomous systems.
     pub countries: bool,
     pub asns: bool,
+    /// Between the pieces of the work, where others may want the core.
+    pub breath: Option<&'a Breath>,
 }
 
 /// What rules want to know that costs a look.
@@ -150,6 +151,12 @@ impl Sources<'_> {
         Known { lists, expressions, countries: self.countries, asns: self.asns }
     }
 
+    fn pause(&self) {
+        if let Some(breath) = self.breath {
+            breath.take();
+        }
+    }
+
     /// Where there are no files.
     pub fn at(now: u64) -> Sources<'static> {
         Sources {
@@ -158,6 +165,7 @@ impl Sources<'_> {
             measures: &[],
             countries: false,
             asns: false,
+            breath: None,
         }
     }
 }
@@ -181,7 +189,7 @@ fn plain(
 ) -> Read<Plain> {
     fault::read(file, text, |top| {
         let lists = Lists::read(top, sources);
-        let drafts = file::read(top, sources.known(&lists, expressions), sources.now, names);
+        let drafts = file::read(top, sources.known(&lists, expressions), sources, names);
         Plain { lists, drafts, climb: climb::read(top) }
     })
 }
@@ -209,7 +217,8 @@ pub fn read(file: &str, text: &str, sources: &Sources<'_>) -> Read<RuleSet> {
     let (files, staff) = (lists.files().to_vec(), lists.staff().to_vec());
     let summaries = drafts.iter().map(Summary::of).collect();
     let looks = drafts.iter().filter(|d| !d.expired).map(Looks::of).collect();
-    let compiled = if faults.is_empty() { compile::compile(drafts, lists) } else { Ok(Compiled::default()) };
+    let compiled =
+        if faults.is_empty() { compile::compile(drafts, lists, &|| sources.pause()) } else { Ok(Compiled::default()) };
     let compiled = compiled.unwrap_or_else(|message| {
         faults.push(Fault::whole(file, message, "write fewer or simpler patterns"));
         Compiled::default()
@@ -262,7 +271,7 @@ impl RuleSet {
     /// The plan for one request at a posture. Pure; what it costs grows with the conditions that the request
     /// satisfies, hardly with the number of rules.
     pub fn plan<'a>(&'a self, facts: &Facts<'_>, level: Level, now_unix: u64) -> Plan<'a> {
-        self.plan_seen(None, facts, level, now_unix, |_| {})
+        self.plan_seen(&[], facts, level, now_unix, |_| {})
     }
 
     /// The number of a rule or limit in force, for [`RuleSet::plan_seen`].
@@ -271,40 +280,29 @@ impl RuleSet {
         u32::try_from(place).ok()
     }
 
-    /// The plan as if one of the rules or limits were not there; `see` is told the names of all that match and are in force.
+    /// The plan as if some of the rules or limits were not there; `see` is told the names of all that match and are in force.
     pub fn plan_seen<'a>(
         &'a self,
-        but: Option<u32>,
+        but: &[u32],
         facts: &Facts<'_>,
         level: Level,
         now_unix: u64,
         mut see: impl FnMut(&'a str),
     ) -> Plan<'a> {
-        let mut plan = Plan::default();
-        let mut limits: SmallVec<[u32; 8]> = SmallVec::new();
-        let mut matched = self.compiled.matching(facts, level);
-        // Numbers are in the order of names, so that of two rules with one verdict always the same is named.
-        matched.sort_unstable();
-        for number in matched {
+        let mut found = Found::default();
+        for &number in &self.compiled.matching(facts, level) {
             let one = &self.compiled.all[number as usize];
-            if one.until.is_some_and(|u| u <= now_unix) || but == Some(number) {
+            if one.until.is_some_and(|u| u <= now_unix) || but.contains(&number) {
                 continue;
             }
             see(&one.name);
             match &one.meaning {
-                Meaning::Limit(_) => limits.push(number),
-                Meaning::Rule(_) if one.shadow => plan.noted.push(&one.name),
-                Meaning::Rule(verdict) => {
-                    plan.add(*verdict, &one.name);
-                    if let Some(lasts) = one.ban.filter(|lasts| plan.ban.is_none_or(|(most, _)| *lasts > most)) {
-                        plan.ban = Some((lasts, &one.name));
-                    }
-                }
+                Meaning::Limit(_) => found.limits.push(number),
+                Meaning::Rule(_) if one.shadow => found.noted.push(number),
+                Meaning::Rule(verdict) => found.add(*verdict, one.ban, number),
             }
         }
-        limits.sort_unstable_by_key(|n| self.compiled.limit_order[*n as usize]);
-        plan.limits = limits.iter().filter_map(|n| self.compiled.quota(*n)).collect();
-        plan
+        found.plan(&self.compiled)
     }
 
     /// As it was read.
@@ -342,28 +340,6 @@ impl RuleSet {
 
     pub fn rules(&self) -> impl Iterator<Item = &Summary> {
         self.summaries.iter()
-    }
-}
-
-impl<'a> Plan<'a> {
-    fn add(&mut self, verdict: Verdict, name: &'a str) {
-        let refusal = match verdict {
-            Verdict::Log => return self.noted.push(name),
-            Verdict::Allow => {
-                self.allow.get_or_insert(name);
-                return;
-            }
-            Verdict::Challenge => {
-                self.challenge.get_or_insert((CHALLENGE_LEVEL, name));
-                return;
-            }
-            Verdict::Static => Refusal::Static,
-            Verdict::Deny => Refusal::Deny,
-            Verdict::Drop => Refusal::Drop,
-        };
-        if self.refusal.is_none_or(|(worst, _)| refusal > worst) {
-            self.refusal = Some((refusal, name));
-        }
     }
 }
 

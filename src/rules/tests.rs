@@ -27,7 +27,7 @@ fn sources() -> Sources<'static> {
         "lists/bad.txt" => Ok("203.0.113.0/24\n203.0.113\n".to_owned()),
         _ => Err("No such file or directory (os error 2)".to_owned()),
     };
-    Sources { now: NOW, list: Box::leak(Box::new(list)), measures: &[], countries: true, asns: true }
+    Sources { now: NOW, list: Box::leak(Box::new(list)), measures: &[], countries: true, asns: true, breath: None }
 }
 
 struct Asked {

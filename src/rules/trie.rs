@@ -87,17 +87,30 @@ impl Trie {
 
     pub fn visit(&self, value: &[u8], holding: &mut Holding) {
         match self.way {
-            Way::Forward => self.walk(value.len(), |i| value[i], holding),
-            Way::Backward => self.walk(value.len(), |i| value[value.len() - 1 - i], holding),
+            Way::Forward => self.walk(value.len(), |at, label| value[at..].starts_with(label), |at| value[at], holding),
+            Way::Backward => {
+                let byte = |at| value[value.len() - 1 - at];
+                let is = |at, label: &[u8]| {
+                    value.len() - at >= label.len() && label.iter().enumerate().all(|(i, b)| byte(at + i) == *b)
+                };
+                self.walk(value.len(), is, byte, holding);
+            }
         }
     }
 
-    fn walk(&self, length: usize, byte: impl Fn(usize) -> u8, holding: &mut Holding) {
+    /// `is`: whether the value goes on with these bytes from there.
+    fn walk(
+        &self,
+        length: usize,
+        is: impl Fn(usize, &[u8]) -> bool,
+        byte: impl Fn(usize) -> u8,
+        holding: &mut Holding,
+    ) {
         let Some(mut node) = self.nodes.first() else { return };
         let mut at = 0;
         loop {
             let label = &self.bytes[node.label.start as usize..node.label.end as usize];
-            if length - at < label.len() || !label.iter().enumerate().all(|(i, b)| byte(at + i) == *b) {
+            if !is(at, label) {
                 return;
             }
             at += label.len();

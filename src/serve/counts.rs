@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
+use super::over::{self, Counted};
 use crate::bounds;
 use crate::client::{Client, Prefix};
 use crate::plan::Quota;
@@ -27,6 +28,12 @@ pub struct Preview {
     pub with_pass: u64,
     /// What the draft would have answered otherwise than the rules in force.
     pub changed: Changed,
+    /// Where measures hide what it does: what it alone would have changed if they were not there, and what they and it together
+    /// change of what the file alone would do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alone: Option<Changed>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub together: Option<Changed>,
     /// What would become of all requests, as the access log's verdicts.
     pub verdicts: HashMap<&'static str, u64>,
     /// For each limit that is new or changed, how many requests it would have refused.
@@ -64,6 +71,9 @@ pub struct LimitPreview {
     pub over: u64,
     /// Keys that would have been over it.
     pub keys: u64,
+    /// What of it nobody knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<String>,
     /// Who, where that is known.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub clients: Vec<(String, u64)>,
@@ -85,7 +95,7 @@ pub(super) struct Counts {
     paths: Frequent<str>,
     networks: Frequent<str>,
     /// By limit and key.
-    keys: HashMap<(u64, u64), Counted>,
+    keys: HashMap<(u64, u64), Key>,
     pub matched: HashSet<String>,
 }
 
@@ -128,17 +138,25 @@ impl Citizens {
     }
 }
 
-/// What counted on one key of a limit.
+/// What counted on one key of a limit, and by whom.
 #[derive(Default)]
-struct Counted {
-    requests: f64,
-    kept: u32,
+struct Key {
+    counted: Counted,
     staff: f64,
     settled: HashSet<Citizen>,
+    /// Of those that the limit itself refused.
+    refused_staff: f64,
+    refused_settled: HashSet<Citizen>,
 }
 
-/// Requests of a key below which an estimate may be one that came in a second full of others.
-const SEVERAL: u32 = 3;
+/// A limit whose harm is told.
+pub(super) struct Tried {
+    pub quota: Quota,
+    /// What it was before.
+    pub old: Option<Quota>,
+    /// It has stood all the while: what it refused is known.
+    pub stood: bool,
+}
 
 /// How severe an outcome is.
 pub(super) fn severity(reason: Reason) -> u8 {
@@ -188,45 +206,24 @@ impl Counts {
     pub fn limited(
         &mut self,
         (quota, key): (&Quota, u64),
-        weight: f64,
+        (fact, weight): (&Fact, f64),
         (client, settled): (&Client, Option<Citizen>),
         rules: &RuleSet,
     ) {
-        let counted = self.keys.entry((quota.id, key)).or_default();
-        counted.requests += weight;
-        counted.kept += 1;
-        if rules.staff().iter().any(|net| net.contains(&client.address)) {
-            counted.staff += weight;
+        let key = self.keys.entry((quota.id, key)).or_default();
+        key.counted.add(quota, &fact.fate, weight);
+        let staff = if rules.staff().iter().any(|net| net.contains(&client.address)) { weight } else { 0.0 };
+        key.staff += staff;
+        key.settled.extend(settled);
+        if fact.fate.limit == Some(quota.id) {
+            key.refused_staff += staff;
+            key.refused_settled.extend(settled);
         }
-        counted.settled.extend(settled);
     }
 
-    /// The sums; `limits`: those that are new or changed, and what they were before.
-    pub fn told(mut self, limits: &[(Quota, Option<Quota>)], idle: Vec<String>, seconds: u64) -> Preview {
-        let mut told = Vec::new();
-        for (quota, old) in limits {
-            let (room, by_time) = (room(quota, seconds), quota.concurrent.is_none() && quota.count.is_none());
-            // Whom the old one refuses as well the new one does not harm.
-            let old_room = old.as_ref().map_or(f64::INFINITY, |old| self::room(old, seconds));
-            let (mut matched, mut over, mut keys) = (0.0, 0.0, 0);
-            for (_, counted) in self.keys.iter().filter(|((id, _), _)| *id == quota.id) {
-                matched += counted.requests;
-                let sure = counted.kept >= SEVERAL || counted.requests <= f64::from(counted.kept);
-                if !by_time || !sure || counted.requests <= room {
-                    continue;
-                }
-                over += counted.requests - room;
-                keys += 1;
-                // Who shares a key that is over it is refused with it.
-                if !quota.shadow && counted.requests <= old_room {
-                    self.staff += counted.staff;
-                    let hit = &mut self.settled_hit;
-                    counted.settled.iter().for_each(|c| hit.entry(c.portal).or_default().add(*c));
-                }
-            }
-            let (name, matched, over) = (quota.name.clone(), matched as u64, over as u64);
-            told.push(LimitPreview { name, matched, over, keys, clients: Vec::new() });
-        }
+    /// The sums; `limits`: those that are new or changed.
+    pub fn told(mut self, limits: &[Tried], idle: Vec<String>, seconds: u64) -> Preview {
+        let limits = limits.iter().map(|tried| self.limit(tried, seconds)).collect();
         // A small portal's citizens are not lost among a large one's.
         let worst = self.settled_hit.iter().max_by_key(|(_, hit)| hit.number());
         let of = worst.and_then(|(portal, _)| self.settled.get(portal)).map_or(0, Citizens::number);
@@ -246,16 +243,44 @@ impl Counts {
                 paths: self.paths.top(TOP),
                 networks: self.networks.top(TOP),
             },
+            alone: None,
+            together: None,
             verdicts: self.verdicts.into_iter().map(|(name, n)| (name, n as u64)).collect(),
-            limits: told,
+            limits,
             idle,
         }
     }
-}
 
-/// Requests of one key that a limit lets through in so many seconds.
-fn room(quota: &Quota, seconds: u64) -> f64 {
-    f64::from(quota.burst) + seconds as f64 * 1e9 / quota.interval.max(1) as f64
+    /// Adds up one limit, and whom it hits.
+    fn limit(&mut self, tried: &Tried, seconds: u64) -> LimitPreview {
+        let quota = &tried.quota;
+        let (mut matched, mut answered, mut over, mut keys) = (0.0, 0.0, 0.0, 0);
+        // What answers told of the one that stood is only of those whom it let through; but whom it did not is known.
+        let known = tried.stood && (quota.concurrent.is_some() || quota.count.is_some());
+        for (_, key) in self.keys.iter().filter(|((id, _), _)| *id == quota.id) {
+            matched += key.counted.requests;
+            answered += key.counted.answered;
+            let refused = if known { key.counted.refused } else { key.counted.over(quota, seconds) };
+            if refused == 0.0 {
+                continue;
+            }
+            over += refused;
+            keys += 1;
+            // Whom the old one refuses as well the new one does not harm.
+            if quota.shadow || tried.old.as_ref().is_some_and(|old| key.counted.over(old, seconds) > 0.0) {
+                continue;
+            }
+            // Who shares a key that is over it is refused with it.
+            let (staff, settled) =
+                if known { (key.refused_staff, &key.refused_settled) } else { (key.staff, &key.settled) };
+            self.staff += staff;
+            let hit = &mut self.settled_hit;
+            settled.iter().for_each(|c| hit.entry(c.portal).or_default().add(*c));
+        }
+        let unknown = over::unknown(quota, matched, answered).filter(|_| !known);
+        let (name, matched, over) = (quota.name.clone(), matched as u64, over as u64);
+        LimitPreview { name, matched, over, keys, unknown, clients: Vec::new() }
+    }
 }
 
 /// A /24 or /48, in words.
@@ -264,31 +289,42 @@ pub(super) fn network(prefix: Prefix) -> String {
     format!("{address}/{}", if address.is_ipv4() { 24 } else { 48 })
 }
 
+impl Changed {
+    fn citizens(&self) -> Option<String> {
+        let (hit, share) = (self.settled_passes, self.settled_share);
+        let many = hit >= bounds::HARM_LEAST && share >= bounds::HARM_SHARE;
+        many.then(|| format!("hit {hit} settled citizens ({share} % of those who came)"))
+    }
+}
+
 impl Preview {
-    /// Why nobody should put this in force without meaning it.
+    /// Why nobody should put this in force without meaning it. What measures hide counts as well: they end, and it may not.
     pub fn harm(&self) -> Option<String> {
-        let changed = &self.changed;
-        if changed.staff > 0 {
+        let both = || std::iter::once(&self.changed).chain(&self.alone);
+        if let Some(changed) = both().find(|c| c.staff > 0) {
             return Some(format!(
                 "of what came of late it would have hit {} requests from staff's own networks (the list \"staff\")",
                 changed.staff
             ));
         }
-        self.citizens_hit().map(|(hit, share)| {
-            format!("of what came of late it would have hit {hit} settled citizens ({share} % of those who came)")
-        })
+        if let Some(hit) = self.changed.citizens() {
+            return Some(format!("of what came of late it would have {hit}"));
+        }
+        if let Some(hit) = self.alone.as_ref().and_then(Changed::citizens) {
+            return Some(format!(
+                "of what came of late it would have {hit}, if measures did not send them away already"
+            ));
+        }
+        let adds = both().any(|c| c.settled_passes > 0);
+        let hit = self.together.as_ref().filter(|_| adds).and_then(Changed::citizens)?;
+        Some(format!("of what came of late it would have {hit} together with the measures in force"))
     }
 
     /// Why what is in force is taken back by itself. Staff who try it are no reason, nor are passes of a few addresses: nobody
     /// is to take a measure back by wanting to.
     pub fn harm_done(&self) -> Option<String> {
-        let (hit, share) = self.citizens_hit().filter(|_| self.changed.settled_prefixes >= bounds::HARM_PREFIXES)?;
-        Some(format!("it hit {hit} settled citizens ({share} % of those who came)"))
-    }
-
-    fn citizens_hit(&self) -> Option<(u64, f64)> {
-        let (hit, share) = (self.changed.settled_passes, self.changed.settled_share);
-        (hit >= bounds::HARM_LEAST && share >= bounds::HARM_SHARE).then_some((hit, share))
+        let hit = self.changed.citizens().filter(|_| self.changed.settled_prefixes >= bounds::HARM_PREFIXES)?;
+        Some(format!("it {hit}"))
     }
 }
 
@@ -296,6 +332,7 @@ impl Preview {
 mod tests {
     use super::*;
     use crate::plan::{Per, Then};
+    use crate::wire::NoHead;
 
     #[test]
     fn many_settled_citizens_or_any_of_staff_are_harm() {
@@ -346,21 +383,23 @@ mod tests {
         };
         let client = Client::new("192.0.2.1".parse().unwrap(), "192.0.2.1".parse().unwrap(), 64, false);
         let rules = RuleSet::empty();
-        let told = |countries: u64, limits: &[(Quota, Option<Quota>)]| {
+        let fact = Fact::of(&NoHead, "https", "h", &client, None);
+        let told = |countries: u64, quota: &Quota, old: Option<Quota>| {
+            let limits = [Tried { quota: quota.clone(), old, stood: false }];
             let mut counts = Counts::default();
             for n in 0..3000u128 {
                 let citizen = Citizen { pass: n, prefix: n, portal: 0 };
                 counts.settled.entry(0).or_default().add(citizen);
                 let key = n as u64 % countries;
-                counts.limited((&limits[0].0, key), 1.0, (&client, Some(citizen)), &rules);
+                counts.limited((&limits[0].quota, key), (&fact, 1.0), (&client, Some(citizen)), &rules);
             }
-            counts.told(limits, Vec::new(), 600)
+            counts.told(&limits, Vec::new(), 600)
         };
         let (narrow, wider, wide) = (quota(1), quota(1000), quota(10_000));
-        assert!(told(1, &[(narrow.clone(), None)]).harm().is_some());
-        assert!(told(1, &[(wider, Some(narrow.clone()))]).harm().is_none(), "it was refused before");
-        assert!(told(1, &[(narrow.clone(), Some(wide))]).harm().is_some());
-        let apart = told(6, &[(narrow, None)]);
+        assert!(told(1, &narrow, None).harm().is_some());
+        assert!(told(1, &wider, Some(narrow.clone())).harm().is_none(), "it was refused before");
+        assert!(told(1, &narrow, Some(wide)).harm().is_some());
+        let apart = told(6, &narrow, None);
         assert_eq!((apart.limits[0].over, apart.limits[0].keys), (0, 0));
     }
 }

@@ -16,6 +16,7 @@ mod form;
 mod inside;
 pub mod losses;
 mod mint;
+mod over;
 mod own;
 pub mod preview;
 mod read;

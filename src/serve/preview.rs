@@ -1,6 +1,9 @@
 //! What a draft of rules would have done to the last ten minutes, beside what the rules in force do: the corridor's own
 //! reading and decision over the requests that were kept.
 //!
+//! Measures that overlap hide each other: what the one sends away the other changes nothing about. So harm is also told
+//! beside the law without those measures that nobody forced.
+//!
 //! Does not know: who may put rules in force.
 
 use std::collections::{HashMap, HashSet};
@@ -8,7 +11,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::counts::{Citizen, Counts, Preview, severity};
+use super::counts::{Changed, Citizen, Counts, Preview, Tried, severity};
 use super::decide;
 use super::read;
 use super::trial::{Met, outcome};
@@ -18,7 +21,7 @@ use crate::client::Client;
 use crate::force::{House, Law};
 use crate::plan::Quota;
 use crate::reason::Reason;
-use crate::rules::RuleSet;
+use crate::rules::{Measure, RuleSet};
 use crate::telemetry::Fact;
 use crate::wire::Arrival;
 
@@ -31,10 +34,11 @@ struct Outcome {
     settled: Option<Citizen>,
 }
 
-/// The rules that a request is tried under; `but`: as if this one of them were not there.
+/// The rules that a request is tried under.
 struct Under<'a> {
     law: &'a Arc<Law>,
-    but: Option<u32>,
+    /// As if these of them were not there.
+    but: Vec<u32>,
     /// With what matched, and the limits that it counts on.
     whole: bool,
 }
@@ -52,58 +56,135 @@ impl Under<'_> {
             Met::Limit(quota, key) if self.whole => quotas.push((quota.clone(), key)),
             _ => {}
         };
-        let reason = outcome(&mut visit, &request, fact, self.but, &mut meet, decide::without_limits);
+        let reason = outcome(&mut visit, &request, fact, &self.but, &mut meet, decide::without_limits);
         let pass = visit.pass.filter(|_| visit.is_settled());
         let settled = pass.map(|p| Citizen::new(p.id, &visit.client, visit.portal.unwrap_or(0)));
         Some(Outcome { reason, quotas, matched, settled })
     }
 }
 
-/// Limits that are new or changed, and what they were before.
-type Limits = Vec<(Quota, Option<Quota>)>;
+/// Two laws beside each other.
+struct Beside<'a> {
+    before: &'a Under<'a>,
+    after: &'a Under<'a>,
+    /// Limits of the one after that the one before has not, or not so.
+    limits: Vec<Tried>,
+    /// The one after is nowhere milder, so that what it serves need not be asked about twice.
+    only_stricter: bool,
+    counts: Counts,
+}
+
+impl<'a> Beside<'a> {
+    fn new(before: &'a Under<'a>, after: &'a Under<'a>, limits: Vec<Tried>) -> Beside<'a> {
+        Beside { before, after, limits, only_stricter: false, counts: Counts::default() }
+    }
+
+    fn see(&mut self, house: &House, fact: &Fact, weight: f64, client: Client) {
+        let Some(after) = self.after.outcome(house, fact, client) else { return };
+        let before = match severity(after.reason) {
+            0 if self.only_stricter => after.reason,
+            _ => self.before.outcome(house, fact, client).map_or(after.reason, |o| o.reason),
+        };
+        let rules = &self.after.law.rules;
+        self.counts.see(fact, weight, &client, (before, after.reason), after.settled, rules);
+        for (quota, key) in after.quotas.iter().filter(|(q, _)| self.limits.iter().any(|t| t.quota.id == q.id)) {
+            self.counts.limited((quota, *key), (fact, weight), (&client, after.settled), rules);
+        }
+        self.counts.matched.extend(after.matched);
+    }
+
+    fn told(self, idle: Vec<String>, seconds: u64) -> Preview {
+        self.counts.told(&self.limits, idle, seconds)
+    }
+}
+
+/// The measures that may turn out to harm: those that nobody forced, and that are stricter than nothing.
+fn unforced(law: &Law) -> impl Iterator<Item = &Measure> {
+    let milder: HashSet<&str> =
+        law.rules.rules().filter(|r| r.measure && r.then == "allow").map(|r| r.name.as_str()).collect();
+    law.measures.iter().filter(move |m| !m.forced && !milder.contains(m.name.as_str()))
+}
+
+fn numbers<'m>(rules: &RuleSet, measures: impl Iterator<Item = &'m Measure>) -> Vec<u32> {
+    measures.filter_map(|m| rules.number(&m.name)).collect()
+}
 
 /// Tries a draft on the last ten minutes.
 pub fn preview(house: &House, draft: Arc<RuleSet>) -> Preview {
     let old = house.law.load_full();
     let names: HashSet<String> = old.rules.rules().map(|r| r.name.clone()).collect();
     let new = Arc::new(Law { generation: 0, rules: draft, measures: old.measures.clone(), ladder: old.ladder.clone() });
-    let before: HashMap<u64, &Quota> = old.rules.quotas().map(|q| (q.id, q)).collect();
-    let with_old = |q: &Quota| (q.clone(), before.get(&q.id).map(|old| (*old).clone()));
-    let fresh: Limits = new.rules.quotas().map(with_old).filter(|(q, old)| old.as_ref() != Some(q)).collect();
-    let since = house.now().unix().saturating_sub(bounds::RECENT.as_secs());
-    let (old, new) = (Under { law: &old, but: None, whole: false }, Under { law: &new, but: None, whole: true });
-    let before = |fact: &Fact, client, _: &Outcome| Some(old.outcome(house, fact, client)?.reason);
-    let counts = compare(house, before, &new, &fresh, since);
-    let idle = new.law.rules.rules().filter(|r| !names.contains(&r.name) && !counts.matched.contains(&r.name));
+    let quotas: HashMap<u64, &Quota> = old.rules.quotas().map(|q| (q.id, q)).collect();
+    let tried = |q: &Quota| Tried { quota: q.clone(), old: quotas.get(&q.id).map(|q| (*q).clone()), stood: false };
+    let fresh = || new.rules.quotas().map(tried).filter(|t| t.old.as_ref() != Some(&t.quota));
+    let laid: HashSet<&str> = unforced(&old).map(|m| m.name.as_str()).collect();
+    let of_laid = new.rules.quotas().filter(|q| laid.contains(q.name.as_str()));
+    let of_laid = of_laid.map(|q| Tried { quota: q.clone(), old: None, stood: true });
+
+    let under = |law, but, whole| Under { law, but, whole };
+    let (before, after) = (under(&old, Vec::new(), false), under(&new, Vec::new(), true));
+    let bare_before = under(&old, numbers(&old.rules, unforced(&old)), false);
+    let bare_after = under(&new, numbers(&new.rules, unforced(&old)), true);
+    let mut whole = Beside::new(&before, &after, fresh().collect());
+    let mut alone = Beside::new(&bare_before, &bare_after, fresh().collect());
+    let mut together = Beside::new(&bare_before, &after, fresh().chain(of_laid).collect());
+    each(house, since(house, 0), |fact, weight, client| {
+        whole.see(house, fact, weight, client);
+        if !laid.is_empty() {
+            alone.see(house, fact, weight, client);
+            together.see(house, fact, weight, client);
+        }
+    });
+    let idle = new.rules.rules().filter(|r| !names.contains(&r.name) && !whole.counts.matched.contains(&r.name));
     let idle = idle.map(|r| r.name.clone()).collect();
-    counts.told(&fresh, idle, bounds::RECENT.as_secs())
+    let seconds = bounds::RECENT.as_secs();
+    let changed = |one: Beside<'_>| (!laid.is_empty()).then(|| one.told(Vec::new(), seconds).changed);
+    Preview { alone: changed(alone), together: changed(together), ..whole.told(idle, seconds) }
 }
 
-/// What a rule or limit in force has done since then, beside what would have come without it.
-pub fn effect(house: &House, name: &str, since: u64) -> Preview {
+/// Why a measure in force is to be taken back, by what it has done since it was laid: it alone, or it as the last of several that
+/// harm together.
+pub fn harm_done(house: &House, name: &str) -> Option<String> {
     let law = house.law.load_full();
-    let now = house.now().unix();
-    let since = since.max(now.saturating_sub(bounds::RECENT.as_secs()));
-    let Some(number) = law.rules.number(name) else { return Preview::default() };
-    let own: Limits = law.rules.quotas().filter(|q| q.name == name).map(|q| (q.clone(), None)).collect();
-    let without = Under { law: &law, but: Some(number), whole: false };
-    let with = Under { law: &law, but: None, whole: !own.is_empty() };
-    let before = |fact: &Fact, client, with: &Outcome| match severity(with.reason) {
-        // A rule more does not make milder what is served.
-        0 => Some(with.reason),
-        _ => Some(without.outcome(house, fact, client)?.reason),
-    };
-    compare(house, before, &with, &own, since).told(&own, Vec::new(), now.saturating_sub(since).max(1))
+    let own = unforced(&law).find(|m| m.name == name)?;
+    let alone = effect(house, &law, own);
+    if let Some(why) = alone.harm_done() {
+        return Some(why);
+    }
+    let later = |m: &&Measure| (m.since, &m.name) > (own.since, &own.name);
+    let adds = |m: &Measure| effect(house, &law, m).changed.settled_passes > 0;
+    if alone.changed.settled_passes == 0 || unforced(&law).filter(later).any(adds) {
+        return None;
+    }
+    let all = done(house, &law, &unforced(&law).collect::<Vec<_>>(), own.since);
+    all.harm_done().map(|why| format!("together with the measures laid before {why}"))
+}
+
+/// What one measure in force does to what the law without the unforced ones would do.
+fn effect(house: &House, law: &Arc<Law>, measure: &Measure) -> Preview {
+    done(house, law, &[measure], measure.since)
+}
+
+fn done(house: &House, law: &Arc<Law>, measures: &[&Measure], from: u64) -> Preview {
+    let all = numbers(&law.rules, unforced(law));
+    let with: Vec<u32> = numbers(&law.rules, measures.iter().copied());
+    let stood = |q: &&Quota| law.rules.number(&q.name).is_some_and(|n| with.contains(&n));
+    let limits = law.rules.quotas().filter(stood).map(|q| Tried { quota: q.clone(), old: None, stood: true }).collect();
+    let after = Under { law, but: all.iter().copied().filter(|n| !with.contains(n)).collect(), whole: true };
+    let before = Under { law, but: all, whole: false };
+    let mut beside = Beside { only_stricter: true, ..Beside::new(&before, &after, limits) };
+    let since = since(house, from);
+    each(house, since, |fact, weight, client| beside.see(house, fact, weight, client));
+    beside.told(Vec::new(), house.now().unix().saturating_sub(since).max(1))
 }
 
 /// How many of the last ten minutes' requests a rule or limit in force matched.
 pub fn hits(house: &House, name: &str) -> u64 {
     let law = house.law.load_full();
-    let under = Under { law: &law, but: None, whole: true };
-    let clients = Clients::new(house);
+    let under = Under { law: &law, but: Vec::new(), whole: true };
     let mut hits = 0.0;
-    house.recent.each(house.now().unix().saturating_sub(bounds::RECENT.as_secs()), |fact, weight| {
-        let outcome = under.outcome(house, fact, clients.of(fact));
+    each(house, since(house, 0), |fact, weight, client| {
+        let outcome = under.outcome(house, fact, client);
         if outcome.is_some_and(|o| o.matched.iter().any(|m| m == name)) {
             hits += weight;
         }
@@ -114,53 +195,36 @@ pub fn hits(house: &House, name: &str) -> u64 {
 /// Whom a ban of this net would have sent away in the last ten minutes.
 pub fn ban(house: &House, net: IpNet) -> Preview {
     let law = house.law.load_full();
-    let since = house.now().unix().saturating_sub(bounds::RECENT.as_secs());
-    let under = Under { law: &law, but: None, whole: false };
-    let mut counts = Counts::default();
-    let clients = Clients::new(house);
-    house.recent.each(since, |fact, weight| {
-        let client = clients.of(fact);
-        let Some(outcome) = under.outcome(house, fact, client) else { return };
-        let after = if net.contains(&client.address) { Reason::Banned } else { outcome.reason };
-        counts.see(fact, weight, &client, (outcome.reason, after), outcome.settled, &law.rules);
-    });
-    counts.told(&[], Vec::new(), bounds::RECENT.as_secs())
-}
-
-/// Tries what came since then under the one, as `before` tells it, and under the other; `fresh`: limits of the other that
-/// the one has not.
-fn compare(
-    house: &House,
-    before: impl Fn(&Fact, Client, &Outcome) -> Option<Reason>,
-    under: &Under<'_>,
-    fresh: &[(Quota, Option<Quota>)],
-    since: u64,
-) -> Counts {
-    let mut counts = Counts::default();
-    let clients = Clients::new(house);
-    let rules = &under.law.rules;
-    house.recent.each(since, |fact, weight| {
-        let client = clients.of(fact);
-        let Some(after) = under.outcome(house, fact, client) else { return };
-        let Some(before) = before(fact, client, &after) else { return };
-        counts.see(fact, weight, &client, (before, after.reason), after.settled, rules);
-        for (quota, key) in after.quotas.iter().filter(|(q, _)| fresh.iter().any(|(f, _)| f.id == q.id)) {
-            counts.limited((quota, *key), weight, (&client, after.settled), rules);
+    let bare = numbers(&law.rules, unforced(&law));
+    let measures = !bare.is_empty();
+    let tried = |but| (Under { law: &law, but, whole: false }, Counts::default());
+    let mut both = [tried(Vec::new()), tried(bare)];
+    each(house, since(house, 0), |fact, weight, client| {
+        for (under, counts) in &mut both {
+            let Some(outcome) = under.outcome(house, fact, client) else { continue };
+            let after = if net.contains(&client.address) { Reason::Banned } else { outcome.reason };
+            counts.see(fact, weight, &client, (outcome.reason, after), outcome.settled, &law.rules);
         }
-        counts.matched.extend(after.matched);
     });
-    counts
+    let [whole, alone] = both.map(|(_, counts)| counts.told(&[], Vec::new(), bounds::RECENT.as_secs()));
+    let alone: Option<Changed> = measures.then_some(alone.changed);
+    Preview { alone, ..whole }
 }
 
-/// Whose address is whose.
-struct Clients(u8);
-
-impl Clients {
-    fn new(house: &House) -> Clients {
-        Clients(house.town.load().settings.client.ipv6_prefix)
-    }
-
-    fn of(&self, fact: &Fact) -> Client {
-        Client::new(fact.address, fact.address, self.0, false).with(fact.fingerprint)
-    }
+/// From then on, or as far back as the sample goes.
+fn since(house: &House, from: u64) -> u64 {
+    from.max(house.now().unix().saturating_sub(bounds::RECENT.as_secs()))
 }
+
+/// Everything that came since then: the request, how many it stands for, and whose it is.
+fn each(house: &House, since: u64, mut see: impl FnMut(&Fact, f64, Client)) {
+    let ipv6_prefix = house.town.load().settings.client.ipv6_prefix;
+    house.recent.each(since, |fact, weight| {
+        let client = Client::new(fact.address, fact.address, ipv6_prefix, false).with(fact.fingerprint);
+        see(fact, weight, client);
+        house.breath.take();
+    });
+}
+
+#[cfg(test)]
+mod tests;

@@ -12,15 +12,16 @@ use std::task::{Context, Poll, ready};
 use prometheus_client::metrics::counter::Counter;
 
 use crate::client::{Client, Fingerprint};
-use crate::clock::Now;
+use crate::clock::{Now, SECOND};
 use crate::force::House;
 use crate::held::Held;
 use crate::limit::Entered;
+use crate::plan::quota_id;
 use crate::reason::Reason;
 use crate::seal;
 use crate::telemetry::access::Batch;
 use crate::telemetry::metrics::{FailureLabels, RequestLabels};
-use crate::telemetry::{Fact, Line, Outcome, Sampler};
+use crate::telemetry::{Fact, Fate, Line, Outcome, Sampler};
 use crate::wire::{Answer, Body, BodyBox, Broken, Chunk, Head, Payload, Reply};
 
 use super::read;
@@ -93,7 +94,10 @@ impl Recorder {
         }
         // Rules hardly hold on boma's own paths: they would only stand in the way of what previews are for.
         if visit.portal.is_some() && !visit.path.starts_with(read::OWN) {
-            let fact = || Fact::of(head, read::scheme(visit, head), &visit.host, &visit.client, visit.pass);
+            let fact = || {
+                let fact = Fact::of(head, read::scheme(visit, head), &visit.host, &visit.client, visit.pass);
+                fact.with(self.fate(visit, &made))
+            };
             self.sampler.offer(&self.house.recent, visit.now.unix(), visit.vouched().is_some(), fact);
         }
         let line = self.line(visit, head, &made);
@@ -123,6 +127,18 @@ impl Recorder {
             }
         };
         Reply::Answer(Answer { status: made.status, fields: made.fields, body })
+    }
+
+    fn fate(&self, visit: &Visit<'_>, made: &Made) -> Fate {
+        const MILLI: u64 = SECOND / 1000;
+        let came = visit.now.wall / MILLI;
+        let limited = matches!(made.reason, Reason::OverLimit | Reason::ChallengeLimit);
+        Fate {
+            came,
+            answered: came + self.house.now().since(visit.now) / MILLI,
+            origin: matches!(made.reason, Reason::Served | Reason::OriginError).then_some(made.status),
+            limit: visit.rule.as_deref().filter(|_| limited).map(quota_id),
+        }
     }
 
     fn count(&self, visit: &Visit<'_>, status: u16, reason: Reason) {

@@ -270,7 +270,7 @@ impl Limit {
     fn told(self) -> LimitPreview {
         let clients = self.clients.top(TOP).into_iter().map(|(prefix, n)| (Prefix(prefix).address().to_string(), n));
         let (matched, over, keys) = (self.matched, self.over, self.keys.count());
-        LimitPreview { name: self.name, matched, over, keys, clients: clients.collect() }
+        LimitPreview { name: self.name, matched, over, keys, unknown: None, clients: clients.collect() }
     }
 }
 

@@ -43,13 +43,13 @@ pub enum Met<'m> {
     Limit(&'m Quota, u64),
 }
 
-/// What happens to a request that was read, by the visit's own law; `but`: as if this one of its rules were not there.
+/// What happens to a request that was read, by the visit's own law; `but`: as if these of its rules were not there.
 /// `decide` is the corridor's decision, with limits or without.
 pub fn outcome<'h>(
     visit: &mut Visit<'h>,
     request: &Request,
     fact: &Fact,
-    but: Option<u32>,
+    but: &[u32],
     meet: &mut dyn FnMut(Met<'_>),
     decide: impl FnOnce(&mut Visit<'h>, &Request, &Plan<'_>) -> Decision,
 ) -> Reason {
@@ -108,7 +108,7 @@ impl Trial {
             house.bans.saw_pass(fact.address, pass.id);
         }
         let banned = house.bans.holds(fact.address, now.unix());
-        let reason = outcome(visit, request, fact, None, meet, |visit, request, plan| {
+        let reason = outcome(visit, request, fact, &[], meet, |visit, request, plan| {
             if banned {
                 return Decision::Refuse(Reason::Banned);
             }

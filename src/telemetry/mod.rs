@@ -14,5 +14,5 @@ pub mod totals;
 pub use access::{AccessLog, Line};
 pub use feed::{Feed, Kind};
 pub use metrics::Metrics;
-pub use recent::{Fact, Recent, Sampler};
+pub use recent::{Fact, Fate, Recent, Sampler};
 pub use totals::{Outcome, Registers, Totals};

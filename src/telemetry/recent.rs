@@ -3,7 +3,7 @@
 //!
 //! Of a request it keeps what rules look at, and no body, no cookie's value, no credentials.
 //!
-//! Does not know: rules, what a request was answered with.
+//! Does not know: rules.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -28,6 +28,19 @@ pub struct Fact {
     pub address: IpAddr,
     pub fingerprint: Option<Fingerprint>,
     pub pass: Option<Pass>,
+    pub fate: Fate,
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Fate {
+    /// When it came and when its answer began, in milliseconds since the Unix epoch.
+    pub came: u64,
+    pub answered: u64,
+    /// What an origin answered.
+    pub origin: Option<u16>,
+    /// The limit that refused it, by its id.
+    pub limit: Option<u64>,
 }
 
 /// Fields whose values are nobody's business.
@@ -76,7 +89,12 @@ impl Fact {
             address: client.address,
             fingerprint: client.fingerprint,
             pass,
+            fate: Fate::default(),
         }
+    }
+
+    pub fn with(self, fate: Fate) -> Fact {
+        Fact { fate, ..self }
     }
 }
 

@@ -94,7 +94,7 @@ impl Registers {
 /// One minute of one portal, as it is kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Minute {
-    /// Its beginning, in seconds since the Unix epoch. After a restart a minute may have two lines.
+    /// Its beginning, in seconds since the Unix epoch. After a restart, and where one process takes over from another, a minute has several lines.
     pub at: u64,
     pub portal: String,
     /// The highest posture in it.

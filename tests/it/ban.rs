@@ -34,6 +34,11 @@ fn a_ban_by_hand_closes_at_once_ends_and_outlives_a_restart() {
         said.starts_with("127.0.0.0/24   until 20") && said.contains("staff administrator (admin)   INC-42"),
         "{said}"
     );
+    let (code, said) = boma.command(&["ban", "add", "127.0.0.0/24", "--for", "1s", "--reason", "INC-43"]);
+    assert!(code == 0 && said.contains("that end stays") && said.contains("boma ban remove"), "{said}");
+    let later = boma.staff("GET", "/api/v1/bans", "", "").json()["bans"].clone();
+    assert!(later[0]["reason"] == "INC-43" && later.as_array().unwrap().len() == 1, "{later}");
+    assert!(later[0]["until"].as_u64() > later[0]["since"].as_u64().map(|s| s + 3000), "{later}");
     let boma = Boma::start(boma.kill(), &[]);
     assert!(closed(&boma), "a restart keeps it");
     assert_eq!(boma.command(&["ban", "remove", "127.0.0.0/24"]).0, 0);

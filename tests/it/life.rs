@@ -173,7 +173,7 @@ fn a_second_boma_takes_over_and_no_connection_is_refused() {
     // Each request on a connection of its own: a refused one would be seen.
     let traffic = load(at, 4, &["/a", "/b"], "Connection: close\r\n");
     let setup = Setup { folder: Folder(first.setup.folder.0.clone()), ..Setup::new() };
-    let second = Boma::start(setup, &["--takeover"]);
+    let mut second = Boma::start(setup, &["--takeover"]);
     assert_eq!((second.at(), second.admin), (at, first.admin), "the same sockets");
     assert!(first.wait().success(), "the first one drains and ends:\n{}", first.log());
     for _ in 0..50 {
@@ -185,6 +185,14 @@ fn a_second_boma_takes_over_and_no_connection_is_refused() {
     assert!(lost.is_empty(), "{} of {}: {lost:?}", lost.len(), answers.len());
     assert_eq!(second.status()["postures"][0]["posture"], "guarded", "{}", second.status());
     assert!(second.status()["troubles"].as_array().is_none_or(Vec::is_empty), "{}", second.status());
+    // Both have counted, the first one to the end of its drain.
+    second.signal("TERM");
+    assert!(second.wait().success());
+    let third = Boma::start(second.kill(), &[]);
+    let kept = third.staff("GET", "/api/v1/totals", "", "").json();
+    let of = |m: &serde_json::Value| m["counts"]["information"]["full"][0].as_u64().unwrap_or(0);
+    let sum: u64 = kept["minutes"].as_array().unwrap().iter().map(of).sum();
+    assert_eq!(sum, answers.len() as u64 + 50, "{kept}");
     // Without anybody to take over from it just starts.
     let alone = Setup::new();
     alone.write(&origin.address.to_string());

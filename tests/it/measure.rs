@@ -118,7 +118,10 @@ fn a_measure_ends_by_itself_and_survives_restarts_until_then() {
         (403, 200, 403)
     );
     let until = boma.status()["measures"][0]["until"].clone();
+    let generation = |boma: &Boma| boma.status()["rules_generation"].as_u64().unwrap();
+    let before = generation(&boma);
     let boma = Boma::start(boma.kill(), &[]);
+    assert!(generation(&boma) > before, "what was read before the restart is not what is in force");
     assert_eq!(get(boma.at(), "/long").status, 403);
     assert_eq!(boma.status()["measures"][0]["until"], until, "its end has not moved");
     // One that does not fit the file any more must not keep boma down.

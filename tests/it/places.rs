@@ -1,6 +1,8 @@
 //! Countries and autonomous systems, from databases that are replaced while boma runs.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::process::Command;
 
 use crate::harness::mmdb::{self, Value};
 use crate::harness::{Boma, Origin, Setup, eventually, request};
@@ -62,6 +64,30 @@ fn rules_know_where_a_client_is_and_a_replaced_database_is_taken_over() {
     assert_eq!(from(&boma, "192.0.2.7", "/pay"), 200);
     assert!(boma.status()["troubles"].to_string().contains("country.mmdb"), "{}", boma.status());
     assert_eq!(boma.status()["places"].as_array().unwrap().len(), 2, "the last good copy is in use");
+}
+
+#[test]
+fn a_database_on_a_slow_disk_holds_up_no_other_change() {
+    let origin = Origin::start();
+    let setup = Setup::new().settings(CLIENT).rules(RULES);
+    fs::write(setup.file("country.mmdb"), countries("DE")).unwrap();
+    fs::write(setup.file("asn.mmdb"), mmdb::write("GeoLite2-ASN", 1_790_000_000, &[])).unwrap();
+    let boma = setup.start(origin.address);
+    // A file that gives nothing for as long as it takes.
+    let slow = boma.setup.file("slow.mmdb");
+    assert!(Command::new("mkfifo").arg(&slow).status().unwrap().success());
+    fs::rename(&slow, boma.setup.file("country.mmdb")).unwrap();
+    const O_NONBLOCK: i32 = 0o4000;
+    let disk = eventually("it is being read", || {
+        OpenOptions::new().write(true).custom_flags(O_NONBLOCK).open(boma.setup.file("country.mmdb")).ok()
+    });
+    let (code, said) = boma.command(&["ban", "add", "192.0.2.7", "--for", "1h", "--reason", "INC-42"]);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!((from(&boma, "192.0.2.7", "/"), from(&boma, "198.51.100.200", "/pay")), (403, 403));
+    drop(disk);
+    eventually("an empty one is told", || {
+        boma.status()["files_not_in_force"].to_string().contains("country.mmdb").then_some(())
+    });
 }
 
 #[test]

@@ -200,6 +200,12 @@ fn what_a_posture_takes_away_is_told_before_it_is_pinned() {
         let seen = boma.staff("POST", "/api/v1/posture/preview", "", "{\"level\":\"closed\"}").json();
         (seen["served"] == 12).then_some(())
     });
+    let told = |level: &str| {
+        let (_, said) = boma.command(&["posture", level, "--for", "10m", "--reason", "INC-42", "--format", "json"]);
+        serde_json::from_str::<serde_json::Value>(&said).unwrap_or_else(|e| panic!("{e}: {said}"))["losses"].clone()
+    };
+    let normal = told("normal");
+    assert!(normal["served"] == 12 && normal["lost"] == serde_json::json!([]), "{normal}");
     let (code, said) = boma.command(&["posture", "static", "--for", "10m", "--reason", "INC-42"]);
     assert_eq!(code, 0, "{said}");
     for line in [
@@ -211,6 +217,9 @@ fn what_a_posture_takes_away_is_told_before_it_is_pinned() {
     ] {
         assert!(said.contains(line), "{line} in {said}");
     }
+    boma.posture("normal");
+    let closed = told("closed");
+    assert_eq!(closed["lost"][0]["requests"], 6, "{closed}");
     let wrong = boma.staff("POST", "/api/v1/posture/preview", "", "{\"level\":\"open\"}");
     assert!(wrong.status == 422 && wrong.text().contains("one of normal"), "{}", wrong.text());
 }

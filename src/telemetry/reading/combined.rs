@@ -10,7 +10,7 @@ use jiff::tz::Offset;
 use memchr::memchr;
 
 use super::{Holds, Logged, Query, Unread, guess};
-use crate::telemetry::Fact;
+use crate::telemetry::{Fact, Fate};
 
 /// `[vhost ]client ident user [time] "request" status bytes[ "referrer" "agent"[ …]]`
 pub fn read(bytes: &[u8]) -> Result<Logged, Unread> {
@@ -56,6 +56,7 @@ pub fn read(bytes: &[u8]) -> Result<Logged, Unread> {
         address,
         fingerprint: None,
         pass: None,
+        fate: Fate::default(),
     };
     let origin = std::str::from_utf8(status).ok().and_then(|s| s.parse().ok());
     Ok(Logged { at, fact, kind, origin, took: None, holds })

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::{Holds, Logged, Query, Unread, guess};
 use crate::client::Fingerprint;
 use crate::facts::{Kind, Pass};
-use crate::telemetry::Fact;
+use crate::telemetry::{Fact, Fate};
 
 /// A line of boma's own.
 #[derive(Deserialize)]
@@ -88,7 +88,8 @@ pub fn read(bytes: &[u8]) -> Result<Logged, Unread> {
     let fingerprint = Fingerprint::of(&read.fingerprint);
     let scheme = if read.scheme == "http" { "http" } else { "https" };
     let Json { method, host: authority, path, query, .. } = read;
-    let fact = Fact { method, scheme, authority, path, query, fields, address, fingerprint, pass };
+    let fate = Fate::default();
+    let fact = Fact { method, scheme, authority, path, query, fields, address, fingerprint, pass, fate };
     let origin = matches!(&*read.reason, "served" | "origin.error").then_some(read.status);
     Ok(Logged { at, fact, kind: known, origin, took: read.took, holds })
 }
