@@ -108,7 +108,7 @@ pub enum Bucket {
     Own(u128),
     /// Of a quiet pass: anybody gets one, so a full table need not keep it.
     Visitor(u128),
-    /// Of all passes of this lane that were made for one prefix.
+    /// Of all passes of this lane that were made for one prefix, or of [`Lane::Shared`] for one network.
     Shared(Lane, u32),
 }
 
@@ -136,8 +136,9 @@ impl Pass {
         self.expires <= now_unix
     }
 
-    pub fn is_at_home(&self, prefix: Prefix) -> bool {
-        self.home == 0 || self.home == home(prefix)
+    pub fn is_at_home(&self, client: &Client) -> bool {
+        let place = if self.lane == Lane::Shared { client.network } else { client.prefix };
+        self.home == 0 || self.home == home(place)
     }
 }
 

@@ -221,6 +221,8 @@ pub struct Effects {
     pub unsafe_needs: u8,
     /// How hard challenges are, a step of [`crate::challenge::Work`].
     pub work: u8,
+    /// What all passes of one network have together that are not settled, as a factor on the budget; 0: no such bound.
+    pub crowd: u32,
     /// Whether who comes gets a quiet pass.
     pub quiet: bool,
     pub reach: Reach,

@@ -1,6 +1,7 @@
 //! What a challenge must hold against, and whom it must let through.
 
 use super::*;
+use crate::client::Client;
 
 const NOW: u64 = 1_790_000_000;
 const EASY: Work = Work { bits: 4, count: 4 };
@@ -123,10 +124,14 @@ fn epochs_end_and_what_was_begun_in_them_does_not() {
 #[test]
 fn a_pass_in_use_is_renewed_and_keeps_its_identity() {
     let challenge = challenge();
+    let at = |prefix| Client {
+        prefix: Prefix(prefix),
+        ..Client::new([192, 0, 2, 1].into(), [192, 0, 2, 1].into(), 64, false)
+    };
     let pass = Pass::proven(9, 1, NOW, NOW + challenge.lifetime());
     assert_eq!(challenge.renew(&pass, Prefix(8), NOW + 60), None);
     let renewed = challenge.renew(&pass, Prefix(8), NOW + 4 * 3600).unwrap();
     assert_eq!((renewed.id, renewed.born), (9, NOW));
     assert_eq!(renewed.expires, NOW + 16 * 3600);
-    assert!(renewed.is_at_home(Prefix(8)) && !renewed.is_at_home(Prefix(9)), "who has moved is at home there");
+    assert!(renewed.is_at_home(&at(8)) && !renewed.is_at_home(&at(9)), "who has moved is at home there");
 }

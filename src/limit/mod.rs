@@ -34,6 +34,8 @@ pub enum Key<'a> {
     Lane(Lane, u32),
     Prefix(u128),
     Network(u128),
+    /// Of all passes of a network that are not settled.
+    Crowd(u128),
     Asn(u32),
     Country(&'a str),
     Portal(&'a str),

@@ -62,6 +62,7 @@ fn effects(top: &Section<'_>, level: Level) -> Effects {
         needs: [0; 4],
         unsafe_needs: 0,
         work: 0,
+        crowd: 0,
         quiet: false,
         reach: Reach::All,
         spare_origin: false,
@@ -88,6 +89,7 @@ fn effects(top: &Section<'_>, level: Level) -> Effects {
     }
     effects.unsafe_needs = pass_level(&table, "unsafe_needs");
     effects.work = table.integer("work", 0, 3).map_or(0, |n| n.value as u8);
+    effects.crowd = table.number("crowd", 0.0, 100_000.0).map_or(0, |n| (n.value * 1000.0).round() as u32);
     effects.quiet = table.boolean("quiet").is_some_and(|b| b.value);
     effects.reach = match table.word("reach", &["all", "stay_up", "none"]).map(|w| w.value) {
         Some("stay_up") => Reach::StayUp,

@@ -28,7 +28,7 @@ pub fn factor(visit: &Visit<'_>, budget: &Quota) -> u32 {
     let of_whole = whole * earned(visit, pass, new) / WHOLE;
     // A posture that halves budgets leaves a beginner what beginners have: less would not carry one page.
     let share = of_whole.max(whole.min(new));
-    if pass.is_at_home(visit.client.prefix) { share } else { (share / ABROAD).max(1) }
+    if pass.is_at_home(&visit.client) { share } else { (share / ABROAD).max(1) }
 }
 
 fn without_pass(visit: &Visit<'_>) -> u32 {
@@ -60,6 +60,21 @@ fn earned(visit: &Visit<'_>, pass: &Pass, new: u32) -> u32 {
 pub fn leans(visit: &Visit<'_>, quota: &Quota) -> bool {
     let Some(pass) = visit.pass.filter(|_| quota.budget && quota.per == Per::Client) else { return false };
     pass.lane == Lane::Quiet || (visit.kind == Kind::Subresource && earned(visit, &pass, new(quota)) < WHOLE)
+}
+
+/// Takes from what all passes of the network that are nobody's of long standing have together, where the posture bounds
+/// that: passes that are farmed are worth no more than a crowd of people's.
+///
+/// # Errors
+/// [`Limited`]; the pass's own token is spent.
+pub fn take_of_crowd(visit: &Visit<'_>, quota: &Quota) -> Result<(), Limited> {
+    let crowd = visit.effects().crowd;
+    let counts = crowd > 0 && quota.budget && quota.per == Per::Client && visit.pass.is_some();
+    if !counts || visit.is_settled() {
+        return Ok(());
+    }
+    let key = Key::Crowd(visit.client.network.0);
+    visit.house.limits.take(quota, key, key, crowd, visit.now.mono)
 }
 
 /// Takes from the prefix's bucket.
@@ -205,6 +220,21 @@ mod tests {
         let image = ("sec-fetch-dest", "image");
         let part = asked("GET", "203.0.113.8", &[("cookie", new.as_str()), image]);
         assert_eq!((0..1000).take_while(|_| goes(&house, &part)).count(), 180, "its tenth, and half of the prefix's");
+    }
+
+    #[test]
+    fn a_farm_of_passes_has_what_a_crowd_has_and_citizens_of_long_standing_are_not_of_it() {
+        let house = house("");
+        let citizen = pass(&house, Lane::Script, "203.0.113.1");
+        house.clock.advance(bounds::SETTLED);
+        pin(&house, Level::Attack);
+        let carried = |n: u8| {
+            let from = format!("203.0.113.{n}");
+            carries(&house, &pass(&house, Lane::Script, &from), &from, PAGE)
+        };
+        assert_eq!((2..252).map(carried).sum::<usize>(), 3000, "ten budgets, not thirty requests of each");
+        assert_eq!(carries(&house, &citizen, "203.0.113.1", PAGE), 150);
+        assert_eq!(carries(&house, &pass(&house, Lane::Script, "203.0.114.1"), "203.0.114.1", PAGE), 30, "elsewhere");
     }
 
     #[test]

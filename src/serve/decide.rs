@@ -172,13 +172,16 @@ fn take_limits(visit: &mut Visit<'_>, plan: &Plan<'_>, head: &dyn Head) -> Resul
         if is_exempt(visit, quota) {
             continue;
         }
-        let Err(limited) = take(visit, quota, head) else {
+        let own = take(visit, quota, head);
+        let leans = own.is_err() && budget::leans(visit, quota) && budget::take_of_prefix(visit, quota).is_ok();
+        if leans {
+            continue;
+        }
+        let overspent = own.is_err();
+        let Err(limited) = own.and_then(|()| budget::take_of_crowd(visit, quota)) else {
             visit.spent |= 1u64.checked_shl(nth as u32).unwrap_or(0);
             continue;
         };
-        if budget::leans(visit, quota) && budget::take_of_prefix(visit, quota).is_ok() {
-            continue;
-        }
         if quota.shadow {
             visit.noted.push(quota.name.clone());
             continue;
@@ -191,6 +194,7 @@ fn take_limits(visit: &mut Visit<'_>, plan: &Plan<'_>, head: &dyn Head) -> Resul
         // A quiet pass is no answer to a challenge: who solves one has a budget of their own.
         let has_own_bucket = quota.per == Per::Client && visit.pass.is_some_and(|pass| pass.level > 0);
         if has_own_bucket
+            && overspent
             && quota.budget
             && let Some(pass) = visit.pass
         {

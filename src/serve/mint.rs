@@ -28,7 +28,9 @@ pub fn ask(visit: &Visit<'_>, head: &dyn Head) -> Ask {
         None => (0, false),
     };
     let quota = &visit.house.minted;
-    let minted = visit.house.limits.used(quota, Key::Prefix(visit.client.prefix.0), visit.now.mono);
+    let used = |key| visit.house.limits.used(quota, key, visit.now.mono);
+    // Four times as many for the network in the same time: as full a bucket means as much.
+    let minted = used(Key::Prefix(visit.client.prefix.0)).max(used(Key::Network(visit.client.network.0)));
     let step = Demand { level, posture, pressed, minted }.step();
     Ask { level, work: Work::step(step), wait: Work::wait(step), browser: facts::browser(head) }
 }
@@ -59,7 +61,7 @@ pub fn earned(visit: &mut Visit<'_>, mut pass: Pass) -> Pass {
         visit.signals().solved(&visit.client);
     }
     if pass.lane == Lane::Script && !has_room(visit, &house.minted) {
-        pass.lane = Lane::Shared;
+        (pass.lane, pass.home) = (Lane::Shared, facts::home(visit.client.network));
     }
     visit.pass = Some(pass);
     pass

@@ -60,7 +60,7 @@ fn lay(house: &House, measures: &[Measure]) {
 fn came(house: &House, citizens: u32, path: impl Fn(u32) -> String, fate: impl Fn(u32) -> Fate) {
     let sampler = Sampler::new(1, 7);
     for i in 0..citizens {
-        let pass = Pass { id: u128::from(i) + 1, level: 1, born: NOW - 3 * 3600, expires: u64::MAX };
+        let pass = Pass::proven(u128::from(i) + 1, 1, NOW - 3 * 3600, u64::MAX);
         let fact = Fact {
             method: "GET".into(),
             scheme: "https",
