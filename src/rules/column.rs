@@ -36,7 +36,7 @@ struct Set {
 impl Column {
     /// # Errors
     /// What is too large, in words.
-    pub fn new(patterns: &BTreeMap<Pattern, Numbers>, folds: bool) -> Result<Column, String> {
+    pub fn new(patterns: &BTreeMap<Pattern, Numbers>, folds: bool, pause: &dyn Fn()) -> Result<Column, String> {
         let (mut beginnings, mut ends): (BTreeMap<_, Ends>, BTreeMap<_, Ends>) = Default::default();
         let (mut globs, mut worded, mut wordless) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let mut words = Vec::new();
@@ -55,14 +55,14 @@ impl Column {
                 }
             }
         }
-        Ok(Column {
-            beginnings: Trie::new(beginnings, Way::Forward),
-            ends: Trie::new(ends, Way::Backward),
-            words: Words::new(&globs, words)?,
-            worded: Set::new(&worded, folds)?,
-            wordless: Set::new(&wordless, folds)?,
-            folds,
-        })
+        let (beginnings, ends) = (Trie::new(beginnings, Way::Forward), Trie::new(ends, Way::Backward));
+        pause();
+        let words = Words::new(&globs, words)?;
+        pause();
+        let worded = Set::new(&worded, folds)?;
+        pause();
+        let wordless = Set::new(&wordless, folds)?;
+        Ok(Column { beginnings, ends, words, worded, wordless, folds })
     }
 
     /// Adds every condition that a pattern satisfied by `value` belongs to.
@@ -127,7 +127,7 @@ mod tests {
             by.entry(pattern).or_default().push(i as u32);
         }
         let mut holding = Holding::new(patterns.len());
-        Column::new(&by, field.ignores_case()).unwrap().visit(value, &mut holding);
+        Column::new(&by, field.ignores_case(), &|| {}).unwrap().visit(value, &mut holding);
         let mut found = holding.all().to_vec();
         found.sort_unstable();
         found

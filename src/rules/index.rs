@@ -97,7 +97,7 @@ impl Index {
         }
         for (field, (from, patterns)) in fields {
             pause();
-            let column = Column::new(&patterns, field.ignores_case());
+            let column = Column::new(&patterns, field.ignores_case(), pause);
             let column = column.map_err(|e| format!("the patterns of one field are too many together: {e}"))?;
             match source(&field) {
                 Source::Plain => index.plain.push((from, field, column)),

@@ -188,6 +188,7 @@ fn plain(
     expressions: &RefCell<Expressions>,
 ) -> Read<Plain> {
     fault::read(file, text, |top| {
+        sources.pause();
         let lists = Lists::read(top, sources);
         let drafts = file::read(top, sources.known(&lists, expressions), sources, names);
         Plain { lists, drafts, climb: climb::read(top) }

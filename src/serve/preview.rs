@@ -63,34 +63,30 @@ impl Under<'_> {
     }
 }
 
-/// Two laws beside each other.
+/// What two laws do, the one beside the other.
 struct Beside<'a> {
-    before: &'a Under<'a>,
-    after: &'a Under<'a>,
+    /// Of the one after.
+    rules: &'a RuleSet,
     /// Limits of the one after that the one before has not, or not so.
     limits: Vec<Tried>,
-    /// The one after is nowhere milder, so that what it serves need not be asked about twice.
-    only_stricter: bool,
     counts: Counts,
 }
 
 impl<'a> Beside<'a> {
-    fn new(before: &'a Under<'a>, after: &'a Under<'a>, limits: Vec<Tried>) -> Beside<'a> {
-        Beside { before, after, limits, only_stricter: false, counts: Counts::default() }
+    fn new(rules: &'a RuleSet, limits: Vec<Tried>) -> Beside<'a> {
+        Beside { rules, limits, counts: Counts::default() }
     }
 
-    fn see(&mut self, house: &House, fact: &Fact, weight: f64, client: Client) {
-        let Some(after) = self.after.outcome(house, fact, client) else { return };
-        let before = match severity(after.reason) {
-            0 if self.only_stricter => after.reason,
-            _ => self.before.outcome(house, fact, client).map_or(after.reason, |o| o.reason),
-        };
-        let rules = &self.after.law.rules;
-        self.counts.see(fact, weight, &client, (before, after.reason), after.settled, rules);
+    fn see(&mut self, (fact, weight): (&Fact, f64), client: &Client, before: Reason, after: &Outcome) {
+        self.counts.see(fact, weight, client, (before, after.reason), after.settled, self.rules);
         for (quota, key) in after.quotas.iter().filter(|(q, _)| self.limits.iter().any(|t| t.quota.id == q.id)) {
-            self.counts.limited((quota, *key), (fact, weight), (&client, after.settled), rules);
+            self.counts.limited((quota, *key), (fact, weight), (client, after.settled), self.rules);
         }
-        self.counts.matched.extend(after.matched);
+        for name in &after.matched {
+            if !self.counts.matched.contains(name) {
+                self.counts.matched.insert(name.clone());
+            }
+        }
     }
 
     fn told(self, idle: Vec<String>, seconds: u64) -> Preview {
@@ -125,15 +121,19 @@ pub fn preview(house: &House, draft: Arc<RuleSet>) -> Preview {
     let (before, after) = (under(&old, Vec::new(), false), under(&new, Vec::new(), true));
     let bare_before = under(&old, numbers(&old.rules, unforced(&old)), false);
     let bare_after = under(&new, numbers(&new.rules, unforced(&old)), true);
-    let mut whole = Beside::new(&before, &after, fresh().collect());
-    let mut alone = Beside::new(&bare_before, &bare_after, fresh().collect());
-    let mut together = Beside::new(&bare_before, &after, fresh().chain(of_laid).collect());
+    let mut whole = Beside::new(&new.rules, fresh().collect());
+    let mut alone = Beside::new(&new.rules, fresh().collect());
+    let mut together = Beside::new(&new.rules, fresh().chain(of_laid).collect());
     each(house, since(house, 0), |fact, weight, client| {
-        whole.see(house, fact, weight, client);
-        if !laid.is_empty() {
-            alone.see(house, fact, weight, client);
-            together.see(house, fact, weight, client);
+        let tried = |under: &Under<'_>| under.outcome(house, fact, client);
+        let (Some(before), Some(after)) = (tried(&before), tried(&after)) else { return };
+        whole.see((fact, weight), &client, before.reason, &after);
+        if laid.is_empty() {
+            return;
         }
+        let (Some(bare_before), Some(bare_after)) = (tried(&bare_before), tried(&bare_after)) else { return };
+        alone.see((fact, weight), &client, bare_before.reason, &bare_after);
+        together.see((fact, weight), &client, bare_before.reason, &after);
     });
     let idle = new.rules.rules().filter(|r| !names.contains(&r.name) && !whole.counts.matched.contains(&r.name));
     let idle = idle.map(|r| r.name.clone()).collect();
@@ -172,9 +172,17 @@ fn done(house: &House, law: &Arc<Law>, measures: &[&Measure], from: u64) -> Prev
     let limits = law.rules.quotas().filter(stood).map(|q| Tried { quota: q.clone(), old: None, stood: true }).collect();
     let after = Under { law, but: all.iter().copied().filter(|n| !with.contains(n)).collect(), whole: true };
     let before = Under { law, but: all, whole: false };
-    let mut beside = Beside { only_stricter: true, ..Beside::new(&before, &after, limits) };
+    let mut beside = Beside::new(&law.rules, limits);
     let since = since(house, from);
-    each(house, since, |fact, weight, client| beside.see(house, fact, weight, client));
+    each(house, since, |fact, weight, client| {
+        let Some(after) = after.outcome(house, fact, client) else { return };
+        let before = match severity(after.reason) {
+            // Measures do not make milder what is served.
+            0 => after.reason,
+            _ => before.outcome(house, fact, client).map_or(after.reason, |o| o.reason),
+        };
+        beside.see((fact, weight), &client, before, &after);
+    });
     beside.told(Vec::new(), house.now().unix().saturating_sub(since).max(1))
 }
 
