@@ -38,17 +38,12 @@ try {
   if (todo.post) {
     await page.fill('#name', todo.post);
     await page.click('main button');
-    await page.waitForSelector('[data-resend]');
-    await page.waitForSelector('#again:not([hidden])', { timeout: 60000 });
-    await shoot(page);
-    page.on('dialog', (d) => d.accept());
-    await page.click('#again', { noWaitAfter: true });
   }
   if (todo.solved) {
     await page.waitForFunction((text) => document.body && document.body.innerText.includes(text), todo.solved, { timeout: 60000 });
     seen.waited = Date.now() - start;
   }
-  if (!todo.hold && !todo.post) { await shoot(page); }
+  if (!todo.hold) { await shoot(page); }
   seen.title = await page.title();
   seen.text = await page.evaluate(() => document.body.innerText);
   seen.overflow = await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);

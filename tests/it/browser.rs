@@ -168,11 +168,11 @@ fn the_browser_passes_the_challenge_over_tls_and_plain_http_loading_nothing_else
 }
 
 #[test]
-fn the_browser_sends_a_challenged_form_again_and_nothing_of_it_is_lost() {
+fn the_browser_is_checked_with_its_form_and_sends_it_once() {
     let house = house();
     house.boma.posture("guarded");
     let todo = serde_json::json!({ "url": house.url(false, "/forms/licence"), "post": "Duka la Mama", "solved": "Received once" });
-    let seen = visit(todo, "resend-1280");
+    let seen = visit(todo, "carried-1280");
     assert!(seen["text"].as_str().unwrap().contains("Duka la Mama"), "{seen}");
 }
 
@@ -229,7 +229,10 @@ fn forms_ride_through_the_challenge_byte_for_byte() {
     scene("forms", &boma);
     let reached = origin.reached_by_citizens();
     let sent: Vec<_> = reached.iter().filter(|r| r.method == "POST").collect();
-    assert_eq!(sent.iter().map(|r| r.target.as_str()).collect::<Vec<_>>(), ["/form?a=1", "/file", "/to-the-bank"]);
+    assert_eq!(
+        sent.iter().map(|r| r.target.as_str()).collect::<Vec<_>>(),
+        ["/form?a=1", "/file", "/to-the-bank", "/large"]
+    );
     assert_eq!(
         String::from_utf8_lossy(&sent[0].body),
         "text=Duka+la+Mama%0D%0A50+%25+%26+%22zaidi%22+%2B+%C3%B1&do=send",
@@ -245,6 +248,14 @@ fn forms_ride_through_the_challenge_byte_for_byte() {
     file.extend(format!("\r\n--{mark}--\r\n").bytes());
     assert_eq!(sent[1].body, file);
     assert_eq!(sent[2].body, b"sum=100");
+    assert!(sent[3].body.windows(200_000).any(|w| w == "boma".repeat(50_000).as_bytes()));
+
+    scene("scriptless_forms", &boma);
+    let reached = origin.reached_by_citizens();
+    let sent: Vec<_> = reached.iter().filter(|r| r.method == "POST").skip(4).collect();
+    assert_eq!(sent.iter().map(|r| r.target.as_str()).collect::<Vec<_>>(), ["/form", "/large"]);
+    assert_eq!(sent[0].body, b"name=Mama");
+    assert!(sent[1].body.len() > 200_000);
 }
 
 #[test]
