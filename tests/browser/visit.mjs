@@ -38,7 +38,6 @@ try {
   if (todo.post) {
     await page.fill('#name', todo.post);
     await page.click('main button');
-    await page.waitForSelector('[data-resend]');
     await page.waitForSelector('#again:not([hidden])', { timeout: 60000 });
     await shoot(page);
     page.on('dialog', (d) => d.accept());

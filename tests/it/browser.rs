@@ -169,7 +169,7 @@ fn the_browser_passes_the_challenge_over_tls_and_plain_http_loading_nothing_else
 
 #[test]
 fn the_browser_sends_a_challenged_form_again_and_nothing_of_it_is_lost() {
-    let house = house();
+    let house = house_with("[challenge]\nseal_max = \"0B\"\n");
     house.boma.posture("guarded");
     let todo = serde_json::json!({ "url": house.url(false, "/forms/licence"), "post": "Duka la Mama", "solved": "Received once" });
     let seen = visit(todo, "resend-1280");
