@@ -122,7 +122,7 @@ impl Reason {
             Reason::Own              => row("own",               "allowed",    Nobody, 200, "", 0, ""),
             Reason::OwnNotFound      => row("own.not_found",     "allowed",    Client, 404, "http_request_error", 0, "There is nothing at this address"),
             Reason::Solved           => row("challenge.solved",  "allowed",    Nobody, 204, "", 0, ""),
-            Reason::Unsolved         => row("challenge.failed",  "denied",     Client, 400, "http_request_error", 0, "The solution does not fit its challenge"),
+            Reason::Unsolved         => row("challenge.failed",  "denied",     Client, 403, "http_request_denied", 0, "The solution does not fit its challenge"),
             Reason::ChallengeRule    => row("challenge.rule",    "challenged", Policy, 503, "http_request_denied", 5, "A check of your browser is needed"),
             Reason::ChallengePosture => row("challenge.posture", "challenged", Policy, 503, "http_request_denied", 5, "A check of your browser is needed"),
             Reason::ChallengeLimit   => row("challenge.limit",   "challenged", Policy, 503, "http_request_denied", 5, "A check of your browser is needed"),

@@ -159,7 +159,7 @@ fn own_paths_are_bomas_alone() {
     assert_eq!(get(boma.at(), "/.well-known/boma/else").status, 404);
     assert_eq!(get(boma.at(), "/.well-known/./boma/%65lse").status, 404);
     let bad = request(boma.at(), "POST", "/.well-known/boma/challenge", "", "seal=x&work=1");
-    assert_eq!(bad.status, 400);
+    assert_eq!(bad.status, 403);
     assert_eq!(bad.pass(), None);
     assert_eq!(request(boma.at(), "POST", "/.well-known/boma/challenge", "", &"x".repeat(20_000)).status, 413);
     let page = navigate(boma.at(), "/.well-known/boma/challenge");
