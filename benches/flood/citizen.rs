@@ -257,7 +257,7 @@ impl Citizen {
         }
         if counts {
             let mut tally = self.town.tally.borrow_mut();
-            let form = Form { number, last: answer.what, asked_again: told.challenges > 0 };
+            let form = Form { number, last: answer.what, asked_again: told.by_hand };
             tally.forms.push(form);
             self.note(&told, answer.what, &mut tally);
         }
@@ -271,14 +271,29 @@ impl Citizen {
         let fields = format!(
             "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\nSec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\nSec-Fetch-User: ?1\r\n{form}"
         );
+        let mut body = body.to_owned();
         loop {
             let levels = self.town.setup.control.levels();
-            let mut answer = self.ask(0, method, path, &fields, body).await;
+            let mut answer = self.ask(0, method, path, &fields, &body).await;
             told.waited += answer.waited;
             let (What::Challenge, Some(seal)) = (answer.what, answer.seal.take()) else { return answer };
             told.challenges += 1;
             let had_solved = self.solved.get();
-            let taken = told.challenges <= ROUNDS && self.solve(&seal, told).await;
+            let taken = match answer.form.take() {
+                _ if told.challenges > ROUNDS => false,
+                // The page sends the form with its own challenge's solution, in one request.
+                Some(form) => match self.ridden(&seal, &form).await {
+                    Some(whole) => {
+                        body = whole;
+                        true
+                    }
+                    None => false,
+                },
+                None => {
+                    told.by_hand |= method == "POST";
+                    self.solve(&seal, told).await
+                }
+            };
             // By now it is known where the posture stood.
             let expected = levels.iter().chain(&self.town.setup.control.levels()).any(|l| demanded(*l, method));
             told.by_mistake |= counts && (had_solved || !expected);
@@ -286,6 +301,14 @@ impl Citizen {
                 return answer;
             }
         }
+    }
+
+    /// What a page sends in which a form rides along.
+    async fn ridden(&self, seal: &str, form: &str) -> Option<String> {
+        sleep(if self.slow { WORKS_SLOWLY } else { WORKS }).await;
+        let Solution(text) = self.town.setup.solver.live(seal).await?;
+        self.solved.set(true);
+        Some(format!("boma-{}&boma-form={form}", text.replacen("&work=", "&boma-work=", 1)))
     }
 
     /// Works a challenge out; whether boma took it.
@@ -374,6 +397,8 @@ User-Agent: {}\r\nAccept-Language: sw,en;q=0.7\r\nAccept-Encoding: gzip\r\n{fiel
 struct Told {
     challenges: u32,
     by_mistake: bool,
+    /// Something had to be sent again by hand.
+    by_hand: bool,
     /// For boma and the origin, not for the line or the thinking.
     waited: Duration,
 }

@@ -54,13 +54,15 @@ pub struct Answer {
     pub session: Option<String>,
     pub retry_after: u64,
     pub seal: Option<String>,
+    /// A form that rides along.
+    pub form: Option<String>,
     close: bool,
 }
 
 impl Answer {
     pub fn broken(bytes: usize) -> Answer {
-        let (waited, pass, session, seal) = (PATIENCE, None, None, None);
-        Answer { what: What::Broken, status: 0, bytes, waited, pass, session, retry_after: 0, seal, close: true }
+        let (waited, pass, session, seal, form) = (PATIENCE, None, None, None, None);
+        Answer { what: What::Broken, status: 0, bytes, waited, pass, session, retry_after: 0, seal, form, close: true }
     }
 }
 
@@ -192,18 +194,30 @@ fn read_head(bytes: &[u8]) -> io::Result<Option<(Answer, usize)>> {
 }
 
 const SEAL: &[u8] = b"name=\"boma-seal\" value=\"";
+const FORM: &[u8] = b"name=\"boma-form\" value=\"";
 
 impl Answer {
     fn look_into(&mut self, body: &[u8]) {
         if self.what != What::Posture {
             return;
         }
-        if let Some(at) = memchr::memmem::find(body, SEAL) {
-            let seal = body[at + SEAL.len()..].split(|b| *b == b'"').next().unwrap_or_default();
-            self.seal = Some(String::from_utf8_lossy(seal).into_owned());
-        }
+        let value = |mark: &[u8]| {
+            let at = memchr::memmem::find(body, mark)? + mark.len();
+            let value = body[at..].split(|b| *b == b'"').next()?;
+            Some(String::from_utf8_lossy(value).into_owned())
+        };
+        (self.seal, self.form) = (value(SEAL).or_else(|| packed_seal(body)), value(FORM));
         if self.seal.is_some() || memchr::memmem::find(body, b"\"challenge_url\"").is_some() {
             self.what = What::Challenge;
         }
     }
+}
+
+/// A seal in a page that came as gzip: it stands there as it is, and nothing else ends with so many dashes.
+fn packed_seal(body: &[u8]) -> Option<String> {
+    const WIDTH: usize = 96;
+    let at = memchr::memmem::find(body, &[b'-'; 32])?;
+    let end = at + body[at..].iter().take_while(|b| **b == b'-').count();
+    let seal = body.get(end.checked_sub(WIDTH)?..end)?;
+    (seal.is_ascii() && seal[2] == b'.' && seal[5] == b'.').then(|| String::from_utf8_lossy(seal).into_owned())
 }

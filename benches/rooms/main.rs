@@ -1,5 +1,5 @@
-//! What the guards cost by themselves: `cargo bench --bench rooms`, or `-- NAME` for one of: limit, challenge, path,
-//! policy, compile, texts, keys. Nanoseconds per call, the median of five runs.
+//! What the guards cost by themselves: `cargo bench --bench rooms`, or `-- NAME` for one of: limit, challenge, form,
+//! path, policy, compile, texts, keys. Nanoseconds per call, the median of five runs.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -9,7 +9,7 @@ mod law;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use boma::challenge::{Ask, Asker, Challenge, SEAL_WIDTH, Work, work};
+use boma::challenge::{Ask, Asker, Challenge, Form, Forms, SEAL_WIDTH, Work, work};
 use boma::client::Prefix;
 use boma::clock::SECOND;
 use boma::limit::{Key, Limits};
@@ -21,6 +21,7 @@ fn main() {
     for (name, rows) in [
         ("limit", limit as fn()),
         ("challenge", challenge),
+        ("form", form),
         ("path", path),
         ("policy", law::policy),
         ("compile", law::compile),
@@ -81,6 +82,30 @@ fn challenge() {
         let text = challenge.seal_pass(&pass);
         row("challenge: open a pass", 100_000, |_| {
             assert!(challenge.open_pass(black_box(text.as_bytes()), 1_790_000_002).is_some());
+        });
+    }
+}
+
+fn form() {
+    let secret = Secret::random().expect("randomness");
+    let forms = Forms::new(&secret);
+    for (size, length) in [("1 KiB", 1 << 10), ("64 KiB", 64 << 10)] {
+        let form = Form {
+            tie: forms.tie(b"a seal", None, 7, 1_790_000_000),
+            portal: "huduma".into(),
+            scheme: "https".into(),
+            authority: "huduma.example".into(),
+            method: "POST".into(),
+            target: "/forms/licence".into(),
+            fields: vec![("cookie", "session=0123456789abcdef".into()), ("user-agent", "Mozilla/5.0".into())],
+            body: vec![b'x'; length].into(),
+        };
+        let text = forms.seal(&form).expect("a sealed form");
+        row(&format!("form: seal {size}"), 5_000, |_| assert!(forms.seal(black_box(&form)).is_some()));
+        row(&format!("form: open {size}"), 5_000, |_| assert!(forms.open(black_box(text.as_bytes())).is_some()));
+        let forged = "A".repeat(text.len());
+        row(&format!("form: refuse a forged one of {size}"), 5_000, |_| {
+            assert!(forms.open(black_box(forged.as_bytes())).is_none());
         });
     }
 }

@@ -40,8 +40,11 @@ pub enum Met {
     Back(Lane),
 }
 
-/// Seal, work and form, in the one order in which pages send them.
-pub fn parts(bytes: &[u8]) -> Option<(&[u8], &[u8], Option<&[u8]>)> {
+/// Seal, work and form.
+pub type Parts<'a> = (&'a [u8], &'a [u8], Option<&'a [u8]>);
+
+/// What a page sent, in the one order in which pages do.
+pub fn parts(bytes: &[u8]) -> Option<Parts<'_>> {
     let mut pairs = bytes.split(|b| *b == b'&');
     let mut next = |name: &[u8]| pairs.next().map(|pair| pair.strip_prefix(name));
     let (seal, work) = (next(MARK)??, next(b"boma-work=")??);
@@ -259,8 +262,7 @@ mod tests {
 
     #[test]
     fn a_page_sends_its_fields_in_one_order() {
-        type Parts<'a> = Option<(&'a [u8], &'a [u8], Option<&'a [u8]>)>;
-        let cases: [(&str, Parts<'_>); 8] = [
+        let cases: [(&str, Option<Parts<'_>>); 8] = [
             ("boma-seal=a&boma-work=b&boma-form=c", Some((b"a", b"b", Some(b"c")))),
             ("boma-seal=&boma-work=&boma-form=c", Some((b"", b"", Some(b"c")))),
             ("boma-seal=a&boma-work=b", Some((b"a", b"b", None))),
