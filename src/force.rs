@@ -17,6 +17,7 @@ use rustls::ClientConfig;
 
 use crate::admit::{Counters, Gate};
 use crate::ban::Bans;
+use crate::bots::Bots;
 use crate::bounds;
 use crate::challenge::Challenge;
 use crate::client::canonical;
@@ -107,6 +108,7 @@ pub struct House {
     pub known: Known,
     pub settled: Settled,
     pub bans: Bans,
+    pub bots: Bots,
     pub counters: Counters,
     pub books: Books,
     pub places: ArcSwap<Places>,
@@ -163,6 +165,7 @@ impl House {
             limits: Limits::new(m.settings.client.memory, m.secret.key("boma limits v1").mac(&[])),
             known: Known::new(m.secret.key("boma known paths v1").mac(&[]), bounds::KNOWN_PATHS, bounds::KNOWN_FOR),
             settled: Settled::new(&m.secret),
+            bots: Bots::new(&m.secret),
             bans: Bans::new(m.settings.client.ipv6_prefix),
             challenge: ArcSwap::from_pointee(Challenge::new(&m.secret, m.settings.challenge.pass_lifetime)),
             law: ArcSwap::from_pointee(m.law),

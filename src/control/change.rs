@@ -64,6 +64,8 @@ pub enum Change {
     Lists,
     /// The MMDB files.
     Places,
+    /// The files of good bots' networks.
+    Bots,
     /// New rules from staff, to be written to the file; `generation` is the one that they were made from.
     Rules {
         text: String,
@@ -120,6 +122,7 @@ impl Change {
             Change::Rules { force, .. } => format!("rules{}", forced(force)),
             Change::Lists => "lists".into(),
             Change::Places => "countries and autonomous systems".into(),
+            Change::Bots => "networks of good bots".into(),
             Change::Postures(_) => "postures".into(),
             Change::Settings(_) => "settings".into(),
             Change::Certificates => "certificates".into(),
@@ -150,7 +153,7 @@ impl Change {
             | Change::Rules { .. }
             | Change::Postures(_)
             | Change::RollBack { .. } => Kind::Rules,
-            Change::Places | Change::Settings(_) | Change::Certificates | Change::Tokens(_) => Kind::Settings,
+            Change::Places | Change::Bots | Change::Settings(_) | Change::Certificates | Change::Tokens(_) => Kind::Settings,
             Change::AddMeasure(_)
             | Change::ExtendMeasure { .. }
             | Change::RemoveMeasure(_)

@@ -54,6 +54,10 @@ impl Office {
                 let settings = self.house.town.load().settings.clone();
                 self.places(&mut desk, &settings.client)
             }
+            Change::Bots => {
+                let settings = self.house.town.load().settings.clone();
+                self.bots(&mut desk, &settings.bots)
+            }
             Change::Postures(text) => self.postures(&mut desk, &text),
             Change::Settings(text) => self.settings(&mut desk, &text),
             Change::Certificates => self.certificates(&mut desk),

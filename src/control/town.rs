@@ -41,6 +41,9 @@ impl Office {
         if places {
             self.places(desk, &new.client)?;
         }
+        if new.bots != old.bots {
+            self.bots(desk, &new.bots)?;
+        }
         let outbound = new.portals.iter().map(pem::outbound_of).collect::<Result<Outbound, _>>();
         let outbound = outbound.map_err(|fault| self.refused(desk, &path, vec![fault]))?;
         self.taken(desk, &path, SETTINGS, text);

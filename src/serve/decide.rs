@@ -123,7 +123,7 @@ fn named(visit: &mut Visit<'_>, rule: &str, decision: Decision) -> Decision {
 /// The challenge, by whoever demands the most: a rule, the posture, or a limit that was passed.
 fn duties(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, asked_by_limit: Option<OverLimit>) -> Decision {
     if let Some(over) = asked_by_limit {
-        let takes_challenge = visit.kind == Kind::Navigation && visit.route().challenge && !request.spared;
+        let takes_challenge = visit.kind == Kind::Navigation && may_be_challenged(visit) && !request.spared;
         return if takes_challenge { Decision::Challenge(Reason::ChallengeLimit) } else { Decision::Limited(over) };
     }
     if request.spared {
@@ -132,14 +132,19 @@ fn duties(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, asked_by_li
     let by_rule = plan.challenge.map_or(0, |(level, _)| level);
     if by_rule > visit.pass.map_or(0, |p| p.level) {
         visit.rule = plan.challenge.map(|(_, rule)| rule.to_owned());
-        if !visit.route().challenge {
+        if !may_be_challenged(visit) {
             return Decision::Refuse(Reason::NeedsPass);
         }
     }
-    // Call-backs and APIs are never asked for a pass by a posture: they keep to the small budget of programs.
-    let by_posture = if visit.route().challenge { visit.effects().needed(visit.kind, request.safe) } else { 0 };
+    // Call-backs, APIs and good bots are never asked for a pass by a posture: they keep to the small budget of programs.
+    let by_posture = if may_be_challenged(visit) { visit.effects().needed(visit.kind, request.safe) } else { 0 };
     let reason = if by_rule >= by_posture { Reason::ChallengeRule } else { Reason::ChallengePosture };
     cleared_or(by_rule.max(by_posture), visit, reason)
+}
+
+/// Neither call-backs and APIs nor good bots can take a challenge.
+fn may_be_challenged(visit: &Visit<'_>) -> bool {
+    visit.route().challenge && visit.bot().is_none()
 }
 
 fn cleared_or(needed: u8, visit: &Visit<'_>, reason: Reason) -> Decision {
@@ -208,8 +213,9 @@ pub fn quotas<'a, 'p: 'a>(law: &'a Law, plan: &'a Plan<'p>) -> impl Iterator<Ite
 
 fn take(visit: &mut Visit<'_>, quota: &Quota, head: &dyn Head) -> Result<(), Limited> {
     let portal = visit.portal();
-    // A call-back's budget does not depend on how it dresses.
-    let kind = if visit.route().challenge { visit.kind } else { Kind::Program };
+    // A call-back's budget does not depend on how it dresses, nor a bot's. Each of a bot's addresses has the bucket of its
+    // prefix, as if it were none: one beside it would give it two, and whoever else is there is nobody's citizen.
+    let kind = if may_be_challenged(visit) { visit.kind } else { Kind::Program };
     let factor = if quota.budget { visit.effects().factor(visit.pass.is_some(), kind) } else { 1000 };
     let country = visit.country;
     let key = key(&quota.per, visit, country.as_ref(), &portal.name, head);

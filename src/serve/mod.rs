@@ -98,6 +98,9 @@ impl Corridor {
             line.showed(pass.id);
             self.house.bans.saw_pass(visit.client.address, pass.id);
         }
+        if let Some(claim) = &visit.claim {
+            self.house.bots.ask(claim, visit.now.unix());
+        }
         if visit.portal.is_some() {
             visit.signals().arrived(&visit.client);
         }

@@ -117,6 +117,7 @@ pub fn read(visit: &mut Visit<'_>, head: &dyn Head) -> Result<Request, Reason> {
     if asks.asn {
         visit.asn = visit.house.places.load().asn(visit.client.address);
     }
+    visit.claim = visit.house.bots.claim(head.field("user-agent"), visit.client.address, visit.now.unix());
     visit.pass = best_pass(visit.house, head, visit.now.unix());
     let match_path = path::for_matching(&path).into_owned();
     let mut target = path.clone();

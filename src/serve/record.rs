@@ -177,6 +177,7 @@ impl Recorder {
             posture: visit.level.as_str(),
             cache: visit.cache,
             pass: visit.pass.map(|p| p.level),
+            bot: visit.bot(),
             reference: visit.reference.as_deref(),
         }))
     }

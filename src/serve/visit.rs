@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use crate::admit::Gate;
+use crate::bots::{Claim, Standing};
 use crate::client::Client;
 use crate::clock::Now;
 use crate::facts::{Kind, Pass};
@@ -31,6 +32,8 @@ pub struct Visit<'h> {
     pub route: usize,
     pub kind: Kind,
     pub pass: Option<Pass>,
+    /// It calls itself a good bot.
+    pub claim: Option<Claim>,
     /// Where the client is, where a rule asks.
     pub country: Option<Country>,
     pub asn: Option<u32>,
@@ -65,6 +68,7 @@ impl<'h> Visit<'h> {
             route: 0,
             kind: Kind::Program,
             pass: None,
+            claim: None,
             country: None,
             asn: None,
             language: 0,
@@ -87,6 +91,12 @@ impl<'h> Visit<'h> {
 
     pub fn effects(&self) -> &Effects {
         &self.law.ladder.levels[self.level as usize]
+    }
+
+    /// The good bot that it is verified as.
+    pub fn bot(&self) -> Option<&str> {
+        let verified = self.claim.as_ref().filter(|c| c.standing == Standing::Verified);
+        verified.map(|c| &*c.name)
     }
 
     /// The portal; only asked once `read` has found it.
