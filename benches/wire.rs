@@ -260,7 +260,8 @@ fn pass_holders(folder: &Path, origin: &Origin) {
     let secret = boma::seal::Secret::parse(&"5a".repeat(32)).unwrap();
     let challenge = boma::challenge::Challenge::new(&secret, Duration::from_secs(12 * 3600));
     let born = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-    let pass = |id: usize| boma::facts::Pass { id: id as u128, level: 1, born, expires: born + 3600 };
+    let browser = boma::facts::browser(&boma::wire::NoHead);
+    let pass = |id: usize| boma::facts::Pass { browser, ..boma::facts::Pass::proven(id as u128, 1, born, born + 3600) };
     let requests: Vec<Vec<u8>> = (1..=HOLDERS)
         .map(|id| {
             let pass = challenge.seal_pass(&pass(id));

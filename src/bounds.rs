@@ -193,6 +193,24 @@ pub const EVENT_BATCH: usize = 64;
 pub const EVENT_BANS: usize = 3;
 /// How long a challenge may be worked on before it is void. A slow phone may sleep in between.
 pub const CHALLENGE_LIFE: Duration = Duration::from_secs(30 * 60);
+/// How long one key seals challenges: whoever learns a key learns minutes.
+pub const CHALLENGE_EPOCH: Duration = Duration::from_secs(600);
+/// After its end a pass still carries background requests and forms that were opened before; and in an attack one that is
+/// older carries them without proof for as long.
+pub const PASS_GRACE: Duration = Duration::from_secs(3600);
+/// How long a pass takes to earn the whole of its budget: a page's parts soon come through, and passes that are made and
+/// thrown away never get there.
+pub const PASS_EARNS: Duration = Duration::from_secs(300);
+/// Passes that get a budget of their own: so many at once for one prefix, and one more in so long; of the network around it
+/// four times that. Thousands may share a mobile operator's address; beyond, passes of a prefix share one budget.
+pub const MINTED: u32 = 120;
+pub const MINTED_EVERY: Duration = Duration::from_millis(500);
+pub const MINTED_OF_NETWORK: u32 = 4;
+/// Quiet passes likewise.
+pub const QUIET: u32 = 120;
+pub const QUIET_EVERY: Duration = Duration::from_secs(1);
+/// Bytes of a User-Agent that tell browsers apart.
+pub const AGENT_BYTES: usize = 256;
 /// Access-log lines waiting for the writer, in batches of up to [`LOG_BATCH_BYTES`]: beyond it lines are dropped
 /// and counted, never waited for.
 pub const LOG_BATCHES: usize = 256;

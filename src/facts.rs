@@ -4,7 +4,8 @@
 
 use std::fmt;
 
-use crate::client::Client;
+use crate::bounds;
+use crate::client::{Client, Prefix};
 use crate::portal::Service;
 use crate::wire::Head;
 
@@ -64,17 +65,93 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|w| w == needle)
 }
 
+/// How a pass was come by, the better budgets first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lane {
+    /// By work that a script did.
+    Script,
+    /// By a code that staff gave out.
+    Code,
+    /// Given with a page while all was quiet; nothing was proven.
+    Quiet,
+    /// By waiting and pressing a button.
+    Button,
+    /// By work, where more of the kind were made for one prefix than get a budget each.
+    Shared,
+}
+
+impl Lane {
+    pub const ALL: [Lane; 5] = [Lane::Script, Lane::Code, Lane::Quiet, Lane::Button, Lane::Shared];
+}
+
 /// A valid pass, opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pass {
-    /// Whose budget it is; the same for every copy and renewal.
+    /// The same for every copy and renewal.
     pub id: u128,
     /// The level of proof behind it; 0 is a quiet pass, a solved challenge is 1 or more.
     pub level: u8,
+    pub lane: Lane,
     /// When its challenge was issued, seconds since the Unix epoch.
     pub born: u64,
     /// When it ends unless renewed, seconds since the Unix epoch.
     pub expires: u64,
+    /// A mark of the prefix that it was made for; 0: of none.
+    pub home: u32,
+    /// A mark of the browser that it was made for.
+    pub browser: u32,
+}
+
+/// Whose budget a pass spends from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bucket {
+    Own(u128),
+    /// Of a quiet pass: anybody gets one, so a full table need not keep it.
+    Visitor(u128),
+    /// Of all passes of this lane that were made for one prefix.
+    Shared(Lane, u32),
+}
+
+impl Pass {
+    /// A pass that is at home everywhere, for those who ask what one would change.
+    pub fn proven(id: u128, level: u8, born: u64, expires: u64) -> Pass {
+        let lane = if level == 0 { Lane::Quiet } else { Lane::Script };
+        Pass { id, level, lane, born, expires, home: 0, browser: 0 }
+    }
+
+    pub fn bucket(&self) -> Bucket {
+        match self.lane {
+            Lane::Quiet => Bucket::Visitor(self.id),
+            Lane::Script | Lane::Code => Bucket::Own(self.id),
+            Lane::Button | Lane::Shared => Bucket::Shared(self.lane, self.home),
+        }
+    }
+
+    /// Whether it says something of its holder: something was proven, or it is old. Anybody gets a fresh quiet pass.
+    pub fn vouches(&self, now_unix: u64) -> bool {
+        self.level > 0 || self.born.saturating_add(bounds::SETTLED.as_secs()) <= now_unix
+    }
+
+    pub fn is_lapsed(&self, now_unix: u64) -> bool {
+        self.expires <= now_unix
+    }
+
+    pub fn is_at_home(&self, prefix: Prefix) -> bool {
+        self.home == 0 || self.home == home(prefix)
+    }
+}
+
+/// The mark of a prefix; never 0. Thirty-two bits: two prefixes in some billions share one, and a budget with it.
+pub fn home(prefix: Prefix) -> u32 {
+    let folded = (prefix.0 ^ (prefix.0 >> 64)) as u64;
+    ((folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32).max(1)
+}
+
+/// The mark of a browser: its User-Agent without digits, so that an update of the browser is no other browser.
+pub fn browser(head: &dyn Head) -> u32 {
+    let agent = head.field("user-agent").unwrap_or_default();
+    let letters = agent.iter().take(bounds::AGENT_BYTES).filter(|b| !b.is_ascii_digit());
+    letters.fold(0x811c_9dc5, |h, b| (h ^ u32::from(*b)).wrapping_mul(0x0100_0193))
 }
 
 /// A request as the rules see it.

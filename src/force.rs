@@ -131,6 +131,9 @@ pub struct House {
     pub references: Key,
     /// The limit on boma's own paths, which no rule stands before.
     pub own_paths: Quota,
+    /// How many passes of a prefix get a budget of their own: of those that were worked for, and of quiet ones.
+    pub minted: Quota,
+    pub quiet: Quota,
     pub draining: AtomicBool,
     /// How all origins have been doing.
     pub fleet: Arc<Fleet>,
@@ -173,7 +176,9 @@ impl House {
             standing: ArcSwap::from_pointee(m.standing),
             board: Board::default(),
             references: m.secret.key("boma reference v1"),
-            own_paths: own_paths(),
+            own_paths: own_quota("own-paths", SECOND / 100, 1000),
+            minted: own_quota("minted", bounds::MINTED_EVERY.as_nanos() as u64, bounds::MINTED),
+            quiet: own_quota("quiet", bounds::QUIET_EVERY.as_nanos() as u64, bounds::QUIET),
             draining: AtomicBool::new(false),
             fleet: Arc::default(),
             feed: Feed::new(pseudonym.clone()),
@@ -246,15 +251,15 @@ fn pseudonym() -> String {
     format!("boma-{:08x}", u32::from_le_bytes(bytes))
 }
 
-/// 100/s with a burst of 1,000 per prefix: a mobile operator's address may carry thousands who solve a challenge in
-/// the same minute, and one check costs microseconds.
-fn own_paths() -> Quota {
+/// A limit of boma's own. On its own paths 100/s with a burst of 1,000 per prefix: a mobile operator's address may carry
+/// thousands who solve a challenge in the same minute, and one check costs microseconds.
+fn own_quota(name: &str, interval: u64, burst: u32) -> Quota {
     Quota {
-        name: "own-paths".into(),
-        id: quota_id("own-paths"),
+        name: name.into(),
+        id: quota_id(name),
         per: Per::Address,
-        interval: SECOND / 100,
-        burst: 1000,
+        interval,
+        burst,
         then: Then::Deny,
         shadow: false,
         budget: false,

@@ -219,6 +219,10 @@ pub struct Effects {
     pub needs: [u8; 4],
     /// The level of pass that a navigation with an unsafe method needs; 0: none.
     pub unsafe_needs: u8,
+    /// How hard challenges are, a step of [`crate::challenge::Work`].
+    pub work: u8,
+    /// Whether who comes gets a quiet pass.
+    pub quiet: bool,
     pub reach: Reach,
     /// Whether paths that are never challenged (`/robots.txt` and its like) come from snapshots where possible.
     pub spare_origin: bool,

@@ -82,6 +82,12 @@ pub fn base64(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// Encodes into `out`, which has the exact length.
+pub fn base64_into(bytes: &[u8], out: &mut [u8]) {
+    // A wrong length leaves what was there, which opens nothing.
+    let _ = URL_SAFE_NO_PAD.encode_slice(bytes, out);
+}
+
 /// Decodes into `out`; `None` unless the text gives exactly its length.
 pub fn unbase64(text: &[u8], out: &mut [u8]) -> Option<()> {
     // Three characters carry two bytes and a rest, so the exact length is fixed: refuse others before decoding.

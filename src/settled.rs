@@ -109,6 +109,11 @@ impl Settled {
         }
     }
 
+    /// Whether an origin has vouched for a pass of late.
+    pub fn is_vouched(&self, pass: u128, now: u64) -> bool {
+        self.vouched.is_known(pass, now)
+    }
+
     /// Whether a pass is a settled citizen's; `attack`: when the posture rose, where it has.
     pub fn is(&self, pass: &Pass, attack: Option<u64>, now: u64) -> bool {
         if self.over.is_known(pass.id, now) {
@@ -180,7 +185,7 @@ mod tests {
     const HOUR: u64 = 3600;
 
     fn pass(id: u128, born: u64) -> Pass {
-        Pass { id, level: 1, born, expires: born + 12 * HOUR }
+        Pass::proven(id, 1, born, born + 12 * HOUR)
     }
 
     fn settled() -> Settled {

@@ -255,7 +255,7 @@ impl Swarm {
 
     /// Sends a solution that was worked out beforehand; without one the bot goes on without a pass.
     async fn solve(&self, link: &mut Option<Link>, bot: u32) {
-        let Some(Solution(solution)) = self.setup.solver.ready() else { return };
+        let Some(Solution(solution)) = self.setup.solver.ready(self.agent(bot)) else { return };
         let request = format!(
             "POST /.well-known/boma/challenge HTTP/1.1\r\n{}Accept: */*\r\nSec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: cors\r\nSec-Fetch-Dest: empty\r\n\
 Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{solution}",

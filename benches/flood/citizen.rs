@@ -293,7 +293,7 @@ impl Citizen {
         let solver = &self.town.setup.solver;
         sleep(if self.slow { WORKS_SLOWLY } else { WORKS }).await;
         let mut solutions = Vec::new();
-        solutions.extend(solver.ready());
+        solutions.extend(solver.ready(self.agent));
         // Where one that was made beforehand is not taken, this very challenge is worked out.
         for beforehand in [true, false] {
             let solution = match solutions.pop() {

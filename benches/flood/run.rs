@@ -14,7 +14,7 @@ use crate::common::cpu;
 use crate::control::{Control, Level, Phase};
 use crate::house::House;
 use crate::origin::{Counts, KINDS, Origin};
-use crate::people::{BOTS, SOLVER};
+use crate::people::{BOT_AGENT, BOTS, BROWSERS, SOLVER};
 use crate::solver::Solver;
 use crate::tally::Tally;
 use crate::{Options, citizen};
@@ -121,7 +121,11 @@ pub fn run(plan: &Plan, options: &Options) -> Outcome {
     let mut outcome = Outcome { name: plan.name.clone(), asked: plan.rate, ..Outcome::default() };
     let start = Instant::now();
     let wanted = wanted(plan, options);
-    solver.prepare(house.port, wanted, &control);
+    let agents: &[&str] = match options.variant {
+        Variant::Bots => &[BOT_AGENT],
+        _ => &BROWSERS,
+    };
+    solver.prepare(house.port, wanted, agents, &control);
     outcome.prepared = (wanted, start.elapsed().as_secs_f64());
 
     let minted = Arc::new(AtomicU32::new(0));

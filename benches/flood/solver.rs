@@ -1,6 +1,7 @@
 //! Who works challenges out: most beforehand, with both cores, before the clock runs; what is wanted beyond that by one
 //! thread, so that the generator's share of the machine stays bounded.
 
+use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Mutex;
@@ -8,7 +9,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
-use boma::challenge::{Work, work};
+use boma::challenge::{asked, work};
 use tokio::sync::oneshot;
 
 use crate::control::Control;
@@ -21,15 +22,15 @@ const WAITING: usize = 256;
 pub struct Solution(pub String);
 
 pub struct Solver {
-    ready: Mutex<Vec<Solution>>,
+    /// By the browser that asked: a challenge is solved by the one that it was given to.
+    ready: Mutex<HashMap<&'static str, Vec<Solution>>>,
     pub live: AtomicU64,
     queue: SyncSender<(String, oneshot::Sender<Solution>)>,
 }
 
 fn solve(seal: &str) -> Solution {
-    let number = |at: std::ops::Range<usize>| seal.get(at).and_then(|n| n.parse().ok()).unwrap_or(0);
     // What the page says it costs is what is paid.
-    let solved = work(seal.as_bytes(), Work { bits: number(0..2), count: number(3..5) });
+    let solved = asked(seal.as_bytes()).map(|asked| work(seal.as_bytes(), asked)).unwrap_or_default();
     Solution(format!("seal={seal}&work={solved}"))
 }
 
@@ -45,8 +46,8 @@ impl Solver {
         Solver { ready: Mutex::default(), live: AtomicU64::new(0), queue }
     }
 
-    /// Works out `n` solutions of challenges that boma on `port` gives out now.
-    pub fn prepare(&self, port: u16, n: u32, control: &Control) {
+    /// Works out `n` solutions of challenges that boma on `port` gives out now to these browsers by turns.
+    pub fn prepare(&self, port: u16, n: u32, agents: &[&'static str], control: &Control) {
         let left = AtomicU32::new(n);
         let next = || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |l| l.checked_sub(1)).ok();
         std::thread::scope(|scope| {
@@ -54,8 +55,9 @@ impl Solver {
                 scope.spawn(|| {
                     while let Some(i) = next() {
                         control.sent();
-                        if let Some(solution) = fetch(port, i).as_deref().map(solve) {
-                            self.ready.lock().unwrap().push(solution);
+                        let agent = agents[i as usize % agents.len()];
+                        if let Some(solution) = fetch(port, i, agent).as_deref().map(solve) {
+                            self.ready.lock().unwrap().entry(agent).or_default().push(solution);
                         }
                     }
                 });
@@ -63,8 +65,8 @@ impl Solver {
         });
     }
 
-    pub fn ready(&self) -> Option<Solution> {
-        self.ready.lock().unwrap().pop()
+    pub fn ready(&self, agent: &str) -> Option<Solution> {
+        self.ready.lock().unwrap().get_mut(agent)?.pop()
     }
 
     /// Works this very challenge out; `None` where too many wait.
@@ -76,14 +78,13 @@ impl Solver {
     }
 }
 
-fn fetch(port: u16, i: u32) -> Option<String> {
+fn fetch(port: u16, i: u32, agent: &str) -> Option<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
     let address = people::elsewhere(i);
     let request = format!(
         "GET /.well-known/boma/challenge HTTP/1.1\r\nHost: huduma.example\r\nX-Forwarded-For: {address}\r\nX-Forwarded-Proto: https\r\n\
-User-Agent: {}\r\nAccept: text/html\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\nConnection: close\r\n\r\n",
-        people::BROWSERS[0]
+User-Agent: {agent}\r\nAccept: text/html\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\nConnection: close\r\n\r\n",
     );
     stream.write_all(request.as_bytes()).ok()?;
     let mut said = String::new();

@@ -9,7 +9,8 @@ mod law;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use boma::challenge::{Challenge, SEAL_WIDTH, Work, work};
+use boma::challenge::{Ask, Asker, Challenge, SEAL_WIDTH, Work, work};
+use boma::client::Prefix;
 use boma::clock::SECOND;
 use boma::limit::{Key, Limits};
 use boma::plan::{Per, Quota, Then};
@@ -62,12 +63,21 @@ fn challenge() {
     let Some(secret) = Secret::random() else { return };
     let challenge = Challenge::new(&secret, Duration::from_secs(3600));
     let mut seal = [0; SEAL_WIDTH];
-    row("challenge: issue", 100_000, |_| challenge.issue(1, Work::SHIPPED, 1_790_000_000, black_box(&mut seal)));
-    let solution = work(&seal, Work::SHIPPED);
-    row("challenge: verify a solution", 20_000, |_| {
-        assert!(challenge.solve(black_box(&seal), solution.as_bytes(), 1_790_000_001).is_ok());
-    });
-    if let Ok(pass) = challenge.solve(&seal, solution.as_bytes(), 1_790_000_001) {
+    let asker = Asker { prefix: Prefix(7), browser: 7 };
+    for step in [0, Work::ORDINARY] {
+        let ask = Ask { level: 1, work: Work::step(step), wait: 3, browser: 7 };
+        row(&format!("challenge: issue, step {step}"), 100_000, |_| {
+            challenge.issue(&ask, 1_790_000_000, black_box(&mut seal));
+        });
+        let solution = work(&seal, ask.work);
+        row(&format!("challenge: verify a solution, step {step}"), 20_000, |_| {
+            assert!(challenge.solve(black_box(&seal), solution.as_bytes(), &asker, 1_790_000_001).is_ok());
+        });
+        row(&format!("challenge: verify a wrong one, step {step}"), 20_000, |_| {
+            assert!(challenge.solve(black_box(&seal), b"1.2.3", &asker, 1_790_000_001).is_err());
+        });
+    }
+    if let Some(pass) = challenge.quiet(&asker, 1_790_000_001) {
         let text = challenge.seal_pass(&pass);
         row("challenge: open a pass", 100_000, |_| {
             assert!(challenge.open_pass(black_box(text.as_bytes()), 1_790_000_002).is_some());

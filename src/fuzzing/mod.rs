@@ -12,8 +12,8 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use crate::challenge::{Challenge, PASS_WIDTH, SEAL_WIDTH, Unsolved, Work, work};
-use crate::client::{Client, canonical};
+use crate::challenge::{Ask, Asker, Challenge, PASS_WIDTH, SEAL_WIDTH, Unsolved, Work, work};
+use crate::client::{Client, Prefix, canonical};
 use crate::edge::{Field, believed};
 use crate::facts::{Facts, Kind, Pass};
 use crate::fault::Fault;
@@ -163,14 +163,19 @@ pub fn pass(data: &[u8]) {
     let mut lines = data.splitn(2, |b| *b == b'\n');
     let (first, rest) = (lines.next().unwrap_or(&[]), lines.next().unwrap_or(&[]));
     if first != seal {
-        assert_eq!(challenge.solve(first, rest, NOW), Err(Unsolved::Forged), "a seal that nobody issued");
+        let refused = challenge.solve(first, rest, &ASKER, NOW);
+        assert!(matches!(refused, Err(Unsolved::Forged | Unsolved::Expired)), "a seal that nobody issued");
     }
     let altered = overlay(seal, data);
-    let solved = challenge.solve(&altered, work, NOW).map(|p| p.id);
-    assert_eq!(solved, if altered == *seal { Ok(*id) } else { Err(Unsolved::Forged) }, "an altered seal");
+    match challenge.solve(&altered, work, &ASKER, NOW) {
+        Ok(pass) => assert!(altered == *seal && pass.id == *id, "an altered seal"),
+        // The time of its issue is read before the seal is believed.
+        Err(why) => assert!(altered != *seal && matches!(why, Unsolved::Forged | Unsolved::Expired), "{why:?}"),
+    }
     // Another solution may well exist; it must give the same budget.
-    match challenge.solve(seal, data, NOW) {
+    match challenge.solve(seal, data, &ASKER, NOW) {
         Ok(found) => assert_eq!((found.id, found.level), (*id, 1)),
+        Err(Unsolved::Early(200)) => assert!(data.is_empty()),
         Err(why) => assert_eq!(why, Unsolved::Wrong),
     }
 }
@@ -208,7 +213,7 @@ fn within(text: &str, faults: &[Fault]) {
 fn plans(set: &RuleSet) -> String {
     let client = |a: &str| a.parse().map(|a| Client::new(a, a, 64, false)).expect("an address");
     let (near, far) = (client("192.0.2.7"), client("2001:db8::7"));
-    let pass = Pass { id: 7, level: 1, born: NOW, expires: NOW + 60 };
+    let pass = Pass::proven(7, 1, NOW, NOW + 60);
     let login = Facts {
         method: "POST",
         scheme: "https",
@@ -282,6 +287,8 @@ impl Head for Sample {
 }
 
 /// The challenge under a fixed secret, its one pass, and one issued seal with its solution.
+const ASKER: Asker = Asker { prefix: Prefix(0), browser: 5 };
+
 struct Desk {
     challenge: Challenge,
     pass: Pass,
@@ -296,13 +303,13 @@ impl Desk {
         const EASY: Work = Work { bits: 8, count: 2 };
         let secret = Secret::parse(&"5a".repeat(32)).expect("64 digits");
         let challenge = Challenge::new(&secret, Duration::from_secs(12 * 3600));
-        let pass = Pass { id: 7, level: 1, born: NOW, expires: NOW + 60 };
+        let pass = Pass::proven(7, 1, NOW, NOW + 60);
         let text = challenge.seal_pass(&pass).into_bytes();
         assert_eq!(text.len(), PASS_WIDTH);
         let mut seal = vec![0; SEAL_WIDTH];
-        challenge.issue(1, EASY, NOW, &mut seal);
+        challenge.issue(&Ask { level: 1, work: EASY, wait: 200, browser: 5 }, NOW, &mut seal);
         let work = work(&seal, EASY).into_bytes();
-        let id = challenge.solve(&seal, &work, NOW).expect("a solution").id;
+        let id = challenge.solve(&seal, &work, &ASKER, NOW).expect("a solution").id;
         Desk { challenge, pass, text, seal, work, id }
     }
 }

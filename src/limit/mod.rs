@@ -11,6 +11,7 @@ mod gcra;
 mod inside;
 mod store;
 
+use std::cell::Cell;
 use std::hash::Hash as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,12 +21,17 @@ use inside::Inside;
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
 use store::{Found, Store};
 
+use crate::facts::Lane;
 use crate::plan::Quota;
 
 /// What a bucket belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Key<'a> {
     Pass(u128),
+    /// Of a quiet pass: anybody gets those, so it does not insist on a slot.
+    Visitor(u128),
+    /// Of all passes of one kind that were made for one prefix.
+    Lane(Lane, u32),
     Prefix(u128),
     Network(u128),
     Asn(u32),
@@ -83,6 +89,17 @@ impl Limits {
         let (interval, burst) = scaled(quota, factor);
         let coarse = || self.hash(quota.id, coarse);
         self.at(self.name(quota, key), coarse, now, |at| gcra::take(at, now, interval, burst))
+    }
+
+    /// How much of a bucket is used, in thousandths; nothing is spent.
+    pub fn used(&self, quota: &Quota, key: Key<'_>, now: u64) -> u32 {
+        let found = Cell::new(0);
+        let _ = self.store.update(self.hash(quota.id, key), now, false, |at| {
+            found.set(at.saturating_sub(now));
+            (at, Ok(()))
+        });
+        let whole = quota.interval.saturating_mul(u64::from(quota.burst)).max(1);
+        (u128::from(found.get()) * 1000 / u128::from(whole)).min(1000) as u32
     }
 
     /// Whether a token is there, for a quota that counts answers of some statuses only. It is spent by

@@ -61,6 +61,8 @@ fn effects(top: &Section<'_>, level: Level) -> Effects {
         programs: 1000,
         needs: [0; 4],
         unsafe_needs: 0,
+        work: 0,
+        quiet: false,
         reach: Reach::All,
         spare_origin: false,
         sample_refused: false,
@@ -85,6 +87,8 @@ fn effects(top: &Section<'_>, level: Level) -> Effects {
         needs.finish();
     }
     effects.unsafe_needs = pass_level(&table, "unsafe_needs");
+    effects.work = table.integer("work", 0, 3).map_or(0, |n| n.value as u8);
+    effects.quiet = table.boolean("quiet").is_some_and(|b| b.value);
     effects.reach = match table.word("reach", &["all", "stay_up", "none"]).map(|w| w.value) {
         Some("stay_up") => Reach::StayUp,
         Some("none") => Reach::None,

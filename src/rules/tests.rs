@@ -99,7 +99,7 @@ fn plan_of(set: &RuleSet, line: &str) -> String {
             "pass" => {
                 settled = value == "settled";
                 let level = if settled { 1 } else { value.parse().unwrap() };
-                pass = Some(Pass { id: 1, level, born: 0, expires: u64::MAX });
+                pass = Some(Pass::proven(1, level, 0, u64::MAX));
             }
             "at" => at = NOW + value.parse::<u64>().unwrap(),
             "kind" => kind = Kind::ALL.into_iter().find(|k| k.as_str() == value).unwrap(),

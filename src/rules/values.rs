@@ -37,7 +37,7 @@ pub fn each(field: &Field, facts: &Facts<'_>, see: &mut dyn FnMut(&str)) {
             mine.flat_map(|s| &s.name).for_each(|(_, name)| see(name));
         }
         Field::Portal => see(facts.portal),
-        Field::Pass if facts.pass.is_some() => see("true"),
+        Field::Pass if facts.pass.is_some_and(|pass| pass.level > 0) => see("true"),
         Field::Settled if facts.settled => see("true"),
         Field::Query => facts.query.into_iter().for_each(see),
         Field::Pass

@@ -8,7 +8,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::challenge::Challenge;
-use crate::facts::Kind;
+use crate::facts::{Bucket, Kind};
 use crate::force::Law;
 use crate::limit::{Key, Limited};
 use crate::places::Country;
@@ -19,6 +19,7 @@ use crate::store::Table;
 use crate::wire::Head;
 use crate::{bounds, client::Client};
 
+use super::budget;
 use super::read::Request;
 use super::visit::Visit;
 
@@ -59,7 +60,7 @@ fn strike(visit: &Visit<'_>, lasts: u64, name: &str) {
     let (house, client) = (visit.house, &visit.client);
     let staff = || visit.law.rules.staff().iter().any(|net| net.contains(&client.address));
     let trusted_itself = client.peer_trusted && client.address == client.peer;
-    if visit.pass.is_some() || trusted_itself || staff() {
+    if visit.vouched().is_some() || trusted_itself || staff() {
         return;
     }
     if let Some(ban) = house.bans.strike(client.address, lasts, name, visit.now.unix()) {
@@ -123,7 +124,8 @@ fn named(visit: &mut Visit<'_>, rule: &str, decision: Decision) -> Decision {
 /// The challenge, by whoever demands the most: a rule, the posture, or a limit that was passed.
 fn duties(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, asked_by_limit: Option<OverLimit>) -> Decision {
     if let Some(over) = asked_by_limit {
-        let takes_challenge = visit.kind == Kind::Navigation && may_be_challenged(visit) && !request.spared;
+        let takes_challenge = visit.kind == Kind::Navigation && visit.may_be_challenged() && !request.spared;
+        visit.needed = LIMIT_LEVEL;
         return if takes_challenge { Decision::Challenge(Reason::ChallengeLimit) } else { Decision::Limited(over) };
     }
     if request.spared {
@@ -132,22 +134,30 @@ fn duties(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, asked_by_li
     let by_rule = plan.challenge.map_or(0, |(level, _)| level);
     if by_rule > visit.pass.map_or(0, |p| p.level) {
         visit.rule = plan.challenge.map(|(_, rule)| rule.to_owned());
-        if !may_be_challenged(visit) {
+        if !visit.may_be_challenged() {
             return Decision::Refuse(Reason::NeedsPass);
         }
     }
     // Call-backs, APIs and good bots are never asked for a pass by a posture: they keep to the small budget of programs.
-    let by_posture = if may_be_challenged(visit) { visit.effects().needed(visit.kind, request.safe) } else { 0 };
+    let asked = visit.may_be_challenged() && !has_grace(visit, request);
+    let by_posture = if asked { visit.effects().needed(visit.kind, request.safe) } else { 0 };
     let reason = if by_rule >= by_posture { Reason::ChallengeRule } else { Reason::ChallengePosture };
     cleared_or(by_rule.max(by_posture), visit, reason)
 }
 
-/// Neither call-backs and APIs nor good bots can take a challenge.
-fn may_be_challenged(visit: &Visit<'_>) -> bool {
-    visit.route().challenge && visit.bot().is_none()
+/// Who was here before the posture rose finishes what they have begun: the form that is open, and what its page asks for.
+fn has_grace(visit: &Visit<'_>, request: &Request) -> bool {
+    let finishes = match visit.kind {
+        Kind::Navigation => !request.safe,
+        Kind::Background | Kind::Subresource => true,
+        Kind::Program => false,
+    };
+    let (Some(pass), Some(rose)) = (visit.pass.filter(|_| finishes), visit.risen()) else { return false };
+    pass.born <= rose && visit.now.unix() < rose.saturating_add(bounds::PASS_GRACE.as_secs())
 }
 
-fn cleared_or(needed: u8, visit: &Visit<'_>, reason: Reason) -> Decision {
+fn cleared_or(needed: u8, visit: &mut Visit<'_>, reason: Reason) -> Decision {
+    visit.needed = needed.max(1);
     match Challenge::check(needed, visit.pass.as_ref()) {
         Some(cleared) => Decision::Go(cleared),
         None => Decision::Challenge(reason),
@@ -163,6 +173,9 @@ fn take_limits(visit: &mut Visit<'_>, plan: &Plan<'_>, head: &dyn Head) -> Resul
             continue;
         }
         let Err(limited) = take(visit, quota, head) else { continue };
+        if budget::leans(visit, quota) && budget::take_of_prefix(visit, quota).is_ok() {
+            continue;
+        }
         if quota.shadow {
             visit.noted.push(quota.name.clone());
             continue;
@@ -172,7 +185,8 @@ fn take_limits(visit: &mut Visit<'_>, plan: &Plan<'_>, head: &dyn Head) -> Resul
             strike(visit, lasts, &quota.name);
         }
         let over = over(quota, limited);
-        let has_own_bucket = quota.per == Per::Client && visit.pass.is_some();
+        // A quiet pass is no answer to a challenge: who solves one has a budget of their own.
+        let has_own_bucket = quota.per == Per::Client && visit.pass.is_some_and(|pass| pass.level > 0);
         if has_own_bucket
             && quota.budget
             && let Some(pass) = visit.pass
@@ -213,10 +227,7 @@ pub fn quotas<'a, 'p: 'a>(law: &'a Law, plan: &'a Plan<'p>) -> impl Iterator<Ite
 
 fn take(visit: &mut Visit<'_>, quota: &Quota, head: &dyn Head) -> Result<(), Limited> {
     let portal = visit.portal();
-    // A call-back's budget does not depend on how it dresses, nor a bot's. Each of a bot's addresses has the bucket of its
-    // prefix, as if it were none: one beside it would give it two, and whoever else is there is nobody's citizen.
-    let kind = if may_be_challenged(visit) { visit.kind } else { Kind::Program };
-    let factor = if quota.budget { visit.effects().factor(visit.pass.is_some(), kind) } else { 1000 };
+    let factor = if quota.budget { budget::factor(visit) } else { 1000 };
     let country = visit.country;
     let key = key(&quota.per, visit, country.as_ref(), &portal.name, head);
     let coarse = Key::Network(visit.client.network.0);
@@ -237,7 +248,11 @@ fn take(visit: &mut Visit<'_>, quota: &Quota, head: &dyn Head) -> Result<(), Lim
 fn key<'a>(per: &Per, visit: &Visit<'_>, country: Option<&'a Country>, portal: &'a str, head: &'a dyn Head) -> Key<'a> {
     let Client { prefix, network, .. } = visit.client;
     match per {
-        Per::Client => visit.pass.map_or(Key::Prefix(prefix.0), |p| Key::Pass(p.id)),
+        Per::Client => visit.pass.map_or(Key::Prefix(prefix.0), |pass| match pass.bucket() {
+            Bucket::Own(id) => Key::Pass(id),
+            Bucket::Visitor(id) => Key::Visitor(id),
+            Bucket::Shared(lane, home) => Key::Lane(lane, home),
+        }),
         Per::Header(name) => match head.field(name) {
             Some(value) if value.len() <= bounds::LIMIT_KEY_BYTES => Key::Header(value),
             _ => Key::Prefix(prefix.0),

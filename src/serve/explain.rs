@@ -115,7 +115,7 @@ pub fn explain(house: &House, asked: &Asked) -> Explained {
     }
     if let Some(level) = asked.pass {
         let now = visit.now.unix();
-        visit.pass = Some(Pass { id: 0, level, born: now, expires: now + 3600 });
+        visit.pass = Some(Pass::proven(0, level, now, now + 3600));
     }
     let request = match request {
         _ if banned => return told(&visit, asked, None, Reason::Banned, Vec::new(), Vec::new()),

@@ -6,11 +6,13 @@
 //! Does not know: how any stage works, sockets, files.
 
 mod begun;
+mod budget;
 mod counts;
 mod decide;
 pub mod explain;
 mod fallback;
 pub mod losses;
+mod mint;
 mod own;
 pub mod preview;
 mod read;
@@ -94,7 +96,7 @@ impl Corridor {
             Ok(request) => request,
             Err(reason) => return respond::refusal(visit, head, reason),
         };
-        if let Some(pass) = visit.pass {
+        if let Some(pass) = visit.vouched() {
             line.showed(pass.id);
             self.house.bans.saw_pass(visit.client.address, pass.id);
         }
@@ -130,7 +132,8 @@ impl Corridor {
             Ok(body) => body,
             Err(broken) => return respond::refusal(visit, head, respond::upload_broke(broken)),
         };
-        let who = Who { address: Prefix::of(visit.client.address, 32, 64).0, pass: visit.pass.map(|pass| pass.id) };
+        let who =
+            Who { address: Prefix::of(visit.client.address, 32, 64).0, pass: visit.vouched().map(|pass| pass.id) };
         let Ok(admitted) = self.desk.enter(visit.gate(), who).await else {
             visit.signals().busy();
             return fallback::answer(visit, &request, head, Reason::Busy);
@@ -180,7 +183,7 @@ impl Corridor {
                         return fallback::answer(visit, request, head, Reason::OriginError);
                     }
                 }
-                respond::relay(visit, request, answer)
+                respond::relay(visit, request, head, answer)
             }
             Err(OriginFault::Upload(broken)) => respond::refusal(visit, head, respond::upload_broke(broken)),
             Err(OriginFault::NotSwitched) => respond::refusal(visit, head, Reason::NotSwitched),

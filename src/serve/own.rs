@@ -3,19 +3,27 @@
 //!
 //! Does not know: staff paths.
 
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::json;
+
 use crate::challenge::Unsolved;
 use crate::facts::{Kind, Pass};
 use crate::plan::{Plan, Refusal};
-use crate::posture::origin_of;
 use crate::reason::Reason;
-use crate::telemetry::metrics::OutcomeLabel;
-use crate::wire::{self, BodyBox, Head};
+use crate::wire::{self, BodyBox, Head, Payload};
 use crate::{bounds, pages};
 
 use super::decide;
+use super::mint;
 use super::read::{OWN, Request};
 use super::respond::{self, Made};
 use super::visit::Visit;
+
+/// What the JSON pair calls the puzzle: `count` searches for the smallest c with SHA-256(seal "." i "." c) beginning with
+/// `bits` zero bits.
+const ALGORITHM: &str = "boma-sha256-v1";
 
 pub async fn answer(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, head: &dyn Head, body: BodyBox) -> Made {
     let name = request.path.strip_prefix(OWN).unwrap_or("");
@@ -31,7 +39,8 @@ pub async fn answer(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, h
         return respond::limited(visit, head, over);
     }
     match (name, head.method()) {
-        ("challenge", "GET" | "HEAD") => challenge(visit),
+        ("challenge", "GET" | "HEAD") if wants_json(head) => challenge_for_program(visit, head),
+        ("challenge", "GET" | "HEAD") => challenge(visit, head),
         ("challenge", "POST") => solution(visit, request, head, body).await,
         ("challenge", _) => {
             let mut made = Made::empty(405, Reason::OwnNotFound);
@@ -42,8 +51,19 @@ pub async fn answer(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, h
     }
 }
 
+/// Whether a program speaks, by what it sends or by what it takes.
+fn wants_json(head: &dyn Head) -> bool {
+    let names = |v: &[u8]| v.to_ascii_lowercase().windows(16).any(|w| w == b"application/json");
+    head.any("accept", &mut |v| names(v)) || sends_json(head)
+}
+
+fn sends_json(head: &dyn Head) -> bool {
+    head.text("content-type")
+        .is_some_and(|t| t.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json"))
+}
+
 /// The page that `challenge_url` points to: for people whose program was asked for a pass.
-fn challenge(visit: &mut Visit<'_>) -> Made {
+fn challenge(visit: &mut Visit<'_>, head: &dyn Head) -> Made {
     if visit.pass.is_some_and(|p| p.level > 0) {
         let mut made = Made::empty(303, Reason::Own);
         made.fields.push("location", "/");
@@ -51,50 +71,113 @@ fn challenge(visit: &mut Visit<'_>) -> Made {
         return made;
     }
     visit.kind = Kind::Navigation;
-    respond::challenge_page(visit, pages::Page::Challenge, Reason::ChallengeRule)
+    respond::challenge_page(visit, head, pages::Page::Challenge, Reason::ChallengeRule)
 }
 
-/// A solution: 204 and the pass to a script, a redirect to a form.
+fn challenge_for_program(visit: &mut Visit<'_>, head: &dyn Head) -> Made {
+    let ask = mint::ask(visit, head);
+    let seal = mint::issue(visit, head);
+    let body = json!({
+        "seal": String::from_utf8_lossy(&seal),
+        "algorithm": ALGORITHM,
+        "bits": ask.work.bits,
+        "count": ask.work.count,
+        "level": ask.level,
+        "wait": ask.wait,
+        "expires_in": bounds::CHALLENGE_LIFE.as_secs(),
+    });
+    json(200, Reason::Own, &body)
+}
+
+fn json(status: u16, reason: Reason, body: &serde_json::Value) -> Made {
+    let mut made = Made::empty(status, reason);
+    made.body = Payload::Bytes(body.to_string().into());
+    made.fields.push("content-type", "application/json");
+    made.fields.push("cache-control", "no-store");
+    made
+}
+
+/// A solution as a program sends it.
+#[derive(Deserialize)]
+struct Solution<'a> {
+    #[serde(borrow)]
+    seal: Cow<'a, str>,
+    #[serde(borrow, default)]
+    work: Cow<'a, str>,
+}
+
+/// A solution: 204 and the pass to a script, the pass as JSON to a program, a redirect to a form.
 async fn solution(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, body: BodyBox) -> Made {
-    let house = visit.house;
-    let outcome = |name| house.metrics.challenge.get_or_create(&OutcomeLabel { outcome: name }).inc();
     let Ok(form) = wire::read_whole(body, bounds::OWN_BODY_BYTES).await else {
         return respond::refusal(visit, head, Reason::BodyTooLarge);
     };
-    let solved = house.challenge.load().solve(field(&form, b"seal"), field(&form, b"work"), house.now().unix());
-    match solved {
-        Ok(pass) => {
-            outcome("solved");
-            house.settled.made(&pass, origin_of(&visit.client), house.now().unix());
-            if visit.portal.is_some() {
-                visit.signals().solved(&visit.client);
-            }
-            given(visit, request, pass)
+    let sent = if sends_json(head) {
+        match serde_json::from_slice::<Solution<'_>>(&form) {
+            Ok(sent) => sent,
+            Err(_) => return respond::refusal(visit, head, Reason::BadRequest),
         }
+    } else {
+        Solution {
+            seal: String::from_utf8_lossy(field(&form, b"seal")),
+            work: String::from_utf8_lossy(field(&form, b"work")),
+        }
+    };
+    match solve(visit, head, sent.seal.as_bytes(), sent.work.as_bytes()) {
+        Ok(pass) => given(visit, request, head, pass),
+        Err(_) => respond::refusal(visit, head, Reason::Unsolved),
+    }
+}
+
+/// Checks a solution and takes the pass in; what became of it is counted.
+///
+/// # Errors
+/// [`Unsolved`].
+pub fn solve(visit: &mut Visit<'_>, head: &dyn Head, seal: &[u8], work: &[u8]) -> Result<Pass, Unsolved> {
+    let challenge = visit.house.challenge.load();
+    match challenge.solve(seal, work, &mint::asker(visit, head), visit.house.now().unix()) {
+        Ok(pass) => Ok(mint::earned(visit, pass)),
         Err(why) => {
-            outcome(match why {
-                Unsolved::Forged => "forged",
-                Unsolved::Expired => "expired",
-                Unsolved::Wrong => "failed",
-            });
-            respond::refusal(visit, head, Reason::Unsolved)
+            mint::count(
+                visit,
+                match why {
+                    Unsolved::Forged => "forged",
+                    Unsolved::Expired => "expired",
+                    Unsolved::Wrong => "failed",
+                    Unsolved::Foreign => "foreign",
+                    Unsolved::Early(_) => "early",
+                },
+            );
+            Err(why)
         }
     }
 }
 
-fn given(visit: &mut Visit<'_>, request: &Request, pass: Pass) -> Made {
-    // A form without a script ends at the front page; the script's own request stays where it is.
+fn given(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, pass: Pass) -> Made {
     let mut made = match visit.kind {
+        _ if wants_json(head) => {
+            let body = json!({
+                "pass": visit.house.challenge.load().seal_pass(&pass),
+                "header": "Boma-Pass",
+                "level": pass.level,
+                "expires": pass.expires,
+                "expires_in": pass.expires.saturating_sub(visit.now.unix()),
+            });
+            json(200, Reason::Solved, &body)
+        }
+        // A form without a script ends at the front page; the script's own request stays where it is.
         Kind::Navigation => {
             let mut made = Made::empty(303, Reason::Solved);
             made.fields.push("location", "/");
+            made.fields.push("cache-control", "no-store");
             made
         }
-        _ => Made::empty(204, Reason::Solved),
+        _ => {
+            let mut made = Made::empty(204, Reason::Solved);
+            made.fields.push("cache-control", "no-store");
+            made
+        }
     };
-    made.fields.push("set-cookie", respond::pass_cookie(visit, request, &pass));
-    made.fields.push("cache-control", "no-store");
-    visit.pass = Some(pass);
+    mint::set(visit, request, &pass, &mut made.fields);
     made
 }
 

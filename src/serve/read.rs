@@ -3,8 +3,9 @@
 //! Does not know: rules.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 
-use crate::facts::{Facts, Kind, Pass};
+use crate::facts::{self, Facts, Kind, Pass};
 use crate::force::House;
 use crate::path;
 use crate::places::Country;
@@ -118,14 +119,18 @@ pub fn read(visit: &mut Visit<'_>, head: &dyn Head) -> Result<Request, Reason> {
         visit.asn = visit.house.places.load().asn(visit.client.address);
     }
     visit.claim = visit.house.bots.claim(head.field("user-agent"), visit.client.address, visit.now.unix());
-    visit.pass = best_pass(visit.house, head, visit.now.unix());
+    let safe = crate::facts::safe(head.method());
+    visit.pass = best_pass(visit.house, head, visit.now.unix()).filter(|pass| {
+        // What was opened while it held may still be finished.
+        let finishes = visit.kind != Kind::Navigation || !safe;
+        finishes || !pass.is_lapsed(visit.now.unix())
+    });
     let match_path = path::for_matching(&path).into_owned();
     let mut target = path.clone();
     if let Some(query) = head.query() {
         target.push('?');
         target.push_str(query);
     }
-    let safe = crate::facts::safe(head.method());
     let spared = is_spared(head, &match_path);
     let scheme = scheme(visit, head);
     Ok(Request { host, authority: authority.to_owned(), scheme, path, match_path, target, own, spared, safe })
@@ -203,12 +208,12 @@ fn best_pass(house: &House, head: &dyn Head, now_unix: u64) -> Option<Pass> {
         return None;
     }
     let challenge = house.challenge.load();
+    let browser = facts::browser(head);
+    let worth = |pass: &Pass| (!pass.is_lapsed(now_unix), pass.level, Reverse(pass.lane), pass.expires);
     let mut best: Option<Pass> = None;
     let mut consider = |text: &[u8]| {
-        if let Some(pass) = challenge.open_pass(text, now_unix) {
-            let better = best.is_none_or(|b| (pass.level, pass.expires) > (b.level, b.expires));
-            best = if better { Some(pass) } else { best };
-        }
+        let opened = challenge.open_pass(text, now_unix).filter(|pass| pass.browser == browser);
+        best = opened.filter(|pass| best.is_none_or(|b| worth(pass) > worth(&b))).or(best);
     };
     head.any(PASS_FIELD, &mut |value| {
         consider(value.trim_ascii());

@@ -94,7 +94,7 @@ impl Recorder {
         // Rules hardly hold on boma's own paths: they would only stand in the way of what previews are for.
         if visit.portal.is_some() && !visit.path.starts_with(read::OWN) {
             let fact = || Fact::of(head, read::scheme(visit, head), &visit.host, &visit.client, visit.pass);
-            self.sampler.offer(&self.house.recent, visit.now.unix(), visit.pass.is_some(), fact);
+            self.sampler.offer(&self.house.recent, visit.now.unix(), visit.vouched().is_some(), fact);
         }
         let line = self.line(visit, head, &made);
         let mut record = Record {
@@ -144,7 +144,7 @@ impl Recorder {
         counters.handles.entry(key).or_insert_with(new).inc();
         if let Some(portal) = visit.portal {
             let totals = &visit.town.totals[portal];
-            totals.count(visit.route().class, outcome(visit, reason), visit.pass.is_some());
+            totals.count(visit.route().class, outcome(visit, reason), visit.vouched().is_some());
         }
     }
 

@@ -7,17 +7,16 @@ use std::fmt::Write as _;
 
 use bytes::Bytes;
 
-use crate::challenge::{SEAL_WIDTH, Work};
-use crate::facts::{Kind, Pass};
+use crate::facts::Kind;
 use crate::origin::{Answer, Came};
 use crate::pages::{Html, Page};
 use crate::reason::{Blame, Reason};
-use crate::telemetry::metrics::OutcomeLabel;
 use crate::wire::{Broken, Fields, Head, Hole, Payload, Version};
 use crate::{clock, snapshot, wire};
 
 use super::decide::OverLimit;
-use super::read::{COOKIE, OWN, Request};
+use super::mint;
+use super::read::{OWN, Request};
 use super::reference::{self, Reference};
 use super::visit::Visit;
 
@@ -66,7 +65,7 @@ pub fn to_https(request: &Request) -> Made {
 }
 
 /// The origin's answer, passed on.
-pub fn relay(visit: &Visit<'_>, request: &Request, answer: Answer) -> Made {
+pub fn relay(visit: &Visit<'_>, request: &Request, head: &dyn Head, answer: Answer) -> Made {
     let Answer { status, mut fields, body } = answer;
     let body = match body {
         Came::Body(body) => Payload::Stream(body),
@@ -74,36 +73,8 @@ pub fn relay(visit: &Visit<'_>, request: &Request, answer: Answer) -> Made {
     };
     // An origin that names requests itself would give the answer two names.
     fields.remove("x-request-id");
-    renew_pass(visit, request, &mut fields);
+    mint::keep(visit, request, head, status, &mut fields);
     Made { status, fields, body, reason: Reason::Served, close: false }
-}
-
-/// A pass in use lives on; its cookie goes only on answers to navigations that no shared cache keeps.
-fn renew_pass(visit: &Visit<'_>, request: &Request, fields: &mut Fields) {
-    let Some(pass) = visit.pass.filter(|_| visit.kind == Kind::Navigation && request.safe) else { return };
-    let Some(renewed) = visit.house.challenge.load().renew(&pass, visit.now.unix()) else { return };
-    let shared = |v: &[u8]| {
-        let v = String::from_utf8_lossy(v).to_ascii_lowercase();
-        v.split(',').any(|d| matches!(d.split('=').next().unwrap_or("").trim(), "public" | "max-age" | "s-maxage"))
-    };
-    if fields.all("cache-control").any(shared) {
-        return;
-    }
-    fields.push("set-cookie", pass_cookie(visit, request, &renewed));
-    fields.push("cache-control", "private");
-}
-
-/// The `boma_pass` cookie. `SameSite=None` on TLS, so that a payment provider's return by POST still carries it.
-pub fn pass_cookie(visit: &Visit<'_>, request: &Request, pass: &Pass) -> String {
-    let challenge = visit.house.challenge.load();
-    let age = pass.expires.saturating_sub(visit.now.unix()).min(challenge.lifetime());
-    let mut cookie = format!("{COOKIE}={}; Path=/; Max-Age={age}; HttpOnly", challenge.seal_pass(pass));
-    if let Some(domain) = visit.portal.and_then(|p| visit.town.portals.list[p].pass_domain.as_deref()) {
-        cookie.push_str("; Domain=");
-        cookie.push_str(domain);
-    }
-    cookie.push_str(if request.scheme == "https" { "; Secure; SameSite=None" } else { "; SameSite=Lax" });
-    cookie
 }
 
 /// A snapshot, dated.
@@ -177,7 +148,7 @@ pub fn challenge(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reas
     match visit.kind {
         Kind::Navigation => {
             let page = if request.safe { Page::Challenge } else { Page::ChallengeResend };
-            challenge_page(visit, page, reason)
+            challenge_page(visit, head, page, reason)
         }
         Kind::Subresource | Kind::Background => error(visit, head, Page::Limited, 429, Reason::NeedsPass, None),
         Kind::Program => {
@@ -188,14 +159,9 @@ pub fn challenge(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reas
     }
 }
 
-pub fn challenge_page(visit: &mut Visit<'_>, page: Page, reason: Reason) -> Made {
-    visit.house.metrics.challenge.get_or_create(&OutcomeLabel { outcome: "issued" }).inc();
-    if visit.portal.is_some() {
-        visit.signals().issued(&visit.client);
-    }
+pub fn challenge_page(visit: &mut Visit<'_>, head: &dyn Head, page: Page, reason: Reason) -> Made {
+    let seal = mint::issue(visit, head);
     let status = visit.town.settings.challenge.status;
-    let mut seal = [0; SEAL_WIDTH];
-    visit.house.challenge.load().issue(1, Work::SHIPPED, visit.now.unix(), &mut seal);
     let retry = retry_after(visit, reason, None);
     html(visit, page, status, reason, retry, Some(&seal))
 }

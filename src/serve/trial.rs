@@ -104,7 +104,7 @@ impl Trial {
         while under_way.first_key_value().is_some_and(|((end, _), _)| *end <= now.mono) {
             under_way.pop_first();
         }
-        if let Some(pass) = fact.pass {
+        if let Some(pass) = fact.pass.filter(|pass| pass.vouches(now.unix())) {
             house.bans.saw_pass(fact.address, pass.id);
         }
         let banned = house.bans.holds(fact.address, now.unix());

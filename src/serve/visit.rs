@@ -34,6 +34,8 @@ pub struct Visit<'h> {
     pub pass: Option<Pass>,
     /// It calls itself a good bot.
     pub claim: Option<Claim>,
+    /// The level of pass that a challenge asks for.
+    pub needed: u8,
     /// Where the client is, where a rule asks.
     pub country: Option<Country>,
     pub asn: Option<u32>,
@@ -69,6 +71,7 @@ impl<'h> Visit<'h> {
             kind: Kind::Program,
             pass: None,
             claim: None,
+            needed: 1,
             country: None,
             asn: None,
             language: 0,
@@ -99,6 +102,11 @@ impl<'h> Visit<'h> {
         verified.map(|c| &*c.name)
     }
 
+    /// Neither call-backs and APIs nor good bots can take a challenge.
+    pub fn may_be_challenged(&self) -> bool {
+        self.route().challenge && self.bot().is_none()
+    }
+
     /// The portal; only asked once `read` has found it.
     pub fn portal(&self) -> Arc<Portal> {
         self.town.portals.list[self.portal.unwrap_or(0)].clone()
@@ -109,11 +117,20 @@ impl<'h> Visit<'h> {
         &portal.routes.all()[self.route]
     }
 
+    /// The pass, where it says something of its holder.
+    pub fn vouched(&self) -> Option<&Pass> {
+        self.pass.as_ref().filter(|pass| pass.vouches(self.now.unix()))
+    }
+
+    /// When the portal's posture rose, where it has.
+    pub fn risen(&self) -> Option<u64> {
+        self.portal.and_then(|p| self.house.standing.load().risen(&self.town.portals.list[p].name))
+    }
+
     /// Whether the pass is a settled citizen's.
     pub fn is_settled(&self) -> bool {
         let Some(pass) = &self.pass else { return false };
-        let attack = self.portal.and_then(|p| self.house.standing.load().risen(&self.town.portals.list[p].name));
-        self.house.settled.is(pass, attack, self.now.unix())
+        self.house.settled.is(pass, self.risen(), self.now.unix())
     }
 
     pub fn signals(&self) -> &Signals {

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use boma::challenge::{Work, work};
+use boma::challenge::{asked, work};
 
 use crate::harness::{Answer, Origin, Setup, get, navigate, request};
 
@@ -17,7 +17,7 @@ fn seal(page: &Answer) -> String {
 /// Solves a page as the browser's script would; the pass as a Cookie field.
 pub fn solve(to: SocketAddr, page: &Answer) -> String {
     let seal = seal(page);
-    let body = format!("seal={seal}&work={}", work(seal.as_bytes(), Work::SHIPPED));
+    let body = format!("seal={seal}&work={}", work(seal.as_bytes(), asked(seal.as_bytes()).unwrap()));
     let answer =
         request(to, "POST", "/.well-known/boma/challenge", "Sec-Fetch-Mode: cors\r\nSec-Fetch-Dest: empty\r\n", &body);
     assert_eq!(answer.status, 204, "{}", answer.text());

@@ -54,6 +54,7 @@ mod log;
 mod manners;
 mod measure;
 mod origin;
+mod passes;
 mod path;
 mod places;
 mod posture;

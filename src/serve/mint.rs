@@ -1,0 +1,121 @@
+//! Challenges that are given out, and passes that are made, renewed and set: how hard, how many for one prefix, and on
+//! which answers.
+//!
+//! Does not know: how a seal is made, what a pass is asked for.
+
+use crate::challenge::{Ask, Asker, Demand, SEAL_WIDTH, Work};
+use crate::facts::{self, Kind, Lane, Pass};
+use crate::limit::Key;
+use crate::plan::Quota;
+use crate::posture::origin_of;
+use crate::telemetry::metrics::OutcomeLabel;
+use crate::wire::{Fields, Head};
+use crate::{bounds, client::Client};
+
+use super::read::{COOKIE, Request};
+use super::visit::Visit;
+
+/// Who is asking, as seals and passes are bound to them.
+pub fn asker(visit: &Visit<'_>, head: &dyn Head) -> Asker {
+    Asker { prefix: visit.client.prefix, browser: facts::browser(head) }
+}
+
+/// What a challenge asks of whoever is asking now.
+pub fn ask(visit: &Visit<'_>, head: &dyn Head) -> Ask {
+    let level = visit.needed.max(1);
+    let (posture, pressed) = match visit.portal {
+        Some(_) => (visit.effects().work, visit.gate().is_pressed()),
+        None => (0, false),
+    };
+    let quota = &visit.house.minted;
+    let minted = visit.house.limits.used(quota, Key::Prefix(visit.client.prefix.0), visit.now.mono);
+    let step = Demand { level, posture, pressed, minted }.step();
+    Ask { level, work: Work::step(step), wait: Work::wait(step), browser: facts::browser(head) }
+}
+
+/// A sealed challenge. Nothing is kept of it.
+pub fn issue(visit: &Visit<'_>, head: &dyn Head) -> [u8; SEAL_WIDTH] {
+    count(visit, "issued");
+    if visit.portal.is_some() {
+        visit.signals().issued(&visit.client);
+    }
+    let mut seal = [0; SEAL_WIDTH];
+    visit.house.challenge.load().issue(&ask(visit, head), visit.now.unix(), &mut seal);
+    seal
+}
+
+/// Notes what became of a challenge.
+pub fn count(visit: &Visit<'_>, outcome: &'static str) {
+    visit.house.metrics.challenge.get_or_create(&OutcomeLabel { outcome }).inc();
+}
+
+/// Takes in a pass that was just earned. Of those that are made for one prefix only so many get a budget each; the others
+/// share one, so that nobody is turned away and nothing is gained by making more.
+pub fn earned(visit: &mut Visit<'_>, mut pass: Pass) -> Pass {
+    count(visit, "solved");
+    let house = visit.house;
+    house.settled.made(&pass, origin_of(&visit.client), visit.now.unix());
+    if visit.portal.is_some() {
+        visit.signals().solved(&visit.client);
+    }
+    if pass.lane == Lane::Script && !has_room(visit, &house.minted) {
+        pass.lane = Lane::Shared;
+    }
+    visit.pass = Some(pass);
+    pass
+}
+
+/// Whether the prefix, and the network around it, get another pass; it is counted.
+fn has_room(visit: &Visit<'_>, quota: &Quota) -> bool {
+    let Client { prefix, network, .. } = visit.client;
+    let take =
+        |key, factor| visit.house.limits.take(quota, key, Key::Network(network.0), factor, visit.now.mono).is_ok();
+    take(Key::Prefix(prefix.0), 1000) && take(Key::Network(network.0), 1000 * bounds::MINTED_OF_NETWORK)
+}
+
+/// Sets what an answer of the origin's should leave with the browser: a quiet pass with the first page while all is quiet, and
+/// a pass in use renewed. Only on answers to navigations that no shared cache keeps.
+pub fn keep(visit: &Visit<'_>, request: &Request, head: &dyn Head, status: u16, fields: &mut Fields) {
+    if visit.kind != Kind::Navigation || head.method() != "GET" || fields.all("cache-control").any(is_shared) {
+        return;
+    }
+    let challenge = visit.house.challenge.load();
+    let pass = match &visit.pass {
+        Some(pass) => challenge.renew(pass, visit.client.prefix, visit.now.unix()),
+        None if visit.bot().is_some() => None,
+        None if (200..300).contains(&status) && visit.effects().quiet && has_room(visit, &visit.house.quiet) => {
+            challenge.quiet(&asker(visit, head), visit.now.unix())
+        }
+        None => None,
+    };
+    if let Some(pass) = pass {
+        set(visit, request, &pass, fields);
+    }
+}
+
+/// Sets a pass on an answer, which no shared cache may keep then.
+pub fn set(visit: &Visit<'_>, request: &Request, pass: &Pass, fields: &mut Fields) {
+    fields.push("set-cookie", cookie(visit, request, pass));
+    if fields.first("cache-control").is_none_or(|v| !v.starts_with(b"no-store")) {
+        fields.push("cache-control", "private");
+    }
+}
+
+fn is_shared(cache_control: &[u8]) -> bool {
+    let said = String::from_utf8_lossy(cache_control).to_ascii_lowercase();
+    said.split(',').any(|d| matches!(d.split('=').next().unwrap_or("").trim(), "public" | "max-age" | "s-maxage"))
+}
+
+/// The `boma_pass` cookie. `SameSite=None` on TLS, so that a payment provider's return by POST still carries it.
+fn cookie(visit: &Visit<'_>, request: &Request, pass: &Pass) -> String {
+    let challenge = visit.house.challenge.load();
+    // What has ended still carries what was opened before, so the browser keeps it that long.
+    let age = pass.expires.saturating_sub(visit.now.unix()) + bounds::PASS_GRACE.as_secs();
+    let mut cookie = format!("{COOKIE}={}; Path=/; Max-Age={age}; HttpOnly", challenge.seal_pass(pass));
+    if let Some(domain) = visit.portal.and_then(|p| visit.town.portals.list[p].pass_domain.as_deref()) {
+        cookie.push_str("; Domain=");
+        cookie.push_str(domain);
+    }
+    cookie.push_str(if request.scheme == "https" { "; Secure; SameSite=None" } else { "; SameSite=Lax" });
+    cookie
+}
