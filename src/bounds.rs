@@ -358,3 +358,15 @@ pub const DNS_BYTES: usize = 4096;
 pub const DNS_NAMES: usize = 4;
 /// How long the system's list of name servers is used before it is read again.
 pub const DNS_SERVERS_FRESH: Duration = Duration::from_secs(30);
+/// Access codes that one call gives out, how long one holds, and the level of its pass: the highest that boma asks for
+/// by itself.
+pub const CODES_AT_ONCE: usize = 100;
+pub const CODE_SHORTEST: Duration = Duration::from_secs(15 * 60);
+pub const CODE_LONGEST: Duration = Duration::from_secs(365 * 86_400);
+pub const CODE_LEVEL: u8 = 3;
+/// Wrong access codes that one prefix may send at once, and how long until one more is looked at: nobody mistypes more often,
+/// and many may sit behind one address.
+pub const WRONG_CODES: u32 = 20;
+pub const WRONG_CODE_EVERY: Duration = Duration::from_secs(10);
+/// Passes of one prefix that an origin vouches for without a session to count them by.
+pub const VOUCHED_PER_PREFIX: u32 = 64;

@@ -19,7 +19,7 @@ use crate::admit::{Counters, Gate};
 use crate::ban::Bans;
 use crate::bots::Bots;
 use crate::bounds;
-use crate::challenge::Challenge;
+use crate::challenge::{Challenge, Codes};
 use crate::client::canonical;
 use crate::clock::{Clock, Now, SECOND};
 use crate::known::Known;
@@ -115,6 +115,7 @@ pub struct House {
     /// A sample of the last ten minutes.
     pub recent: Recent,
     pub challenge: ArcSwap<Challenge>,
+    pub codes: Codes,
     pub law: ArcSwap<Law>,
     pub town: ArcSwap<Town>,
     pub standing: ArcSwap<Standing>,
@@ -133,6 +134,8 @@ pub struct House {
     pub own_paths: Quota,
     /// How many passes of a prefix get a budget of their own: of those that were worked for, and of quiet ones.
     pub minted: Quota,
+    /// How many wrong access codes one prefix may send.
+    pub wrong_codes: Quota,
     pub quiet: Quota,
     pub draining: AtomicBool,
     /// How all origins have been doing.
@@ -170,6 +173,7 @@ impl House {
             settled: Settled::new(&m.secret),
             bots: Bots::new(&m.secret),
             bans: Bans::new(m.settings.client.ipv6_prefix),
+            codes: Codes::new(&m.secret),
             challenge: ArcSwap::from_pointee(Challenge::new(&m.secret, m.settings.challenge.pass_lifetime)),
             law: ArcSwap::from_pointee(m.law),
             town: ArcSwap::from_pointee(town),
@@ -177,6 +181,7 @@ impl House {
             board: Board::default(),
             references: m.secret.key("boma reference v1"),
             own_paths: own_quota("own-paths", SECOND / 100, 1000),
+            wrong_codes: own_quota("wrong-codes", bounds::WRONG_CODE_EVERY.as_nanos() as u64, bounds::WRONG_CODES),
             minted: own_quota("minted", bounds::MINTED_EVERY.as_nanos() as u64, bounds::MINTED),
             quiet: own_quota("quiet", bounds::QUIET_EVERY.as_nanos() as u64, bounds::QUIET),
             draining: AtomicBool::new(false),

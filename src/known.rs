@@ -129,7 +129,10 @@ mod tests {
         let (now, minutes) = (1_790_000_100, |n: u64| Duration::from_secs(n * 60));
         let known = Known::to_the(minutes(5), [7; 16], 1000, minutes(10));
         assert!(known.note("a", now) && !known.note("a", now + 600) && known.note("b", now));
-        assert_eq!((known.since("b", now + 599), known.since("b", now + 1000), known.since("c", now)), (Some(599), None, None));
+        assert_eq!(
+            (known.since("b", now + 599), known.since("b", now + 1000), known.since("c", now)),
+            (Some(599), None, None)
+        );
         known.forget("a");
         assert!(!known.is_known("a", now + 600) && known.is_known("b", now) && known.note("a", now + 600));
     }

@@ -39,6 +39,7 @@ pub enum Reason {
     UnknownProtocol,
     NotSwitched,
     Banned,
+    WrongCode,
 }
 
 /// Whose doing a reason is.
@@ -69,7 +70,7 @@ pub struct Row {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 33] = [
+    pub const ALL: [Reason; 34] = [
         Reason::Served,
         Reason::Own,
         Reason::OwnNotFound,
@@ -103,6 +104,7 @@ impl Reason {
         Reason::UnknownProtocol,
         Reason::NotSwitched,
         Reason::Banned,
+        Reason::WrongCode,
     ];
 
     #[rustfmt::skip]
@@ -145,6 +147,7 @@ impl Reason {
             Reason::UnknownProtocol  => row("read.unknown_protocol", "denied", Client, 501, "http_request_error", 0, "This protocol is not spoken here"),
             Reason::NotSwitched      => row("origin.not_switched", "denied",   Client, 502, "http_upgrade_failed", 0, "The service behind this address did not take up this protocol"),
             Reason::Banned           => row("ban.held",          "dropped",    Policy, 403, "http_request_denied", 0, "This request is not allowed"),
+            Reason::WrongCode        => row("challenge.code",    "denied",     Client, 403, "http_request_denied", 0, "This access code is not right, or has ended"),
         }
     }
 }

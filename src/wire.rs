@@ -208,6 +208,8 @@ pub enum Hole {
     Reference,
     /// The sealed challenge.
     Seal,
+    /// The value of the field for an access code, with the attribute's name, or as many spaces.
+    Code,
 }
 
 /// A body made when the law was loaded, with holes to fill for each answer.

@@ -172,9 +172,43 @@ mod tests {
         let heard = |bytes: &[u8]| read(bytes, &query, &pick);
         assert_eq!(heard(&bytes(7, "A.example", answer)), Some(Some(vec![])));
         assert_eq!(heard(&bytes(7, "a.example", answer | PacketFlag::TRUNCATION)), Some(None));
-        for other in [bytes(8, "a.example", answer), bytes(7, "b.example", answer), bytes(7, "a.example", PacketFlag::empty())] {
+        for other in
+            [bytes(8, "a.example", answer), bytes(7, "b.example", answer), bytes(7, "a.example", PacketFlag::empty())]
+        {
             assert_eq!(heard(&other), None);
         }
         assert_eq!((heard(b""), heard(&[0xff; 600])), (None, None));
+    }
+
+    #[test]
+    fn whatever_bytes_come_are_read_without_harm() {
+        let mut answer = Packet::new_reply(7);
+        let name = Name::new_unchecked("a.example");
+        answer.questions.push(Question::new(name.clone(), QTYPE::TYPE(TYPE::PTR), QCLASS::CLASS(CLASS::IN), false));
+        let query = answer.clone();
+        for i in 0..3 {
+            let data = match i {
+                0 => RData::PTR(simple_dns::rdata::PTR(Name::new_unchecked("b.a.example"))),
+                1 => RData::A(simple_dns::rdata::A { address: 7 }),
+                _ => RData::AAAA(simple_dns::rdata::AAAA { address: 7 }),
+            };
+            answer.answers.push(simple_dns::ResourceRecord::new(name.clone(), CLASS::IN, 60, data));
+        }
+        let good = answer.build_bytes_vec_compressed().unwrap();
+        let pick = |_: &RData<'_>| Some(());
+        assert_eq!(read(&good, &query, &pick), Some(Some(vec![(), (), ()])));
+        let mut dice = 0x9e37_79b9_7f4a_7c15u64;
+        for _ in 0..200_000 {
+            let mut bytes = good.clone();
+            for _ in 0..3 {
+                dice ^= dice << 13;
+                dice ^= dice >> 7;
+                dice ^= dice << 17;
+                let at = dice as usize % bytes.len();
+                bytes[at] = (dice >> 32) as u8;
+            }
+            let end = if dice & 1 == 0 { bytes.len() } else { (dice >> 8) as usize % bytes.len() };
+            let _ = read(&bytes[..end], &query, &pick);
+        }
     }
 }

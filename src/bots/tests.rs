@@ -33,7 +33,10 @@ fn asked(bots: &Bots, waiting: &mut Receiver<Question>, now: u64) -> Option<Ques
 #[test]
 fn a_claim_is_nothing_until_it_is_confirmed_and_good_answers_outlast_name_servers() {
     let bots = bots(&[bot("googlebot", &["googlebot.com"])]);
-    assert!(bots.claim(Some(b"Mozilla/5.0 Firefox"), address(), NOW).is_none() && bots.claim(None, address(), NOW).is_none());
+    assert!(
+        bots.claim(Some(b"Mozilla/5.0 Firefox"), address(), NOW).is_none()
+            && bots.claim(None, address(), NOW).is_none()
+    );
     let mut waiting = bots.questions().unwrap();
     assert_eq!(standing(&bots, NOW), Standing::Unknown);
     let question = asked(&bots, &mut waiting, NOW).unwrap();

@@ -22,7 +22,8 @@ use crate::clock::SECOND;
 use crate::fault::Fault;
 use crate::telemetry::metrics::OutcomeLabel;
 
-const HELP: &str = "write one network on each line, or the JSON that the bot's operator publishes, readable by boma's user";
+const HELP: &str =
+    "write one network on each line, or the JSON that the bot's operator publishes, readable by boma's user";
 const SILENT: &str = "no name server answers: bots that are not known yet are not verified";
 /// Where a Linux system says which name servers it asks.
 const SYSTEM: &str = "/etc/resolv.conf";

@@ -4,8 +4,8 @@
 //! Does not know: HTTP, what rules mean, requests.
 
 mod aside;
-mod bots;
 mod bans;
+mod bots;
 mod change;
 mod check;
 mod climb;

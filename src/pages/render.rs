@@ -2,6 +2,8 @@
 //!
 //! Does not know: who asks for a page.
 
+mod code;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -31,6 +33,7 @@ impl Renderer {
         templates.set_auto_escape_callback(|_| AutoEscape::Html);
         // The template is part of the build; a test renders every page from it.
         let _ = templates.add_template("page", TEMPLATE);
+        let _ = templates.add_template("code", code::TEMPLATE);
         Renderer { templates, style: lines(STYLE), script: lines(SCRIPT) }
     }
 
@@ -134,12 +137,13 @@ fn mark(hole: Hole) -> String {
     match hole {
         Hole::Reference => format!("{:\u{7e}^width$}", "HOLE-REFERENCE", width = REFERENCE_WIDTH),
         Hole::Seal => format!("{:\u{7e}^width$}", "HOLE-SEAL", width = SEAL_WIDTH),
+        Hole::Code => code::field(),
     }
 }
 
 fn prepare(text: String) -> Prepared {
     let find = |hole| text.find(&mark(hole)).map(|at| (hole, at..at + mark(hole).len()));
-    let holes = [Hole::Reference, Hole::Seal].into_iter().filter_map(find).collect();
+    let holes = [Hole::Reference, Hole::Seal, Hole::Code].into_iter().filter_map(find).collect();
     Prepared { bytes: text.into(), holes }
 }
 

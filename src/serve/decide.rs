@@ -268,7 +268,7 @@ fn key<'a>(per: &Per, visit: &Visit<'_>, country: Option<&'a Country>, portal: &
     }
 }
 
-fn over(quota: &Quota, limited: Limited) -> OverLimit {
+pub fn over(quota: &Quota, limited: Limited) -> OverLimit {
     let window = match quota.concurrent {
         Some(_) => None,
         None => Some((quota.interval.saturating_mul(u64::from(quota.burst)) / crate::clock::SECOND).max(1)),

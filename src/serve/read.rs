@@ -9,7 +9,7 @@ use crate::facts::{self, Facts, Kind, Pass};
 use crate::force::House;
 use crate::path;
 use crate::places::Country;
-use crate::portal::{Class, Portal};
+use crate::portal::Class;
 use crate::reason::Reason;
 use crate::wire::Head;
 
@@ -229,25 +229,6 @@ fn best_pass(house: &House, head: &dyn Head, now_unix: u64) -> Option<Pass> {
         false
     });
     best
-}
-
-/// What shows who is signed in, where an answer tells that it does: the portal's session cookies, or credentials. Asked
-/// for seldom.
-pub fn session(portal: &Portal, request: &Request, head: &dyn Head) -> Option<Vec<u8>> {
-    if !portal.proves_session(&request.match_path) || !matches!(head.method(), "GET" | "HEAD") {
-        return None;
-    }
-    let mut session = head.field("authorization").unwrap_or_default().to_vec();
-    head.any("cookie", &mut |value| {
-        for pair in value.split(|b| *b == b';').map(<[u8]>::trim_ascii) {
-            let name = pair.split(|b| *b == b'=').next().unwrap_or_default();
-            if portal.session_cookies.iter().any(|c| c.as_bytes() == name) {
-                session.extend_from_slice(pair);
-            }
-        }
-        false
-    });
-    (!session.is_empty()).then_some(session)
 }
 
 fn own_cookie(pair: &[u8]) -> Option<&[u8]> {

@@ -193,7 +193,10 @@ impl Recorder {
 /// As a citizen would tell it.
 fn outcome(visit: &Visit<'_>, reason: Reason) -> Outcome {
     match (reason, reason.row().verdict) {
-        (Reason::Own | Reason::OwnNotFound | Reason::Solved | Reason::Unsolved | Reason::ToHttps, _) => Outcome::Own,
+        (
+            Reason::Own | Reason::OwnNotFound | Reason::Solved | Reason::Unsolved | Reason::WrongCode | Reason::ToHttps,
+            _,
+        ) => Outcome::Own,
         (Reason::ClientGone, _) => Outcome::Gone,
         _ if visit.cache.is_some() => Outcome::Copy,
         (_, "allowed") => Outcome::Full,

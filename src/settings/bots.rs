@@ -35,7 +35,11 @@ pub fn bots(top: &Section<'_>, folder: &Path) -> Vec<Bot> {
         let single = |e: &String| bot::search(std::slice::from_ref(e)).is_ok();
         // What is wrong with one alone has been said.
         if expressions.iter().all(single) {
-            top.fault(0..0, format!("the patterns of all bots cannot be used together: {why}"), "write fewer or shorter");
+            top.fault(
+                0..0,
+                format!("the patterns of all bots cannot be used together: {why}"),
+                "write fewer or shorter",
+            );
         }
     }
     all

@@ -16,6 +16,9 @@
 //! measure     what is laid over the rules for a while; earlier versions; the journal
 //! limit       buckets, one per client, and a million of them
 //! challenge   pages, passes, and who gets what instead
+//! code        access codes: given out, written, wrong
+//! programs    what README tells developers of programs, and never a page for one
+//! bots        good ones, by the names of a small name server and by published networks
 //! fallback    the origin dead, hanging, failing; snapshots over a restart
 //! admit       permits
 //! places      countries and autonomous systems
@@ -37,9 +40,11 @@ mod harness;
 mod admin;
 mod admit;
 mod ban;
+mod bots;
 mod broken;
 mod browser;
 mod challenge;
+mod code;
 mod events;
 mod explain;
 mod fallback;
@@ -59,6 +64,7 @@ mod path;
 mod places;
 mod posture;
 mod preview;
+mod programs;
 mod replay;
 mod settled;
 mod staff;

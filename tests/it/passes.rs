@@ -58,7 +58,11 @@ fn a_quiet_pass_is_no_proof() {
     let rules = "[[rule]]\nname = \"r\"\nmatch = { path = \"/ruled\", pass = false }\nthen = \"challenge\"\n";
     let boma = Setup::new().rules(rules).start(origin.address);
     let quiet = navigate(boma.at(), "/").pass().unwrap();
-    assert_eq!(from(boma.at(), "127.0.0.1", &quiet, "/ruled").status, 503, "rules mean those who have proven something");
+    assert_eq!(
+        from(boma.at(), "127.0.0.1", &quiet, "/ruled").status,
+        503,
+        "rules mean those who have proven something"
+    );
     origin.extra("Cache-Control: public, max-age=60\r\n");
     assert_eq!(navigate(boma.at(), "/").pass(), None, "what shared caches keep sets none");
 }
