@@ -12,20 +12,22 @@ use super::visit::Visit;
 
 /// In thousandths, like all factors.
 const WHOLE: u32 = 1000;
-/// What a new pass has.
+/// What a new pass has, and how many requests at once that is at least, where the whole is as many: one page.
 const NEW: u32 = 100;
+const PAGE: u32 = 30;
 /// What is left of a budget off the prefix that the pass was made for.
 const ABROAD: u32 = 4;
 /// What those have together who share a budget because they did not work, or were too many.
 const SHARED: u32 = 500;
 
 /// The factor on the budget of whoever asks.
-pub fn factor(visit: &Visit<'_>) -> u32 {
+pub fn factor(visit: &Visit<'_>, budget: &Quota) -> u32 {
     let Some(pass) = &visit.pass else { return without_pass(visit) };
     let whole = visit.effects().factor(true, visit.kind);
-    let of_whole = whole * earned(visit, pass) / WHOLE;
+    let new = new(budget);
+    let of_whole = whole * earned(visit, pass, new) / WHOLE;
     // A posture that halves budgets leaves a beginner what beginners have: less would not carry one page.
-    let share = of_whole.max(whole.min(NEW));
+    let share = of_whole.max(whole.min(new));
     if pass.is_at_home(visit.client.prefix) { share } else { (share / ABROAD).max(1) }
 }
 
@@ -36,7 +38,11 @@ fn without_pass(visit: &Visit<'_>) -> u32 {
     visit.effects().factor(false, kind)
 }
 
-fn earned(visit: &Visit<'_>, pass: &Pass) -> u32 {
+fn new(budget: &Quota) -> u32 {
+    (PAGE * WHOLE / budget.burst.max(1)).clamp(NEW, WHOLE)
+}
+
+fn earned(visit: &Visit<'_>, pass: &Pass, new: u32) -> u32 {
     match pass.lane {
         Lane::Code => WHOLE,
         Lane::Button | Lane::Shared => SHARED,
@@ -45,7 +51,7 @@ fn earned(visit: &Visit<'_>, pass: &Pass) -> u32 {
             if age >= whole || visit.house.settled.is_vouched(pass.id, visit.now.unix()) {
                 return WHOLE;
             }
-            NEW + (u64::from(WHOLE - NEW) * age / whole) as u32
+            new + (u64::from(WHOLE - new) * age / whole) as u32
         }
     }
 }
@@ -54,7 +60,7 @@ fn earned(visit: &Visit<'_>, pass: &Pass) -> u32 {
 /// than without one, and the parts of a newcomer's first page are more than a beginner's budget.
 pub fn leans(visit: &Visit<'_>, quota: &Quota) -> bool {
     let Some(pass) = visit.pass.filter(|_| quota.budget && quota.per == Per::Client) else { return false };
-    pass.lane == Lane::Quiet || (visit.kind == Kind::Subresource && earned(visit, &pass) < WHOLE)
+    pass.lane == Lane::Quiet || (visit.kind == Kind::Subresource && earned(visit, &pass, new(quota)) < WHOLE)
 }
 
 /// Takes from the prefix's bucket.

@@ -227,7 +227,7 @@ pub fn quotas<'a, 'p: 'a>(law: &'a Law, plan: &'a Plan<'p>) -> impl Iterator<Ite
 
 fn take(visit: &mut Visit<'_>, quota: &Quota, head: &dyn Head) -> Result<(), Limited> {
     let portal = visit.portal();
-    let factor = if quota.budget { budget::factor(visit) } else { 1000 };
+    let factor = if quota.budget { budget::factor(visit, quota) } else { 1000 };
     let country = visit.country;
     let key = key(&quota.per, visit, country.as_ref(), &portal.name, head);
     let coarse = Key::Network(visit.client.network.0);

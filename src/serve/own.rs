@@ -39,6 +39,9 @@ pub async fn answer(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, h
     if let Err(over) = decide::take_own(visit) {
         return respond::limited(visit, head, over);
     }
+    if visit.portal.is_some() {
+        visit.needed = visit.effects().needed(Kind::Navigation, false).max(1);
+    }
     match (name, head.method()) {
         ("challenge", "GET" | "HEAD") if wants_json(head) => challenge_for_program(visit, head),
         ("challenge", "GET" | "HEAD") if code::is_asked(head) => code::page(visit, head),
@@ -66,7 +69,7 @@ fn sends_json(head: &dyn Head) -> bool {
 
 /// The page that `challenge_url` points to: for people whose program was asked for a pass.
 fn challenge(visit: &mut Visit<'_>, head: &dyn Head) -> Made {
-    if visit.pass.is_some_and(|p| p.level > 0) {
+    if visit.pass.is_some_and(|p| p.level >= visit.needed) {
         let mut made = Made::empty(303, Reason::Own);
         made.fields.push("location", "/");
         made.fields.push("cache-control", "no-store");
