@@ -39,7 +39,12 @@ pub fn expression(pattern: &str) -> String {
 pub fn search(expressions: &[String]) -> Result<RegexSet, String> {
     let mut builder = RegexSetBuilder::new(expressions);
     builder.case_insensitive(true).size_limit(bounds::BOT_PATTERNS_BYTES).dfa_size_limit(bounds::BOT_PATTERNS_BYTES);
-    builder.build().map_err(|e| e.to_string().lines().last().unwrap_or_default().trim().to_owned())
+    // The last line says it; those before point at the place.
+    builder.build().map_err(|e| {
+        let said = e.to_string();
+        let last = said.lines().last().unwrap_or_default().trim();
+        last.strip_prefix("error: ").unwrap_or(last).to_owned()
+    })
 }
 
 #[cfg(test)]
