@@ -94,10 +94,14 @@ impl Reading {
 }
 
 impl Office {
-    /// Reads the files anew; what cannot be used leaves what was in use.
-    pub(super) fn bots(&self, desk: &mut Desk, all: &[Bot]) -> Result<Applied, Rejected> {
+    /// Reads the files anew. One that cannot be used leaves what was in use of it; `whole`: then nothing changes.
+    pub(super) fn bots(&self, desk: &mut Desk, all: &[Bot], whole: bool) -> Result<Applied, Rejected> {
         let before = self.house.bots.roll();
         let (roll, faults) = load(all, &self.last_good, |path| before.published(&path.display().to_string()));
+        if whole && !faults.is_empty() {
+            // It is the settings that are not taken.
+            return Err(self.refused(desk, &self.config.display().to_string(), faults));
+        }
         self.house.bots.publish(roll);
         for path in all.iter().filter_map(|b| b.ranges.as_ref()) {
             let path = path.display().to_string();
@@ -142,9 +146,10 @@ impl Office {
         house.metrics.bot_checks.get_or_create(&OutcomeLabel { outcome }).inc();
         tracing::debug!(bot = &*question.name, address = %question.address, outcome, "a bot was looked up");
         match found {
-            Err(NoAnswer) => house.trouble(SILENT.into()),
-            Ok(_) if house.troubles().iter().any(|t| t == SILENT) => house.untrouble(|t| t == SILENT),
-            Ok(_) => {}
+            // Said once, not for each of a flood.
+            Err(NoAnswer) if !house.troubles().iter().any(|t| t == SILENT) => house.trouble(SILENT.into()),
+            Err(NoAnswer) => {}
+            Ok(_) => house.untrouble(|t| t == SILENT),
         }
     }
 }

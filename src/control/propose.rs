@@ -56,7 +56,7 @@ impl Office {
             }
             Change::Bots => {
                 let settings = self.house.town.load().settings.clone();
-                self.bots(&mut desk, &settings.bots)
+                self.bots(&mut desk, &settings.bots, false)
             }
             Change::Postures(text) => self.postures(&mut desk, &text),
             Change::Settings(text) => self.settings(&mut desk, &text),

@@ -72,14 +72,18 @@ fn agents(s: &Section<'_>) -> Vec<String> {
         s.fault(s.span(), format!("more than {} patterns of one bot", bounds::BOT_PATTERNS), "write fewer");
     }
     for at in &given {
-        let too_long = at.value.len() > bounds::PATTERN_BYTES;
-        if at.value.bytes().all(|b| b == b'*') || too_long {
-            let why = if too_long { "is too long" } else { "fits everybody" };
-            let help = "write a part of its name between stars, such as \"*googlebot*\"";
-            s.fault(at.span.clone(), format!("a pattern that {why}"), help);
-        } else if let Err(why) = bot::search(&[bot::expression(&at.value)]) {
-            let help = "mend the expression behind re:, or write a pattern with stars";
-            s.fault(at.span.clone(), format!("{:?} is no expression: {why}", at.value), help);
+        let part = "write a part of its name between stars, such as \"*googlebot*\"";
+        if at.value.len() > bounds::PATTERN_BYTES {
+            s.fault(at.span.clone(), "a pattern that is too long", part);
+            continue;
+        }
+        match bot::search(&[bot::expression(&at.value)]) {
+            Ok(search) if search.is_match(b"") => s.fault(at.span.clone(), "a pattern that fits everybody", part),
+            Ok(_) => {}
+            Err(why) => {
+                let help = "mend the expression behind re:, or write a pattern with stars";
+                s.fault(at.span.clone(), format!("{:?} is no expression: {why}", at.value), help);
+            }
         }
     }
     given.into_iter().map(|at| at.value).collect()

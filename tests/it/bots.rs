@@ -204,6 +204,14 @@ fn published_networks_are_taken_over_live_and_a_broken_file_changes_nothing() {
     });
     assert_eq!(status("198.51.100.7"), 200, "and the old one stays in use");
     let config = boma.setup.file("boma.toml");
+    let settings = fs::read_to_string(&config).unwrap();
+    let draft = settings.replace("google.json", "none.json").replace("title = \"Huduma\"", "title = \"Another\"");
+    fs::write(&config, &draft).unwrap();
+    eventually("settings that name no file are told", || {
+        boma.status()["files_not_in_force"].to_string().contains("none.json").then_some(())
+    });
+    assert_eq!(status("198.51.100.7"), 200, "and change nothing");
+    fs::write(&config, &settings).unwrap();
     let (code, said) = boma.command(&["check", "--config", config.to_str().unwrap()]);
     assert!(code == 78 && said.contains("google.json:1:1: this line is no network"), "{said}");
     let boma = Boma::start(boma.kill(), &[]);
