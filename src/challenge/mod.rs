@@ -149,7 +149,7 @@ impl Challenge {
         // Who shares a budget with others of a prefix goes on sharing that one.
         let moves = !matches!(pass.lane, Lane::Button | Lane::Shared);
         let home = if moves { facts::home(prefix) } else { pass.home };
-        renews.then(|| Pass { expires: anew, home, ..*pass })
+        renews.then_some(Pass { expires: anew, home, ..*pass })
     }
 
     pub fn lifetime(&self) -> u64 {
