@@ -129,8 +129,8 @@ Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{bo
     row(&house, "to begin with", REQUESTS / 2, 429, &get("/few", ""));
     row(&house, "a plain 429", REQUESTS, 429, &get("/few", ""));
     row(&house, "the challenge page", REQUESTS, 503, &get("/", "Accept: text/html\r\nSec-Fetch-Mode: navigate\r\n"));
-    row(&house, "a solution that is nearly right", REQUESTS, 400, &post(format!("seal={seal}&work={nearly}")));
-    row(&house, "a solution of a forged seal", REQUESTS, 400, &post(format!("seal={forged}&work={nearly}")));
+    row(&house, "a solution that is nearly right", REQUESTS, 403, &post(format!("seal={seal}&work={nearly}")));
+    row(&house, "a solution of a forged seal", REQUESTS, 403, &post(format!("seal={forged}&work={nearly}")));
     row(&house, "a plain 429", REQUESTS, 429, &get("/few", ""));
 }
 

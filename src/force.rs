@@ -19,7 +19,7 @@ use crate::admit::{Counters, Gate};
 use crate::ban::Bans;
 use crate::bots::Bots;
 use crate::bounds;
-use crate::challenge::{Challenge, Codes};
+use crate::challenge::{Challenge, Codes, Forms};
 use crate::client::canonical;
 use crate::clock::{Clock, Now, SECOND};
 use crate::known::Known;
@@ -116,6 +116,7 @@ pub struct House {
     pub recent: Recent,
     pub challenge: ArcSwap<Challenge>,
     pub codes: Codes,
+    pub forms: Forms,
     pub law: ArcSwap<Law>,
     pub town: ArcSwap<Town>,
     pub standing: ArcSwap<Standing>,
@@ -132,6 +133,8 @@ pub struct House {
     pub references: Key,
     /// The limit on boma's own paths, which no rule stands before.
     pub own_paths: Quota,
+    /// The limit on forms that are sealed and opened.
+    pub form_lane: Quota,
     /// How many passes of a prefix get a budget of their own: of those that were worked for, and of quiet ones.
     pub minted: Quota,
     /// How many wrong access codes one prefix may send.
@@ -175,6 +178,7 @@ impl House {
             bans: Bans::new(m.settings.client.ipv6_prefix),
             codes: Codes::new(&m.secret),
             challenge: ArcSwap::from_pointee(Challenge::new(&m.secret, m.settings.challenge.pass_lifetime)),
+            forms: Forms::new(&m.secret),
             law: ArcSwap::from_pointee(m.law),
             town: ArcSwap::from_pointee(town),
             standing: ArcSwap::from_pointee(m.standing),
@@ -182,6 +186,8 @@ impl House {
             references: m.secret.key("boma reference v1"),
             own_paths: own_quota("own-paths", SECOND / 100, 1000),
             wrong_codes: own_quota("wrong-codes", bounds::WRONG_CODE_EVERY.as_nanos() as u64, bounds::WRONG_CODES),
+            // A form costs up to a hundred times as much, and few citizens send one in the minute in which they are checked.
+            form_lane: own_quota("form-lane", SECOND / 20, 200),
             minted: own_quota("minted", bounds::MINTED_EVERY.as_nanos() as u64, bounds::MINTED),
             quiet: own_quota("quiet", bounds::QUIET_EVERY.as_nanos() as u64, bounds::QUIET),
             draining: AtomicBool::new(false),

@@ -39,6 +39,9 @@ pub enum Reason {
     UnknownProtocol,
     NotSwitched,
     Banned,
+    FormVoid,
+    FormSent,
+    FormAsks,
     WrongCode,
 }
 
@@ -70,7 +73,7 @@ pub struct Row {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 34] = [
+    pub const ALL: [Reason; 37] = [
         Reason::Served,
         Reason::Own,
         Reason::OwnNotFound,
@@ -104,6 +107,9 @@ impl Reason {
         Reason::UnknownProtocol,
         Reason::NotSwitched,
         Reason::Banned,
+        Reason::FormVoid,
+        Reason::FormSent,
+        Reason::FormAsks,
         Reason::WrongCode,
     ];
 
@@ -118,7 +124,7 @@ impl Reason {
             Reason::Own              => row("own",               "allowed",    Nobody, 200, "", 0, ""),
             Reason::OwnNotFound      => row("own.not_found",     "allowed",    Client, 404, "http_request_error", 0, "There is nothing at this address"),
             Reason::Solved           => row("challenge.solved",  "allowed",    Nobody, 204, "", 0, ""),
-            Reason::Unsolved         => row("challenge.failed",  "denied",     Client, 400, "http_request_error", 0, "The solution does not fit its challenge"),
+            Reason::Unsolved         => row("challenge.failed",  "denied",     Client, 403, "http_request_denied", 0, "The solution does not fit its challenge"),
             Reason::ChallengeRule    => row("challenge.rule",    "challenged", Policy, 503, "http_request_denied", 5, "A check of your browser is needed"),
             Reason::ChallengePosture => row("challenge.posture", "challenged", Policy, 503, "http_request_denied", 5, "A check of your browser is needed"),
             Reason::ChallengeLimit   => row("challenge.limit",   "challenged", Policy, 503, "http_request_denied", 5, "A check of your browser is needed"),
@@ -147,6 +153,9 @@ impl Reason {
             Reason::UnknownProtocol  => row("read.unknown_protocol", "denied", Client, 501, "http_request_error", 0, "This protocol is not spoken here"),
             Reason::NotSwitched      => row("origin.not_switched", "denied",   Client, 502, "http_upgrade_failed", 0, "The service behind this address did not take up this protocol"),
             Reason::Banned           => row("ban.held",          "dropped",    Policy, 403, "http_request_denied", 0, "This request is not allowed"),
+            Reason::FormVoid         => row("challenge.form_void", "denied",   Client, 400, "http_request_error", 0, "This form cannot be sent on from here"),
+            Reason::FormSent         => row("challenge.form_sent", "denied",   Client, 409, "http_request_error", 0, "This form has been sent already"),
+            Reason::FormAsks         => row("challenge.form_asks", "challenged", Policy, 409, "http_request_denied", 0, "This form waits for its sender to press Send"),
             Reason::WrongCode        => row("challenge.code",    "denied",     Client, 403, "http_request_denied", 0, "This access code is not right, or has ended"),
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Does not know: where the secret is kept, what is sealed.
 
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::{constant_time, hmac, rand};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -69,6 +70,48 @@ impl Key {
     }
 }
 
+/// Encrypts what only this installation may read again.
+pub struct Cipher(hmac::Key);
+
+impl Secret {
+    /// The cipher for one purpose.
+    pub fn cipher(&self, purpose: &str) -> Cipher {
+        Cipher(self.key(purpose).0)
+    }
+}
+
+impl Cipher {
+    /// Bytes that stand before what is encrypted, and behind it.
+    pub const FRONT: usize = Cipher::SALT + NONCE_LEN;
+    pub const BACK: usize = 16;
+    const SALT: usize = 16;
+
+    /// Encrypts what stands behind the first [`Cipher::FRONT`] bytes, in its place; `None` without randomness from the system.
+    pub fn seal(&self, text: &mut Vec<u8>) -> Option<()> {
+        let (front, plain) = text.split_at_mut_checked(Cipher::FRONT)?;
+        rand::fill(front).ok()?;
+        let (key, nonce) = self.of(front)?;
+        let tag = key.seal_in_place_separate_tag(nonce, Aad::empty(), plain).ok()?;
+        text.extend_from_slice(tag.as_ref());
+        Some(())
+    }
+
+    /// Decrypts in its place what [`Cipher::seal`] made; `None` for everything else.
+    pub fn open<'t>(&self, text: &'t mut [u8]) -> Option<&'t mut [u8]> {
+        let (front, sealed) = text.split_at_mut_checked(Cipher::FRONT)?;
+        let (key, nonce) = self.of(front)?;
+        key.open_in_place(nonce, Aad::empty(), sealed).ok()
+    }
+
+    /// Each text has a key of its own, made from a part of its random bytes: with one key for all, two texts of a long flood
+    /// could have drawn the same nonce, which is only 96 bits.
+    fn of(&self, front: &[u8]) -> Option<(LessSafeKey, Nonce)> {
+        let (salt, nonce) = front.split_at_checked(Cipher::SALT)?;
+        let key = UnboundKey::new(&AES_256_GCM, hmac::sign(&self.0, salt).as_ref()).ok()?;
+        Some((LessSafeKey::new(key), Nonce::try_assume_unique_for_key(nonce).ok()?))
+    }
+}
+
 /// Fills `out` with random bytes; `false` where the system gives none.
 pub fn random(out: &mut [u8]) -> bool {
     rand::fill(out).is_ok()
@@ -110,6 +153,25 @@ mod tests {
         assert!(!again.key("seal").holds(&[b"ab"], &mac));
         assert!(Secret::parse("abc").is_none());
         assert!(Secret::parse(&"g".repeat(64)).is_none());
+    }
+
+    #[test]
+    fn what_is_encrypted_opens_under_its_own_secret_and_purpose_only() {
+        let secret = Secret::random().unwrap();
+        let cipher = secret.cipher("form");
+        let mut text = [&[0; Cipher::FRONT][..], b"name=Mama"].concat();
+        cipher.seal(&mut text).unwrap();
+        assert_eq!(text.len(), Cipher::FRONT + 9 + Cipher::BACK);
+        assert!(!text.windows(4).any(|w| w == b"name"));
+        assert_eq!(cipher.open(&mut text.clone()).unwrap(), b"name=Mama");
+        assert!(secret.cipher("else").open(&mut text.clone()).is_none());
+        assert!(Secret::random().unwrap().cipher("form").open(&mut text.clone()).is_none());
+        for at in 0..text.len() {
+            let mut altered = text.clone();
+            altered[at] ^= 1;
+            assert!(cipher.open(&mut altered).is_none(), "byte {at}");
+            assert!(cipher.open(&mut text[..at].to_vec()).is_none(), "cut at {at}");
+        }
     }
 
     #[test]

@@ -200,19 +200,22 @@ impl Fields {
     }
 }
 
-/// What fills a hole in a prepared body. Every filling has a fixed width, so that a body's length is known when
-/// it is prepared.
+/// What fills a hole in a prepared body. Every filling but a form has a fixed width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hole {
     /// The reference code that a citizen can read out to staff ([`crate::reason::REFERENCE_WIDTH`] characters).
     Reference,
     /// The sealed challenge.
     Seal,
+    /// Seconds before the button may be pressed, for whoever has no scripts.
+    Wait,
+    /// A sealed form that rides along, of any width.
+    Form,
     /// The value of the field for an access code, with the attribute's name, or as many spaces.
     Code,
 }
 
-/// A body made when the law was loaded, with holes to fill for each answer.
+/// A body made when the law was loaded, with holes to fill for each answer, in the order in which they lie.
 #[derive(Clone, Debug, Default)]
 pub struct Prepared {
     pub bytes: Bytes,
@@ -221,15 +224,25 @@ pub struct Prepared {
 
 impl Prepared {
     /// The body with its holes filled; without holes it is a reference to the prepared bytes, no copy.
-    pub fn fill(&self, mut filling: impl FnMut(Hole, &mut [u8])) -> Bytes {
+    pub fn fill(&self, form: &[u8], mut filling: impl FnMut(Hole, &mut [u8])) -> Bytes {
         if self.holes.is_empty() {
             return self.bytes.clone();
         }
-        let mut copy = BytesMut::from(self.bytes.as_ref());
+        let mut out = Vec::with_capacity(self.bytes.len() + form.len());
+        let mut from = 0;
         for (hole, range) in &self.holes {
-            filling(*hole, &mut copy[range.clone()]);
+            out.extend_from_slice(&self.bytes[from..range.start]);
+            from = range.end;
+            if *hole == Hole::Form {
+                out.extend_from_slice(form);
+                continue;
+            }
+            let at = out.len();
+            out.extend_from_slice(&self.bytes[range.clone()]);
+            filling(*hole, &mut out[at..]);
         }
-        copy.freeze()
+        out.extend_from_slice(&self.bytes[from..]);
+        out.into()
     }
 }
 

@@ -25,6 +25,7 @@ fn target(name: &str) -> fn(&[u8]) {
         "forwarded" => fuzzing::forwarded,
         "pass" => fuzzing::pass,
         "path" => fuzzing::path,
+        "sealed_form" => fuzzing::sealed_form,
         "rules_text" => fuzzing::rules_text,
         "settings_text" => fuzzing::settings_text,
         _ => panic!("fuzz/corpus/{name} belongs to no target"),

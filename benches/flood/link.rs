@@ -191,7 +191,7 @@ fn read_head(bytes: &[u8]) -> io::Result<Option<(Answer, usize)>> {
     Ok(Some((answer, length)))
 }
 
-const SEAL: &[u8] = b"data-seal=\"";
+const SEAL: &[u8] = b"name=\"boma-seal\" value=\"";
 
 impl Answer {
     fn look_into(&mut self, body: &[u8]) {

@@ -89,6 +89,6 @@ User-Agent: {agent}\r\nAccept: text/html\r\nSec-Fetch-Mode: navigate\r\nSec-Fetc
     stream.write_all(request.as_bytes()).ok()?;
     let mut said = String::new();
     stream.read_to_string(&mut said).ok()?;
-    let at = said.find("data-seal=\"")? + "data-seal=\"".len();
+    let at = said.find("name=\"boma-seal\" value=\"")? + "name=\"boma-seal\" value=\"".len();
     said.get(at..)?.split('"').next().map(str::to_owned)
 }

@@ -1,12 +1,15 @@
 //! The challenge and the pass: [`Challenge::check`] mints the proof that a request may go on, [`Challenge::issue`]
 //! seals a puzzle without remembering it, [`Challenge::solve`] turns its solution into a pass.
 //!
+//! [`Forms`] seals a form into the page that stands before it.
+//!
 //! Nothing is kept per challenge: all that the server must know again is inside the seal. A pass takes its identity
 //! from the challenge, so a solution sent twice gives one budget, not two, on every node that shares the secret.
 //!
 //! Does not know: pages, cookies, rules, who gets how many.
 
 mod code;
+mod form;
 mod keys;
 mod pass;
 mod puzzle;
@@ -15,6 +18,7 @@ mod work;
 use std::time::Duration;
 
 pub use code::{CODE_WIDTH, Code, Codes, spell};
+pub use form::{FIELDS as FORM_FIELDS, Form, Forms, Room, Tie, Turn};
 use keys::Epochs;
 pub use pass::PASS_WIDTH;
 pub use puzzle::{SEAL_WIDTH, asked, work};

@@ -12,7 +12,9 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use crate::challenge::{Ask, Asker, Challenge, Codes, PASS_WIDTH, SEAL_WIDTH, Unsolved, Work, spell, work};
+use crate::challenge::{
+    Ask, Asker, Challenge, Codes, Form, Forms, PASS_WIDTH, SEAL_WIDTH, Unsolved, Work, spell, work,
+};
 use crate::client::{Client, Prefix, canonical};
 use crate::edge::{Field, believed};
 use crate::facts::{Facts, Kind, Pass};
@@ -21,7 +23,7 @@ use crate::pages::{Shelf, admit_banner};
 use crate::plan::Level;
 use crate::portal::{Portal, Portals};
 use crate::rules::{RuleSet, Sources};
-use crate::seal::Secret;
+use crate::seal::{self, Cipher, Secret};
 use crate::telemetry::reading::{self, Format, Lines, Logged};
 use crate::wire::{Head, Version};
 use crate::{path, rules, settings};
@@ -181,6 +183,40 @@ pub fn pass(data: &[u8]) {
         Ok(found) => assert_eq!((found.id, found.level), (*id, 1)),
         Err(Unsolved::Early(200)) => assert!(data.is_empty()),
         Err(why) => assert_eq!(why, Unsolved::Wrong),
+    }
+}
+
+/// Nobody has a form by luck: of all texts one is a sealed form. And whatever is sealed, by a boma to come or by one that
+/// erred, is opened without harm, and to nothing that could not be sealed the same again.
+pub fn sealed_form(data: &[u8]) {
+    static FORMS: LazyLock<(Forms, Cipher, Form, Vec<u8>)> = LazyLock::new(|| {
+        let secret = Secret::parse(&"5a".repeat(32)).expect("64 digits");
+        let forms = Forms::new(&secret);
+        let form = Form {
+            tie: forms.tie(b"a seal", Some(7), 9, NOW),
+            portal: "huduma".into(),
+            scheme: "https".into(),
+            authority: "huduma.example".into(),
+            method: "POST".into(),
+            target: "/login?id=1".into(),
+            fields: vec![("cookie", "session=1".into()), ("user-agent", "Mozilla/5.0".into())],
+            body: "name=Mama&amount=100".into(),
+        };
+        let text = forms.seal(&form).expect("a sealed form").into_bytes();
+        (forms, secret.cipher("boma form v1"), form, text)
+    });
+    let (forms, cipher, form, text) = &*FORMS;
+    let opened = |text: &[u8], same: bool| assert_eq!(forms.open(text), same.then(|| form.clone()), "{text:?}");
+    opened(data, data == text);
+    let altered = overlay(text, data);
+    opened(&altered, altered == *text);
+
+    let mut any = [&[0; Cipher::FRONT], data].concat();
+    cipher.seal(&mut any).expect("randomness");
+    if let Some(form) = forms.open(seal::base64(&any).as_bytes())
+        && let Some(again) = forms.seal(&form)
+    {
+        assert_eq!(forms.open(again.as_bytes()), Some(form), "sealed again");
     }
 }
 

@@ -91,6 +91,13 @@ impl Limits {
         self.at(self.name(quota, key), coarse, now, |at| gcra::take(at, now, interval, burst))
     }
 
+    /// Gives a token back that was taken a moment ago.
+    pub fn give_back(&self, quota: &Quota, key: Key<'_>, coarse: Key<'_>, factor: u32, now: u64) {
+        let (interval, _) = scaled(quota, factor);
+        let coarse = || self.hash(quota.id, coarse);
+        let _ = self.at(self.name(quota, key), coarse, now, |at| (at.saturating_sub(interval), Ok(())));
+    }
+
     /// How much of a bucket is used, in thousandths; nothing is spent.
     pub fn used(&self, quota: &Quota, key: Key<'_>, now: u64) -> u32 {
         let found = Cell::new(0);

@@ -6,12 +6,14 @@
 //! Does not know: hyper, guards, why a page is shown.
 
 mod banner;
+mod pack;
 mod render;
 mod text;
 
 use std::sync::Arc;
 
 pub use banner::admit_banner;
+pub use pack::{Packed, takes_gzip};
 use render::Renderer;
 use text::Language;
 
@@ -22,6 +24,8 @@ use crate::wire::Prepared;
 pub const REFERENCE_WIDTH: usize = 20;
 /// Characters of [`crate::wire::Hole::Seal`].
 pub const SEAL_WIDTH: usize = 96;
+/// Characters of [`crate::wire::Hole::Wait`].
+pub const WAIT_WIDTH: usize = 3;
 
 /// Characters of [`crate::wire::Hole::Code`].
 pub const CODE_FIELD_WIDTH: usize = 38;
@@ -30,13 +34,23 @@ pub const CODE_FIELD_WIDTH: usize = 38;
 pub enum Page {
     /// Solve, then load again.
     Challenge,
-    /// After an unsafe method: solve, then ask to send again. Never turned into a GET in silence.
+    /// A form rides along: solve, then send both.
+    ChallengeForm,
+    /// After an unsafe method that cannot ride: solve, then ask to send again. Never turned into a GET in silence.
     ChallengeResend,
+    /// A form that goes on when its citizen presses Send.
+    AskForm,
+    /// A form that was sent on already.
+    SentForm,
     Statement,
     /// After an unsafe request whose fate is unknown.
     StatementUnsure,
     Busy,
     Limited,
+    /// The same three with a form that was not sent on, and a button to send it again.
+    StatementForm,
+    BusyForm,
+    LimitedForm,
     Denied,
     NotFound,
     BadRequest,
@@ -45,25 +59,47 @@ pub enum Page {
 }
 
 impl Page {
-    pub const ALL: [Page; 11] = [
+    pub const ALL: [Page; 17] = [
         Page::Challenge,
+        Page::ChallengeForm,
         Page::ChallengeResend,
+        Page::AskForm,
+        Page::SentForm,
         Page::Statement,
         Page::StatementUnsure,
         Page::Busy,
         Page::Limited,
+        Page::StatementForm,
+        Page::BusyForm,
+        Page::LimitedForm,
         Page::Denied,
         Page::NotFound,
         Page::BadRequest,
         Page::TooLarge,
         Page::WrongHost,
     ];
+
+    fn is_challenge(self) -> bool {
+        matches!(self, Page::Challenge | Page::ChallengeForm | Page::ChallengeResend)
+    }
+
+    /// Whether it holds a form that goes on when somebody presses Send.
+    pub fn sends(self) -> bool {
+        matches!(self, Page::AskForm | Page::StatementForm | Page::BusyForm | Page::LimitedForm)
+    }
+
+    /// Whether a form rides along.
+    pub fn carries(self) -> bool {
+        self == Page::ChallengeForm || self.sends()
+    }
 }
 
 /// A page in one language, ready to serve.
 #[derive(Clone, Debug, Default)]
 pub struct Html {
     pub body: Prepared,
+    /// The same as gzip, for whoever takes that.
+    pub packed: Option<Packed>,
     pub language: String,
     /// The page's Content-Security-Policy.
     pub csp: String,

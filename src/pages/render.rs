@@ -9,8 +9,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use minijinja::{AutoEscape, Environment, Value, context};
 
+use super::pack::Packed;
 use super::text::{self, Language};
-use super::{Html, Page, REFERENCE_WIDTH, SEAL_WIDTH};
+use super::{Html, Page, REFERENCE_WIDTH, SEAL_WIDTH, WAIT_WIDTH};
 use crate::portal::{Portal, Service};
 use crate::wire::{Hole, Prepared};
 
@@ -40,7 +41,7 @@ impl Renderer {
     /// One page; `of` is its portal and which of the portal's languages this is.
     pub fn page(&self, of: Option<(&Portal, usize)>, language: &Language, page: Page) -> Html {
         let key = key(page);
-        let script = matches!(page, Page::Challenge | Page::ChallengeResend);
+        let send = page.sends();
         let title = of.map(|(portal, _)| portal.title.as_str());
         let lead = language.get(&format!("{key}_lead")).replace("{portal}", title.unwrap_or("boma"));
         let tag = of.map_or(language.tag, |(portal, at)| shown_tag(&portal.languages[at], language));
@@ -50,13 +51,18 @@ impl Renderer {
                 lang => tag,
                 title => language.get(&format!("{key}_title")),
                 lead => lead,
-                note => language.get(&format!("{key}_note")),
+                note => language.get(if send && page != Page::AskForm { "send_note".into() } else { format!("{key}_note") }.as_str()),
                 portal => title,
                 services => of.map(|(portal, _)| ways_out(portal, language)),
                 languages => of.map(|(portal, _)| choices(portal, page)),
                 retry => matches!(page, Page::Statement | Page::Busy | Page::Limited),
-                script => script,
+                script => page.is_challenge(),
+                send => send,
                 resend => page == Page::ChallengeResend,
+                done => language.get(if page == Page::ChallengeResend { "resend_done" } else { "challenge_done" }),
+                by_hand => language.get(if page == Page::ChallengeResend { "resend_by_hand" } else { "challenge_by_hand" }),
+                form => page.carries().then(|| mark(Hole::Form)),
+                wait => mark(Hole::Wait),
                 css => self.style.as_str(),
                 js => self.script.as_str(),
                 seal => mark(Hole::Seal),
@@ -64,20 +70,19 @@ impl Renderer {
             })
         });
         let body = prepare(lines(&rendered.unwrap_or_default()));
-        Html { body, language: tag.to_owned(), csp: self.policy(page) }
+        Html { packed: Packed::new(&body), body, language: tag.to_owned(), csp: self.policy(page) }
     }
 
     fn policy(&self, page: Page) -> String {
-        // Loading a posted page again is sending its form again, and the browser asks this policy for leave.
-        let form = if page == Page::ChallengeResend { "'self'" } else { "'none'" };
-        let mut csp = format!(
-            "default-src 'none'; style-src '{}'; img-src data:; base-uri 'none'; frame-ancestors 'none'; form-action {form}",
-            hash(&self.style)
-        );
-        if matches!(page, Page::Challenge | Page::ChallengeResend) {
-            csp.push_str(&format!("; script-src '{}'; connect-src 'self'", hash(&self.script)));
+        let style = hash(&self.style);
+        let common =
+            format!("default-src 'none'; style-src '{style}'; img-src data:; base-uri 'none'; frame-ancestors 'none'");
+        if page.is_challenge() {
+            // No form-action: Chromium asks it for every redirect after a form too, and an origin that answers with one to a
+            // payment provider would be stopped here.
+            return format!("{common}; script-src '{}'; worker-src blob:; connect-src 'self'", hash(&self.script));
         }
-        csp
+        if page.carries() { common } else { format!("{common}; form-action 'none'") }
     }
 }
 
@@ -89,11 +94,14 @@ fn shown_tag<'a>(wanted: &'a str, language: &'a Language) -> &'a str {
 fn key(page: Page) -> &'static str {
     match page {
         Page::Challenge => "challenge",
+        Page::ChallengeForm => "carried",
         Page::ChallengeResend => "resend",
-        Page::Statement => "statement",
+        Page::AskForm => "ask",
+        Page::SentForm => "sent",
+        Page::Statement | Page::StatementForm => "statement",
         Page::StatementUnsure => "unsure",
-        Page::Busy => "busy",
-        Page::Limited => "limited",
+        Page::Busy | Page::BusyForm => "busy",
+        Page::Limited | Page::LimitedForm => "limited",
         Page::Denied => "denied",
         Page::NotFound => "not_found",
         Page::BadRequest => "bad_request",
@@ -125,25 +133,32 @@ fn ways_out(portal: &Portal, language: &Language) -> Vec<Value> {
 
 /// Links to the other languages; not where following one would lose a form.
 fn choices(portal: &Portal, page: Page) -> Vec<Value> {
-    let keeps = !matches!(page, Page::ChallengeResend | Page::StatementUnsure);
+    let keeps = !matches!(page, Page::ChallengeResend | Page::StatementUnsure | Page::SentForm) && !page.carries();
     let shown =
         portal.languages.iter().map(|tag| context! { tag => tag.as_str(), name => text::language(tag).get("name") });
     if keeps && portal.languages.len() > 1 { shown.collect() } else { Vec::new() }
 }
 
 /// What stands in a template where a hole will be; as wide as the hole, and nothing that a title could hold by
-/// chance.
+/// chance. What fills that of a form has a width of its own.
 fn mark(hole: Hole) -> String {
     match hole {
         Hole::Reference => format!("{:\u{7e}^width$}", "HOLE-REFERENCE", width = REFERENCE_WIDTH),
         Hole::Seal => format!("{:\u{7e}^width$}", "HOLE-SEAL", width = SEAL_WIDTH),
         Hole::Code => code::field(),
+        Hole::Wait => format!("{:\u{7e}^width$}", "W", width = WAIT_WIDTH),
+        Hole::Form => "~~~HOLE-FORM~~~".into(),
     }
 }
 
+/// The marks become holes, in the order in which they lie.
 fn prepare(text: String) -> Prepared {
-    let find = |hole| text.find(&mark(hole)).map(|at| (hole, at..at + mark(hole).len()));
-    let holes = [Hole::Reference, Hole::Seal, Hole::Code].into_iter().filter_map(find).collect();
+    let mut holes = Vec::new();
+    for hole in [Hole::Reference, Hole::Seal, Hole::Wait, Hole::Form, Hole::Code] {
+        let mark = mark(hole);
+        holes.extend(text.match_indices(&mark).map(|(at, _)| (hole, at..at + mark.len())));
+    }
+    holes.sort_by_key(|(_, range)| range.start);
     Prepared { bytes: text.into(), holes }
 }
 

@@ -67,15 +67,17 @@ fn every_page_renders_in_every_language_with_its_holes_and_its_policy() {
             );
             assert!(body.contains("tel:+25420"), "{page:?}: a way out");
             assert_eq!(body.matches("<h1>").count(), 1);
-            assert!(
-                !body.contains("{portal}")
-                    && !body.contains("HOLE-SEAL") == !matches!(page, Page::Challenge | Page::ChallengeResend)
-            );
-            let challenge = matches!(page, Page::Challenge | Page::ChallengeResend);
+            assert!(!body.contains("{portal}"));
             let holes: Vec<_> = html.body.holes.iter().map(|(h, r)| (*h, r.len())).collect();
-            let expected =
-                if challenge { vec![(Hole::Reference, 20), (Hole::Seal, 96)] } else { vec![(Hole::Reference, 20)] };
-            assert_eq!(holes, expected, "{page:?}");
+            let (seal, wait, reference) = ((Hole::Seal, 96), (Hole::Wait, 3), (Hole::Reference, 20));
+            match page {
+                Page::Challenge | Page::ChallengeResend => assert_eq!(holes, [seal, wait, reference], "{page:?}"),
+                Page::ChallengeForm => assert_eq!([holes[0], holes[2], holes[3]], [seal, wait, reference]),
+                _ if page.carries() => assert_eq!((holes[0].0, holes[1]), (Hole::Form, reference), "{page:?}"),
+                _ => assert_eq!(holes, [reference], "{page:?}"),
+            }
+            let sends = page.carries() || page == Page::Challenge || page == Page::ChallengeResend;
+            assert_eq!(html.csp.contains("form-action 'none'"), !sends, "{page:?}");
             assert!(body.len() < 14_000, "{page:?} has {} bytes", body.len());
             for (open, close) in [("<style>", "</style>"), ("<script>", "</script>")] {
                 if let Some((_, rest)) = body.split_once(open) {
@@ -92,10 +94,61 @@ fn every_page_renders_in_every_language_with_its_holes_and_its_policy() {
 fn filling_a_page_changes_its_holes_and_nothing_else() {
     let shelf = Shelf::new(&[portal("Huduma", &["en"])]);
     let html = shelf.page(0, 0, Page::Challenge);
-    let filled = html.body.fill(|hole, out| out.fill(if hole == Hole::Seal { b's' } else { b'r' }));
+    let fill = |hole, out: &mut [u8]| out.fill(if hole == Hole::Seal { b's' } else { b'r' });
+    let filled = html.body.fill(b"", fill);
     assert_eq!(filled.len(), html.body.bytes.len());
     let filled = String::from_utf8(filled.to_vec()).unwrap();
     assert!(filled.contains(&"s".repeat(96)) && filled.contains(&"r".repeat(20)) && !filled.contains("HOLE"));
+    let html = shelf.page(0, 0, Page::ChallengeForm);
+    let filled = String::from_utf8(html.body.fill(b"a-form", fill).to_vec()).unwrap();
+    assert!(filled.contains("name=\"boma-form\" value=\"a-form\"") && !filled.contains("HOLE"), "{filled}");
+    assert!(filled.contains(&format!("name=\"boma-seal\" value=\"{}\"", "s".repeat(96))));
+}
+
+#[test]
+fn a_challenge_is_small_as_it_is_sent_and_unpacks_to_the_page() {
+    let shelf = Shelf::new(&[portal("Huduma", &["en", "sw", "fr", "sq", "ar"])]);
+    for language in 0..5 {
+        for page in [Page::Challenge, Page::ChallengeResend] {
+            let html = shelf.page(0, language, page);
+            for mark in [b'a', b'~', 0, 255] {
+                let filling = |hole: Hole, out: &mut [u8]| out.fill(mark ^ hole as u8);
+                let packed = html.packed.as_ref().unwrap().fill(filling);
+                assert!(packed.len() <= 6000, "{page:?} in {} is sent as {} bytes", html.language, packed.len());
+                assert_eq!(unpacked(&packed), html.body.fill(b"", filling), "{page:?}");
+            }
+        }
+        assert!(shelf.page(0, language, Page::ChallengeForm).packed.is_none(), "a form may have any width");
+    }
+}
+
+/// By a reader of gzip that checks lengths and checksums.
+fn unpacked(packed: &[u8]) -> Vec<u8> {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+    let mut gzip = Command::new("gzip").arg("-dc").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    gzip.stdin.take().unwrap().write_all(packed).unwrap();
+    let done = gzip.wait_with_output().unwrap();
+    assert!(done.status.success());
+    done.stdout
+}
+
+#[test]
+fn gzip_goes_to_those_who_take_it() {
+    for (accept, takes) in [
+        ("gzip, deflate, br", true),
+        ("br;q=1.0, GZIP;q=0.8", true),
+        ("deflate,gzip", true),
+        ("gzip;q=0", false),
+        ("gzip; q=0.000", false),
+        ("gzip;q=0.001", true),
+        ("identity", false),
+        ("*", false),
+        ("", false),
+        ("xgzip", false),
+    ] {
+        assert_eq!(takes_gzip(accept.as_bytes()), takes, "{accept}");
+    }
 }
 
 #[test]

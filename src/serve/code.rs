@@ -43,11 +43,12 @@ fn shown(visit: &mut Visit<'_>, typed: &[u8], reason: Reason) -> Made {
     let field = spell(typed).map_or_else(|| " ".repeat(CODE_FIELD_WIDTH), |code| format!(" value=\"{code}\""));
     let reference = respond::reference(visit, reason);
     let mut made = respond::common(reason, reason.row().status, None);
-    made.body = Payload::Bytes(html.body.fill(|hole, out| match hole {
+    let fill = |hole, out: &mut [u8]| match hole {
         Hole::Reference => respond::copy(reference.as_bytes(), out),
         Hole::Code => respond::copy(field.as_bytes(), out),
-        _ => {}
-    }));
+        Hole::Seal | Hole::Wait | Hole::Form => {}
+    };
+    made.body = Payload::Bytes(html.body.fill(b"", fill));
     respond::dress(&mut made, html);
     made
 }
@@ -92,7 +93,7 @@ pub fn answer(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, typed: 
     let keys = (Key::Prefix(prefix.0), Key::Network(network.0));
     let tally = match house.limits.look(quota, &Arc::from([status]), keys, 1000, now.mono) {
         Ok(tally) => tally,
-        Err(limited) => return respond::limited(visit, head, decide::over(quota, limited)),
+        Err(limited) => return respond::limited(visit, head, decide::over(quota, limited), None),
     };
     let Some(code) = house.codes.open(typed, &visit.portal().name, now.unix()) else {
         house.limits.answered(&tally, status, now.mono);

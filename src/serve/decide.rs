@@ -168,11 +168,14 @@ fn cleared_or(needed: u8, visit: &mut Visit<'_>, reason: Reason) -> Decision {
 /// that asks for a challenge instead.
 fn take_limits(visit: &mut Visit<'_>, plan: &Plan<'_>, head: &dyn Head) -> Result<Option<OverLimit>, OverLimit> {
     let law = visit.law.clone();
-    for quota in quotas(&law, plan) {
+    for (nth, quota) in quotas(&law, plan).enumerate() {
         if is_exempt(visit, quota) {
             continue;
         }
-        let Err(limited) = take(visit, quota, head) else { continue };
+        let Err(limited) = take(visit, quota, head) else {
+            visit.spent |= 1u64.checked_shl(nth as u32).unwrap_or(0);
+            continue;
+        };
         if budget::leans(visit, quota) && budget::take_of_prefix(visit, quota).is_ok() {
             continue;
         }
@@ -225,9 +228,29 @@ pub fn quotas<'a, 'p: 'a>(law: &'a Law, plan: &'a Plan<'p>) -> impl Iterator<Ite
     built_in.into_iter().chain(plan.limits.iter().copied())
 }
 
+/// Gives back what a request has spent that only brought another one, which spends by itself.
+pub fn give_back(visit: &mut Visit<'_>, request: &Request, head: &dyn Head) {
+    let (law, portal, spent) = (visit.law.clone(), visit.portal(), std::mem::take(&mut visit.spent));
+    let plan = law.rules.plan(&request.facts(visit, head), visit.level, visit.now.unix());
+    let tokens = |q: &Quota| q.concurrent.is_none() && q.count.is_none();
+    for (nth, quota) in quotas(&law, &plan).enumerate().take(64) {
+        if spent >> nth & 1 == 1 && tokens(quota) {
+            let key = key(&quota.per, visit, visit.country.as_ref(), &portal.name, head);
+            let coarse = Key::Network(visit.client.network.0);
+            visit.house.limits.give_back(quota, key, coarse, factor(visit, quota), visit.now.mono);
+        }
+    }
+    visit.tallies.clear();
+    visit.entered.clear();
+}
+
+fn factor(visit: &Visit<'_>, quota: &Quota) -> u32 {
+    if quota.budget { budget::factor(visit, quota) } else { 1000 }
+}
+
 fn take(visit: &mut Visit<'_>, quota: &Quota, head: &dyn Head) -> Result<(), Limited> {
     let portal = visit.portal();
-    let factor = if quota.budget { budget::factor(visit, quota) } else { 1000 };
+    let factor = factor(visit, quota);
     let country = visit.country;
     let key = key(&quota.per, visit, country.as_ref(), &portal.name, head);
     let coarse = Key::Network(visit.client.network.0);
@@ -277,13 +300,11 @@ pub fn over(quota: &Quota, limited: Limited) -> OverLimit {
     OverLimit { limit: quota.name.clone(), burst, window, wait: limited.retry_after }
 }
 
-/// The limit on boma's own paths.
-pub fn take_own(visit: &Visit<'_>) -> Result<(), OverLimit> {
+/// A limit of the house's own.
+pub fn take_own(visit: &Visit<'_>, quota: &Quota) -> Result<(), OverLimit> {
     let Client { prefix, network, .. } = visit.client;
-    let house = visit.house;
-    let quota = &house.own_paths;
-    house
-        .limits
+    let limits = &visit.house.limits;
+    limits
         .take(quota, Key::Prefix(prefix.0), Key::Network(network.0), 1000, visit.now.mono)
         .map_err(|limited| over(quota, limited))
 }

@@ -34,13 +34,13 @@ pub fn ask(visit: &Visit<'_>, head: &dyn Head) -> Ask {
 }
 
 /// A sealed challenge. Nothing is kept of it.
-pub fn issue(visit: &Visit<'_>, head: &dyn Head) -> [u8; SEAL_WIDTH] {
+pub fn issue(visit: &Visit<'_>, ask: &Ask) -> [u8; SEAL_WIDTH] {
     count(visit, "issued");
     if visit.portal.is_some() {
         visit.signals().issued(&visit.client);
     }
     let mut seal = [0; SEAL_WIDTH];
-    visit.house.challenge.load().issue(&ask(visit, head), visit.now.unix(), &mut seal);
+    visit.house.challenge.load().issue(ask, visit.now.unix(), &mut seal);
     seal
 }
 

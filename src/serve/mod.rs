@@ -5,6 +5,7 @@
 //!
 //! Does not know: how any stage works, sockets, files.
 
+mod back;
 mod begun;
 mod budget;
 mod code;
@@ -12,6 +13,8 @@ mod counts;
 mod decide;
 pub mod explain;
 mod fallback;
+mod form;
+mod inside;
 pub mod losses;
 mod mint;
 mod own;
@@ -117,30 +120,83 @@ impl Corridor {
         if request.own {
             return own::answer(visit, &request, &plan, head, body).await;
         }
-        let cleared = match decide::decide(visit, &request, &plan, head) {
+        let decision = decide::decide(visit, &request, &plan, head);
+        self.decided(visit, &request, head, body, line, decision).await
+    }
+
+    /// Everything after the decision.
+    async fn decided(
+        &self,
+        visit: &mut Visit<'_>,
+        request: &Request,
+        head: &dyn Head,
+        body: BodyBox,
+        line: &dyn Line,
+        decision: Decision,
+    ) -> Made {
+        let cleared = match decision {
             Decision::Go(cleared) => cleared,
-            Decision::Challenge(reason) => return respond::challenge(visit, &request, head, reason),
-            Decision::Limited(limited) => return respond::limited(visit, head, limited),
             Decision::Refuse(reason) => return respond::refusal(visit, head, reason),
-            Decision::Fallback(reason) => return fallback::answer(visit, &request, head, reason),
+            stop => {
+                let met = Box::pin(form::stopped(visit, request, head, body, stop)).await;
+                return self.met(visit, request, head, met, line).await;
+            }
         };
-        if let Some(snapshot) = fallback::spared(visit, &request, head) {
+        if let Some(snapshot) = fallback::spared(visit, request, head) {
             return snapshot;
         }
-        let Ok(body) = upload::capped(body, visit.route().max_body) else {
+        // A form that comes back is longer than the one inside it.
+        let may_be_back = form::may_be_back(visit, head, body.exact());
+        let most = visit.route().max_body;
+        if !may_be_back && body.exact().is_some_and(|n| n > most) {
             return respond::refusal(visit, head, Reason::BodyTooLarge);
-        };
-        let body = match upload::gathered(body).await {
-            Ok(body) => body,
+        }
+        let upload = match upload::gathered(body).await {
+            Ok(upload) => upload,
             Err(broken) => return respond::refusal(visit, head, respond::upload_broke(broken)),
         };
+        if may_be_back && upload.starts_with(form::MARK) {
+            let met = Box::pin(form::back(visit, head, upload)).await;
+            return self.met(visit, request, head, met, line).await;
+        }
+        let form = form::rides(visit, head, upload.exact()).then(|| upload.whole()).flatten();
+        let Ok(body) = upload::capped(upload.body(), most) else {
+            return respond::refusal(visit, head, Reason::BodyTooLarge);
+        };
+        let Some(admitted) = self.admitted(visit).await else {
+            let busy = Decision::Fallback(Reason::Busy);
+            let met = Box::pin(form::stopped(visit, request, head, body, busy)).await;
+            return self.met(visit, request, head, met, line).await;
+        };
+        let made = self.origin(visit, request, head, body, line, (cleared, admitted)).await;
+        match form {
+            Some(form) if form::never_left(&made) => form::given_back(visit, request, head, form, made),
+            _ => made,
+        }
+    }
+
+    async fn met(
+        &self,
+        visit: &mut Visit<'_>,
+        request: &Request,
+        head: &dyn Head,
+        met: form::Met,
+        line: &dyn Line,
+    ) -> Made {
+        match met {
+            form::Met::Answered(made) => made,
+            form::Met::Back(lane) => Box::pin(self.back(visit, request, head, lane, line)).await,
+        }
+    }
+
+    async fn admitted(&self, visit: &Visit<'_>) -> Option<Admitted> {
         let who =
             Who { address: Prefix::of(visit.client.address, 32, 64).0, pass: visit.vouched().map(|pass| pass.id) };
-        let Ok(admitted) = self.desk.enter(visit.gate(), who).await else {
+        let admitted = self.desk.enter(visit.gate(), who).await.ok();
+        if admitted.is_none() {
             visit.signals().busy();
-            return fallback::answer(visit, &request, head, Reason::Busy);
-        };
-        self.origin(visit, &request, head, body, line, (cleared, admitted)).await
+        }
+        admitted
     }
 
     async fn origin(

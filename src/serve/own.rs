@@ -36,8 +36,8 @@ pub async fn answer(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, h
         visit.rule = Some(rule.to_owned());
         return respond::refusal(visit, head, Reason::Dropped);
     }
-    if let Err(over) = decide::take_own(visit) {
-        return respond::limited(visit, head, over);
+    if let Err(over) = decide::take_own(visit, &visit.house.own_paths) {
+        return respond::limited(visit, head, over, None);
     }
     if visit.portal.is_some() {
         visit.needed = visit.effects().needed(Kind::Navigation, false).max(1);
@@ -81,7 +81,7 @@ fn challenge(visit: &mut Visit<'_>, head: &dyn Head) -> Made {
 
 fn challenge_for_program(visit: &mut Visit<'_>, head: &dyn Head) -> Made {
     let ask = mint::ask(visit, head);
-    let seal = mint::issue(visit, head);
+    let seal = mint::issue(visit, &ask);
     let body = json!({
         "seal": String::from_utf8_lossy(&seal),
         "algorithm": ALGORITHM,

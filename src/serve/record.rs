@@ -193,10 +193,8 @@ impl Recorder {
 /// As a citizen would tell it.
 fn outcome(visit: &Visit<'_>, reason: Reason) -> Outcome {
     match (reason, reason.row().verdict) {
-        (
-            Reason::Own | Reason::OwnNotFound | Reason::Solved | Reason::Unsolved | Reason::WrongCode | Reason::ToHttps,
-            _,
-        ) => Outcome::Own,
+        (Reason::Own | Reason::OwnNotFound | Reason::Solved | Reason::Unsolved | Reason::ToHttps, _) => Outcome::Own,
+        (Reason::WrongCode | Reason::FormVoid | Reason::FormSent, _) => Outcome::Own,
         (Reason::ClientGone, _) => Outcome::Gone,
         _ if visit.cache.is_some() => Outcome::Copy,
         (_, "allowed") => Outcome::Full,

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::facts::Kind;
 use crate::origin::{Answer, Came};
-use crate::pages::{Html, Page};
+use crate::pages::{self, Html, Page};
 use crate::reason::{Blame, Reason};
 use crate::wire::{Broken, Fields, Head, Hole, Payload, Version};
 use crate::{clock, snapshot, wire};
@@ -122,15 +122,30 @@ pub fn refusal(visit: &mut Visit<'_>, head: &dyn Head, reason: Reason) -> Made {
     error(visit, head, page, status, reason, None)
 }
 
-/// Over a limit: 429, and when to come back.
-pub fn limited(visit: &mut Visit<'_>, head: &dyn Head, over: OverLimit) -> Made {
+/// Over a limit: 429, and when to come back; with the form that must not be lost by it, where there is one.
+pub fn limited(visit: &mut Visit<'_>, head: &dyn Head, over: OverLimit, form: Option<&str>) -> Made {
     let seconds = over.wait.div_ceil(clock::SECOND).max(1);
-    let mut made = error(visit, head, Page::Limited, 429, Reason::OverLimit, Some(seconds));
+    let mut made = match form {
+        Some(form) => form_page(visit, Page::LimitedForm, (429, Reason::OverLimit), Some(seconds), form),
+        None => error(visit, head, Page::Limited, 429, Reason::OverLimit, Some(seconds)),
+    };
     let name = quoted(&over.limit);
     let per = over.window.map_or_else(|| "qu=\"concurrent-requests\"".to_owned(), |w| format!("w={w}"));
     made.fields.push("ratelimit-policy", format!("{name};q={};{per}", over.burst));
     made.fields.push("ratelimit", format!("{name};r=0;t={seconds}"));
     made
+}
+
+/// A page that holds a form and a button to send it.
+pub fn form_page(
+    visit: &mut Visit<'_>,
+    page: Page,
+    (status, reason): (u16, Reason),
+    wait: Option<u64>,
+    form: &str,
+) -> Made {
+    let retry = retry_after(visit, reason, wait);
+    html(visit, page, (status, reason), retry, Filling { form, ..Filling::default() })
 }
 
 /// A structured-field string (RFC 9651 section 3.3.3): names with anything else than printable ASCII are cut to it.
@@ -160,10 +175,16 @@ pub fn challenge(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reas
 }
 
 pub fn challenge_page(visit: &mut Visit<'_>, head: &dyn Head, page: Page, reason: Reason) -> Made {
-    let seal = mint::issue(visit, head);
+    let ask = mint::ask(visit, head);
+    let seal = mint::issue(visit, &ask);
+    challenge_again(visit, page, reason, Filling { seal: &seal, wait: ask.wait, gzip: takes_gzip(head), form: "" })
+}
+
+/// The page of a challenge that was issued already.
+pub fn challenge_again(visit: &mut Visit<'_>, page: Page, reason: Reason, filling: Filling<'_>) -> Made {
     let status = visit.town.settings.challenge.status;
     let retry = retry_after(visit, reason, None);
-    html(visit, page, status, reason, retry, Some(&seal))
+    html(visit, page, (status, reason), retry, filling)
 }
 
 /// An error of boma's own: the page to a navigation, problem+json to all others.
@@ -177,7 +198,9 @@ pub fn error(
 ) -> Made {
     let retry = retry_after(visit, reason, wait);
     match visit.kind {
-        Kind::Navigation => html(visit, page, status, reason, retry, None),
+        Kind::Navigation => {
+            html(visit, page, (status, reason), retry, Filling { gzip: takes_gzip(head), ..Filling::default() })
+        }
         _ => problem(visit, head, status, reason, retry, None),
     }
 }
@@ -210,13 +233,27 @@ pub fn common(reason: Reason, status: u16, retry: Option<u64>) -> Made {
     made
 }
 
+/// What a page is filled with besides its reference, and how it is sent.
+#[derive(Clone, Copy, Default)]
+pub struct Filling<'a> {
+    pub seal: &'a [u8],
+    /// Seconds that are left before the button may be pressed.
+    pub wait: u8,
+    pub gzip: bool,
+    /// A sealed form that rides along.
+    pub form: &'a str,
+}
+
+pub fn takes_gzip(head: &dyn Head) -> bool {
+    head.any("accept-encoding", &mut pages::takes_gzip)
+}
+
 fn html(
     visit: &mut Visit<'_>,
     page: Page,
-    status: u16,
-    reason: Reason,
+    (status, reason): (u16, Reason),
     retry: Option<u64>,
-    seal: Option<&[u8]>,
+    filling: Filling<'_>,
 ) -> Made {
     let town = visit.town.clone();
     let shown: &Html = match visit.portal {
@@ -225,11 +262,22 @@ fn html(
     };
     let code = reference(visit, reason);
     let mut made = common(reason, status, retry);
-    made.body = Payload::Bytes(shown.body.fill(|hole, out| match hole {
+    let fill = |hole, out: &mut [u8]| match hole {
         Hole::Reference => copy(code.as_bytes(), out),
-        Hole::Seal => copy(seal.unwrap_or(&[]), out),
-        Hole::Code => {}
-    }));
+        Hole::Seal => copy(filling.seal, out),
+        Hole::Wait => {
+            let digit = |over: u8| if filling.wait >= over { b'0' + filling.wait / over % 10 } else { b' ' };
+            copy(&[digit(100), digit(10), b'0' + filling.wait % 10], out);
+        }
+        Hole::Form | Hole::Code => {}
+    };
+    made.body = Payload::Bytes(match shown.packed.as_ref().filter(|_| filling.gzip) {
+        Some(packed) => {
+            made.fields.push("content-encoding", "gzip");
+            packed.fill(fill)
+        }
+        None => shown.body.fill(filling.form.as_bytes(), fill),
+    });
     dress(&mut made, shown);
     made
 }
@@ -241,7 +289,7 @@ pub fn dress(made: &mut Made, shown: &Html) {
     made.fields.push("content-security-policy", shown.csp.clone());
     made.fields.push("x-content-type-options", "nosniff");
     made.fields.push("referrer-policy", "same-origin");
-    made.fields.push("vary", "accept-language, cookie");
+    made.fields.push("vary", "accept-language, accept-encoding, cookie");
 }
 
 pub fn copy(from: &[u8], to: &mut [u8]) {

@@ -7,8 +7,10 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
+
 use crate::bounds;
-use crate::wire::{Body, BodyBox, Broken, Chunk};
+use crate::wire::{Body, BodyBox, Broken, Chunk, Empty};
 
 /// The body under the route's `max_body`.
 ///
@@ -54,9 +56,9 @@ impl Body for Capped {
 ///
 /// # Errors
 /// Whatever breaks it meanwhile.
-pub async fn gathered(mut body: BodyBox) -> Result<BodyBox, Broken> {
+pub async fn gathered(mut body: BodyBox) -> Result<Upload, Broken> {
     if body.ended() || body.exact().is_none() {
-        return Ok(body);
+        return Ok(Upload { first: VecDeque::new(), rest: body });
     }
     let (mut first, mut length) = (VecDeque::new(), 0);
     while length < bounds::GATHERED_BYTES && !body.ended() {
@@ -71,7 +73,46 @@ pub async fn gathered(mut body: BodyBox) -> Result<BodyBox, Broken> {
             None => break,
         }
     }
-    Ok(Box::pin(Gathered { first, rest: body }))
+    Ok(Upload { first, rest: body })
+}
+
+/// An upload of which the first pieces are here.
+pub struct Upload {
+    first: VecDeque<Chunk>,
+    rest: BodyBox,
+}
+
+impl Upload {
+    /// Bytes that are in the house already, from its owner's memory.
+    pub fn of(bytes: Bytes) -> Upload {
+        Upload { first: VecDeque::from([Chunk::Data(bytes)]), rest: Box::pin(Empty) }
+    }
+
+    pub fn starts_with(&self, mark: &[u8]) -> bool {
+        self.pieces().flatten().take(mark.len()).eq(mark)
+    }
+
+    /// All of it, where all is here.
+    pub fn whole(&self) -> Option<Vec<Bytes>> {
+        self.rest.ended().then(|| self.pieces().cloned().collect())
+    }
+
+    pub fn exact(&self) -> Option<u64> {
+        let first = self.pieces().map(|data| data.len() as u64);
+        self.rest.exact().map(|rest| rest + first.sum::<u64>())
+    }
+
+    fn pieces(&self) -> impl Iterator<Item = &Bytes> {
+        self.first.iter().filter_map(|chunk| match chunk {
+            Chunk::Data(data) => Some(data),
+            Chunk::Trailers(_) => None,
+        })
+    }
+
+    pub fn body(self) -> BodyBox {
+        let Upload { first, rest } = self;
+        if first.is_empty() { rest } else { Box::pin(Gathered { first, rest }) }
+    }
 }
 
 struct Gathered {

@@ -47,6 +47,8 @@ pub struct Visit<'h> {
     pub cache: Option<&'static str>,
     /// The request may change something at the origin, so a failure leaves its fate unknown.
     pub unsafe_sent: bool,
+    /// Of the limits that it counts on those that it has taken from, by their order.
+    pub spent: u64,
     /// What is spent when the answer is one that counts, and what counts until it has gone out.
     pub tallies: Vec<Tally>,
     pub entered: Vec<Entered>,
@@ -80,6 +82,7 @@ impl<'h> Visit<'h> {
             reference: None,
             cache: None,
             unsafe_sent: false,
+            spent: 0,
             tallies: Vec::new(),
             entered: Vec::new(),
             host: String::new(),

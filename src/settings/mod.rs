@@ -142,6 +142,8 @@ pub struct Admin {
 pub struct Challenge {
     pub status: u16,
     pub pass_lifetime: Duration,
+    /// Bytes of the largest form that rides through; 0: none does.
+    pub seal_max: usize,
 }
 
 /// `[log]`
@@ -170,9 +172,8 @@ pub enum QueryLog {
 }
 
 /// Keys of the contract that this version holds at their default, whether or not their table is written.
-pub const NOT_BUILT: [&str; 6] = [
+pub const NOT_BUILT: [&str; 5] = [
     "cache.memory",
-    "challenge.seal_max",
     "portal.max_in_flight = \"adaptive\"",
     "portal.route.cache",
     "portal.route.query",

@@ -12,6 +12,7 @@ use crate::bounds;
 use crate::fault::{At, Section};
 
 const MIB: u64 = 1 << 20;
+const SEAL_MAX: usize = 64 << 10;
 
 pub fn path(folder: &Path, text: &str) -> PathBuf {
     folder.join(text)
@@ -199,12 +200,12 @@ pub fn cache(top: &Section<'_>) {
 }
 
 pub fn challenge(top: &Section<'_>) -> Challenge {
-    let mut challenge = Challenge { status: 503, pass_lifetime: Duration::from_secs(12 * 3600) };
+    let mut challenge = Challenge { status: 503, pass_lifetime: Duration::from_secs(12 * 3600), seal_max: SEAL_MAX };
     let Some(s) = top.section("challenge") else { return challenge };
     challenge.status = s.integer("status", 400, 599).map_or(503, |v| v.value as u16);
     let lifetime = s.duration("pass_lifetime", Duration::from_secs(60), Duration::from_secs(30 * 86_400));
     challenge.pass_lifetime = lifetime.map_or(challenge.pass_lifetime, |d| d.value);
-    s.not_built("seal_max", "\"64KiB\"");
+    challenge.seal_max = s.bytes("seal_max", 0, MIB).map_or(SEAL_MAX, |m| m.value as usize);
     s.finish();
     challenge
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use boma::cli::sample;
 
-use crate::harness::{Boma, Setup, navigate, request};
+use crate::harness::{Boma, Origin, Setup, navigate, request};
 
 const HOST: &str = "huduma.example";
 
@@ -16,22 +16,36 @@ struct House {
     portal: sample::Sample,
 }
 
-fn house() -> House {
-    let portal = sample::start("127.0.0.1:0".parse().unwrap()).unwrap();
-    let mut setup = Setup::new()
-        .settings("[[certificate]]\nchain = \"tls.pem\"\nkey = \"tls.key\"\n")
-        .portal("snapshot = { start = [\"/en/\"], every = \"1s\" }\n[[portal.service]]\nname = { en = \"Business licences\", sw = \"Leseni za biashara\" }\npaths = [\"/forms/*\"]\nphone = \"+254 20 000 0000\"\noffice = \"Huduma Centre\"\nussd = \"*000#\"\n[[portal.route]]\npath = \"/style.css\"\nfallback = \"snapshot\"\n[[portal.route]]\npath = \"/switch\"\nchallenge = \"never\"\n");
+/// Two doors, the second with TLS.
+fn doors(settings: &str) -> Setup {
+    let more = "[[certificate]]\nchain = \"tls.pem\"\nkey = \"tls.key\"\n";
+    let mut setup = Setup::new().settings(settings).settings(more);
     setup.listen = "[[listen]]\naddress = \"127.0.0.1:0\"\ntls = true\n";
+    setup.languages = "\"en\", \"sw\", \"fr\", \"sq\", \"ar\"";
     let made = rcgen::generate_simple_self_signed(vec![HOST.into()]).unwrap();
     setup.folder.write("tls.pem", &made.cert.pem());
     setup.folder.write("tls.key", &made.signing_key.serialize_pem());
+    setup
+}
+
+fn house() -> House {
+    house_with("")
+}
+
+fn house_with(settings: &str) -> House {
+    let portal = sample::start("127.0.0.1:0".parse().unwrap()).unwrap();
+    let setup = doors(settings)
+        .portal("snapshot = { start = [\"/en/\"], every = \"1s\" }\n[[portal.service]]\nname = { en = \"Business licences\", sw = \"Leseni za biashara\" }\npaths = [\"/forms/*\"]\nphone = \"+254 20 000 0000\"\noffice = \"Huduma Centre\"\nussd = \"*000#\"\n[[portal.route]]\npath = \"/style.css\"\nfallback = \"snapshot\"\n[[portal.route]]\npath = \"/switch\"\nchallenge = \"never\"\n");
     House { boma: setup.start(portal.address), portal }
+}
+
+fn url(boma: &Boma, tls: bool, path: &str) -> String {
+    format!("{}://{HOST}:{}{path}", if tls { "https" } else { "http" }, boma.doors[usize::from(tls)].port())
 }
 
 impl House {
     fn url(&self, tls: bool, path: &str) -> String {
-        let door = self.boma.doors[usize::from(tls)];
-        format!("{}://{HOST}:{}{path}", if tls { "https" } else { "http" }, door.port())
+        url(&self.boma, tls, path)
     }
 
     fn switch(&self, to: &str) {
@@ -50,6 +64,25 @@ fn shot(name: &str) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/browser/shots");
     std::fs::create_dir_all(&folder).unwrap();
     folder.join(format!("{name}.png"))
+}
+
+/// Plays a scene of `tests/browser/citizens.mjs` before this boma.
+fn scene(name: &str, boma: &Boma) -> serde_json::Value {
+    scene_with(name, boma, serde_json::Value::Null)
+}
+
+fn scene_with(name: &str, boma: &Boma, code: serde_json::Value) -> serde_json::Value {
+    let shots = shot(name).parent().unwrap().to_owned();
+    let house = serde_json::json!({
+        "plain": url(boma, false, ""), "tls": url(boma, true, ""), "host": HOST, "shots": shots.to_str().unwrap(),
+        "languages": ["en", "sw", "fr", "sq", "ar"], "code": code,
+    });
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/browser/citizens.mjs");
+    let done = Command::new("node").arg(script).arg(name).arg(house.to_string()).output().unwrap();
+    assert!(done.status.success(), "{name}: {}\n{}", String::from_utf8_lossy(&done.stderr), boma.log());
+    let seen = serde_json::from_slice(&done.stdout).unwrap();
+    println!("{name}: {seen}");
+    seen
 }
 
 fn visit(mut todo: serde_json::Value, name: &str) -> serde_json::Value {
@@ -145,4 +178,91 @@ fn the_browser_sends_a_challenged_form_again_and_nothing_of_it_is_lost() {
     let todo = serde_json::json!({ "url": house.url(false, "/forms/licence"), "post": "Duka la Mama", "solved": "Received once" });
     let seen = visit(todo, "resend-1280");
     assert!(seen["text"].as_str().unwrap().contains("Duka la Mama"), "{seen}");
+}
+
+#[test]
+fn every_browser_finds_a_way_through_the_challenge() {
+    let house = house();
+    house.boma.posture("attack");
+    for name in ["ways", "mishaps", "slow"] {
+        scene(name, &house.boma);
+    }
+}
+
+#[test]
+fn without_scripts_or_cookies_there_is_a_button_and_one_hop() {
+    let house = house();
+    house.boma.posture("attack");
+    scene("scriptless", &house.boma);
+    scene("cookieless", &house.boma);
+}
+
+#[test]
+fn many_tabs_and_many_networks_are_one_citizen() {
+    let house = house_with("[client]\ntrusted_proxies = [\"127.0.0.1\"]\n");
+    house.boma.posture("attack");
+    scene("tabs", &house.boma);
+    scene("networks", &house.boma);
+}
+
+#[test]
+fn a_pass_in_use_lives_on() {
+    let house = house_with("[challenge]\npass_lifetime = \"60s\"\n");
+    house.boma.posture("attack");
+    scene("renewal", &house.boma);
+}
+
+#[test]
+fn whoever_comes_back_from_a_bank_keeps_their_pass() {
+    let origin = Origin::start();
+    let boma = doors("").start(origin.address);
+    boma.posture("attack");
+    scene("bank", &boma);
+    let reached = origin.reached_by_citizens();
+    let paid: Vec<_> = reached.iter().filter(|r| r.method == "POST").collect();
+    assert_eq!(paid.len(), 1);
+    assert_eq!(paid[0].body, b"receipt=R+1%2F2");
+    assert_eq!(paid[0].field("sec-fetch-site").as_deref(), Some("cross-site"));
+}
+
+#[test]
+fn forms_ride_through_the_challenge_byte_for_byte() {
+    let origin = Origin::start();
+    let boma = doors("").start(origin.address);
+    boma.posture("guarded");
+    scene("forms", &boma);
+    let reached = origin.reached_by_citizens();
+    let sent: Vec<_> = reached.iter().filter(|r| r.method == "POST").collect();
+    assert_eq!(sent.iter().map(|r| r.target.as_str()).collect::<Vec<_>>(), ["/form?a=1", "/file", "/to-the-bank"]);
+    assert_eq!(
+        String::from_utf8_lossy(&sent[0].body),
+        "text=Duka+la+Mama%0D%0A50+%25+%26+%22zaidi%22+%2B+%C3%B1&do=send",
+        "as it was written"
+    );
+    let kind = sent[1].field("content-type").unwrap();
+    let mark = kind.strip_prefix("multipart/form-data; boundary=").unwrap();
+    let mut file = format!(
+        "--{mark}\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\nMama\r\n--{mark}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"cheti %221%22.bin\"\r\nContent-Type: application/octet-stream\r\n\r\n"
+    )
+    .into_bytes();
+    file.extend((0..1024).map(|i| i as u8));
+    file.extend(format!("\r\n--{mark}--\r\n").bytes());
+    assert_eq!(sent[1].body, file);
+    assert_eq!(sent[2].body, b"sum=100");
+}
+
+#[test]
+fn axe_finds_nothing_on_the_challenge() {
+    let house = house();
+    house.boma.posture("attack");
+    scene("axe", &house.boma);
+}
+
+#[test]
+fn a_code_opens_the_portal_without_scripts_in_every_language() {
+    let house = house();
+    house.boma.posture("attack");
+    let given = house.boma.staff("POST", "/api/v1/passes", "", "{\"for\": \"1h\", \"reason\": \"a test\"}");
+    assert_eq!(given.status, 201, "{}", given.text());
+    scene_with("code", &house.boma, given.json()["codes"][0].clone());
 }

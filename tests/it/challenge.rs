@@ -6,7 +6,7 @@ use boma::challenge::{asked, work};
 
 use crate::harness::{Answer, Origin, Setup, get, navigate, request};
 
-const ATTRIBUTE: &str = "data-seal=\"";
+const ATTRIBUTE: &str = "name=\"boma-seal\" value=\"";
 
 fn seal(page: &Answer) -> String {
     let text = page.text();
@@ -115,15 +115,15 @@ fn each_kind_of_request_gets_what_it_can_take() {
 }
 
 #[test]
-fn a_challenged_form_is_asked_for_again_and_never_becomes_a_get() {
+fn a_challenged_form_that_cannot_ride_is_asked_for_again_and_never_becomes_a_get() {
     let origin = Origin::start();
-    let boma = Setup::new().start(origin.address);
+    let boma = Setup::new().settings("[challenge]\nseal_max = \"0B\"\n").start(origin.address);
     boma.posture("guarded");
     assert_eq!(navigate(boma.at(), "/form").status, 200);
     let fields = "Accept: text/html\r\nSec-Fetch-Mode: navigate\r\nContent-Type: application/x-www-form-urlencoded\r\n";
     let page = request(boma.at(), "POST", "/form", fields, "name=Mama");
     assert_eq!(page.status, 503);
-    assert!(page.text().contains("data-resend=\"1\"") && page.text().contains("<h1>Please send your form again</h1>"));
+    assert!(page.text().contains("id=\"again\"") && page.text().contains("<h1>Please send your form again</h1>"));
     let pass = solve(boma.at(), &page);
     assert_eq!(request(boma.at(), "POST", "/form", &format!("{fields}Cookie: {pass}\r\n"), "name=Mama").status, 200);
     let reached = origin.reached_by_citizens();
@@ -159,7 +159,7 @@ fn own_paths_are_bomas_alone() {
     assert_eq!(get(boma.at(), "/.well-known/boma/else").status, 404);
     assert_eq!(get(boma.at(), "/.well-known/./boma/%65lse").status, 404);
     let bad = request(boma.at(), "POST", "/.well-known/boma/challenge", "", "seal=x&work=1");
-    assert_eq!(bad.status, 400);
+    assert_eq!(bad.status, 403);
     assert_eq!(bad.pass(), None);
     assert_eq!(request(boma.at(), "POST", "/.well-known/boma/challenge", "", &"x".repeat(20_000)).status, 413);
     let page = navigate(boma.at(), "/.well-known/boma/challenge");

@@ -16,6 +16,7 @@
 //! measure     what is laid over the rules for a while; earlier versions; the journal
 //! limit       buckets, one per client, and a million of them
 //! challenge   pages, passes, and who gets what instead
+//! forms       forms that a check stands before
 //! code        access codes: given out, written, wrong
 //! programs    what README tells developers of programs, and never a page for one
 //! bots        good ones, by the names of a small name server and by published networks
@@ -48,6 +49,7 @@ mod code;
 mod events;
 mod explain;
 mod fallback;
+mod forms;
 mod frames;
 mod grpc;
 mod law;

@@ -138,9 +138,16 @@ fn programs_get_a_pass_by_json() {
     assert!(answer.status == 200 && pass["level"] == 1 && pass["header"] == "Boma-Pass", "{pass}");
     let with = format!("Accept: text/html\r\nBoma-Pass: {}\r\n", pass["pass"].as_str().unwrap());
     assert_eq!(request(boma.at(), "GET", "/a", &with, "").status, 200);
-    for wrong in ["{}", "[1]", "", "{\"seal\":\"x\",\"work\":\"1\"}", "{\"seal\":\"\\u0000\"}", "{\"seal\":7}"] {
+    for (wrong, status) in [
+        ("{}", 400),
+        ("[1]", 400),
+        ("", 400),
+        ("{\"seal\":7}", 400),
+        ("{\"seal\":\"x\",\"work\":\"1\"}", 403),
+        ("{\"seal\":\"\\u0000\"}", 403),
+    ] {
         let refused = send(wrong.to_owned());
-        assert_eq!((refused.status, refused.pass()), (400, None), "{wrong}");
+        assert_eq!((refused.status, refused.pass()), (status, None), "{wrong}");
         assert_eq!(refused.field("content-type"), Some("application/problem+json"));
     }
 }

@@ -40,7 +40,7 @@ impl Renderer {
                 })
             });
             let body = prepare(lines(&rendered.unwrap_or_default()));
-            Html { body, language: tag.to_owned(), csp: csp.clone() }
+            Html { packed: None, body, language: tag.to_owned(), csp: csp.clone() }
         })
     }
 }

@@ -16,6 +16,7 @@ pub struct Setup {
     pub listen: &'static str,
     /// More of [admin].
     pub admin: &'static str,
+    pub languages: &'static str,
     /// More of boma.toml before the portal.
     pub settings: String,
     /// More of the portal: keys, then its tables.
@@ -29,6 +30,7 @@ impl Setup {
             folder: Folder::new(),
             listen: "",
             admin: "",
+            languages: "\"en\", \"sw\"",
             settings: String::new(),
             portal: String::new(),
             rules: String::new(),
@@ -58,8 +60,8 @@ impl Setup {
     pub fn write(&self, origin: &str) {
         let boma = format!(
             "[[listen]]\naddress = \"127.0.0.1:0\"\n{}\n[admin]\naddress = \"127.0.0.1:0\"\n{}\n[log]\naccess = \"access.log\"\n{}\n\
-[[portal]]\nname = \"huduma\"\nhosts = [\"huduma.example\"]\ntitle = \"Huduma\"\nlanguages = [\"en\", \"sw\"]\norigins = [\"http://{origin}\"]\n{}\n",
-            self.listen, self.admin, self.settings, self.portal
+[[portal]]\nname = \"huduma\"\nhosts = [\"huduma.example\"]\ntitle = \"Huduma\"\nlanguages = [{}]\norigins = [\"http://{origin}\"]\n{}\n",
+            self.listen, self.admin, self.settings, self.languages, self.portal
         );
         self.folder.write("boma.toml", &boma);
         self.folder.write("rules.toml", &self.rules);
@@ -208,6 +210,7 @@ impl Setup {
             folder: Folder(PathBuf::new()),
             listen: "",
             admin: "",
+            languages: "\"en\", \"sw\"",
             settings: String::new(),
             portal: String::new(),
             rules: String::new(),

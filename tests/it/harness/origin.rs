@@ -146,6 +146,9 @@ fn talk(stream: TcpStream, state: &Mutex<State>) {
             )
         };
         let answer = match mode {
+            Mode::Works if reached.target == "/to-the-bank" => {
+                "HTTP/1.1 303 See Other\r\nLocation: https://bank.example/\r\nContent-Length: 0\r\n\r\n".to_owned()
+            }
             Mode::Works => head("200 OK", body.len()) + sent,
             Mode::Fails => head("500 Internal Server Error", body.len()) + sent,
             Mode::Nonsense => "SSH-2.0-OpenSSH_9.2\r\n\r\n".into(),

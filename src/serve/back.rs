@@ -1,0 +1,258 @@
+//! What a page of boma's sent back: a solution, a form, or both. A form goes to the origin once, as it was sent at first;
+//! nothing of the request that brings it back speaks for it.
+//!
+//! Does not know: how forms are sealed, what a challenge demands, how the origin is reached.
+
+use std::cmp::Reverse;
+
+use super::decide::{self, Decision};
+use super::form::{self, Lane};
+use super::inside::Inside;
+use super::read::{self, Request};
+use super::respond::{self, Filling, Made};
+use super::upload::Upload;
+use super::visit::Visit;
+use super::{Corridor, mint, own};
+use crate::bounds;
+use crate::challenge::{Form, Room, SEAL_WIDTH, Tie, Turn, Unsolved};
+use crate::facts::Pass;
+use crate::pages::Page;
+use crate::reason::Reason;
+use crate::wire::{Empty, Head, Line};
+
+/// A form that was taken out of its page, and its place in the house.
+struct Opened {
+    form: Form,
+    room: Room,
+}
+
+impl Corridor {
+    /// What a page of boma's sent back: a solution, a form, or both.
+    pub(super) async fn back(
+        &self,
+        visit: &mut Visit<'_>,
+        outer: &Request,
+        head: &dyn Head,
+        lane: Lane,
+        line: &dyn Line,
+    ) -> Made {
+        let Lane { bytes, room } = lane;
+        let void = |visit: &mut Visit<'_>| respond::refusal(visit, head, Reason::FormVoid);
+        let shown = shows_own_page(head, outer);
+        let Some((seal, work, text)) = form::parts(&bytes).filter(|_| shown != Some(false)) else { return void(visit) };
+        // A seal of another length is none that could be shown again.
+        if !matches!(seal.len(), 0 | SEAL_WIDTH) {
+            return void(visit);
+        }
+        let held = visit.pass;
+        let solved = (!seal.is_empty()).then(|| own::solve(visit, head, seal, work));
+        visit.pass = held;
+        let earned = solved.and_then(Result::ok);
+        let challenge = match solved {
+            // Who pressed too early goes on waiting, and does not begin anew.
+            Some(Err(Unsolved::Early(left))) => Some((seal, left)),
+            _ => None,
+        };
+        let Some(text) = text else {
+            return self.answered_as_get(visit, outer, head, (earned, challenge), line).await;
+        };
+        let Some(form) = visit.house.forms.open(text).filter(|f| is_here(f, visit, outer)) else { return void(visit) };
+        let (now, tie) = (visit.house.now().unix(), form.tie);
+        if now.saturating_sub(tie.born) > bounds::FORM_KEPT.as_secs() {
+            return void(visit);
+        }
+        let (home, name) = (visit.client.prefix.0, visit.house.forms.name(seal));
+        let opened = Opened { form, room };
+        let lets = tie.lets(earned.map(|_| name), held.map(|p| p.id), home);
+        let knows =
+            now.saturating_sub(tie.issued) <= bounds::FORM_LIFE.as_secs() && (shown.is_some() || home == tie.home);
+        let mut made = match (lets, tie.challenge) {
+            (true, _) if knows => {
+                decide::give_back(visit, outer, head);
+                visit.pass = stronger(held, earned);
+                self.send_on(visit, head, opened, (earned, challenge.filter(|_| tie.challenge == name)), line).await
+            }
+            (true, _) => ask(visit, opened, earned),
+            (false, 0) if tie.holder == 0 => ask(visit, opened, earned),
+            // Its own challenge, not solved yet.
+            (false, own) if own != 0 && own == name => {
+                challenge_again(visit, head, opened, challenge, Reason::Unsolved)
+            }
+            (false, _) => return void(visit),
+        };
+        visit.pass = stronger(held, earned);
+        if let Some(pass) = earned {
+            mint::set(visit, outer, &pass, &mut made.fields);
+        }
+        made
+    }
+
+    /// The form through the whole corridor, as it was sent at first.
+    async fn send_on(
+        &self,
+        visit: &mut Visit<'_>,
+        outer: &dyn Head,
+        opened: Opened,
+        (earned, challenge): (Option<Pass>, Option<(&[u8], u8)>),
+        line: &dyn Line,
+    ) -> Made {
+        let body = opened.form.body.clone();
+        let form = opened.form.clone();
+        let head = Inside { outer, method: &form.method, fields: &form.fields };
+        let (request, decision) = match self.inside(visit, &head) {
+            Ok(decided) => decided,
+            Err(reason) => return respond::refusal(visit, &head, reason),
+        };
+        let cleared = match decision {
+            Decision::Go(cleared) => cleared,
+            Decision::Challenge(reason) => return challenge_again(visit, outer, opened, challenge, reason),
+            Decision::Limited(over) => {
+                let (text, room) = free(visit, opened, earned);
+                return form::hold(respond::limited(visit, &head, over, text.as_deref()), room);
+            }
+            Decision::Refuse(reason) => return respond::refusal(visit, &head, reason),
+            Decision::Fallback(reason) => return again(visit, opened, earned, (503, reason)),
+        };
+        let Some(admitted) = self.admitted(visit).await else {
+            return again(visit, opened, earned, (503, Reason::Busy));
+        };
+        let tie = opened.form.tie;
+        match visit.house.forms.turn(&tie, visit.house.now().unix()) {
+            Turn::First => {}
+            Turn::Again => {
+                return respond::error(visit, &head, Page::SentForm, 409, Reason::FormSent, None);
+            }
+            Turn::Unknown => return ask(visit, opened, earned),
+        }
+        mint::count(visit, "form_sent_on");
+        let upload = Upload::of(body);
+        let made = self.origin(visit, &request, &head, upload.body(), line, (cleared, admitted)).await;
+        if !form::never_left(&made) {
+            return made;
+        }
+        // Nothing of it has left the house.
+        visit.house.forms.take_back(&tie);
+        again(visit, opened, earned, (made.status, made.reason))
+    }
+
+    /// The address itself, for whom a check stood before it: by one more hop where cookies are kept, and at once where
+    /// they are not.
+    async fn answered_as_get(
+        &self,
+        visit: &mut Visit<'_>,
+        outer: &Request,
+        head: &dyn Head,
+        (earned, challenge): (Option<Pass>, Option<(&[u8], u8)>),
+        line: &dyn Line,
+    ) -> Made {
+        let Some(pass) = earned else {
+            let Some((seal, wait)) = challenge else {
+                return respond::challenge_page(visit, head, Page::Challenge, Reason::Unsolved);
+            };
+            let filling = Filling { seal, wait, gzip: respond::takes_gzip(head), ..Filling::default() };
+            return respond::challenge_again(visit, Page::Challenge, Reason::Unsolved, filling);
+        };
+        decide::give_back(visit, outer, head);
+        visit.pass = stronger(visit.pass, Some(pass));
+        let mut made = if head.field("cookie").is_some() {
+            let mut made = Made::empty(303, Reason::Solved);
+            // Whole: of a path like `//elsewhere` browsers would make another host.
+            made.fields.push("location", format!("{}://{}{}", outer.scheme, outer.authority, outer.target));
+            made
+        } else {
+            let head = Inside { outer: head, method: "GET", fields: &[] };
+            match self.inside(visit, &head) {
+                Ok((request, decision)) => self.decided(visit, &request, &head, Box::pin(Empty), line, decision).await,
+                Err(reason) => respond::refusal(visit, &head, reason),
+            }
+        };
+        mint::set(visit, outer, &pass, &mut made.fields);
+        made
+    }
+
+    /// The corridor's beginning, for a request that came inside another one; with the pass that the visit has.
+    fn inside(&self, visit: &mut Visit<'_>, head: &dyn Head) -> Result<(Request, Decision), Reason> {
+        let pass = visit.pass;
+        (visit.rule, visit.noted) = (None, Vec::new());
+        let request = read::read(visit, head)?;
+        visit.pass = pass;
+        let law = visit.law.clone();
+        let plan = law.rules.plan(&request.facts(visit, head), visit.level, visit.now.unix());
+        visit.note(&plan);
+        let decision = decide::decide(visit, &request, &plan, head);
+        Ok((request, decision))
+    }
+}
+
+fn stronger(a: Option<Pass>, b: Option<Pass>) -> Option<Pass> {
+    a.into_iter().chain(b).max_by_key(|p| (p.level, Reverse(p.lane), p.expires))
+}
+
+/// Whether a form belongs to the address that it comes to.
+fn is_here(form: &Form, visit: &Visit<'_>, outer: &Request) -> bool {
+    form.portal == visit.portal().name
+        && (&*form.scheme, &form.authority, &form.target) == (outer.scheme, &outer.authority, &outer.target)
+}
+
+/// Whether the browser says that a page of this very address sent the request; `None` where it says nothing. Else anybody's
+/// page could have somebody's browser send a form that is not theirs.
+fn shows_own_page(head: &dyn Head, outer: &Request) -> Option<bool> {
+    let own = format!("{}://{}", outer.scheme, outer.authority);
+    let is_own = |value: &[u8]| value.eq_ignore_ascii_case(own.as_bytes());
+    let said = |name: &str| head.field(name).is_some();
+    let (site, origin, referer) = (said("sec-fetch-site"), said("origin"), said("referer"));
+    let elsewhere = head.any("sec-fetch-site", &mut |v| v != b"same-origin") || head.any("origin", &mut |v| !is_own(v));
+    match (site || origin, referer) {
+        (true, _) => Some(!elsewhere),
+        (false, true) => {
+            let from_own = |v: &[u8]| v.len() > own.len() && is_own(&v[..own.len()]) && v[own.len()] == b'/';
+            Some(!head.any("referer", &mut |v| !from_own(v)))
+        }
+        (false, false) => None,
+    }
+}
+
+/// The same form behind the challenge whose button was pressed too early, or else behind another one.
+fn challenge_again(
+    visit: &mut Visit<'_>,
+    head: &dyn Head,
+    mut opened: Opened,
+    challenge: Option<(&[u8], u8)>,
+    reason: Reason,
+) -> Made {
+    if let Some(challenge) = challenge {
+        return form::challenge_page(visit, reason, challenge, Some((opened.form, opened.room)));
+    }
+    let asks = mint::ask(visit, head);
+    let seal = mint::issue(visit, &asks);
+    opened.form.tie.challenge = visit.house.forms.name(&seal);
+    form::challenge_page(visit, reason, (&seal, asks.wait), Some((opened.form, opened.room)))
+}
+
+/// Asks to press Send, where it cannot be known whether the form was sent on already.
+fn ask(visit: &mut Visit<'_>, mut opened: Opened, earned: Option<Pass>) -> Made {
+    let (house, tie) = (visit.house, opened.form.tie);
+    opened.form.tie = house.forms.asks(&tie, keeper(visit, earned), visit.client.prefix.0, house.now().unix());
+    mint::count(visit, "form_asked");
+    let text = house.forms.seal(&opened.form).unwrap_or_default();
+    form::hold(respond::form_page(visit, Page::AskForm, (409, Reason::FormAsks), None, &text), opened.room)
+}
+
+/// An exit's page with the form, which was not sent on.
+fn again(visit: &mut Visit<'_>, opened: Opened, earned: Option<Pass>, end: (u16, Reason)) -> Made {
+    let (text, room) = free(visit, opened, earned);
+    form::hold(form::again_page(visit, end, &text.unwrap_or_default()), room)
+}
+
+/// The text of a form behind which no challenge stands any more.
+fn free(visit: &Visit<'_>, mut opened: Opened, earned: Option<Pass>) -> (Option<String>, Room) {
+    let holder = keeper(visit, earned).unwrap_or(0);
+    opened.form.tie = Tie { challenge: 0, holder, home: visit.client.prefix.0, ..opened.form.tie };
+    (visit.house.forms.seal(&opened.form), opened.room)
+}
+
+/// The pass that will surely come again with the form: one that came. A new one may be given to a phone that keeps no cookies.
+fn keeper(visit: &Visit<'_>, earned: Option<Pass>) -> Option<u128> {
+    let pass = visit.pass.filter(|p| earned.is_none_or(|e| e.id != p.id));
+    pass.map(|p| p.id)
+}
