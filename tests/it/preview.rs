@@ -20,7 +20,7 @@ fn traffic(boma: &Boma) {
     assert_eq!(from("198.51.100.7", "/intern"), 200);
     // Nor a solution that is none: rules do not stand before it.
     let own = request(boma.at(), "POST", "/.well-known/boma/challenge", "Accept: text/html\r\n", "seal=x&work=y");
-    assert_eq!(own.status, 400);
+    assert_eq!(own.status, 403);
     // A second is looked at when it is over.
     let rules = fs::read_to_string(boma.setup.file("rules.toml")).unwrap();
     eventually("all of it can be looked back upon", || {
