@@ -299,6 +299,7 @@ fn found(
         tokens: started.tokens,
         troubles,
     }));
+    house.bots.publish(started.bots);
     let config = started.config;
     let office =
         Office::new(house, keyring.clone(), started.last_good, (config, started.state_dir), started.differs, judge());

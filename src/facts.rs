@@ -96,7 +96,7 @@ pub struct Pass {
     pub born: u64,
     /// When it ends unless renewed, seconds since the Unix epoch.
     pub expires: u64,
-    /// A mark of the prefix that it was made for; 0: of none.
+    /// A mark of the prefix that it was made for; 0: of none. Of an access code, which is nobody's alone: when that ends.
     pub home: u32,
     /// A mark of the browser that it was made for.
     pub browser: u32,
@@ -138,7 +138,7 @@ impl Pass {
 
     pub fn is_at_home(&self, client: &Client) -> bool {
         let place = if self.lane == Lane::Shared { client.network } else { client.prefix };
-        self.home == 0 || self.home == home(place)
+        self.home == 0 || self.lane == Lane::Code || self.home == home(place)
     }
 }
 

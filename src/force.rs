@@ -17,8 +17,9 @@ use rustls::ClientConfig;
 
 use crate::admit::{Counters, Gate};
 use crate::ban::Bans;
+use crate::bots::Bots;
 use crate::bounds;
-use crate::challenge::{Challenge, Forms};
+use crate::challenge::{Challenge, Codes, Forms};
 use crate::client::canonical;
 use crate::clock::{Breath, Clock, Now, SECOND};
 use crate::known::Known;
@@ -109,12 +110,14 @@ pub struct House {
     pub known: Known,
     pub settled: Settled,
     pub bans: Bans,
+    pub bots: Bots,
     pub counters: Counters,
     pub books: Books,
     pub places: ArcSwap<Places>,
     /// A sample of the last ten minutes.
     pub recent: Recent,
     pub challenge: ArcSwap<Challenge>,
+    pub codes: Codes,
     pub forms: Forms,
     pub law: ArcSwap<Law>,
     pub town: ArcSwap<Town>,
@@ -136,6 +139,8 @@ pub struct House {
     pub form_lane: Quota,
     /// How many passes of a prefix get a budget of their own: of those that were worked for, and of quiet ones.
     pub minted: Quota,
+    /// How many wrong access codes one prefix may send.
+    pub wrong_codes: Quota,
     pub quiet: Quota,
     pub draining: AtomicBool,
     /// How all origins have been doing.
@@ -199,7 +204,9 @@ impl House {
             limits,
             known,
             settled,
+            bots: Bots::new(&m.secret),
             bans,
+            codes: Codes::new(&m.secret),
             challenge: ArcSwap::from_pointee(Challenge::new(&m.secret, m.settings.challenge.pass_lifetime)),
             forms: Forms::new(&m.secret),
             law: ArcSwap::from_pointee(m.law),
@@ -208,6 +215,7 @@ impl House {
             board: Board::default(),
             references: m.secret.key("boma reference v1"),
             own_paths: own_quota("own-paths", SECOND / 100, 1000),
+            wrong_codes: own_quota("wrong-codes", bounds::WRONG_CODE_EVERY.as_nanos() as u64, bounds::WRONG_CODES),
             // A form costs up to a hundred times as much, and few citizens send one in the minute in which they are checked.
             form_lane: own_quota("form-lane", SECOND / 20, 200),
             minted: own_quota("minted", bounds::MINTED_EVERY.as_nanos() as u64, bounds::MINTED),

@@ -1,8 +1,8 @@
 //! What was seen of late, by its hash: paths that an origin has answered with 2xx (what rules ask for as `known_path`; a
 //! flood of made-up addresses asks for others), passes that overspent, passes that the origin vouched for.
 //!
-//! A table of fixed size, without locks: each slot is a hash beside the hour in which it was last seen. When a set is full
-//! what was not seen for longest goes.
+//! A table of fixed size, without locks: each slot is a hash beside the hour (or another span) in which it was last seen.
+//! When a set is full what was not seen for longest goes.
 //!
 //! Does not know: rules, requests, what it is that was seen.
 
@@ -13,14 +13,17 @@ use std::time::Duration;
 use siphasher::sip::SipHasher13;
 
 const WAYS: usize = 8;
-/// Bits of a slot that hold the hour since the Unix epoch; the others hold the hash.
+/// Bits of a slot that hold the span since the Unix epoch, which is an hour or some minutes; the others hold the hash.
 const HOUR_BITS: u32 = 24;
 const HOUR: u64 = (1 << HOUR_BITS) - 1;
+const AN_HOUR: Duration = Duration::from_secs(3600);
 
 pub struct Known {
     slots: Box<[AtomicU64]>,
     keys: (u64, u64),
-    /// Hours.
+    /// Seconds that are not told apart: 24 bits of five minutes last until the year 2129.
+    span: u64,
+    /// In such spans.
     lasts: u64,
 }
 
@@ -33,16 +36,22 @@ impl Known {
     /// `key` is the installation's own, so that nobody can aim two things at one slot. Room for `most` things, eight bytes
     /// each, each known for `lasts`, to the hour.
     pub fn new(key: [u8; 16], most: usize, lasts: Duration) -> Known {
+        Known::to_the(AN_HOUR, key, most, lasts)
+    }
+
+    /// The same, to another span than the hour.
+    pub fn to_the(span: Duration, key: [u8; 16], most: usize, lasts: Duration) -> Known {
         let half = |at: usize| u64::from_le_bytes(key[at..at + 8].try_into().unwrap_or_default());
         let slots = (0..most.max(1).next_multiple_of(WAYS)).map(|_| AtomicU64::new(0)).collect();
-        Known { slots, keys: (half(0), half(8)), lasts: lasts.as_secs() / 3600 }
+        let span = span.as_secs().max(1);
+        Known { slots, keys: (half(0), half(8)), span, lasts: lasts.as_secs() / span }
     }
 
     /// It was seen; whether that is new.
     pub fn note(&self, what: impl Hash, now_unix: u64) -> bool {
         let (set, tag) = self.place(what);
         let recent = self.oldest(now_unix);
-        let slot = tag | ((now_unix / 3600) & HOUR);
+        let slot = tag | ((now_unix / self.span) & HOUR);
         let found = set.iter().find(|s| s.load(Ordering::Relaxed) & !HOUR == tag);
         let new = found.is_none_or(|s| s.load(Ordering::Relaxed) & HOUR < recent);
         let oldest = || set.iter().min_by_key(|s| s.load(Ordering::Relaxed) & HOUR);
@@ -57,7 +66,7 @@ impl Known {
 
     /// The oldest hour that is of late.
     fn oldest(&self, now_unix: u64) -> u64 {
-        (now_unix / 3600).saturating_sub(self.lasts)
+        (now_unix / self.span).saturating_sub(self.lasts)
     }
 
     /// Whether it was of late.
@@ -65,6 +74,26 @@ impl Known {
         let (set, tag) = self.place(what);
         let oldest = self.oldest(now_unix);
         set.iter().map(|s| s.load(Ordering::Relaxed)).any(|s| s & !HOUR == tag && s & HOUR >= oldest)
+    }
+
+    /// How long ago it was seen, in seconds, where it was of late.
+    pub fn since(&self, what: impl Hash, now_unix: u64) -> Option<u64> {
+        let (set, tag) = self.place(what);
+        let oldest = self.oldest(now_unix);
+        let seen = set.iter().map(|s| s.load(Ordering::Relaxed)).find(|s| s & !HOUR == tag && s & HOUR >= oldest)?;
+        Some(now_unix.saturating_sub((seen & HOUR) * self.span))
+    }
+
+    /// It counts as never seen.
+    pub fn forget(&self, what: impl Hash) {
+        let (set, tag) = self.place(what);
+        for slot in set {
+            let seen = slot.load(Ordering::Relaxed);
+            if seen & !HOUR == tag {
+                // Whoever notes it in this very moment wins.
+                let _ = slot.compare_exchange(seen, 0, Ordering::Relaxed, Ordering::Relaxed);
+            }
+        }
     }
 
     fn place(&self, what: impl Hash) -> (&[AtomicU64], u64) {
@@ -98,6 +127,19 @@ mod tests {
 
     fn table() -> Known {
         Known::new([7; 16], bounds::KNOWN_PATHS, bounds::KNOWN_FOR)
+    }
+
+    #[test]
+    fn minutes_are_told_apart_where_that_matters_and_what_is_forgotten_is_new() {
+        let (now, minutes) = (1_790_000_100, |n: u64| Duration::from_secs(n * 60));
+        let known = Known::to_the(minutes(5), [7; 16], 1000, minutes(10));
+        assert!(known.note("a", now) && !known.note("a", now + 600) && known.note("b", now));
+        assert_eq!(
+            (known.since("b", now + 599), known.since("b", now + 1000), known.since("c", now)),
+            (Some(599), None, None)
+        );
+        known.forget("a");
+        assert!(!known.is_known("a", now + 600) && known.is_known("b", now) && known.note("a", now + 600));
     }
 
     #[test]

@@ -7,6 +7,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 pub mod bounds;
 pub mod clock;
 // Floor 1: shared vocabulary, plain data.
+pub mod bot;
 pub mod client;
 pub mod facts;
 pub mod fault;
@@ -25,6 +26,7 @@ pub mod wire;
 // Floor 2: the rooms.
 pub mod admit;
 pub mod ban;
+pub mod bots;
 pub mod certificate;
 pub mod challenge;
 pub mod journal;

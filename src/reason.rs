@@ -42,6 +42,7 @@ pub enum Reason {
     FormVoid,
     FormSent,
     FormAsks,
+    WrongCode,
 }
 
 /// Whose doing a reason is.
@@ -72,7 +73,7 @@ pub struct Row {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 36] = [
+    pub const ALL: [Reason; 37] = [
         Reason::Served,
         Reason::Own,
         Reason::OwnNotFound,
@@ -109,6 +110,7 @@ impl Reason {
         Reason::FormVoid,
         Reason::FormSent,
         Reason::FormAsks,
+        Reason::WrongCode,
     ];
 
     #[rustfmt::skip]
@@ -154,6 +156,7 @@ impl Reason {
             Reason::FormVoid         => row("challenge.form_void", "denied",   Client, 400, "http_request_error", 0, "This form cannot be sent on from here"),
             Reason::FormSent         => row("challenge.form_sent", "denied",   Client, 409, "http_request_error", 0, "This form has been sent already"),
             Reason::FormAsks         => row("challenge.form_asks", "challenged", Policy, 409, "http_request_denied", 0, "This form waits for its sender to press Send"),
+            Reason::WrongCode        => row("challenge.code",    "denied",     Client, 403, "http_request_denied", 0, "This access code is not right, or has ended"),
         }
     }
 }

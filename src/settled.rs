@@ -119,6 +119,15 @@ impl Settled {
         self.vouched.is_known(pass, now)
     }
 
+    /// The origin said so itself of a request without a session to count by, as of one that signs in: so a prefix has only so
+    /// many.
+    pub fn vouched_alone(&self, pass: u128, prefix: u128, now: u64) {
+        let known = self.vouched.is_known(pass, now);
+        if known || (0..bounds::VOUCHED_PER_PREFIX).any(|n| self.sessions.note(("prefix", prefix, n), now)) {
+            self.vouched.note(pass, now);
+        }
+    }
+
     /// Whether a pass is a settled citizen's; `attack`: when the posture rose, where it has.
     pub fn is(&self, pass: &Pass, attack: Option<u64>, now: u64) -> bool {
         if self.over.is_known(pass.id, now) {
@@ -232,6 +241,17 @@ mod tests {
         assert!(is(30_000, NOW) && !is(30_000, NOW + 20 * HOUR), "not for ever");
         let again = self::settled();
         again.load_vouched(&settled.save_vouched());
+    }
+
+    #[test]
+    fn where_no_session_counts_the_prefix_does() {
+        let settled = settled();
+        (0..10_000).for_each(|id| settled.vouched_alone(id, 1, NOW));
+        let is = |id| settled.is(&pass(id, NOW - 60), None, NOW);
+        assert_eq!((0..10_000).filter(|id| is(*id)).count(), bounds::VOUCHED_PER_PREFIX as usize);
+        settled.vouched_alone(0, 1, NOW);
+        settled.vouched_alone(20_000, 2, NOW);
+        assert!(is(0) && is(20_000), "again, and others");
     }
 
     #[test]

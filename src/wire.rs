@@ -211,6 +211,8 @@ pub enum Hole {
     Wait,
     /// A sealed form that rides along, of any width.
     Form,
+    /// The value of the field for an access code, with the attribute's name, or as many spaces.
+    Code,
 }
 
 /// A body made when the law was loaded, with holes to fill for each answer, in the order in which they lie.

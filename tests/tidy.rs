@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 const FLOORS: [&[&str]; 8] = [
     &["bounds", "clock"],
     &[
-        "client", "facts", "fault", "held", "http1", "http2", "known", "path", "plan", "portal", "proofs", "reason",
-        "seal", "units", "wire",
+        "bot", "client", "facts", "fault", "held", "http1", "http2", "known", "path", "plan", "portal", "proofs",
+        "reason", "seal", "units", "wire",
     ],
     &[
         "admit",
         "ban",
+        "bots",
         "certificate",
         "challenge",
         "journal",

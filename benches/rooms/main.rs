@@ -1,6 +1,7 @@
 //! What the guards cost by themselves: `cargo bench --bench rooms`, or `-- NAME` for one of: limit, challenge, form,
-//! path, policy, compile, texts, keys. Nanoseconds per call, the median of five runs.
+//! path, policy, compile, texts, keys, bots. Nanoseconds per call, the median of five runs.
 
+mod bots;
 #[path = "../common/mod.rs"]
 mod common;
 mod keys;
@@ -27,6 +28,7 @@ fn main() {
         ("compile", law::compile),
         ("texts", law::texts),
         ("keys", keys::keys),
+        ("bots", bots::bots),
     ] {
         if only.as_ref().is_none_or(|o| name.contains(o.as_str())) {
             rows();

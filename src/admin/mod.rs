@@ -12,6 +12,7 @@ mod events;
 mod explain;
 mod hall;
 mod measures;
+mod passes;
 mod routes;
 mod table;
 

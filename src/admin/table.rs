@@ -5,7 +5,7 @@
 
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
-use super::{Desk, bans, events, explain, measures, routes};
+use super::{Desk, bans, events, explain, measures, passes, routes};
 use crate::staff::Role::{self, Analyst, Lead, Viewer};
 
 /// One method of one route.
@@ -56,6 +56,7 @@ pub const TABLE: &[Row] = &[
     row("POST", "/api/v1/bans", Some(Analyst), || post(bans::add)),
     row("POST", "/api/v1/bans/preview", Some(Analyst), || post(bans::preview)),
     row("DELETE", "/api/v1/bans/{*net}", Some(Analyst), || delete(bans::remove)),
+    row("POST", "/api/v1/passes", Some(Analyst), || post(passes::issue)),
     row("GET", "/api/v1/totals", Some(Viewer), || get(routes::totals)),
     row("GET", "/api/v1/explain", Some(Viewer), || get(explain::reference)),
     row("POST", "/api/v1/explain", Some(Analyst), || post(explain::request)),

@@ -8,6 +8,7 @@
 //!
 //! Does not know: pages, cookies, rules, who gets how many.
 
+mod code;
 mod form;
 mod keys;
 mod pass;
@@ -16,12 +17,14 @@ mod work;
 
 use std::time::Duration;
 
+pub use code::{CODE_WIDTH, Code, Codes, spell};
 pub use form::{FIELDS as FORM_FIELDS, Form, Forms, Room, Tie, Turn};
 use keys::Epochs;
 pub use pass::PASS_WIDTH;
 pub use puzzle::{SEAL_WIDTH, asked, work};
 pub use work::{Demand, Work};
 
+use crate::bounds;
 use crate::client::Prefix;
 use crate::facts::{self, Lane, Pass};
 use crate::proofs::Cleared;
@@ -115,6 +118,12 @@ impl Challenge {
         seal::random(&mut id).then(|| self.made(u128::from_le_bytes(id), 0, Lane::Quiet, now_unix, asker, now_unix))
     }
 
+    /// The pass of an access code: one for all who use it, at home everywhere, and no longer than the code.
+    pub fn coded(&self, code: &Code, asker: &Asker, now_unix: u64) -> Pass {
+        let made = self.made(code.id, bounds::CODE_LEVEL, Lane::Code, now_unix, asker, now_unix);
+        Pass { expires: made.expires.min(code.ends), home: code.ends as u32, ..made }
+    }
+
     fn made(&self, id: u128, level: u8, lane: Lane, born: u64, asker: &Asker, now_unix: u64) -> Pass {
         let (home, browser) = (facts::home(asker.prefix), asker.browser);
         Pass { id, level, lane, born, expires: now_unix + self.lifetime, home, browser }
@@ -135,12 +144,16 @@ impl Challenge {
     /// of a cookie. It is at home from then on where it is used.
     pub fn renew(&self, pass: &Pass, prefix: Prefix, now_unix: u64) -> Option<Pass> {
         let left = pass.expires.saturating_sub(now_unix);
-        // What staff gave out ends when they said.
-        let renews = pass.lane != Lane::Code && left < self.lifetime - self.lifetime / 4;
+        let (renews, anew) = (left < self.lifetime - self.lifetime / 4, now_unix + self.lifetime);
+        if pass.lane == Lane::Code {
+            // What staff gave out ends when they said.
+            let expires = anew.min(u64::from(pass.home));
+            return (renews && expires > pass.expires).then_some(Pass { expires, ..*pass });
+        }
         // Who shares a budget with others of a prefix goes on sharing that one.
         let moves = !matches!(pass.lane, Lane::Button | Lane::Shared);
         let home = if moves { facts::home(prefix) } else { pass.home };
-        renews.then(|| Pass { expires: now_unix + self.lifetime, home, ..*pass })
+        renews.then_some(Pass { expires: anew, home, ..*pass })
     }
 
     pub fn lifetime(&self) -> u64 {

@@ -99,6 +99,9 @@ fn print(value: &Value) {
         plain(&value["posture"]),
         plain(&value["path"])
     );
+    if let Some(bot) = value["bot"].as_str() {
+        println!("  {}", plain(&bot.into()));
+    }
     for m in value["matched"].as_array().cloned().unwrap_or_default() {
         let more = [("reason", &m["reason"]), ("owner", &m["owner"])];
         let more: String = more.iter().filter_map(|(k, v)| v.as_str().map(|v| format!("   {k} {v}"))).collect();

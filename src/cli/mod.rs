@@ -14,6 +14,7 @@ mod events;
 mod explain;
 mod journal;
 mod measure;
+mod pass;
 mod posture;
 mod preview;
 mod replay;
@@ -65,6 +66,9 @@ enum Command {
     /// Who is sent away before anything is read of them
     #[command(subcommand)]
     Ban(ban::Ban),
+    /// Access codes for people who cannot pass otherwise
+    #[command(subcommand)]
+    Pass(pass::Pass),
     /// Why a request gets what it gets, or what a citizen's reference code says
     Explain(explain::Explain),
     /// What rules would have done to the requests of an access log
@@ -119,6 +123,7 @@ pub fn main() -> ExitCode {
         Command::Rules(rules) => rules.run(),
         Command::Measure(measure) => measure.run(),
         Command::Ban(ban) => ban.run(),
+        Command::Pass(pass) => pass.run(),
         Command::Explain(explain) => explain.run(),
         Command::Replay(replay) => replay.run(),
         Command::Events(events) => events.run(),

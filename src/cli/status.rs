@@ -50,6 +50,14 @@ fn print(status: &Value) {
     for p in list("places") {
         println!("  {} by {}, {} days old", plain(&p["kind"]), plain(&p["file"]), p["days"]);
     }
+    for b in list("bots") {
+        let by = b["domains"].as_array().filter(|d| !d.is_empty());
+        let by = by.map(|d| format!(" by names in {}", d.iter().map(plain).collect::<Vec<_>>().join(", ")));
+        let file = b["file"]
+            .as_str()
+            .map(|_| format!(" by {}: {} networks, {} days old", plain(&b["file"]), b["networks"], b["days"]));
+        println!("  bot {}{}{}", plain(&b["name"]), by.unwrap_or_default(), file.unwrap_or_default());
+    }
     if status["bans"].as_u64().is_some_and(|n| n > 0) {
         println!("  bans: {}", status["bans"]);
     }

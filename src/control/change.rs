@@ -64,6 +64,8 @@ pub enum Change {
     Lists,
     /// The MMDB files.
     Places,
+    /// The files of good bots' networks.
+    Bots,
     /// New rules from staff, to be written to the file; `generation` is the one that they were made from.
     Rules {
         text: String,
@@ -101,6 +103,13 @@ pub enum Change {
     },
     RemoveBan(IpNet),
     Pin(Pin),
+    /// Access codes for citizens, of one portal or of all.
+    GiveCodes {
+        count: usize,
+        ends: u64,
+        portal: Option<String>,
+        reason: String,
+    },
     /// Back to `auto`, of one portal or of all.
     Release(Option<String>),
     /// The ladder moved by itself.
@@ -120,6 +129,7 @@ impl Change {
             Change::Rules { force, .. } => format!("rules{}", forced(force)),
             Change::Lists => "lists".into(),
             Change::Places => "countries and autonomous systems".into(),
+            Change::Bots => "networks of good bots".into(),
             Change::Postures(_) => "postures".into(),
             Change::Settings(_) => "settings".into(),
             Change::Certificates => "certificates".into(),
@@ -136,6 +146,10 @@ impl Change {
             Change::AddBan { ban, .. } => format!("ban of {} for: {}", ban.net, ban.reason),
             Change::RemoveBan(net) => format!("ban of {net} taken out"),
             Change::Pin(pin) => format!("posture {}{} for: {}", pin.level, of(pin.portal.as_deref()), pin.reason),
+            Change::GiveCodes { count, ends, portal, reason } => {
+                let ends = jiff::Timestamp::from_second(*ends as i64).unwrap_or_default();
+                format!("{count} access codes{} until {ends} for: {reason}", of(portal.as_deref()))
+            }
             Change::Climb { portal, level, why } => format!("posture {level} of {portal}: {why}"),
             Change::Release(portal) => format!("posture auto{}", of(portal.as_deref())),
             Change::Expire => "expiry".into(),
@@ -150,12 +164,15 @@ impl Change {
             | Change::Rules { .. }
             | Change::Postures(_)
             | Change::RollBack { .. } => Kind::Rules,
-            Change::Places | Change::Settings(_) | Change::Certificates | Change::Tokens(_) => Kind::Settings,
+            Change::Places | Change::Bots | Change::Settings(_) | Change::Certificates | Change::Tokens(_) => {
+                Kind::Settings
+            }
             Change::AddMeasure(_)
             | Change::ExtendMeasure { .. }
             | Change::RemoveMeasure(_)
             | Change::UndoMeasure { .. } => Kind::Measure,
             Change::AddBan { .. } | Change::RemoveBan(_) => Kind::Ban,
+            Change::GiveCodes { .. } => Kind::Pass,
             // Of what ends only pins are told as a change; measures say so themselves.
             Change::Pin(_) | Change::Release(_) | Change::Climb { .. } | Change::Expire => Kind::Posture,
         }

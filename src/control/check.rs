@@ -28,6 +28,7 @@ pub fn check(config: &Path) -> Checked {
     if let Some(settings) = settings(&mut reading, &config) {
         let now = crate::clock::Clock::system().now().unix();
         reading.places(&settings.client);
+        reading.bots(&settings.bots);
         reading.tokens(settings.admin.tokens.as_deref());
         reading.rules(&settings.server.rules, &settings.client, now);
         ladder(&mut reading, &settings);

@@ -5,7 +5,7 @@
 use std::fs::{self, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::bounds;
@@ -89,6 +89,12 @@ impl LastGood {
 
     pub fn load_up_to(&self, name: &str, most: u64) -> Option<Vec<u8>> {
         read_up_to(&self.folder.as_ref()?.join(name), most).ok()
+    }
+
+    /// When a copy was written, in seconds since the Unix epoch.
+    pub fn written(&self, name: &str) -> u64 {
+        let about = self.folder.as_ref().and_then(|folder| fs::metadata(folder.join(name)).ok());
+        about.map_or(0, |m| m.mtime().max(0) as u64)
     }
 
     pub fn load_text(&self, name: &str) -> Option<String> {

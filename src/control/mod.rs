@@ -5,6 +5,7 @@
 
 mod aside;
 mod bans;
+mod bots;
 mod change;
 mod check;
 mod climb;
@@ -41,6 +42,7 @@ pub use start::{Given, Started, sink, start};
 pub use versions::Version;
 pub use watch::{Bell, watch};
 
+use crate::bots::Line;
 use crate::certificate::Keyring;
 use crate::fault::Fault;
 use crate::force::{House, Law};
@@ -111,6 +113,8 @@ pub struct Status {
     pub bans: usize,
     /// The MMDB files and their ages.
     pub places: Vec<Age>,
+    /// Good bots, and the ages of their files.
+    pub bots: Vec<Line>,
     pub troubles: Vec<String>,
     pub restart_needed: Vec<String>,
     pub not_built: Vec<&'static str>,
@@ -263,6 +267,7 @@ impl Office {
             pins: standing.pins().cloned().collect(),
             measures: self.measures(),
             places: house.places.load().ages(now),
+            bots: house.bots.lines(now),
             bans: house.bans.list(now).len(),
             troubles: house.troubles(),
             restart_needed: desk.restart_needed.clone(),

@@ -58,6 +58,10 @@ impl Office {
                 let settings = self.house.town.load().settings.clone();
                 self.places(&mut desk, &settings.client, read)
             }
+            Change::Bots => {
+                let settings = self.house.town.load().settings.clone();
+                self.bots(&mut desk, &settings.bots, false)
+            }
             Change::Postures(text) => self.postures(&mut desk, &text),
             Change::Settings(text) => self.settings(&mut desk, &text, read),
             Change::Certificates => self.certificates(&mut desk),
@@ -74,9 +78,11 @@ impl Office {
             Change::AddBan { ban, force } => self.add_ban(ban, force),
             Change::RemoveBan(net) => self.remove_ban(net),
             Change::Pin(pin) => self.pin(&pin),
-            Change::Release(Some(name)) if !self.has_portal(&name) => {
+            Change::Release(Some(name)) | Change::GiveCodes { portal: Some(name), .. } if !self.has_portal(&name) => {
                 Err(Rejected::Unknown(format!("there is no portal {name:?}")))
             }
+            // What is given out is the journal's to remember, and nobody else's.
+            Change::GiveCodes { .. } => Ok(Applied { changed: true, ..self.unchanged() }),
             Change::Release(portal) => {
                 self.house.untrouble(|t| t.contains("has expired; now "));
                 Ok(self.stand(self.house.standing.load().release(portal.as_deref())))

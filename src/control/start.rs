@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::files::{self, LastGood};
 use super::lists::ListFiles;
 use super::{pem, places};
+use crate::bots::Roll;
 use crate::certificate::Certificates;
 use crate::fault::{Fault, Read};
 use crate::force::Outbound;
@@ -48,6 +49,7 @@ pub struct Started {
     pub secret: Secret,
     pub outbound: Outbound,
     pub places: Places,
+    pub bots: Roll,
     pub tokens: Tokens,
     pub state_dir: PathBuf,
     pub last_good: LastGood,
@@ -77,6 +79,7 @@ pub fn start(given: &Given, now_unix: u64) -> Result<Started, Vec<Fault>> {
     let settings = reading.file(&config, SETTINGS, |file, text| settings::read(file, text, &folder), None);
     let Some(settings) = settings else { return Err(reading.found.faults) };
     let places = reading.places(&settings.client);
+    let bots = reading.bots(&settings.bots);
     let tokens = reading.tokens(settings.admin.tokens.as_deref());
     let rules = reading.rules(&settings.server.rules, &settings.client, now_unix);
     let ladder = match &settings.server.postures {
@@ -102,6 +105,7 @@ pub fn start(given: &Given, now_unix: u64) -> Result<Started, Vec<Fault>> {
             secret,
             outbound,
             places,
+            bots,
             tokens,
             state_dir,
             last_good,
@@ -120,12 +124,12 @@ pub(super) struct Found {
     pub troubles: Vec<String>,
     pub warnings: Vec<Fault>,
     pub differs: Vec<(String, Vec<Fault>)>,
-    read: Stamps,
+    pub read: Stamps,
 }
 
 pub(super) struct Reading {
     pub strict: bool,
-    last_good: LastGood,
+    pub last_good: LastGood,
     pub found: Found,
 }
 

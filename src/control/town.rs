@@ -43,6 +43,9 @@ impl Office {
         }
         let outbound = new.portals.iter().map(pem::outbound_of).collect::<Result<Outbound, _>>();
         let outbound = outbound.map_err(|fault| self.refused(desk, &path, vec![fault]))?;
+        if new.bots != old.bots {
+            self.bots(desk, &new.bots, true)?;
+        }
         self.taken(desk, &path, SETTINGS, text);
         if new.admin.tokens != old.admin.tokens {
             self.other_tokens(desk, new.admin.tokens.as_deref());

@@ -129,6 +129,7 @@ impl Watch {
         let beside = settings.server.rules.parent().unwrap_or(Path::new("/"));
         files.extend(law.rules.files().iter().map(|(list, _)| (beside.join(list), Kind::Lists)));
         files.extend(places::named(&settings.client).map(|(_, path)| (path.clone(), Kind::Places)));
+        files.extend(settings.bots.iter().filter_map(|b| Some((b.ranges.clone()?, Kind::Bots))));
         files.extend(settings.server.postures.iter().map(|p| (p.clone(), Kind::Postures)));
         files.extend(settings.admin.tokens.iter().map(|p| (p.clone(), Kind::Tokens)));
         for certificate in &settings.certificates {
@@ -190,6 +191,7 @@ impl Watch {
         let change = match kind {
             Kind::Lists => Ok(Change::Lists),
             Kind::Places => Ok(Change::Places),
+            Kind::Bots => Ok(Change::Bots),
             Kind::Certificates => Ok(Change::Certificates),
             Kind::Settings => files::read_text(path).map(Change::Settings),
             Kind::Rules => files::read_text(path).map(Change::RulesFile),
@@ -223,6 +225,7 @@ enum Kind {
     Rules,
     Lists,
     Places,
+    Bots,
     Postures,
     Tokens,
     Certificates,

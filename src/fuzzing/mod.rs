@@ -12,7 +12,9 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use crate::challenge::{Ask, Asker, Challenge, Form, Forms, PASS_WIDTH, SEAL_WIDTH, Unsolved, Work, work};
+use crate::challenge::{
+    Ask, Asker, Challenge, Codes, Form, Forms, PASS_WIDTH, SEAL_WIDTH, Unsolved, Work, spell, work,
+};
 use crate::client::{Client, Prefix, canonical};
 use crate::edge::{Field, believed};
 use crate::facts::{Facts, Kind, Pass};
@@ -155,7 +157,11 @@ pub fn access_log(data: &[u8]) {
 /// Nobody has a pass by luck: of all texts one is a pass, and of all seals one was issued.
 pub fn pass(data: &[u8]) {
     static DESK: LazyLock<Desk> = LazyLock::new(Desk::new);
-    let Desk { challenge, pass, text, seal, work, id } = &*DESK;
+    let Desk { challenge, pass, text, seal, work, id, codes, code } = &*DESK;
+    for typed in [data, &overlay(code.as_bytes(), data)] {
+        let same = spell(typed).as_ref() == Some(code);
+        assert_eq!(codes.open(typed, "huduma", NOW).is_some(), same, "an access code, however it is written");
+    }
     let opened = challenge.open_pass(data, NOW);
     assert_eq!(opened, (data == text).then_some(*pass), "a text");
     let altered = overlay(text, data);
@@ -331,6 +337,8 @@ struct Desk {
     seal: Vec<u8>,
     work: Vec<u8>,
     id: u128,
+    codes: Codes,
+    code: String,
 }
 
 impl Desk {
@@ -345,7 +353,9 @@ impl Desk {
         challenge.issue(&Ask { level: 1, work: EASY, wait: 200, browser: 5 }, NOW, &mut seal);
         let work = work(&seal, EASY).into_bytes();
         let id = challenge.solve(&seal, &work, &ASKER, NOW).expect("a solution").id;
-        Desk { challenge, pass, text, seal, work, id }
+        let codes = Codes::new(&secret);
+        let code = codes.issue(Some("huduma"), NOW + 86_400).expect("a code");
+        Desk { challenge, pass, text, seal, work, id, codes, code }
     }
 }
 

@@ -58,8 +58,12 @@ const FORGED: [&str; 8] = [
     "x-cluster-client-ip",
 ];
 
-/// Fields that boma writes itself.
-const OWN: [&str; 7] = ["host", "cookie", "x-request-id", "boma-pass", "via", "content-length", "forwarded"];
+/// By this field of an answer an origin says that the request's session is one of its own, signed in. It is for boma alone.
+pub const SESSION_FIELD: &str = "boma-session";
+
+/// Fields that boma writes itself, or takes from origins only.
+const OWN: [&str; 8] =
+    ["host", "cookie", "x-request-id", "boma-pass", SESSION_FIELD, "via", "content-length", "forwarded"];
 
 /// Whether a name could be taken for one of those above by an origin that, like CGI, makes `_` of whatever is no
 /// letter: `X_Forwarded_For`, `Content.Length`.
@@ -178,6 +182,12 @@ pub fn append(map: &mut HeaderMap, name: &str, value: &[u8]) {
     if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value)) {
         map.append(name, value);
     }
+}
+
+/// What an informational answer may bring to the client.
+pub fn early(mut fields: Fields) -> Fields {
+    fields.remove(SESSION_FIELD);
+    fields
 }
 
 /// The names that nearly every answer carries need no allocation.

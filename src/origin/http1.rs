@@ -193,7 +193,7 @@ impl Exchange {
                         }
                         // boma has said 100 itself where it was asked for.
                         if let Some(line) = line.filter(|_| head.status != 100) {
-                            line.inform(head.status, &headers::answer_fields(&head));
+                            line.inform(head.status, &headers::early(headers::answer_fields(&head)));
                         }
                         continue;
                     }

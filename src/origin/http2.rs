@@ -160,7 +160,7 @@ async fn wait(
         }
         while let Poll::Ready(Some(Ok(early))) = response.poll_informational(cx) {
             if let Some(line) = line.filter(|_| early.status() != 100) {
-                line.inform(early.status().as_u16(), &headers::map_fields(early.headers()));
+                line.inform(early.status().as_u16(), &headers::early(headers::map_fields(early.headers())));
             }
         }
         if let Poll::Ready(answer) = Pin::new(&mut *response).poll(cx) {

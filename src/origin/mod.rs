@@ -28,7 +28,7 @@ use rustls::ClientConfig;
 
 use ask::Ask;
 use group::Group;
-pub use headers::Forward;
+pub use headers::{Forward, SESSION_FIELD};
 use pool::Pool;
 pub use state::{Fleet, State};
 use websocket::Key;

@@ -27,6 +27,9 @@ pub const SEAL_WIDTH: usize = 96;
 /// Characters of [`crate::wire::Hole::Wait`].
 pub const WAIT_WIDTH: usize = 3;
 
+/// Characters of [`crate::wire::Hole::Code`].
+pub const CODE_FIELD_WIDTH: usize = 38;
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Page {
     /// Solve, then load again.
@@ -106,6 +109,7 @@ pub struct Html {
 pub struct Shelf {
     portals: Vec<Rack>,
     plain: Vec<Html>,
+    plain_code: [Html; 2],
 }
 
 struct Rack {
@@ -113,6 +117,8 @@ struct Rack {
     languages: Vec<&'static Language>,
     /// By language, then by page.
     pages: Vec<Vec<Html>>,
+    /// By language: where an access code is written, at first and after a wrong one.
+    codes: Vec<[Html; 2]>,
 }
 
 impl Shelf {
@@ -124,10 +130,13 @@ impl Shelf {
                 Page::ALL.iter().map(|p| renderer.page(Some((portal.as_ref(), at)), languages[at], *p)).collect()
             };
             let pages = (0..languages.len()).map(page).collect();
-            Rack { portal: portal.clone(), languages, pages }
+            let code = |at: usize| renderer.code(Some((portal.as_ref(), at)), languages[at]);
+            let codes = (0..languages.len()).map(code).collect();
+            Rack { portal: portal.clone(), languages, pages, codes }
         };
         let plain = Page::ALL.iter().map(|p| renderer.page(None, text::language("en"), *p)).collect();
-        Shelf { portals: portals.iter().map(rack).collect(), plain }
+        let plain_code = renderer.code(None, text::language("en"));
+        Shelf { portals: portals.iter().map(rack).collect(), plain, plain_code }
     }
 
     /// Which of the portal's languages: `?lang=`, else by `Accept-Language` (RFC 9110 section 12.5.4, with the
@@ -139,6 +148,12 @@ impl Shelf {
 
     pub fn page(&self, portal: usize, language: usize, page: Page) -> &Html {
         &self.portals[portal].pages[language][page as usize]
+    }
+
+    /// Where an access code is written; `wrong`: after a wrong one.
+    pub fn code(&self, portal: Option<usize>, language: usize, wrong: bool) -> &Html {
+        let both = portal.map_or(&self.plain_code, |portal| &self.portals[portal].codes[language]);
+        &both[usize::from(wrong)]
     }
 
     /// For requests that belong to no portal.

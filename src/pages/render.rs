@@ -2,6 +2,8 @@
 //!
 //! Does not know: who asks for a page.
 
+mod code;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -32,6 +34,7 @@ impl Renderer {
         templates.set_auto_escape_callback(|_| AutoEscape::Html);
         // The template is part of the build; a test renders every page from it.
         let _ = templates.add_template("page", TEMPLATE);
+        let _ = templates.add_template("code", code::TEMPLATE);
         Renderer { templates, style: lines(STYLE), script: lines(SCRIPT) }
     }
 
@@ -142,6 +145,7 @@ fn mark(hole: Hole) -> String {
     match hole {
         Hole::Reference => format!("{:\u{7e}^width$}", "HOLE-REFERENCE", width = REFERENCE_WIDTH),
         Hole::Seal => format!("{:\u{7e}^width$}", "HOLE-SEAL", width = SEAL_WIDTH),
+        Hole::Code => code::field(),
         Hole::Wait => format!("{:\u{7e}^width$}", "W", width = WAIT_WIDTH),
         Hole::Form => "~~~HOLE-FORM~~~".into(),
     }
@@ -150,7 +154,7 @@ fn mark(hole: Hole) -> String {
 /// The marks become holes, in the order in which they lie.
 fn prepare(text: String) -> Prepared {
     let mut holes = Vec::new();
-    for hole in [Hole::Reference, Hole::Seal, Hole::Wait, Hole::Form] {
+    for hole in [Hole::Reference, Hole::Seal, Hole::Wait, Hole::Form, Hole::Code] {
         let mark = mark(hole);
         holes.extend(text.match_indices(&mark).map(|(at, _)| (hole, at..at + mark.len())));
     }

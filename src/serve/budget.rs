@@ -32,8 +32,9 @@ pub fn factor(visit: &Visit<'_>, budget: &Quota) -> u32 {
 }
 
 fn without_pass(visit: &Visit<'_>) -> u32 {
-    // A call-back's budget does not depend on how it dresses.
-    let kind = if visit.route().challenge { visit.kind } else { Kind::Program };
+    // A call-back's budget does not depend on how it dresses, nor a good bot's. Each of a bot's addresses has its prefix's
+    // bucket, as if it were none: a second one beside it would double what it may, and nobody else is there.
+    let kind = if visit.may_be_challenged() { visit.kind } else { Kind::Program };
     visit.effects().factor(false, kind)
 }
 

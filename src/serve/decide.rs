@@ -124,7 +124,7 @@ fn named(visit: &mut Visit<'_>, rule: &str, decision: Decision) -> Decision {
 /// The challenge, by whoever demands the most: a rule, the posture, or a limit that was passed.
 fn duties(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, asked_by_limit: Option<OverLimit>) -> Decision {
     if let Some(over) = asked_by_limit {
-        let takes_challenge = visit.kind == Kind::Navigation && visit.route().challenge && !request.spared;
+        let takes_challenge = visit.kind == Kind::Navigation && visit.may_be_challenged() && !request.spared;
         visit.needed = LIMIT_LEVEL;
         return if takes_challenge { Decision::Challenge(Reason::ChallengeLimit) } else { Decision::Limited(over) };
     }
@@ -134,12 +134,12 @@ fn duties(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, asked_by_li
     let by_rule = plan.challenge.map_or(0, |(level, _)| level);
     if by_rule > visit.pass.map_or(0, |p| p.level) {
         visit.rule = plan.challenge.map(|(_, rule)| rule.to_owned());
-        if !visit.route().challenge {
+        if !visit.may_be_challenged() {
             return Decision::Refuse(Reason::NeedsPass);
         }
     }
-    // Call-backs and APIs are never asked for a pass by a posture: they keep to the small budget of programs.
-    let asked = visit.route().challenge && !has_grace(visit, request);
+    // Call-backs, APIs and good bots are never asked for a pass by a posture: they keep to the small budget of programs.
+    let asked = visit.may_be_challenged() && !has_grace(visit, request);
     let by_posture = if asked { visit.effects().needed(visit.kind, request.safe) } else { 0 };
     let reason = if by_rule >= by_posture { Reason::ChallengeRule } else { Reason::ChallengePosture };
     cleared_or(by_rule.max(by_posture), visit, reason)
@@ -295,7 +295,7 @@ fn key<'a>(per: &Per, visit: &Visit<'_>, country: Option<&'a Country>, portal: &
     }
 }
 
-fn over(quota: &Quota, limited: Limited) -> OverLimit {
+pub fn over(quota: &Quota, limited: Limited) -> OverLimit {
     let window = match quota.concurrent {
         Some(_) => None,
         None => Some((quota.interval.saturating_mul(u64::from(quota.burst)) / crate::clock::SECOND).max(1)),

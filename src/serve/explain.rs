@@ -11,6 +11,7 @@ use super::decide::{self, Decision};
 use super::read::{self, Request};
 use super::reference;
 use super::visit::Visit;
+use crate::bots::Claim;
 use crate::client::Client;
 use crate::facts::{Facts, Kind, Pass};
 use crate::force::House;
@@ -92,6 +93,8 @@ pub struct Explained {
     pub path: String,
     pub client: IpAddr,
     pub pass: Option<u8>,
+    /// Where it calls itself a good bot: whether it is one.
+    pub bot: Option<String>,
     /// Every rule and limit whose conditions hold, in force or not.
     pub matched: Vec<Match>,
     /// The limits that it would count on, in the order in which they are asked.
@@ -171,6 +174,7 @@ fn told(
         path: request.map_or_else(|| asked.path.clone(), |r| r.match_path.clone()),
         client: asked.from,
         pass: visit.pass.map(|p| p.level),
+        bot: visit.claim.as_ref().map(Claim::said),
         matched,
         limits,
     }

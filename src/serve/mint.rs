@@ -84,6 +84,7 @@ pub fn keep(visit: &Visit<'_>, request: &Request, head: &dyn Head, status: u16, 
     let challenge = visit.house.challenge.load();
     let pass = match &visit.pass {
         Some(pass) => challenge.renew(pass, visit.client.prefix, visit.now.unix()),
+        None if visit.bot().is_some() => None,
         None if (200..300).contains(&status) && visit.effects().quiet && has_room(visit, &visit.house.quiet) => {
             challenge.quiet(&asker(visit, head), visit.now.unix())
         }

@@ -8,6 +8,7 @@
 mod back;
 mod begun;
 mod budget;
+mod code;
 mod counts;
 mod decide;
 pub mod explain;
@@ -27,6 +28,7 @@ mod respond;
 mod trial;
 mod upload;
 mod visit;
+mod vouch;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -103,6 +105,9 @@ impl Corridor {
         if let Some(pass) = visit.vouched() {
             line.showed(pass.id);
             self.house.bans.saw_pass(visit.client.address, pass.id);
+        }
+        if let Some(claim) = &visit.claim {
+            self.house.bots.ask(claim, visit.now.unix());
         }
         if visit.portal.is_some() {
             visit.signals().arrived(&visit.client);
@@ -224,13 +229,11 @@ impl Corridor {
         let sent = begun::begun(sent).await;
         self.hear(visit, request, &sent, asked);
         match sent {
-            Ok(answer) => {
+            Ok(mut answer) => {
                 if (200..300).contains(&answer.status) {
                     self.house.known.note((&*portal.name, &*request.match_path), visit.now.unix());
-                    if let (Some(pass), Some(session)) = (visit.pass, read::session(&portal, request, head)) {
-                        self.house.settled.vouched_for(pass.id, &session, visit.now.unix());
-                    }
                 }
+                vouch::hear(visit, request, head, &mut answer);
                 if answer.status >= 500 {
                     self.recorder.origin_failed(visit, Reason::OriginError);
                     if fallback::replaces(visit, request, head) {

@@ -15,6 +15,7 @@ use crate::reason::Reason;
 use crate::wire::{self, BodyBox, Head, Payload};
 use crate::{bounds, pages};
 
+use super::code;
 use super::decide;
 use super::mint;
 use super::read::{OWN, Request};
@@ -43,6 +44,7 @@ pub async fn answer(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, h
     }
     match (name, head.method()) {
         ("challenge", "GET" | "HEAD") if wants_json(head) => challenge_for_program(visit, head),
+        ("challenge", "GET" | "HEAD") if code::is_asked(head) => code::page(visit, head),
         ("challenge", "GET" | "HEAD") => challenge(visit, head),
         ("challenge", "POST") => solution(visit, request, head, body).await,
         ("challenge", _) => {
@@ -114,6 +116,9 @@ async fn solution(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, bod
     let Ok(form) = wire::read_whole(body, bounds::OWN_BODY_BYTES).await else {
         return respond::refusal(visit, head, Reason::BodyTooLarge);
     };
+    if let Some(typed) = code::sent(&form, sends_json(head)) {
+        return code::answer(visit, request, head, &typed);
+    }
     let sent = if sends_json(head) {
         match serde_json::from_slice::<Solution<'_>>(&form) {
             Ok(sent) => sent,
@@ -155,7 +160,7 @@ pub fn solve(visit: &mut Visit<'_>, head: &dyn Head, seal: &[u8], work: &[u8]) -
     }
 }
 
-fn given(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, pass: Pass) -> Made {
+pub fn given(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, pass: Pass) -> Made {
     let mut made = match visit.kind {
         _ if wants_json(head) => {
             let body = json!({

@@ -9,7 +9,7 @@ use crate::facts::{self, Facts, Kind, Pass};
 use crate::force::House;
 use crate::path;
 use crate::places::Country;
-use crate::portal::{Class, Portal};
+use crate::portal::Class;
 use crate::reason::Reason;
 use crate::wire::Head;
 
@@ -118,6 +118,7 @@ pub fn read(visit: &mut Visit<'_>, head: &dyn Head) -> Result<Request, Reason> {
     if asks.asn {
         visit.asn = visit.house.places.load().asn(visit.client.address);
     }
+    visit.claim = visit.house.bots.claim(head.field("user-agent"), visit.client.address, visit.now.unix());
     let safe = crate::facts::safe(head.method());
     visit.pass = best_pass(visit.house, head, visit.now.unix()).filter(|pass| {
         // What was opened while it held may still be finished.
@@ -228,25 +229,6 @@ fn best_pass(house: &House, head: &dyn Head, now_unix: u64) -> Option<Pass> {
         false
     });
     best
-}
-
-/// What shows who is signed in, where an answer tells that it does: the portal's session cookies, or credentials. Asked
-/// for seldom.
-pub fn session(portal: &Portal, request: &Request, head: &dyn Head) -> Option<Vec<u8>> {
-    if !portal.proves_session(&request.match_path) || !matches!(head.method(), "GET" | "HEAD") {
-        return None;
-    }
-    let mut session = head.field("authorization").unwrap_or_default().to_vec();
-    head.any("cookie", &mut |value| {
-        for pair in value.split(|b| *b == b';').map(<[u8]>::trim_ascii) {
-            let name = pair.split(|b| *b == b'=').next().unwrap_or_default();
-            if portal.session_cookies.iter().any(|c| c.as_bytes() == name) {
-                session.extend_from_slice(pair);
-            }
-        }
-        false
-    });
-    (!session.is_empty()).then_some(session)
 }
 
 fn own_cookie(pair: &[u8]) -> Option<&[u8]> {

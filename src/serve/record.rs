@@ -193,6 +193,7 @@ impl Recorder {
             posture: visit.level.as_str(),
             cache: visit.cache,
             pass: visit.pass.map(|p| p.level),
+            bot: visit.bot(),
             reference: visit.reference.as_deref(),
         }))
     }
@@ -209,7 +210,7 @@ impl Recorder {
 fn outcome(visit: &Visit<'_>, reason: Reason) -> Outcome {
     match (reason, reason.row().verdict) {
         (Reason::Own | Reason::OwnNotFound | Reason::Solved | Reason::Unsolved | Reason::ToHttps, _) => Outcome::Own,
-        (Reason::FormVoid | Reason::FormSent, _) => Outcome::Own,
+        (Reason::WrongCode | Reason::FormVoid | Reason::FormSent, _) => Outcome::Own,
         (Reason::ClientGone, _) => Outcome::Gone,
         _ if visit.cache.is_some() => Outcome::Copy,
         (_, "allowed") => Outcome::Full,

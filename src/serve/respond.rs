@@ -220,7 +220,7 @@ fn mark(visit: &Visit<'_>) -> u64 {
     visit.id.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3)) >> 8
 }
 
-fn common(reason: Reason, status: u16, retry: Option<u64>) -> Made {
+pub fn common(reason: Reason, status: u16, retry: Option<u64>) -> Made {
     let mut made = Made::empty(status, reason);
     let error = reason.row().proxy_status;
     if !error.is_empty() {
@@ -269,7 +269,7 @@ fn html(
             let digit = |over: u8| if filling.wait >= over { b'0' + filling.wait / over % 10 } else { b' ' };
             copy(&[digit(100), digit(10), b'0' + filling.wait % 10], out);
         }
-        Hole::Form => {}
+        Hole::Form | Hole::Code => {}
     };
     made.body = Payload::Bytes(match shown.packed.as_ref().filter(|_| filling.gzip) {
         Some(packed) => {
@@ -278,22 +278,27 @@ fn html(
         }
         None => shown.body.fill(filling.form.as_bytes(), fill),
     });
+    dress(&mut made, shown);
+    made
+}
+
+/// The fields of a page.
+pub fn dress(made: &mut Made, shown: &Html) {
     made.fields.push("content-type", "text/html; charset=utf-8");
     made.fields.push("content-language", shown.language.clone());
     made.fields.push("content-security-policy", shown.csp.clone());
     made.fields.push("x-content-type-options", "nosniff");
     made.fields.push("referrer-policy", "same-origin");
     made.fields.push("vary", "accept-language, accept-encoding, cookie");
-    made
 }
 
-fn copy(from: &[u8], to: &mut [u8]) {
+pub fn copy(from: &[u8], to: &mut [u8]) {
     if from.len() == to.len() {
         to.copy_from_slice(from);
     }
 }
 
-fn reference(visit: &mut Visit<'_>, reason: Reason) -> String {
+pub fn reference(visit: &mut Visit<'_>, reason: Reason) -> String {
     let plain = Reference { unix: visit.now.unix() as u32, reason: reason as u8, mark: mark(visit) as u16 };
     let code = reference::seal(&visit.house.references, plain);
     visit.reference = Some(code.clone());

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use crate::admit::Gate;
+use crate::bots::{Claim, Standing};
 use crate::client::Client;
 use crate::clock::Now;
 use crate::facts::{Kind, Pass};
@@ -31,6 +32,8 @@ pub struct Visit<'h> {
     pub route: usize,
     pub kind: Kind,
     pub pass: Option<Pass>,
+    /// It calls itself a good bot.
+    pub claim: Option<Claim>,
     /// The level of pass that a challenge asks for.
     pub needed: u8,
     /// Where the client is, where a rule asks.
@@ -69,6 +72,7 @@ impl<'h> Visit<'h> {
             route: 0,
             kind: Kind::Program,
             pass: None,
+            claim: None,
             needed: 1,
             country: None,
             asn: None,
@@ -93,6 +97,17 @@ impl<'h> Visit<'h> {
 
     pub fn effects(&self) -> &Effects {
         &self.law.ladder.levels[self.level as usize]
+    }
+
+    /// The good bot that it is verified as.
+    pub fn bot(&self) -> Option<&str> {
+        let verified = self.claim.as_ref().filter(|c| c.standing == Standing::Verified);
+        verified.map(|c| &*c.name)
+    }
+
+    /// Neither call-backs and APIs nor good bots can take a challenge.
+    pub fn may_be_challenged(&self) -> bool {
+        self.route().challenge && self.bot().is_none()
     }
 
     /// The portal; only asked once `read` has found it.

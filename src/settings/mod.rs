@@ -3,6 +3,7 @@
 //!
 //! Does not know: sockets, certificates' insides, what any room does with its settings.
 
+mod bots;
 mod parts;
 mod portal;
 mod server;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::bot::Bot;
 use crate::fault::{self, Read};
 use crate::portal::Portal;
 
@@ -29,6 +31,7 @@ pub struct Settings {
     pub log: Log,
     pub deadlines: Deadlines,
     pub caps: Caps,
+    pub bots: Vec<Bot>,
     pub portals: Vec<Portal>,
 }
 
@@ -45,6 +48,8 @@ pub struct Server {
     pub postures: Option<PathBuf>,
     pub drain: Duration,
     pub secret: Option<PathBuf>,
+    /// Name servers by which bots are verified; none: the system's.
+    pub resolvers: Vec<SocketAddr>,
 }
 
 /// `[[listen]]`
@@ -189,6 +194,7 @@ pub fn read(file: &str, text: &str, folder: &Path) -> Read<Settings> {
             log: server::log(top, folder),
             deadlines: wire::deadlines(top),
             caps: wire::caps(top),
+            bots: bots::bots(top, folder),
             portals: portal::portals(top, folder),
         };
         for portal in &mut settings.portals {
@@ -211,6 +217,7 @@ pub fn restart_needed(old: &Settings, new: &Settings) -> Vec<String> {
         ("server.postures", a.postures == b.postures),
         ("server.drain", a.drain == b.drain),
         ("server.secret", a.secret == b.secret),
+        ("server.resolvers", a.resolvers == b.resolvers),
         ("listen", old.listen == new.listen),
         ("client.memory", old.client.memory == new.client.memory),
         ("admin.address", old.admin.address == new.admin.address),

@@ -2,11 +2,13 @@
 //!
 //! Does not know: portals.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::parts;
 use super::{AccessSink, Admin, Certificate, Challenge, ClientSettings, Listen, Log, QueryLog, Server};
+use crate::bounds;
 use crate::fault::{At, Section};
 
 const MIB: u64 = 1 << 20;
@@ -38,6 +40,7 @@ pub fn server(top: &Section<'_>, folder: &Path) -> Server {
         postures: None,
         drain: Duration::from_secs(30),
         secret: None,
+        resolvers: Vec::new(),
     };
     let Some(s) = top.section("server") else { return server };
     if s.is_integer("workers") {
@@ -58,9 +61,22 @@ pub fn server(top: &Section<'_>, folder: &Path) -> Server {
     server.rules = file(&s, "rules", "rules.toml", folder).unwrap_or(server.rules);
     server.postures = file(&s, "postures", "postures.toml", folder);
     server.secret = file(&s, "secret", "secret.key", folder);
+    server.resolvers = resolvers(&s);
     server.drain = s.duration("drain", Duration::ZERO, Duration::from_secs(3600)).map_or(server.drain, |d| d.value);
     s.finish();
     server
+}
+
+fn resolvers(s: &Section<'_>) -> Vec<SocketAddr> {
+    let given = s.strings("resolvers", false, "127.0.0.1:53").unwrap_or_default();
+    if given.len() > bounds::DNS_SERVERS {
+        s.fault(s.span(), format!("more than {} resolvers", bounds::DNS_SERVERS), "write those that are asked first");
+    }
+    let read = |at: &At<String>| {
+        let bare = at.value.parse::<IpAddr>().map(|address| SocketAddr::new(address, 53));
+        bare.ok().or_else(|| parts::socket(s, at))
+    };
+    given.iter().filter_map(read).collect()
 }
 
 pub fn listen(top: &Section<'_>, no_certificate: bool) -> Vec<Listen> {

@@ -39,8 +39,8 @@ fn the_shipped_reference_is_good_and_says_the_defaults() {
     let shipped = reference.value;
     let server = Server { state_dir_given: true, ..least.server.clone() };
     assert_eq!(
-        (shipped.server, shipped.client, shipped.admin, shipped.challenge, shipped.log),
-        (server, least.client, least.admin, least.challenge, least.log)
+        (shipped.server, shipped.client, shipped.admin, shipped.challenge, shipped.log, shipped.bots),
+        (server, least.client, least.admin, least.challenge, least.log, least.bots)
     );
 }
 

@@ -64,6 +64,8 @@ pub struct Line<'a> {
     pub posture: &'a str,
     pub cache: Option<&'a str>,
     pub pass: Option<u8>,
+    /// The bot that it is verified as.
+    pub bot: Option<&'a str>,
     pub reference: Option<&'a str>,
 }
 
@@ -275,6 +277,7 @@ impl Line<'_> {
             }
             None => out.push_str(",\"boma.pass\":null"),
         }
+        optional(&mut out, "boma.bot", self.bot.map(str::as_bytes));
         optional(&mut out, "boma.reference", self.reference.map(str::as_bytes));
         out
     }
@@ -367,6 +370,7 @@ mod tests {
             posture: "normal",
             cache: None,
             pass: None,
+            bot: None,
             reference: None,
         }
     }

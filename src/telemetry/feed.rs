@@ -21,6 +21,8 @@ pub enum Kind {
     Rules,
     Measure,
     Ban,
+    /// Access codes for citizens.
+    Pass,
     /// `boma.toml` and the files that it names.
     Settings,
     /// What `status` calls a trouble, with its begin and its end.
@@ -28,7 +30,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const NAMES: [&str; 6] = ["posture", "rules", "measure", "ban", "settings", "trouble"];
+    pub const NAMES: [&str; 7] = ["posture", "rules", "measure", "ban", "pass", "settings", "trouble"];
 
     pub fn as_str(self) -> &'static str {
         Kind::NAMES[self as usize]

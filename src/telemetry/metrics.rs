@@ -70,6 +70,7 @@ pub struct Metrics {
     pub bans_laid: Counter,
     pub banned: Counter,
     pub admin_refused: Family<OutcomeLabel, Counter>,
+    pub bot_checks: Family<OutcomeLabel, Counter>,
 }
 
 impl Default for Metrics {
@@ -101,6 +102,7 @@ impl Default for Metrics {
             bans_laid: Counter::default(),
             banned: Counter::default(),
             admin_refused: Family::default(),
+            bot_checks: Family::default(),
         };
         m.register();
         m
@@ -136,6 +138,7 @@ impl Metrics {
         r.register("boma_bans_laid", "Bans that rules and limits laid by themselves", self.bans_laid.clone());
         r.register("boma_banned", "Connections closed at once because of a ban", self.banned.clone());
         r.register("boma_admin_refused", "Calls of the staff door turned away: a wrong or expired token, too many of those, a role that may not", self.admin_refused.clone());
+        r.register("boma_bot_checks", "Addresses of self-styled bots that were looked up, by outcome", self.bot_checks.clone());
         let build = Family::<BuildLabels, Gauge>::default();
         build.get_or_create(&BuildLabels { version: env!("CARGO_PKG_VERSION") }).set(1);
         r.register("boma_build_info", "Version of this boma", build);

@@ -2,6 +2,7 @@
 //   plain, tls   addresses of both doors, on a host name that is not loopback's own
 //   host         that name; it and bank.example are mapped to 127.0.0.1
 //   shots        a folder for screenshots
+//   code         an access code, where the scene needs one
 // Prints a JSON of what was seen; anything unexpected ends it with an error.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -315,6 +316,36 @@ const scenes = {
         }
         await context.close();
       }
+    }
+    assert.deepEqual(found, []);
+    return {};
+  },
+
+  // Somebody who cannot pass is given a code on the phone; by keyboard, without scripts, in each language. axe finds nothing.
+  async code() {
+    const source = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+    const found = [];
+    for (const lang of house.languages) {
+      const { context, page } = await person({ javaScriptEnabled: false, viewport: { width: 320, height: 640 } });
+      const tab = await page();
+      await tab.goto(`${house.plain}/en/?lang=${lang}`);
+      await Promise.all([tab.waitForEvent('domcontentloaded'), tab.locator('a[href$="challenge?code"]').click()]);
+      await tab.goto(`${house.plain}/.well-known/boma/challenge?code&lang=${lang}`);
+      for (const [typed, wrong] of [[house.code.slice(0, 20), false], [house.code.toLowerCase().replaceAll('-', ' '), true]]) {
+        assert.equal(await tab.locator('html').getAttribute('lang'), lang);
+        assert.equal(await tab.locator('[role=alert]').count(), wrong ? 1 : 0);
+        await tab.evaluate(source);
+        const { violations } = await tab.evaluate(() => axe.run({ resultTypes: ['violations'] }));
+        found.push(...violations.map((v) => `${lang} ${v.id}: ${v.nodes.map((n) => n.html).join(' ')}`));
+        assert.ok(await tab.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${lang}: nothing is wider than the window`);
+        await tab.screenshot({ path: `${house.shots}/code-${lang}${wrong ? '-wrong' : ''}.png`, fullPage: true });
+        await tab.locator('#code').fill(typed);
+        await Promise.all([tab.waitForEvent('domcontentloaded'), tab.keyboard.press('Enter')]);
+      }
+      assert.ok(await passOf(context), `${lang}: a pass`);
+      const page2 = await tab.goto(`${house.plain}/en/`);
+      assert.equal(page2.status(), 200, lang);
+      await context.close();
     }
     assert.deepEqual(found, []);
     return {};

@@ -68,10 +68,14 @@ fn shot(name: &str) -> PathBuf {
 
 /// Plays a scene of `tests/browser/citizens.mjs` before this boma.
 fn scene(name: &str, boma: &Boma) -> serde_json::Value {
+    scene_with(name, boma, serde_json::Value::Null)
+}
+
+fn scene_with(name: &str, boma: &Boma, code: serde_json::Value) -> serde_json::Value {
     let shots = shot(name).parent().unwrap().to_owned();
     let house = serde_json::json!({
         "plain": url(boma, false, ""), "tls": url(boma, true, ""), "host": HOST, "shots": shots.to_str().unwrap(),
-        "languages": ["en", "sw", "fr", "sq", "ar"],
+        "languages": ["en", "sw", "fr", "sq", "ar"], "code": code,
     });
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/browser/citizens.mjs");
     let done = Command::new("node").arg(script).arg(name).arg(house.to_string()).output().unwrap();
@@ -263,4 +267,13 @@ fn axe_finds_nothing_on_the_challenge() {
     let house = house();
     house.boma.posture("attack");
     scene("axe", &house.boma);
+}
+
+#[test]
+fn a_code_opens_the_portal_without_scripts_in_every_language() {
+    let house = house();
+    house.boma.posture("attack");
+    let given = house.boma.staff("POST", "/api/v1/passes", "", "{\"for\": \"1h\", \"reason\": \"a test\"}");
+    assert_eq!(given.status, 201, "{}", given.text());
+    scene_with("code", &house.boma, given.json()["codes"][0].clone());
 }

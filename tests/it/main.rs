@@ -17,6 +17,9 @@
 //! limit       buckets, one per client, and a million of them
 //! challenge   pages, passes, and who gets what instead
 //! forms       forms that a check stands before
+//! code        access codes: given out, written, wrong
+//! programs    what README tells developers of programs, and never a page for one
+//! bots        good ones, by the names of a small name server and by published networks
 //! fallback    the origin dead, hanging, failing; snapshots over a restart
 //! admit       permits
 //! places      countries and autonomous systems
@@ -38,9 +41,11 @@ mod harness;
 mod admin;
 mod admit;
 mod ban;
+mod bots;
 mod broken;
 mod browser;
 mod challenge;
+mod code;
 mod events;
 mod explain;
 mod fallback;
@@ -61,6 +66,7 @@ mod path;
 mod places;
 mod posture;
 mod preview;
+mod programs;
 mod replay;
 mod settled;
 mod staff;
