@@ -21,7 +21,9 @@ const PATHS: [&str; 9] =
     ["/", "/asks/x", "/no", "/still", "/own", "/all", "/robots.txt", "/.well-known/boma/none", "/%00"];
 
 /// What asks: a name, its method, and its fields.
-const ASKERS: [(&str, &str, &[(&str, &str)]); 9] = [
+type Sender = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+const ASKERS: [Sender; 9] = [
     ("api client", "GET", &[("accept", "application/json")]),
     ("api client that takes anything", "POST", &[("accept", "*/*"), ("content-type", "application/json")]),
     ("nothing at all", "GET", &[]),
@@ -51,11 +53,7 @@ fn over_http1(to: SocketAddr, method: &str, path: &str, fields: &[(&str, &str)])
 }
 
 /// Over HTTP/2 and TLS, all on one connection.
-fn over_http2(
-    to: SocketAddr,
-    certificate: &CertificateDer<'static>,
-    all: &[(&str, &str, &[(&str, &str)])],
-) -> Vec<Got> {
+fn over_http2(to: SocketAddr, certificate: &CertificateDer<'static>, all: &[Sender]) -> Vec<Got> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(certificate.clone()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
