@@ -28,7 +28,8 @@ pub fn factor(visit: &Visit<'_>, budget: &Quota) -> u32 {
     let of_whole = whole * earned(visit, pass, new) / WHOLE;
     // A posture that halves budgets leaves a beginner what beginners have: less would not carry one page.
     let share = of_whole.max(whole.min(new));
-    if pass.is_at_home(&visit.client) { share } else { (share / ABROAD).max(1) }
+    // A beginner has less than that anyway: who has just solved a challenge and changes networks still gets their page.
+    if pass.is_at_home(&visit.client) { share } else { share.min((whole / ABROAD).max(1)) }
 }
 
 fn without_pass(visit: &Visit<'_>) -> u32 {
@@ -56,11 +57,23 @@ fn earned(visit: &Visit<'_>, pass: &Pass, new: u32) -> u32 {
     }
 }
 
-/// Whether a request that its own budget does not carry may take from its prefix's: with a quiet pass nobody is worse off
-/// than without one, and the parts of a newcomer's first page are more than a beginner's budget.
-pub fn leans(visit: &Visit<'_>, quota: &Quota) -> bool {
-    let Some(pass) = visit.pass.filter(|_| quota.budget && quota.per == Per::Client) else { return false };
-    pass.lane == Lane::Quiet || (visit.kind == Kind::Subresource && earned(visit, &pass, new(quota)) < WHOLE)
+/// Whether a request spends from its prefix's bucket, before its pass's own or after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leans {
+    No,
+    /// The parts of a newcomer's first page are more than a beginner's budget, which is kept for pages.
+    First,
+    /// With a quiet pass nobody is worse off than without one.
+    Last,
+}
+
+pub fn leans(visit: &Visit<'_>, quota: &Quota) -> Leans {
+    let Some(pass) = visit.pass.filter(|_| quota.budget && quota.per == Per::Client) else { return Leans::No };
+    match pass.lane {
+        Lane::Quiet => Leans::Last,
+        _ if visit.kind == Kind::Subresource && earned(visit, &pass, new(quota)) < WHOLE => Leans::First,
+        _ => Leans::No,
+    }
 }
 
 /// Takes from what all passes of the network that are nobody's of long standing have together, where the posture bounds
@@ -203,7 +216,7 @@ mod tests {
             pin(&house, level);
             let [first, second, third] = [(); 3].map(|()| pass(&house, Lane::Script, HOME));
             assert_eq!(carries(&house, &first, HOME, PAGE), new, "{level}");
-            assert_eq!(carries(&house, &second, "198.51.100.9", PAGE), new / 4, "abroad, {level}");
+            assert_eq!(carries(&house, &second, "198.51.100.9", PAGE), new, "abroad, {level}");
             house.clock.advance(bounds::PASS_EARNS);
             assert_eq!(carries(&house, &first, HOME, PAGE), old, "{level}");
             assert_eq!(carries(&house, &second, "198.51.100.9", PAGE), old / 4, "abroad, {level}");

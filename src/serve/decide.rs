@@ -19,7 +19,7 @@ use crate::store::Table;
 use crate::wire::Head;
 use crate::{bounds, client::Client};
 
-use super::budget;
+use super::budget::{self, Leans};
 use super::read::Request;
 use super::visit::Visit;
 
@@ -172,9 +172,12 @@ fn take_limits(visit: &mut Visit<'_>, plan: &Plan<'_>, head: &dyn Head) -> Resul
         if is_exempt(visit, quota) {
             continue;
         }
+        let leans = budget::leans(visit, quota);
+        if leans == Leans::First && budget::take_of_prefix(visit, quota).is_ok() {
+            continue;
+        }
         let own = take(visit, quota, head);
-        let leans = own.is_err() && budget::leans(visit, quota) && budget::take_of_prefix(visit, quota).is_ok();
-        if leans {
+        if leans == Leans::Last && own.is_err() && budget::take_of_prefix(visit, quota).is_ok() {
             continue;
         }
         let overspent = own.is_err();

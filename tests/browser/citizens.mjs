@@ -334,10 +334,7 @@ const scenes = {
       for (const [typed, wrong] of [[house.code.slice(0, 20), false], [house.code.toLowerCase().replaceAll('-', ' '), true]]) {
         assert.equal(await tab.locator('html').getAttribute('lang'), lang);
         assert.equal(await tab.locator('[role=alert]').count(), wrong ? 1 : 0);
-        await tab.evaluate(source);
-        const { violations } = await tab.evaluate(() => axe.run({ resultTypes: ['violations'] }));
-        found.push(...violations.map((v) => `${lang} ${v.id}: ${v.nodes.map((n) => n.html).join(' ')}`));
-        assert.ok(await tab.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${lang}: nothing is wider than the window`);
+        found.push(...(await violations(await tab.content())).map((v) => `${lang} ${v}`));
         await tab.screenshot({ path: `${house.shots}/code-${lang}${wrong ? '-wrong' : ''}.png`, fullPage: true });
         await tab.locator('#code').fill(typed);
         await Promise.all([tab.waitForEvent('domcontentloaded'), tab.keyboard.press('Enter')]);
@@ -346,6 +343,19 @@ const scenes = {
       const page2 = await tab.goto(`${house.plain}/en/`);
       assert.equal(page2.status(), 200, lang);
       await context.close();
+    }
+
+    // axe runs by timers, which a tab without scripts has none of: it looks at the same page in another one.
+    async function violations(html) {
+      const { context, page } = await person({ bypassCSP: true, viewport: { width: 320, height: 640 } });
+      const tab = await page();
+      await tab.setContent(html);
+      await tab.evaluate(source);
+      const { violations } = await tab.evaluate(() => axe.run({ resultTypes: ['violations'] }));
+      const wide = await tab.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+      await context.close();
+      const said = violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(' ')}`);
+      return wide ? [...said, 'something is wider than the window'] : said;
     }
     assert.deepEqual(found, []);
     return {};

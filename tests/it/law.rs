@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::harness::{Boma, Origin, Setup, eventually, get, load, request};
 
@@ -28,14 +28,17 @@ fn twenty_rewrites_under_load_lose_no_request_and_broken_ones_are_refused() {
         let text = if broken { version(n).replace("then = \"deny\"", "then = \"denny\"") } else { version(n) };
         let generation = boma.metric("boma_rules_generation");
         let rejected = boma.metric("boma_rules_rejected_total");
+        let mut apart = Duration::ZERO;
         if n % 3 == 0 {
             // In place and in two halves, as a careless editor writes; the first half is valid TOML by itself.
             let mut file = fs::File::create(&path).unwrap();
             let half = text.find("[[rule]]").unwrap();
             file.write_all(&text.as_bytes()[..half]).unwrap();
             file.sync_all().unwrap();
+            let begun = Instant::now();
             std::thread::sleep(Duration::from_millis(60));
             file.write_all(&text.as_bytes()[half..]).unwrap();
+            apart = begun.elapsed();
         } else {
             let new = path.with_extension("new");
             fs::write(&new, &text).unwrap();
@@ -57,7 +60,10 @@ fn twenty_rewrites_under_load_lose_no_request_and_broken_ones_are_refused() {
             eventually("the good version answers", || {
                 (get(boma.at(), &format!("/probe-{n}")).status == 403).then_some(())
             });
-            assert_eq!(boma.metric("boma_rules_generation"), generation + 1.0, "no half of it was ever in force");
+            // On a machine too busy to write both halves in time the first is a version of its own.
+            if apart < boma::bounds::WATCH_SETTLE {
+                assert_eq!(boma.metric("boma_rules_generation"), generation + 1.0, "no half of it was ever in force");
+            }
             assert_eq!(boma.status()["files_not_in_force"].as_array().unwrap().len(), 0);
         }
     }
