@@ -37,9 +37,8 @@ pub use check::{Book, Checked, book, check};
 pub use climb::Climbed;
 pub use files::LastGood;
 pub use keeper::keep;
-pub use propose::GENERATION;
 pub use start::{Given, Started, sink, start};
-pub use versions::Version;
+pub use versions::{GENERATION, Version};
 pub use watch::{Bell, watch};
 
 use crate::bots::Line;

@@ -19,9 +19,6 @@ use crate::rules::{self, Measure, RuleSet, Sources};
 use crate::store::Table;
 use crate::telemetry::Kind;
 
-/// The key in the table of standing.
-pub const GENERATION: &str = "generation";
-
 /// Rules that were read without a fault.
 struct Drawn {
     path: String,
@@ -234,13 +231,6 @@ impl Office {
         self.put_old_laws_away();
         self.keep_generation();
         generation
-    }
-
-    /// Generations never go back, over restarts neither: a draft made from the rules of before would seem to be made from
-    /// others.
-    pub(super) fn keep_generation(&self) {
-        let generation = self.house.law.load().generation;
-        self.house.store.put_surely(Table::Standing, GENERATION, generation.to_string().into_bytes());
     }
 
     /// Puts those away that no request goes by any more.

@@ -20,7 +20,17 @@ pub struct Version {
     pub text: String,
 }
 
+/// The key of the generation in the table of standing.
+pub const GENERATION: &str = "generation";
+
 impl Office {
+    /// Generations never go back, over restarts neither: a draft made from the rules of before would seem to be made from
+    /// others.
+    pub(super) fn keep_generation(&self) {
+        let generation = self.house.law.load().generation;
+        self.house.store.put_surely(Table::Standing, GENERATION, generation.to_string().into_bytes());
+    }
+
     /// All that are kept, the oldest first; the last one is in force.
     pub fn versions(&self) -> Vec<Version> {
         self.desk().versions.clone()
