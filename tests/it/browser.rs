@@ -277,3 +277,9 @@ fn a_code_opens_the_portal_without_scripts_in_every_language() {
     assert_eq!(given.status, 201, "{}", given.text());
     scene_with("code", &house.boma, given.json()["codes"][0].clone());
 }
+
+#[test]
+fn axe_finds_nothing_where_a_code_is_written() {
+    let house = house();
+    scene("code_axe", &house.boma);
+}
