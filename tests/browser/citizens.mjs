@@ -189,7 +189,7 @@ const scenes = {
   async networks() {
     const { context, seen, page } = await person();
     const tab = await page();
-    for (const from of ['203.0.113.5', '2001:db8:1::5', '203.0.113.6', '198.51.100.7', '192.0.2.9']) {
+    for (const from of ['203.0.113.5', '2001:db8:1::5', '203.0.113.5', '198.51.100.7', '203.0.113.5']) {
       await context.setExtraHTTPHeaders({ 'X-Forwarded-For': from });
       await tab.goto(`${house.tls}/en/`);
       await has(tab, 'Welcome to Huduma');
