@@ -12,6 +12,7 @@ mod check;
 mod demo;
 mod events;
 mod explain;
+mod incident;
 mod journal;
 mod measure;
 mod posture;
@@ -65,6 +66,9 @@ enum Command {
     /// Who is sent away before anything is read of them
     #[command(subcommand)]
     Ban(ban::Ban),
+    /// What citizens are told of what goes wrong or is planned
+    #[command(subcommand)]
+    Incident(incident::Incident),
     /// Why a request gets what it gets, or what a citizen's reference code says
     Explain(explain::Explain),
     /// What rules would have done to the requests of an access log
@@ -119,6 +123,7 @@ pub fn main() -> ExitCode {
         Command::Rules(rules) => rules.run(),
         Command::Measure(measure) => measure.run(),
         Command::Ban(ban) => ban.run(),
+        Command::Incident(incident) => incident.run(),
         Command::Explain(explain) => explain.run(),
         Command::Replay(replay) => replay.run(),
         Command::Events(events) => events.run(),

@@ -9,6 +9,7 @@ mod change;
 mod check;
 mod climb;
 mod files;
+mod incidents;
 mod keeper;
 mod kept;
 mod lists;
@@ -31,10 +32,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 
 pub use aside::step_aside;
-pub use change::{Applied, Change, Force, Judge, Rejected, Who};
+pub use change::{Applied, Change, Force, Judge, Rejected, Telling, Who};
 pub use check::{Book, Checked, book, check};
 pub use climb::Climbed;
 pub use files::LastGood;
+pub use incidents::IncidentLine;
 pub use keeper::keep;
 pub use propose::GENERATION;
 pub use start::{Given, Started, sink, start};
@@ -78,6 +80,8 @@ struct Desk {
     journal: Option<Journal>,
     /// Measures whose end was told, and that end.
     warned: Vec<(String, u64)>,
+    /// Incidents whose update is overdue, as was said, and by when it was promised.
+    overdue: Vec<(u64, u64)>,
     /// Measures that should be taken back and cannot be, and since when they are laid.
     stuck: Vec<(String, u64)>,
 }
@@ -107,6 +111,8 @@ pub struct Status {
     pub postures: Vec<PortalPosture>,
     pub pins: Vec<Pin>,
     pub measures: Vec<MeasureLine>,
+    /// Those that are open.
+    pub incidents: Vec<IncidentLine>,
     /// How many hold.
     pub bans: usize,
     /// The MMDB files and their ages.
@@ -262,6 +268,7 @@ impl Office {
             postures: town.portals.list.iter().enumerate().map(posture).collect(),
             pins: standing.pins().cloned().collect(),
             measures: self.measures(),
+            incidents: self.open_incidents(),
             places: house.places.load().ages(now),
             bans: house.bans.list(now).len(),
             troubles: house.troubles(),
@@ -295,6 +302,9 @@ impl Office {
         m.snapshots.set(house.board.len() as i64);
         m.rules_generation.set(house.law.load().generation as i64);
         m.bans.set(house.bans.list(now).len() as i64);
+        let open = self.open_incidents();
+        m.incidents.set(open.len() as i64);
+        m.incident_overdue.set(open.iter().filter(|i| i.overdue).count() as i64);
         m.store_lost.set(house.store.lost() as i64);
     }
 }

@@ -23,12 +23,14 @@ pub enum Kind {
     Ban,
     /// `boma.toml` and the files that it names.
     Settings,
+    /// What citizens are told.
+    Incident,
     /// What `status` calls a trouble, with its begin and its end.
     Trouble,
 }
 
 impl Kind {
-    pub const NAMES: [&str; 6] = ["posture", "rules", "measure", "ban", "settings", "trouble"];
+    pub const NAMES: [&str; 7] = ["posture", "rules", "measure", "ban", "settings", "incident", "trouble"];
 
     pub fn as_str(self) -> &'static str {
         Kind::NAMES[self as usize]

@@ -18,6 +18,7 @@
 //! challenge   pages, passes, and who gets what instead
 //! forms       forms that a check stands before
 //! fallback    the origin dead, hanging, failing; snapshots over a restart
+//! incident    what citizens are told, the origin dead
 //! admit       permits
 //! places      countries and autonomous systems
 //! posture     pinned by hand, by file and by command, and climbing by itself
@@ -47,6 +48,7 @@ mod fallback;
 mod forms;
 mod frames;
 mod grpc;
+mod incident;
 mod law;
 #[allow(dead_code, reason = "the unit tests use the rest")]
 mod laws;
