@@ -22,13 +22,14 @@ use crate::bounds;
 use crate::challenge::{Challenge, Codes, Forms};
 use crate::client::canonical;
 use crate::clock::{Breath, Clock, Now, SECOND};
+use crate::incident::Incident;
 use crate::known::Known;
 use crate::limit::Limits;
 use crate::origin::Fleet;
-use crate::pages::Shelf;
+use crate::pages::{News, Shelf};
 use crate::places::Places;
 use crate::plan::{Ladder, Per, Quota, Then, quota_id};
-use crate::portal::Portals;
+use crate::portal::{Portal, Portals};
 use crate::posture::{Ears, Signals, Standing};
 use crate::rules::{Measure, RuleSet};
 use crate::seal::{self, Key, Secret};
@@ -57,7 +58,8 @@ pub struct Town {
     /// Rises with every reload, so that workers know when their handles are old.
     pub edition: u64,
     pub portals: Portals,
-    pub shelf: Shelf,
+    /// The pages; swapped within its town where what there is to tell changes.
+    pub shelf: ArcSwap<Shelf>,
     pub gates: Vec<Gate>,
     /// What the ladder hears, by portal.
     pub signals: Vec<Arc<Signals>>,
@@ -68,12 +70,20 @@ pub struct Town {
 }
 
 impl Town {
-    pub fn new(edition: u64, settings: Arc<Settings>, outbound: Outbound, counters: &Counters, books: &Books) -> Town {
+    /// `told`: what there is to tell of a portal, now.
+    pub fn new(
+        edition: u64,
+        settings: Arc<Settings>,
+        outbound: Outbound,
+        (counters, books): (&Counters, &Books),
+        (told, now_unix): (impl Fn(&Portal) -> News, u64),
+    ) -> Town {
         let portals = Portals::new(settings.portals.clone());
         let gates = portals.list.iter().map(|p| Gate::new(counters.of(&p.name), p.max_in_flight)).collect();
         let signals = portals.list.iter().map(|p| books.ears.of(&p.name)).collect();
         let totals = portals.list.iter().map(|p| books.registers.of(&p.name)).collect();
-        let shelf = Shelf::new(&portals.list);
+        let news = portals.list.iter().map(|p| told(p)).collect();
+        let shelf = ArcSwap::from_pointee(Shelf::new(&portals.list, news, now_unix));
         Town { edition, portals, shelf, gates, signals, totals, outbound, settings }
     }
 
@@ -122,6 +132,8 @@ pub struct House {
     pub law: ArcSwap<Law>,
     pub town: ArcSwap<Town>,
     pub standing: ArcSwap<Standing>,
+    /// All that are kept, oldest first.
+    pub incidents: ArcSwap<Vec<Arc<Incident>>>,
     /// Who may come in by the staff door.
     pub tokens: ArcSwap<Tokens>,
     pub board: Board,
@@ -194,7 +206,8 @@ impl House {
     pub fn new(m: Materials) -> House {
         let counters = Counters::default();
         let books = Books::default();
-        let town = Town::new(1, m.settings.clone(), m.outbound, &counters, &books);
+        let untold = (|_: &Portal| News::default(), m.clock.now().unix());
+        let town = Town::new(1, m.settings.clone(), m.outbound, (&counters, &books), untold);
         let pseudonym = pseudonym();
         let Tables { limits, known, settled, bans } = {
             let client = &m.settings.client;
@@ -212,6 +225,7 @@ impl House {
             law: ArcSwap::from_pointee(m.law),
             town: ArcSwap::from_pointee(town),
             standing: ArcSwap::from_pointee(m.standing),
+            incidents: ArcSwap::default(),
             board: Board::default(),
             references: m.secret.key("boma reference v1"),
             own_paths: own_quota("own-paths", SECOND / 100, 1000),

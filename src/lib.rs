@@ -14,6 +14,7 @@ pub mod fault;
 pub mod held;
 pub mod http1;
 pub mod http2;
+pub mod incident;
 pub mod known;
 pub mod path;
 pub mod plan;

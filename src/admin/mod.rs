@@ -11,6 +11,7 @@ pub mod client;
 mod events;
 mod explain;
 mod hall;
+mod incidents;
 mod measures;
 mod passes;
 mod routes;

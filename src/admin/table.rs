@@ -5,8 +5,8 @@
 
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
-use super::{Desk, bans, events, explain, measures, passes, routes};
-use crate::staff::Role::{self, Analyst, Lead, Viewer};
+use super::{Desk, bans, events, explain, incidents, measures, passes, routes};
+use crate::staff::Role::{self, Analyst, Communicator, Lead, Viewer};
 
 /// One method of one route.
 pub struct Row {
@@ -57,6 +57,13 @@ pub const TABLE: &[Row] = &[
     row("POST", "/api/v1/bans/preview", Some(Analyst), || post(bans::preview)),
     row("DELETE", "/api/v1/bans/{*net}", Some(Analyst), || delete(bans::remove)),
     row("POST", "/api/v1/passes", Some(Analyst), || post(passes::issue)),
+    row("GET", "/api/v1/incidents", Some(Viewer), || get(incidents::list)),
+    row("POST", "/api/v1/incidents", Some(Communicator), || post(incidents::open)),
+    row("POST", "/api/v1/incidents/preview", Some(Communicator), || post(incidents::preview)),
+    row("GET", "/api/v1/incidents/{id}", Some(Viewer), || get(incidents::one)),
+    row("POST", "/api/v1/incidents/{id}/updates", Some(Communicator), || post(incidents::update)),
+    row("POST", "/api/v1/incidents/{id}/resolve", Some(Communicator), || post(incidents::resolve)),
+    row("POST", "/api/v1/incidents/{id}/withdraw", Some(Communicator), || post(incidents::withdraw)),
     row("GET", "/api/v1/totals", Some(Viewer), || get(routes::totals)),
     row("GET", "/api/v1/explain", Some(Viewer), || get(explain::reference)),
     row("POST", "/api/v1/explain", Some(Analyst), || post(explain::request)),

@@ -12,6 +12,7 @@ mod check;
 mod demo;
 mod events;
 mod explain;
+mod incident;
 mod journal;
 mod measure;
 mod pass;
@@ -69,6 +70,9 @@ enum Command {
     /// Access codes for people who cannot pass otherwise
     #[command(subcommand)]
     Pass(pass::Pass),
+    /// What citizens are told of what goes wrong or is planned
+    #[command(subcommand)]
+    Incident(incident::Incident),
     /// Why a request gets what it gets, or what a citizen's reference code says
     Explain(explain::Explain),
     /// What rules would have done to the requests of an access log
@@ -124,6 +128,7 @@ pub fn main() -> ExitCode {
         Command::Measure(measure) => measure.run(),
         Command::Ban(ban) => ban.run(),
         Command::Pass(pass) => pass.run(),
+        Command::Incident(incident) => incident.run(),
         Command::Explain(explain) => explain.run(),
         Command::Replay(replay) => replay.run(),
         Command::Events(events) => events.run(),

@@ -47,6 +47,10 @@ fn print(status: &Value) {
         let (name, owner, reason) = (plain(&m["name"]), plain(&m["owner"]), plain(&m["reason"]));
         println!("  measure {name}   ends in {}   owner {owner}   {reason}", crate::units::left(left));
     }
+    for i in list("incidents") {
+        let late = if i["overdue"] == true { "   UPDATE OVERDUE" } else { "" };
+        println!("  incident {}   {}{late}   {}", i["id"], plain(&i["state"]), plain(&i["title"]));
+    }
     for p in list("places") {
         println!("  {} by {}, {} days old", plain(&p["kind"]), plain(&p["file"]), p["days"]);
     }

@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use crate::ban::Ban;
 use crate::fault::Fault;
 use crate::force::House;
+use crate::incident::{Author, Said, Texts};
 use crate::plan::Level;
 use crate::posture::Pin;
 use crate::rules::{Measure, RuleSet};
@@ -110,6 +111,7 @@ pub enum Change {
         portal: Option<String>,
         reason: String,
     },
+    Incident(Telling),
     /// Back to `auto`, of one portal or of all.
     Release(Option<String>),
     /// The ladder moved by itself.
@@ -120,6 +122,46 @@ pub enum Change {
     },
     /// Pins and measures that have ended.
     Expire,
+}
+
+/// What is told to citizens.
+pub enum Telling {
+    Open { portal: Option<String>, said: Said, author: Author },
+    Update { id: u64, said: Said, author: Author },
+    Correct { id: u64, n: u32, said: Said, by: String },
+    Withdraw { id: u64, reason: Texts, by: String },
+}
+
+impl Telling {
+    fn what(&self) -> String {
+        let first = |texts: &Texts| texts.values().next().cloned().unwrap_or_default();
+        match self {
+            Telling::Open { portal, said, .. } => {
+                format!("incident{} opened: {}", of(portal.as_deref()), first(&said.title))
+            }
+            Telling::Update { id, said, .. } => {
+                let state = said.state.map_or(String::new(), |s| format!(", {}", s.as_str()));
+                format!("incident {id}{state}: {}", first(&said.text))
+            }
+            Telling::Correct { id, n, .. } => format!("incident {id}, update {n} corrected"),
+            Telling::Withdraw { id, reason, .. } => format!("incident {id} withdrawn: {}", first(reason)),
+        }
+    }
+
+    pub(super) fn said(&self) -> Option<&Said> {
+        match self {
+            Telling::Open { said, .. } | Telling::Update { said, .. } | Telling::Correct { said, .. } => Some(said),
+            Telling::Withdraw { .. } => None,
+        }
+    }
+
+    fn text(&self) -> String {
+        let text = match self {
+            Telling::Withdraw { reason, .. } => serde_json::to_string(reason),
+            telling => serde_json::to_string(&telling.said()),
+        };
+        text.unwrap_or_default()
+    }
 }
 
 impl Change {
@@ -152,6 +194,7 @@ impl Change {
             }
             Change::Climb { portal, level, why } => format!("posture {level} of {portal}: {why}"),
             Change::Release(portal) => format!("posture auto{}", of(portal.as_deref())),
+            Change::Incident(telling) => telling.what(),
             Change::Expire => "expiry".into(),
         }
     }
@@ -173,6 +216,7 @@ impl Change {
             | Change::UndoMeasure { .. } => Kind::Measure,
             Change::AddBan { .. } | Change::RemoveBan(_) => Kind::Ban,
             Change::GiveCodes { .. } => Kind::Pass,
+            Change::Incident(_) => Kind::Incident,
             // Of what ends only pins are told as a change; measures say so themselves.
             Change::Pin(_) | Change::Release(_) | Change::Climb { .. } | Change::Expire => Kind::Posture,
         }
@@ -187,6 +231,7 @@ impl Change {
             | Change::Settings(text)
             | Change::Tokens(text) => Some(text.clone()),
             Change::AddMeasure(measure) => Some(measure.text.clone()),
+            Change::Incident(telling) => Some(telling.text()),
             _ => None,
         }
     }
@@ -206,6 +251,8 @@ pub struct Applied {
     pub generation: u64,
     /// Whether anything differs from before.
     pub changed: bool,
+    /// The incident that was told of.
+    pub incident: Option<u64>,
     pub warnings: Vec<Fault>,
 }
 

@@ -85,6 +85,7 @@ pub async fn listen(office: Arc<Office>) {
     loop {
         beat.tick().await;
         office.hear();
+        office.look_at_incidents();
         office.count(&mut office.counting());
         let now = office.house.now().unix();
         office.house.feed.tell_bans(now);

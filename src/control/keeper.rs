@@ -124,6 +124,7 @@ impl Office {
         self.restore_kept();
         self.restore_baselines(rows.remove(&Table::Baselines).unwrap_or_default());
         self.restore_bans(rows.remove(&Table::Bans).unwrap_or_default());
+        self.restore_incidents(rows.remove(&Table::Incidents).unwrap_or_default());
         self.restore_snapshots(rows.remove(&Table::Snapshots).unwrap_or_default());
     }
 
@@ -142,10 +143,10 @@ impl Office {
         self.take_down(&self.house.town.load().portals.list);
     }
 
-    /// Makes all pages anew, after a portal's name, language or colours may have changed.
-    pub(super) fn dress_all(&self) {
+    /// Makes the copies of these portals' pages anew, after a portal's name, language or news may have changed.
+    pub(super) fn dress(&self, of: impl Fn(&str) -> bool) {
         let mut by_portal: HashMap<String, Vec<(String, Snapshot)>> = HashMap::new();
-        for (portal, path, snapshot) in self.house.board.snapshots() {
+        for (portal, path, snapshot) in self.house.board.snapshots().into_iter().filter(|(portal, ..)| of(portal)) {
             by_portal.entry(portal).or_default().push((path, snapshot));
         }
         for (portal, snapshots) in by_portal {
@@ -159,7 +160,7 @@ impl Office {
         let dressed = snapshots.into_iter().map(|(path, snapshot)| {
             let html = snapshot.about.is_html();
             let served = if html {
-                town.shelf.banner(at, &snapshot.body, snapshot.about.taken).into()
+                town.shelf.load().banner(at, &snapshot.body, snapshot.about.taken).into()
             } else {
                 snapshot.body.clone()
             };

@@ -39,7 +39,7 @@ impl Office {
             house.store.put_surely(Table::Measures, &new.name, serde_json::to_vec(new).unwrap_or_default());
         }
         let generation = self.publish(rules, law.ladder.clone(), measures.into());
-        Ok(Applied { generation, changed: true, warnings: read.warnings })
+        Ok(Applied { generation, changed: true, incident: None, warnings: read.warnings })
     }
 
     /// The rules as they would be with a measure more.

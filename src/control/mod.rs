@@ -10,6 +10,7 @@ mod change;
 mod check;
 mod climb;
 mod files;
+mod incidents;
 mod keeper;
 mod kept;
 mod lists;
@@ -32,10 +33,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 
 pub use aside::step_aside;
-pub use change::{Applied, Change, Force, Judge, Rejected, Who};
+pub use change::{Applied, Change, Force, Judge, Rejected, Telling, Who};
 pub use check::{Book, Checked, book, check};
 pub use climb::Climbed;
 pub use files::LastGood;
+pub use incidents::IncidentLine;
 pub use keeper::keep;
 pub use start::{Given, Started, sink, start};
 pub use versions::{GENERATION, Version};
@@ -79,6 +81,8 @@ struct Desk {
     journal: Option<Journal>,
     /// Measures whose end was told, and that end.
     warned: Vec<(String, u64)>,
+    /// Incidents whose update is overdue, as was said, and by when it was promised.
+    overdue: Vec<(u64, u64)>,
     /// Measures that should be taken back and cannot be, and since when they are laid.
     stuck: Vec<(String, u64)>,
 }
@@ -108,6 +112,8 @@ pub struct Status {
     pub postures: Vec<PortalPosture>,
     pub pins: Vec<Pin>,
     pub measures: Vec<MeasureLine>,
+    /// Those that are open.
+    pub incidents: Vec<IncidentLine>,
     /// How many hold.
     pub bans: usize,
     /// The MMDB files and their ages.
@@ -265,6 +271,7 @@ impl Office {
             postures: town.portals.list.iter().enumerate().map(posture).collect(),
             pins: standing.pins().cloned().collect(),
             measures: self.measures(),
+            incidents: self.open_incidents(),
             places: house.places.load().ages(now),
             bots: house.bots.lines(now),
             bans: house.bans.list(now).len(),
@@ -299,6 +306,9 @@ impl Office {
         m.snapshots.set(house.board.len() as i64);
         m.rules_generation.set(house.law.load().generation as i64);
         m.bans.set(house.bans.list(now).len() as i64);
+        let open = self.open_incidents();
+        m.incidents.set(open.len() as i64);
+        m.incident_overdue.set(open.iter().filter(|i| i.overdue).count() as i64);
         m.store_lost.set(house.store.lost() as i64);
     }
 }

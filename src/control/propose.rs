@@ -75,6 +75,7 @@ impl Office {
             Change::AddBan { ban, force } => self.add_ban(ban, force),
             Change::RemoveBan(net) => self.remove_ban(net),
             Change::Pin(pin) => self.pin(&pin),
+            Change::Incident(telling) => self.incident(telling),
             Change::Release(Some(name)) | Change::GiveCodes { portal: Some(name), .. } if !self.has_portal(&name) => {
                 Err(Rejected::Unknown(format!("there is no portal {name:?}")))
             }
@@ -98,7 +99,7 @@ impl Office {
         outcome
     }
 
-    fn note(
+    pub(super) fn note(
         &self,
         desk: &mut Desk,
         who: &Who,
@@ -170,7 +171,7 @@ impl Office {
             desk.same(&path);
             self.settled(&path);
             self.reloaded(true);
-            return Ok(Applied { generation: law.generation, changed: false, warnings: Vec::new() });
+            return Ok(Applied { generation: law.generation, changed: false, incident: None, warnings: Vec::new() });
         }
         self.read_rules(desk, text, asked)
     }
@@ -220,7 +221,7 @@ impl Office {
         if let Some(harm) = harm {
             house.trouble(format!("{path} is in force, but {harm}"));
         }
-        Applied { generation, changed: true, warnings }
+        Applied { generation, changed: true, incident: None, warnings }
     }
 
     pub(super) fn publish(&self, rules: Arc<RuleSet>, ladder: Ladder, measures: Arc<[Measure]>) -> u64 {
@@ -287,10 +288,11 @@ impl Office {
             return Ok(self.unchanged());
         }
         let generation = self.publish(law.rules.clone(), read.value, law.measures.clone());
-        Ok(Applied { generation, changed: true, warnings: Vec::new() })
+        self.tell();
+        Ok(Applied { generation, changed: true, incident: None, warnings: Vec::new() })
     }
 
-    fn has_portal(&self, name: &str) -> bool {
+    pub(super) fn has_portal(&self, name: &str) -> bool {
         self.house.town.load().portals.list.iter().any(|p| p.name == name)
     }
 
@@ -330,11 +332,12 @@ impl Office {
         let row = serde_json::to_vec(&standing).unwrap_or_default();
         self.house.store.put_surely(Table::Standing, "now", row);
         self.house.standing.store(Arc::new(standing));
+        self.tell();
         Applied { changed: true, ..self.unchanged() }
     }
 
     pub(super) fn unchanged(&self) -> Applied {
-        Applied { generation: self.house.law.load().generation, changed: false, warnings: Vec::new() }
+        Applied { generation: self.house.law.load().generation, changed: false, incident: None, warnings: Vec::new() }
     }
 
     pub(super) fn refused(&self, desk: &mut Desk, path: &str, faults: Vec<Fault>) -> Rejected {

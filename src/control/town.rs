@@ -13,6 +13,7 @@ use crate::certificate::Certificates;
 use crate::challenge::Challenge;
 use crate::fault::Fault;
 use crate::force::{Outbound, Town};
+use crate::portal::Portal;
 use crate::settings::{self, Settings};
 
 impl Office {
@@ -55,9 +56,12 @@ impl Office {
         }
         let edition = house.town.load().edition + 1;
         house.challenge.store(Arc::new(Challenge::new(&house.secret, new.challenge.pass_lifetime)));
-        house.town.store(Arc::new(Town::new(edition, Arc::new(new), outbound, &house.counters, &house.books)));
-        self.dress_all();
-        Ok(Applied { generation: house.law.load().generation, changed: true, warnings: read.warnings })
+        let now = house.now().unix();
+        let told = |portal: &Portal| self.news(portal, now);
+        let town = Town::new(edition, Arc::new(new), outbound, (&house.counters, &house.books), (told, now));
+        house.town.store(Arc::new(town));
+        self.dress(|_| true);
+        Ok(Applied { generation: house.law.load().generation, changed: true, incident: None, warnings: read.warnings })
     }
 
     pub(super) fn certificates(&self, desk: &mut Desk) -> Result<Applied, Rejected> {

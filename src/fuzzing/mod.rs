@@ -19,7 +19,7 @@ use crate::client::{Client, Prefix, canonical};
 use crate::edge::{Field, believed};
 use crate::facts::{Facts, Kind, Pass};
 use crate::fault::Fault;
-use crate::pages::{Shelf, admit_banner};
+use crate::pages::{News, Shelf, admit_banner};
 use crate::plan::Level;
 use crate::portal::{Portal, Portals};
 use crate::rules::{RuleSet, Sources};
@@ -82,7 +82,7 @@ pub fn settings_text(data: &[u8]) {
         }
     }
     // Pages are the slow part, and one portal's are made like another's.
-    let _ = Shelf::new(&portals.list[..1]);
+    let _ = Shelf::new(&portals.list[..1], vec![News::default()], NOW);
 }
 
 /// What is taken has one spelling: without dot segments, controls and backslashes, plain or encoded.
@@ -222,7 +222,7 @@ pub fn sealed_form(data: &[u8]) {
 }
 
 /// The pages of one portal.
-static SHELF: LazyLock<Shelf> = LazyLock::new(|| Shelf::new(&[portal()]));
+static SHELF: LazyLock<Shelf> = LazyLock::new(|| Shelf::new(&[portal()], vec![News::default()], NOW));
 
 /// A page keeps every byte under its banner, which comes once; a policy that admits it needs no second widening.
 pub fn banner(data: &[u8]) {

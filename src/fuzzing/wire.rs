@@ -267,6 +267,6 @@ pub fn fields(data: &[u8]) {
     let kept: Vec<Vec<u8>> =
         kept.split(|b| *b == b';').map(|p| p.trim_ascii().to_vec()).filter(|p| !p.is_empty()).collect();
     assert_eq!(kept, sent, "without {own} of boma's own");
-    let language = super::SHELF.language(0, head.query(), head.text("accept-language"));
+    let language = crate::pages::choose(&super::portal().languages, head.query(), head.text("accept-language"));
     assert!(language < super::portal().languages.len());
 }

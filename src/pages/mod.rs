@@ -1,22 +1,33 @@
-//! What citizens read. [`Shelf`] renders every page once per portal and language when the settings are loaded;
-//! serving one is a copy of bytes with fixed-width holes filled.
+//! What citizens read. [`Shelf`] renders every page once per portal and language when the settings are loaded, and again
+//! when what there is to tell changes; serving one is a copy of bytes with fixed-width holes filled.
 //!
 //! Each page is one response: style and script inside it under a strict policy, no fonts, no third party.
 //!
 //! Does not know: hyper, guards, why a page is shown.
 
 mod banner;
+pub mod news;
 mod pack;
 mod render;
+mod sheets;
+mod teller;
 mod text;
 
 use std::sync::Arc;
 
-pub use banner::admit_banner;
-pub use pack::{Packed, takes_gzip};
-use render::Renderer;
-use text::Language;
+use serde::Serialize;
 
+pub use banner::admit_banner;
+pub use news::{Mood, News, Restraint, Shown};
+pub use pack::{Packed, takes_gzip};
+use render::{Of, Renderer};
+pub use sheets::{Document, Sheet};
+use teller::Teller;
+use text::Language;
+pub use text::choose;
+
+use crate::incident::Texts;
+use crate::incident::sms::Sms;
 use crate::portal::Portal;
 use crate::wire::Prepared;
 
@@ -107,43 +118,67 @@ pub struct Html {
 
 /// All pages of all portals.
 pub struct Shelf {
-    portals: Vec<Rack>,
-    plain: Vec<Html>,
-    plain_code: [Html; 2],
+    portals: Vec<Arc<Rack>>,
+    plain: Arc<Vec<Html>>,
+    plain_code: Arc<[Html; 2]>,
 }
 
 struct Rack {
     portal: Arc<Portal>,
+    news: News,
     languages: Vec<&'static Language>,
     /// By language, then by page.
     pages: Vec<Vec<Html>>,
     /// By language: where an access code is written, at first and after a wrong one.
     codes: Vec<[Html; 2]>,
+    /// By language, then by sheet.
+    sheets: Vec<Vec<Document>>,
+}
+
+impl Rack {
+    fn new(renderer: &Renderer, portal: &Arc<Portal>, news: News, now_unix: u64) -> Rack {
+        let languages: Vec<_> = portal.languages.iter().map(|tag| text::language(tag)).collect();
+        let of = |at: usize| Of { portal: portal.as_ref(), at, news: &news };
+        let page = |at: usize| Page::ALL.iter().map(|p| renderer.page(Some(of(at)), languages[at], *p)).collect();
+        let pages = (0..languages.len()).map(page).collect();
+        let codes = (0..languages.len()).map(|at| renderer.code(Some((portal.as_ref(), at)), languages[at])).collect();
+        let sheets = (0..languages.len()).map(|at| sheets::all(renderer, of(at), languages[at], now_unix)).collect();
+        Rack { portal: portal.clone(), languages, pages, codes, sheets, news }
+    }
 }
 
 impl Shelf {
-    pub fn new(portals: &[Arc<Portal>]) -> Shelf {
+    /// `news` of each portal in their order.
+    pub fn new(portals: &[Arc<Portal>], news: Vec<News>, now_unix: u64) -> Shelf {
         let renderer = Renderer::new();
-        let rack = |portal: &Arc<Portal>| {
-            let languages: Vec<_> = portal.languages.iter().map(|tag| text::language(tag)).collect();
-            let page = |at: usize| {
-                Page::ALL.iter().map(|p| renderer.page(Some((portal.as_ref(), at)), languages[at], *p)).collect()
-            };
-            let pages = (0..languages.len()).map(page).collect();
-            let code = |at: usize| renderer.code(Some((portal.as_ref(), at)), languages[at]);
-            let codes = (0..languages.len()).map(code).collect();
-            Rack { portal: portal.clone(), languages, pages, codes }
-        };
+        let rack = |(portal, news)| Arc::new(Rack::new(&renderer, portal, news, now_unix));
         let plain = Page::ALL.iter().map(|p| renderer.page(None, text::language("en"), *p)).collect();
-        let plain_code = renderer.code(None, text::language("en"));
-        Shelf { portals: portals.iter().map(rack).collect(), plain, plain_code }
+        let plain_code = Arc::new(renderer.code(None, text::language("en")));
+        Shelf { portals: portals.iter().zip(news).map(rack).collect(), plain: Arc::new(plain), plain_code }
     }
 
-    /// Which of the portal's languages: `?lang=`, else by `Accept-Language` (RFC 9110 section 12.5.4, with the
-    /// look-up of RFC 4647 section 3.4), else the portal's first.
-    pub fn language(&self, portal: usize, query: Option<&str>, accept_language: Option<&str>) -> usize {
-        let tags = &self.portals[portal].portal.languages;
-        text::choose(tags, query, accept_language)
+    /// The same with other news, and for which portals they differ; `None` where there is nothing new.
+    pub fn with(&self, news: Vec<News>, now_unix: u64) -> Option<(Shelf, Vec<usize>)> {
+        let differs = |(rack, news): (&Arc<Rack>, &News)| rack.news != *news;
+        let new: Vec<usize> = (0..news.len()).filter(|at| differs((&self.portals[*at], &news[*at]))).collect();
+        if new.is_empty() {
+            return None;
+        }
+        let renderer = Renderer::new();
+        let rack = |(at, news)| {
+            let old: &Arc<Rack> = &self.portals[at];
+            if !new.contains(&at) {
+                return old.clone();
+            }
+            Arc::new(Rack::new(&renderer, &old.portal, news, now_unix))
+        };
+        let portals = news.into_iter().enumerate().map(rack).collect();
+        Some((Shelf { portals, plain: self.plain.clone(), plain_code: self.plain_code.clone() }, new))
+    }
+
+    /// What is served as it lies, whoever asks.
+    pub fn sheet(&self, portal: usize, language: usize, sheet: Sheet) -> &Document {
+        &self.portals[portal].sheets[language][sheet as usize]
     }
 
     pub fn page(&self, portal: usize, language: usize, page: Page) -> &Html {
@@ -152,7 +187,7 @@ impl Shelf {
 
     /// Where an access code is written; `wrong`: after a wrong one.
     pub fn code(&self, portal: Option<usize>, language: usize, wrong: bool) -> &Html {
-        let both = portal.map_or(&self.plain_code, |portal| &self.portals[portal].codes[language]);
+        let both = portal.map_or(&*self.plain_code, |portal| &self.portals[portal].codes[language]);
         &both[usize::from(wrong)]
     }
 
@@ -169,6 +204,36 @@ impl Shelf {
         let language = declared.and_then(|tag| rack.portal.languages.iter().position(|l| text::same_language(l, &tag)));
         banner::put(html, rack.languages[language.unwrap_or(0)], &rack.portal.timezone, taken_unix)
     }
+}
+
+/// An incident in one language, as staff look at it before it is published.
+#[derive(Debug, Serialize)]
+pub struct Preview {
+    pub language: String,
+    pub name: String,
+    pub lines: Vec<String>,
+    pub sms: Sms,
+}
+
+pub fn preview(portal: &Portal, shown: &Shown) -> Vec<Preview> {
+    let one = |tag: &String| {
+        let language = text::language(tag);
+        let teller = Teller::new(portal, language);
+        let name = language.get("name").to_owned();
+        Preview { language: tag.clone(), name, lines: teller.lines(shown), sms: teller.sms(shown) }
+    };
+    portal.languages.iter().map(one).collect()
+}
+
+/// A text as the portal's first readers get it.
+pub fn title(portal: &Portal, texts: &Texts) -> String {
+    Teller::new(portal, text::language(portal.languages.first().map_or("en", String::as_str))).plain(texts)
+}
+
+/// The portal's languages that a text is not in.
+pub fn missing<'p>(portal: &'p Portal, texts: &Texts) -> Vec<&'p str> {
+    let is_in = |tag: &str| texts.keys().any(|t| text::same_language(t, tag));
+    portal.languages.iter().map(String::as_str).filter(|tag| !is_in(tag)).collect()
 }
 
 #[cfg(test)]

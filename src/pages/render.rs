@@ -9,18 +9,37 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use minijinja::{AutoEscape, Environment, Value, context};
 
+use super::news::{News, Shown};
 use super::pack::Packed;
+use super::teller::Teller;
 use super::text::{self, Language};
 use super::{Html, Page, REFERENCE_WIDTH, SEAL_WIDTH, WAIT_WIDTH};
+use crate::bounds;
 use crate::portal::{Portal, Service};
 use crate::wire::{Hole, Prepared};
 
-const TEMPLATE: &str = include_str!("assets/page.html");
+const TEMPLATES: [(&str, &str); 5] = [
+    ("page", include_str!("assets/page.html")),
+    ("news", include_str!("assets/news.html")),
+    ("story", include_str!("assets/story.html")),
+    ("status", include_str!("assets/status.html")),
+    ("code", code::TEMPLATE),
+];
 const STYLE: &str = include_str!("assets/boma.css");
 const SCRIPT: &str = include_str!("assets/challenge.js");
 
 /// Ways out that one page lists at most: beyond it the page outgrows a first flight of packets.
 const SERVICES: usize = 12;
+/// Updates that a page tries to hold at most.
+const UPDATES: usize = 12;
+
+/// Whose page it is: the portal, which of its languages, and what there is to tell.
+#[derive(Clone, Copy)]
+pub struct Of<'a> {
+    pub portal: &'a Portal,
+    pub at: usize,
+    pub news: &'a News,
+}
 
 pub struct Renderer {
     templates: Environment<'static>,
@@ -32,45 +51,112 @@ impl Renderer {
     pub fn new() -> Renderer {
         let mut templates = Environment::new();
         templates.set_auto_escape_callback(|_| AutoEscape::Html);
-        // The template is part of the build; a test renders every page from it.
-        let _ = templates.add_template("page", TEMPLATE);
-        let _ = templates.add_template("code", code::TEMPLATE);
+        // The templates are part of the build; a test renders every page from them.
+        TEMPLATES.into_iter().for_each(|(name, text)| drop(templates.add_template(name, text)));
         Renderer { templates, style: lines(STYLE), script: lines(SCRIPT) }
     }
 
-    /// One page; `of` is its portal and which of the portal's languages this is.
-    pub fn page(&self, of: Option<(&Portal, usize)>, language: &Language, page: Page) -> Html {
+    /// One page; without `of` it is no portal's.
+    pub fn page(&self, of: Option<Of<'_>>, language: &'static Language, page: Page) -> Html {
+        // Where the whole is told the line that names it would say it twice.
+        let told = matches!(page, Page::Statement | Page::StatementUnsure);
+        let whole = of.filter(|_| told).and_then(|of| of.news.lead().map(|shown| (of, shown)));
+        let line = of.filter(|_| whole.is_none()).map_or(String::new(), |of| self.line(of, language));
+        let render = |updates: usize| {
+            let story = whole.map_or(String::new(), |(of, shown)| self.story(of, language, shown, updates));
+            self.one(of, language, page, (&line, &story))
+        };
+        let body = prepare(match whole {
+            Some((_, shown)) => fitting(shown.incident.updates.len(), render),
+            None => render(0),
+        });
+        let tag = of.map_or(language.tag, |of| shown_tag(&of.portal.languages[of.at], language));
+        Html { packed: Packed::new(&body), body, language: tag.to_owned(), csp: self.policy(page) }
+    }
+
+    /// What a page says of incidents: in a line, and as a whole.
+    fn one(&self, of: Option<Of<'_>>, language: &Language, page: Page, (line, story): (&str, &str)) -> String {
         let key = key(page);
         let send = page.sends();
-        let title = of.map(|(portal, _)| portal.title.as_str());
+        let portal = of.map(|of| of.portal);
+        let title = portal.map(|p| p.title.as_str());
         let lead = language.get(&format!("{key}_lead")).replace("{portal}", title.unwrap_or("boma"));
-        let tag = of.map_or(language.tag, |(portal, at)| shown_tag(&portal.languages[at], language));
-        let rendered = self.templates.get_template("page").and_then(|template| {
-            template.render(context! {
-                t => Value::from_pairs(language.texts.iter().map(|(k, v)| (k.as_str(), v.as_str()))),
-                lang => tag,
-                title => language.get(&format!("{key}_title")),
-                lead => lead,
-                note => language.get(if send && page != Page::AskForm { "send_note".into() } else { format!("{key}_note") }.as_str()),
-                portal => title,
-                services => of.map(|(portal, _)| ways_out(portal, language)),
-                languages => of.map(|(portal, _)| choices(portal, page)),
-                retry => matches!(page, Page::Statement | Page::Busy | Page::Limited),
-                script => page.is_challenge(),
-                send => send,
-                resend => page == Page::ChallengeResend,
-                done => language.get(if page == Page::ChallengeResend { "resend_done" } else { "challenge_done" }),
-                by_hand => language.get(if page == Page::ChallengeResend { "resend_by_hand" } else { "challenge_by_hand" }),
-                form => page.carries().then(|| mark(Hole::Form)),
-                wait => mark(Hole::Wait),
-                css => self.style.as_str(),
-                js => self.script.as_str(),
-                seal => mark(Hole::Seal),
-                reference => mark(Hole::Reference),
-            })
-        });
-        let body = prepare(lines(&rendered.unwrap_or_default()));
-        Html { packed: Packed::new(&body), body, language: tag.to_owned(), csp: self.policy(page) }
+        self.render("page", context! {
+            t => texts(language),
+            lang => of.map_or(language.tag, |of| shown_tag(&of.portal.languages[of.at], language)),
+            title => language.get(&format!("{key}_title")),
+            lead => lead,
+            note => language.get(if send && page != Page::AskForm { "send_note".into() } else { format!("{key}_note") }.as_str()),
+            portal => title,
+            news => line,
+            story => story,
+            services => portal.map(|p| ways_out(p, language)),
+            languages => portal.filter(|_| keeps(page)).map(choices),
+            status => portal.is_some() && keeps(page),
+            retry => matches!(page, Page::Statement | Page::Busy | Page::Limited),
+            script => page.is_challenge(),
+            send => send,
+            resend => page == Page::ChallengeResend,
+            done => language.get(if page == Page::ChallengeResend { "resend_done" } else { "challenge_done" }),
+            by_hand => language.get(if page == Page::ChallengeResend { "resend_by_hand" } else { "challenge_by_hand" }),
+            form => page.carries().then(|| mark(Hole::Form)),
+            wait => mark(Hole::Wait),
+            css => self.style.as_str(),
+            js => self.script.as_str(),
+            seal => mark(Hole::Seal),
+            reference => mark(Hole::Reference),
+        })
+    }
+
+    fn line(&self, of: Of<'_>, language: &'static Language) -> String {
+        let line = Teller::new(of.portal, language).line(of.news);
+        line.map_or(String::new(), |line| self.render("news", context! { t => texts(language), line => line }))
+    }
+
+    fn story(&self, of: Of<'_>, language: &'static Language, shown: &Shown, updates: usize) -> String {
+        let story = Teller::new(of.portal, language).story(shown, updates);
+        self.render("story", context! { t => texts(language), s => story })
+    }
+
+    /// The status page.
+    pub fn status(&self, of: Of<'_>, language: &'static Language) -> Html {
+        let teller = Teller::new(of.portal, language);
+        let longest = of.news.incidents.iter().map(|s| s.incident.updates.len()).max().unwrap_or(0);
+        let past: Vec<Value> = of.news.incidents.iter().filter_map(|s| teller.past(s)).collect();
+        let tag = shown_tag(&of.portal.languages[of.at], language);
+        let overall = if of.news.worst(of.portal) == super::news::Up::Operational { "all_well" } else { "not_well" };
+        let render = |updates: usize| {
+            let told = |current: bool| {
+                let of_this = of.news.incidents.iter().filter(|s| s.current == current && s.incident.ended().is_none());
+                let story = |s: &Shown| Value::from_safe_string(self.story(of, language, s, updates));
+                of_this.map(story).collect::<Vec<_>>()
+            };
+            // What ended long ago makes room before what is said now.
+            let kept = past.len().min(2 * updates + 1);
+            self.render(
+                "status",
+                context! {
+                    t => texts(language),
+                    lang => tag,
+                    title => language.get("status_title").replace("{portal}", &of.portal.title),
+                    portal => of.portal.title.as_str(),
+                    overall => language.get(overall),
+                    mood => teller.mood(of.news),
+                    current => told(true),
+                    planned => told(false),
+                    services => states(of, language),
+                    past => past[..kept].to_vec(),
+                    languages => choices(of.portal),
+                    css => self.style.as_str(),
+                },
+            )
+        };
+        let body = Prepared { bytes: fitting(longest.max(past.len().div_ceil(2)), render).into(), holes: Vec::new() };
+        Html { packed: Packed::new(&body), body, language: tag.to_owned(), csp: self.policy(Page::Statement) }
+    }
+
+    fn render(&self, name: &str, with: Value) -> String {
+        lines(&self.templates.get_template(name).and_then(|template| template.render(with)).unwrap_or_default())
     }
 
     fn policy(&self, page: Page) -> String {
@@ -87,7 +173,7 @@ impl Renderer {
 }
 
 /// A language that is not shipped is shown in English, and says so.
-fn shown_tag<'a>(wanted: &'a str, language: &'a Language) -> &'a str {
+pub fn shown_tag<'a>(wanted: &'a str, language: &'a Language) -> &'a str {
     if text::same_language(wanted, language.tag) { wanted } else { language.tag }
 }
 
@@ -112,17 +198,14 @@ fn key(page: Page) -> &'static str {
 
 fn ways_out(portal: &Portal, language: &Language) -> Vec<Value> {
     let way = |service: &Service| {
-        let own = service.name.iter().find(|(tag, _)| text::same_language(tag, language.tag));
-        let (lang, name) = own.or(service.name.first())?;
+        let (lang, name) = named(service, language)?;
         let any = service.phone.is_some() || service.office.is_some() || service.ussd.is_some();
-        let tel: String =
-            service.phone.as_deref().unwrap_or("").chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
         any.then(|| {
             context! {
-                name => name.as_str(),
-                lang => lang.as_str(),
+                name => name,
+                lang => lang,
                 phone => service.phone.as_deref(),
-                tel => tel,
+                tel => tel(service),
                 office => service.office.as_deref(),
                 ussd => service.ussd.as_deref(),
             }
@@ -131,12 +214,56 @@ fn ways_out(portal: &Portal, language: &Language) -> Vec<Value> {
     portal.services.iter().filter_map(way).take(SERVICES).collect()
 }
 
-/// Links to the other languages; not where following one would lose a form.
-fn choices(portal: &Portal, page: Page) -> Vec<Value> {
-    let keeps = !matches!(page, Page::ChallengeResend | Page::StatementUnsure | Page::SentForm) && !page.carries();
+/// All services, and how they are; the portal where it names none.
+fn states(of: Of<'_>, language: &Language) -> Vec<Value> {
+    let word = |up: super::news::Up| language.get(&format!("up_{}", up.as_str())).to_owned();
+    if of.portal.services.is_empty() {
+        return vec![context! { name => of.portal.title.as_str(), up => word(of.news.up(None)) }];
+    }
+    let state = |service: &Service| {
+        let (lang, name) = named(service, language)?;
+        let (phone, office, ussd) = (service.phone.as_deref(), service.office.as_deref(), service.ussd.as_deref());
+        let up = word(of.news.up(Some(service)));
+        Some(context! { name, lang, up, phone, tel => tel(service), office, ussd })
+    };
+    of.portal.services.iter().filter_map(state).take(2 * SERVICES).collect()
+}
+
+fn named<'s>(service: &'s Service, language: &Language) -> Option<(&'s str, &'s str)> {
+    let own = service.name.iter().find(|(tag, _)| text::same_language(tag, language.tag));
+    own.or(service.name.first()).map(|(tag, name)| (tag.as_str(), name.as_str()))
+}
+
+fn tel(service: &Service) -> String {
+    service.phone.as_deref().unwrap_or("").chars().filter(|c| c.is_ascii_digit() || *c == '+').collect()
+}
+
+fn texts(language: &Language) -> Value {
+    Value::from_pairs(language.texts.iter().map(|(k, v)| (k.as_str(), v.as_str())))
+}
+
+/// With as many updates as leave the page within a first flight of packets; with one at least.
+fn fitting(updates: usize, render: impl Fn(usize) -> String) -> String {
+    let mut n = updates.clamp(1, UPDATES);
+    loop {
+        let page = render(n);
+        if n == 1 || page.len() <= bounds::PAGE_BYTES {
+            return page;
+        }
+        n -= 1;
+    }
+}
+
+/// Whether a page may be left for another without losing a form.
+fn keeps(page: Page) -> bool {
+    !matches!(page, Page::ChallengeResend | Page::StatementUnsure | Page::SentForm) && !page.carries()
+}
+
+/// Links to the other languages.
+fn choices(portal: &Portal) -> Vec<Value> {
     let shown =
         portal.languages.iter().map(|tag| context! { tag => tag.as_str(), name => text::language(tag).get("name") });
-    if keeps && portal.languages.len() > 1 { shown.collect() } else { Vec::new() }
+    if portal.languages.len() > 1 { shown.collect() } else { Vec::new() }
 }
 
 /// What stands in a template where a hole will be; as wide as the hole, and nothing that a title could hold by

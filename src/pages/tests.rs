@@ -36,6 +36,10 @@ fn portal(title: &str, languages: &[&str]) -> Arc<Portal> {
     })
 }
 
+fn shelf(portals: &[Arc<Portal>]) -> Shelf {
+    Shelf::new(portals, vec![News::default(); portals.len()], 1_790_000_000)
+}
+
 fn text(html: &Html) -> String {
     String::from_utf8(html.body.bytes.to_vec()).unwrap()
 }
@@ -56,7 +60,7 @@ fn every_language_has_every_key() {
 
 #[test]
 fn every_page_renders_in_every_language_with_its_holes_and_its_policy() {
-    let shelf = Shelf::new(&[portal("<b>&\"Huduma", &["en", "sw", "fr", "sq", "ar"])]);
+    let shelf = shelf(&[portal("<b>&\"Huduma", &["en", "sw", "fr", "sq", "ar"])]);
     for language in 0..5 {
         for page in Page::ALL {
             let html = shelf.page(0, language, page);
@@ -92,7 +96,7 @@ fn every_page_renders_in_every_language_with_its_holes_and_its_policy() {
 
 #[test]
 fn filling_a_page_changes_its_holes_and_nothing_else() {
-    let shelf = Shelf::new(&[portal("Huduma", &["en"])]);
+    let shelf = shelf(&[portal("Huduma", &["en"])]);
     let html = shelf.page(0, 0, Page::Challenge);
     let fill = |hole, out: &mut [u8]| out.fill(if hole == Hole::Seal { b's' } else { b'r' });
     let filled = html.body.fill(b"", fill);
@@ -107,7 +111,7 @@ fn filling_a_page_changes_its_holes_and_nothing_else() {
 
 #[test]
 fn a_challenge_is_small_as_it_is_sent_and_unpacks_to_the_page() {
-    let shelf = Shelf::new(&[portal("Huduma", &["en", "sw", "fr", "sq", "ar"])]);
+    let shelf = shelf(&[portal("Huduma", &["en", "sw", "fr", "sq", "ar"])]);
     for language in 0..5 {
         for page in [Page::Challenge, Page::ChallengeResend] {
             let html = shelf.page(0, language, page);
@@ -153,7 +157,7 @@ fn gzip_goes_to_those_who_take_it() {
 
 #[test]
 fn a_reader_gets_their_language() {
-    let shelf = Shelf::new(&[portal("H", &["sw", "en", "fr"])]);
+    let tags = ["sw", "en", "fr"].map(str::to_owned);
     for (query, accept, expected) in [
         (None, None, 0),
         (None, Some("en-GB,en;q=0.9"), 1),
@@ -163,13 +167,13 @@ fn a_reader_gets_their_language() {
         (Some("lang=xx"), Some("en"), 1),
         (None, Some(";;q=,,"), 0),
     ] {
-        assert_eq!(shelf.language(0, query, accept), expected, "{query:?} {accept:?}");
+        assert_eq!(choose(&tags, query, accept), expected, "{query:?} {accept:?}");
     }
 }
 
 #[test]
 fn a_snapshot_is_dated_in_its_own_language_and_its_forms_are_inert() {
-    let shelf = Shelf::new(&[portal("H", &["en", "sw"])]);
+    let shelf = shelf(&[portal("H", &["en", "sw"])]);
     let banner = |html: &str| String::from_utf8(shelf.banner(0, html.as_bytes(), 1_790_000_000)).unwrap();
     let page = banner(
         "<!DOCTYPE html><html lang=\"sw\"><!-- <body> --><BODY class=\"a>b\"><form action=/x><p>Karibu</form></BODY></html>",
@@ -195,4 +199,89 @@ fn a_pages_own_policy_admits_the_banner_and_nothing_more() {
     ] {
         assert_eq!(admit_banner(before), after);
     }
+}
+
+/// An incident that says as much as it may, in all languages.
+fn longest() -> News {
+    use crate::bounds::*;
+    use crate::incident::{Author, Impact, Incident, Said};
+    let words = |most: usize| -> Texts {
+        let text = |of: &str| of.chars().cycle().take(most - 1).collect::<String>() + ".";
+        [("en", "Word <and> "), ("sw", "Neno na "), ("fr", "Le mot été "), ("sq", "Fjalë çdo "), ("ar", "كلمة أخرى ")]
+            .map(|(tag, of)| (tag.to_owned(), text(of)))
+            .into()
+    };
+    let answer = || words(INCIDENT_ANSWER_CHARS);
+    let first = Said {
+        impact: Some(Impact::Critical),
+        title: words(INCIDENT_TITLE_CHARS),
+        text: words(INCIDENT_TEXT_CHARS),
+        works: answer(),
+        deadlines: answer(),
+        data: answer(),
+        payments: answer(),
+        form: answer(),
+        instead: (0..INCIDENT_INSTEAD).map(|n| (format!("Service {n}"), words(INCIDENT_INSTEAD_CHARS))).collect(),
+        next: Some(1_790_003_600),
+        ends: Some(1_790_007_200),
+        ..Said::default()
+    };
+    let author = || Author { by: "press".into(), office: Some("o".repeat(INCIDENT_OFFICE_CHARS)) };
+    let mut incident = Incident::open(1, None, first.clone(), author(), 1_790_000_000).unwrap();
+    for n in 1..30 {
+        incident = incident.update(first.clone(), author(), 1_790_000_000 + 60 * n).unwrap();
+    }
+    let ended = incident.withdraw(words(INCIDENT_TEXT_CHARS), "press".into(), 1_790_002_000).unwrap();
+    let shown = |incident: &Incident, current| Shown { incident: Arc::new(incident.clone()), current, late: current };
+    News { incidents: vec![shown(&incident, true), shown(&ended, false), shown(&ended, false)], mood: None }
+}
+
+#[test]
+fn every_page_names_the_incident_and_keeps_its_weight() {
+    let portals = [portal("Huduma", &["en", "sw", "fr", "sq", "ar"])];
+    let shelf = Shelf::new(&portals, vec![longest()], 1_790_000_000);
+    for language in 0..5 {
+        for page in Page::ALL {
+            let html = shelf.page(0, language, page);
+            let body = text(html);
+            let told = [
+                matches!(page, Page::Statement | Page::StatementUnsure),
+                body.contains("<aside"),
+                body.contains("<section"),
+            ];
+            assert_eq!(told[1..], [!told[0], told[0]], "{page:?}: in a line, or whole");
+            assert!(body.contains("2026-09-21 18:13 EAT"), "{page:?}: the next update");
+            let sent = html.packed.as_ref().map_or(body.len(), |p| p.fill(|_, _| {}).len());
+            let most = if page.is_challenge() { 6000 } else { 14_000 };
+            assert!(
+                sent <= most || page == Page::ChallengeForm,
+                "{page:?} in {} is sent as {sent} bytes",
+                html.language
+            );
+            println!("{page:?} {} {sent} packed, {} plain", html.language, body.len());
+        }
+        let status = shelf.sheet(0, language, Sheet::Page);
+        println!(
+            "status {} {} packed, {} plain",
+            status.language,
+            status.packed.as_ref().unwrap().len(),
+            status.body.len()
+        );
+        assert!(status.packed.as_ref().unwrap().len() <= 14_000);
+    }
+}
+
+#[test]
+fn only_pages_of_portals_with_news_are_made_anew() {
+    let portals = [portal("One", &["en"]), portal("Two", &["en", "sw"])];
+    let before = shelf(&portals);
+    let none = || News::default();
+    assert!(before.with(vec![none(), none()], 1).is_none());
+    let (after, new) = before.with(vec![none(), longest()], 1).unwrap();
+    assert_eq!(new, [1]);
+    assert!(Arc::ptr_eq(&before.portals[0], &after.portals[0]));
+    assert!(
+        text(after.page(1, 1, Page::Busy)).contains("Neno na") && !text(before.page(1, 1, Page::Busy)).contains("Neno")
+    );
+    assert!(after.with(vec![none(), longest()], 2).is_none());
 }

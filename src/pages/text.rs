@@ -52,7 +52,8 @@ fn primary(tag: &str) -> &str {
     tag.split(['-', '_']).next().unwrap_or(tag)
 }
 
-/// Index into `tags` of the language for a reader.
+/// Index into `tags` of the language for a reader: `?lang=`, else by `Accept-Language` (RFC 9110 section 12.5.4, with the
+/// look-up of RFC 4647 section 3.4), else the first.
 pub fn choose(tags: &[String], query: Option<&str>, accept: Option<&str>) -> usize {
     let asked = query.and_then(|q| q.split('&').find_map(|p| p.strip_prefix("lang=")));
     if let Some(at) = asked.and_then(|tag| tags.iter().position(|t| t.eq_ignore_ascii_case(tag))) {

@@ -38,7 +38,8 @@ pub fn page(visit: &mut Visit<'_>, head: &dyn Head) -> Made {
 fn shown(visit: &mut Visit<'_>, typed: &[u8], reason: Reason) -> Made {
     let town = visit.town.clone();
     visit.kind = Kind::Navigation;
-    let html = town.shelf.code(visit.portal, visit.language, reason != Reason::Own);
+    let shelf = town.shelf.load();
+    let html = shelf.code(visit.portal, visit.language, reason != Reason::Own);
     // Only what can be a code stands in the field again, so nothing that anybody types becomes part of a page.
     let field = spell(typed).map_or_else(|| " ".repeat(CODE_FIELD_WIDTH), |code| format!(" value=\"{code}\""));
     let reference = respond::reference(visit, reason);

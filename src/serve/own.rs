@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::challenge::Unsolved;
 use crate::facts::{Kind, Pass};
+use crate::pages::Sheet;
 use crate::plan::{Plan, Refusal};
 use crate::reason::Reason;
 use crate::wire::{self, BodyBox, Head, Payload};
@@ -47,13 +48,19 @@ pub async fn answer(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, h
         ("challenge", "GET" | "HEAD") if code::is_asked(head) => code::page(visit, head),
         ("challenge", "GET" | "HEAD") => challenge(visit, head),
         ("challenge", "POST") => solution(visit, request, head, body).await,
-        ("challenge", _) => {
-            let mut made = Made::empty(405, Reason::OwnNotFound);
-            made.fields.push("allow", "GET, HEAD, POST");
-            made
-        }
+        ("status", "GET" | "HEAD") => respond::sheet(visit, head, Sheet::Page),
+        ("status.json", "GET" | "HEAD") => respond::sheet(visit, head, Sheet::Json),
+        ("status.atom", "GET" | "HEAD") => respond::sheet(visit, head, Sheet::Atom),
+        ("challenge", _) => only("GET, HEAD, POST"),
+        ("status" | "status.json" | "status.atom", _) => only("GET, HEAD"),
         _ => respond::refusal(visit, head, Reason::OwnNotFound),
     }
+}
+
+fn only(methods: &'static str) -> Made {
+    let mut made = Made::empty(405, Reason::OwnNotFound);
+    made.fields.push("allow", methods);
+    made
 }
 
 /// Whether a program speaks, by what it sends or by what it takes.

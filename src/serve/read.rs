@@ -7,6 +7,7 @@ use std::cmp::Reverse;
 
 use crate::facts::{self, Facts, Kind, Pass};
 use crate::force::House;
+use crate::pages;
 use crate::path;
 use crate::places::Country;
 use crate::portal::Class;
@@ -106,7 +107,7 @@ pub fn read(visit: &mut Visit<'_>, head: &dyn Head) -> Result<Request, Reason> {
             visit.portal = Some(at);
             visit.route = portal.routes.find(&path::for_matching(&path)).0;
             visit.level = visit.house.standing.load().level(&portal.name, visit.now.unix());
-            visit.language = visit.town.shelf.language(at, head.query(), head.text("accept-language"));
+            visit.language = pages::choose(&portal.languages, head.query(), head.text("accept-language"));
         }
         None if live => {}
         None => return Err(Reason::WrongHost),

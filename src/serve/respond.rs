@@ -9,10 +9,10 @@ use bytes::Bytes;
 
 use crate::facts::Kind;
 use crate::origin::{Answer, Came};
-use crate::pages::{self, Html, Page};
+use crate::pages::{self, Html, Page, Sheet};
 use crate::reason::{Blame, Reason};
 use crate::wire::{Broken, Fields, Head, Hole, Payload, Version};
-use crate::{clock, snapshot, wire};
+use crate::{bounds, clock, snapshot, wire};
 
 use super::decide::OverLimit;
 use super::mint;
@@ -96,6 +96,39 @@ pub fn snapshot(visit: &mut Visit<'_>, page: &snapshot::Page, reason: Reason) ->
     fields.push("cache-status", "boma; hit; detail=snapshot");
     fields.push("last-modified", http_date(about.taken));
     visit.cache = Some("snapshot");
+    made
+}
+
+/// A sheet as it lies; without its body to whoever has it (RFC 9110 section 13.1.2).
+pub fn sheet(visit: &Visit<'_>, head: &dyn Head, sheet: Sheet) -> Made {
+    let shelf = visit.town.shelf.load();
+    let document = shelf.sheet(visit.portal.unwrap_or(0), visit.language, sheet);
+    let has = |v: &[u8]| {
+        v.split(|b| *b == b',')
+            .any(|tag| matches!(tag.trim_ascii(), tag if tag == b"*" || tag == document.etag.as_bytes()))
+    };
+    let known = head.any("if-none-match", &mut |v| has(v));
+    let mut made = Made::empty(if known { 304 } else { 200 }, Reason::Own);
+    let fields = &mut made.fields;
+    fields.push("etag", document.etag.clone());
+    fields.push("cache-control", format!("public, max-age={}", bounds::STATUS_AGE.as_secs()));
+    fields.push("vary", "accept-language, accept-encoding");
+    // Everybody may read it, other sites' pages too.
+    fields.push("access-control-allow-origin", "*");
+    if known {
+        return made;
+    }
+    fields.push("content-type", document.kind);
+    fields.push("content-language", document.language.clone());
+    fields.push("x-content-type-options", "nosniff");
+    if let Some(csp) = &document.csp {
+        fields.push("content-security-policy", csp.clone());
+    }
+    let packed = document.packed.as_ref().filter(|_| takes_gzip(head));
+    if packed.is_some() {
+        fields.push("content-encoding", "gzip");
+    }
+    made.body = Payload::Bytes(packed.unwrap_or(&document.body).clone());
     made
 }
 
@@ -256,9 +289,10 @@ fn html(
     filling: Filling<'_>,
 ) -> Made {
     let town = visit.town.clone();
+    let shelf = town.shelf.load();
     let shown: &Html = match visit.portal {
-        Some(portal) => town.shelf.page(portal, visit.language, page),
-        None => town.shelf.plain(page),
+        Some(portal) => shelf.page(portal, visit.language, page),
+        None => shelf.plain(page),
     };
     let code = reference(visit, reason);
     let mut made = common(reason, status, retry);

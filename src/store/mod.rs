@@ -22,8 +22,15 @@ use redb::{Database, ReadableTable, StorageBackend, TableDefinition};
 
 use crate::bounds;
 
-const TABLES: [Table; 6] =
-    [Table::Snapshots, Table::Standing, Table::Measures, Table::Versions, Table::Bans, Table::Baselines];
+const TABLES: [Table; 7] = [
+    Table::Snapshots,
+    Table::Standing,
+    Table::Measures,
+    Table::Versions,
+    Table::Bans,
+    Table::Baselines,
+    Table::Incidents,
+];
 
 /// The tables there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,6 +43,8 @@ pub enum Table {
     Bans,
     /// What is usual for each portal.
     Baselines,
+    /// What staff told citizens.
+    Incidents,
 }
 
 impl Table {
@@ -47,6 +56,7 @@ impl Table {
             Table::Versions => "versions",
             Table::Bans => "bans",
             Table::Baselines => "baselines",
+            Table::Incidents => "incidents",
         })
     }
 }

@@ -25,12 +25,14 @@ pub enum Kind {
     Pass,
     /// `boma.toml` and the files that it names.
     Settings,
+    /// What citizens are told.
+    Incident,
     /// What `status` calls a trouble, with its begin and its end.
     Trouble,
 }
 
 impl Kind {
-    pub const NAMES: [&str; 7] = ["posture", "rules", "measure", "ban", "pass", "settings", "trouble"];
+    pub const NAMES: [&str; 8] = ["posture", "rules", "measure", "ban", "pass", "settings", "incident", "trouble"];
 
     pub fn as_str(self) -> &'static str {
         Kind::NAMES[self as usize]

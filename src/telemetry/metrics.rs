@@ -67,6 +67,8 @@ pub struct Metrics {
     pub store_lost: Gauge,
     pub log_dropped: Counter,
     pub bans: Gauge,
+    pub incidents: Gauge,
+    pub incident_overdue: Gauge,
     pub bans_laid: Counter,
     pub banned: Counter,
     pub admin_refused: Family<OutcomeLabel, Counter>,
@@ -99,6 +101,8 @@ impl Default for Metrics {
             store_lost: Gauge::default(),
             log_dropped: Counter::default(),
             bans: Gauge::default(),
+            incidents: Gauge::default(),
+            incident_overdue: Gauge::default(),
             bans_laid: Counter::default(),
             banned: Counter::default(),
             admin_refused: Family::default(),
@@ -137,6 +141,8 @@ impl Metrics {
         r.register("boma_bans", "Bans that hold", self.bans.clone());
         r.register("boma_bans_laid", "Bans that rules and limits laid by themselves", self.bans_laid.clone());
         r.register("boma_banned", "Connections closed at once because of a ban", self.banned.clone());
+        r.register("boma_incidents", "Incidents that are open", self.incidents.clone());
+        r.register("boma_incident_overdue", "Open incidents whose promised update has not come", self.incident_overdue.clone());
         r.register("boma_admin_refused", "Calls of the staff door turned away: a wrong or expired token, too many of those, a role that may not", self.admin_refused.clone());
         r.register("boma_bot_checks", "Addresses of self-styled bots that were looked up, by outcome", self.bot_checks.clone());
         let build = Family::<BuildLabels, Gauge>::default();

@@ -21,6 +21,7 @@
 //! programs    what README tells developers of programs, and never a page for one
 //! bots        good ones, by the names of a small name server and by published networks
 //! fallback    the origin dead, hanging, failing; snapshots over a restart
+//! incident    what citizens are told, the origin dead
 //! admit       permits
 //! places      countries and autonomous systems
 //! posture     pinned by hand, by file and by command, and climbing by itself
@@ -52,6 +53,7 @@ mod fallback;
 mod forms;
 mod frames;
 mod grpc;
+mod incident;
 mod law;
 #[allow(dead_code, reason = "the unit tests use the rest")]
 mod laws;

@@ -57,7 +57,11 @@ fn each_role_may_what_the_description_says_and_nothing_more() {
     };
     let mut refused = 0;
     for (path, methods) in api["paths"].as_object().unwrap() {
-        let path = path.replace("{version}", "77").replace("{name}", "none").replace("{net}", "192.0.2.1");
+        let path = path
+            .replace("{version}", "77")
+            .replace("{name}", "none")
+            .replace("{net}", "192.0.2.1")
+            .replace("{id}", "77");
         for (method, operation) in methods.as_object().unwrap() {
             let (method, least) = (method.to_uppercase(), operation["x-role"].as_str().unwrap());
             for (role, token) in ROLES.iter().zip(&tokens) {

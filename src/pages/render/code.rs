@@ -7,7 +7,6 @@ use minijinja::{Value, context};
 use super::super::text::Language;
 use super::super::{CODE_FIELD_WIDTH, Html};
 use super::{Renderer, choices, hash, lines, mark, prepare, shown_tag, ways_out};
-use crate::pages::Page;
 use crate::portal::Portal;
 use crate::wire::Hole;
 
@@ -33,7 +32,7 @@ impl Renderer {
                     wrong => wrong,
                     portal => title,
                     services => of.map(|(portal, _)| ways_out(portal, language)),
-                    languages => of.map(|(portal, _)| choices(portal, Page::NotFound)),
+                    languages => of.map(|(portal, _)| choices(portal)),
                     css => self.style.as_str(),
                     code => mark(Hole::Code),
                     reference => mark(Hole::Reference),

@@ -1,0 +1,296 @@
+//! An incident told to one reader: in their language where it was written in it, else in the portal's, and says so; times
+//! in the portal's zone.
+//!
+//! Does not know: layout.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use minijinja::{HtmlEscape, Value, context};
+
+use super::news::{self, Mood, News, Restraint, Shown};
+use super::text::{self, Language};
+use crate::incident::sms::{self, Sms};
+use crate::incident::{Incident, Said, State, Texts, Update};
+use crate::portal::{Portal, Service};
+
+pub struct Teller<'a> {
+    pub portal: &'a Portal,
+    pub language: &'static Language,
+    zone: TimeZone,
+}
+
+impl<'a> Teller<'a> {
+    pub fn new(portal: &'a Portal, language: &'static Language) -> Teller<'a> {
+        let zone = TimeZone::get(&portal.timezone).unwrap_or(TimeZone::UTC);
+        Teller { portal, language, zone }
+    }
+
+    /// The text for this reader, and its tag.
+    pub fn pick<'t>(&self, texts: &'t Texts) -> Option<(&'t str, String)> {
+        let of = |tag: &str| texts.iter().find(|(t, _)| text::same_language(t, tag));
+        let found = of(self.language.tag).or_else(|| self.portal.languages.iter().find_map(|tag| of(tag)));
+        let (tag, text) = found.or_else(|| texts.iter().next())?;
+        Some((tag, text.replace("{portal}", &self.portal.title)))
+    }
+
+    pub fn plain(&self, texts: &Texts) -> String {
+        self.pick(texts).map_or(String::new(), |(_, text)| text)
+    }
+
+    /// As HTML, marked where it is in another language; empty where nothing is said.
+    fn html(&self, texts: &Texts) -> Value {
+        let Some((tag, text)) = self.pick(texts) else { return Value::from(()) };
+        let text = HtmlEscape(&text).to_string().replace('\n', "<br>");
+        Value::from_safe_string(if text::same_language(tag, self.language.tag) {
+            text
+        } else {
+            format!("<span lang=\"{}\" dir=\"auto\">{text}</span>", HtmlEscape(tag))
+        })
+    }
+
+    fn name(&self, key: &str) -> String {
+        self.language.get(key).replace("{portal}", &self.portal.title)
+    }
+
+    pub fn shown_time(&self, unix: u64) -> String {
+        self.zoned(unix).strftime("%Y-%m-%d %H:%M %Z").to_string()
+    }
+
+    fn zoned(&self, unix: u64) -> jiff::Zoned {
+        Timestamp::from_second(i64::try_from(unix).unwrap_or(i64::MAX)).unwrap_or_default().to_zoned(self.zone.clone())
+    }
+
+    fn time(&self, unix: u64) -> String {
+        let machine = self.zoned(unix).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
+        format!("<bdi><time datetime=\"{machine}\">{}</time></bdi>", HtmlEscape(&self.shown_time(unix)))
+    }
+
+    /// A sentence of the language's with a time in it, as HTML.
+    fn sentence(&self, key: &str, unix: u64) -> Value {
+        let sentence = HtmlEscape(&self.name(key)).to_string();
+        Value::from_safe_string(sentence.replace("{time}", &self.time(unix)))
+    }
+
+    pub fn plain_sentence(&self, key: &str, unix: u64) -> String {
+        self.name(key).replace("{time}", &self.shown_time(unix))
+    }
+
+    pub fn state(&self, incident: &Incident) -> String {
+        self.name(&match incident.withdrawn {
+            Some(_) => "state_withdrawn".to_owned(),
+            None => format!("state_{}", incident.state().as_str()),
+        })
+    }
+
+    fn next(&self, shown: &Shown) -> Option<(&'static str, u64)> {
+        shown.incident.next().map(|at| (if shown.late { "next_late" } else { "next_update" }, at))
+    }
+
+    fn mood_key(mood: Mood) -> &'static str {
+        match mood.what {
+            Restraint::Slow => "auto_slow",
+            Restraint::Copies => "auto_copies",
+            Restraint::Closed => "auto_closed",
+        }
+    }
+
+    pub fn mood(&self, news: &News) -> Option<Value> {
+        news.mood().map(|m| self.sentence(Teller::mood_key(m), m.since))
+    }
+
+    /// What every page says: the gravest incident in a line, or boma's own sentence.
+    pub fn line(&self, news: &News) -> Option<Value> {
+        let Some(shown) = news.lead() else {
+            return self.mood(news).map(|mood| context! { mood });
+        };
+        Some(self.headline(shown))
+    }
+
+    pub fn headline(&self, shown: &Shown) -> Value {
+        let incident = &shown.incident;
+        context! {
+            title => self.html(&incident.present().title),
+            state => self.state(incident),
+            next => self.next(shown).map(|(key, at)| self.sentence(key, at)),
+        }
+    }
+
+    /// The whole, with so many of its newest updates.
+    pub fn story(&self, shown: &Shown, updates: usize) -> Value {
+        let incident = &shown.incident;
+        let present = incident.present();
+        let planned = incident.state() == State::Scheduled || present.starts.is_some();
+        let entries: Vec<Value> =
+            incident.updates.iter().rev().take(updates).map(|u| self.entry(incident, u)).collect();
+        let unknown = || Value::from(self.name("unknown"));
+        let ask = |key: &str, texts: &Texts| {
+            context! { ask => self.name(key), says => if texts.is_empty() { unknown() } else { self.html(texts) } }
+        };
+        let instead = present.instead.iter().map(|(service, says)| {
+            context! { service => self.service(service), says => self.html(says) }
+        });
+        let ends = incident.ended().is_none().then_some(present.ends).flatten();
+        context! {
+            id => incident.id,
+            head => self.headline(shown),
+            withdrawn => incident.withdrawn.as_ref().map(|w| self.sentence("withdrawn", w.at)),
+            reason => incident.withdrawn.as_ref().map(|w| self.html(&w.reason)),
+            begins => present.starts.filter(|_| planned).map(|at| self.sentence("begins", at)),
+            since => (!planned).then(|| self.sentence("since", incident.opened())),
+            ends => ends.map(|at| self.sentence("ends", at)),
+            affects => self.affects(&present),
+            works => self.html(&present.works),
+            instead => instead.collect::<Vec<_>>(),
+            deadlines => self.html(&present.deadlines),
+            asks => [ask("ask_data", &present.data), ask("ask_payments", &present.payments), ask("ask_forms", &present.form)].to_vec(),
+            entries => entries,
+            more => incident.updates.len() > updates,
+        }
+    }
+
+    /// One that has ended, in short.
+    pub fn past(&self, shown: &Shown) -> Option<Value> {
+        let incident = &shown.incident;
+        let to = incident.ended()?;
+        let says = match &incident.withdrawn {
+            Some(withdrawn) => self.html(&withdrawn.reason),
+            None => incident.updates.last().map_or(Value::from(()), |u| self.html(&u.said.text)),
+        };
+        Some(context! {
+            title => self.html(&incident.present().title),
+            state => self.state(incident),
+            from => Value::from_safe_string(self.time(incident.opened())),
+            to => Value::from_safe_string(self.time(to)),
+            says => says,
+        })
+    }
+
+    fn affects(&self, present: &Said) -> String {
+        match present.affects.as_deref() {
+            None | Some([]) => self.name("affects_all"),
+            Some(all) => all.iter().map(|a| self.service(a)).collect::<Vec<_>>().join(" · "),
+        }
+    }
+
+    /// A service's name for this reader.
+    fn service(&self, named: &str) -> String {
+        let found = self.portal.services.iter().find(|s| news::is(s, named));
+        found.map_or_else(|| named.to_owned(), |s| self.service_name(s))
+    }
+
+    pub fn service_name(&self, service: &Service) -> String {
+        let own = service.name.iter().find(|(tag, _)| text::same_language(tag, self.language.tag));
+        own.or(service.name.first()).map_or(String::new(), |(_, name)| name.clone())
+    }
+
+    /// Who says an update.
+    pub fn office(&self, update: &Update) -> String {
+        update.office.clone().unwrap_or_else(|| self.portal.title.clone())
+    }
+
+    fn entry(&self, incident: &Incident, update: &Update) -> Value {
+        let later =
+            incident.updates.iter().filter(|u| u.n > update.n).fold(Said::default(), |all, u| all.with(&u.said));
+        let mut corrected = Vec::new();
+        for (i, correction) in update.corrections.iter().enumerate().rev() {
+            let after = update.corrections.get(i + 1).map_or(&update.said, |next| &next.before);
+            let old = self.differing(&correction.before, after);
+            // A word that was mended in another language only is no correction to this reader.
+            if !old.is_empty() {
+                corrected.push(context! { says => self.sentence("corrected", correction.at), old });
+            }
+        }
+        context! {
+            n => update.n,
+            state => update.said.state.map(|s| self.name(&format!("state_{}", s.as_str()))),
+            time => Value::from_safe_string(self.time(update.at)),
+            office => self.office(update),
+            says => self.html(&update.said.text),
+            // What no longer holds stays where it was said.
+            replaced => self.replaced(&update.said, &later),
+            corrected => corrected,
+        }
+    }
+
+    /// Texts of an update that a later one says anew.
+    fn replaced(&self, said: &Said, later: &Said) -> Vec<Value> {
+        let mut all = Vec::new();
+        for ((key, old), (_, new)) in facts(said).into_iter().zip(facts(later)) {
+            if !old.is_empty() && !new.is_empty() {
+                all.push(context! { label => self.name(key), says => self.html(old) });
+            }
+        }
+        for (service, old) in said.instead.iter().filter(|(service, _)| later.instead.contains_key(*service)) {
+            all.push(context! { label => self.service(service), says => self.html(old) });
+        }
+        for (key, old, new) in [("begins", said.starts, later.starts), ("ends", said.ends, later.ends)] {
+            if let (Some(old), Some(_)) = (old, new) {
+                all.push(context! { says => self.sentence(key, old) });
+            }
+        }
+        all
+    }
+
+    /// What this reader was told otherwise before.
+    fn differing(&self, before: &Said, after: &Said) -> Vec<Value> {
+        let told =
+            |old: &Texts, new: &Texts| (!old.is_empty() && self.plain(old) != self.plain(new)).then(|| self.html(old));
+        let mut all: Vec<Value> = told(&before.text, &after.text).into_iter().collect();
+        all.extend(facts(before).into_iter().zip(facts(after)).filter_map(|((_, old), (_, new))| told(old, new)));
+        let none = Texts::new();
+        all.extend(before.instead.iter().filter_map(|(s, old)| told(old, after.instead.get(s).unwrap_or(&none))));
+        for (key, old, new) in [("begins", before.starts, after.starts), ("ends", before.ends, after.ends)] {
+            all.extend(old.filter(|_| old != new).map(|at| self.sentence(key, at)));
+        }
+        if before.affects.is_some() && before.affects != after.affects {
+            all.push(Value::from(self.affects(before)));
+        }
+        all
+    }
+
+    /// The whole in plain lines, as staff look at it before it is published.
+    pub fn lines(&self, shown: &Shown) -> Vec<String> {
+        let incident = &shown.incident;
+        let present = incident.present();
+        let mut lines = vec![self.plain(&present.title), self.state(incident)];
+        lines.extend(self.next(shown).map(|(key, at)| self.plain_sentence(key, at)));
+        lines.extend(present.starts.map(|at| self.plain_sentence("begins", at)));
+        lines.extend(present.ends.map(|at| self.plain_sentence("ends", at)));
+        lines.extend(incident.updates.last().map(|u| self.plain(&u.said.text)));
+        let label = |key: &str, says: String| format!("{}: {says}", self.name(key));
+        lines.push(label("affects", self.affects(&present)));
+        let said = [("works", &present.works), ("deadlines", &present.deadlines)];
+        lines.extend(said.into_iter().filter(|(_, t)| !t.is_empty()).map(|(key, t)| label(key, self.plain(t))));
+        lines.extend(present.instead.iter().map(|(s, t)| format!("{}: {}", self.service(s), self.plain(t))));
+        for (key, texts) in
+            [("ask_data", &present.data), ("ask_payments", &present.payments), ("ask_forms", &present.form)]
+        {
+            let says = if texts.is_empty() { self.name("unknown") } else { self.plain(texts) };
+            lines.push(format!("{} {says}", self.name(key)));
+        }
+        lines
+    }
+
+    /// What can be sent to phones: the headline, and as much more as fits.
+    pub fn sms(&self, shown: &Shown) -> Sms {
+        let title = self.plain(&shown.incident.present().title);
+        let named = if title.contains(&self.portal.title) { title } else { format!("{}: {title}", self.portal.title) };
+        let headline = if named.ends_with(['.', '!', '?']) { named } else { format!("{named}.") };
+        let next = self.next(shown).map_or(String::new(), |(key, at)| self.plain_sentence(key, at) + ".");
+        let next = next.replace("..", ".");
+        let url = self.portal.host.as_ref().map_or(String::new(), |h| format!("https://{h}/.well-known/boma/status"));
+        sms::fit(&[&headline, &next, &url])
+    }
+}
+
+/// What an update may say beside its text, by the keys of their labels.
+fn facts(said: &Said) -> [(&'static str, &Texts); 6] {
+    [
+        ("news", &said.title),
+        ("works", &said.works),
+        ("deadlines", &said.deadlines),
+        ("ask_data", &said.data),
+        ("ask_payments", &said.payments),
+        ("ask_forms", &said.form),
+    ]
+}
