@@ -15,7 +15,13 @@ use super::{Html, Page, REFERENCE_WIDTH, SEAL_WIDTH, WAIT_WIDTH};
 use crate::portal::{Portal, Service};
 use crate::wire::{Hole, Prepared};
 
-const TEMPLATE: &str = include_str!("assets/page.html");
+/// What pages begin with, the other ways that they list, and pages.
+const TEMPLATES: [(&str, &str); 4] = [
+    ("front", include_str!("assets/front.html")),
+    ("ways", include_str!("assets/ways.html")),
+    ("page", include_str!("assets/page.html")),
+    ("code", include_str!("assets/code.html")),
+];
 const STYLE: &str = include_str!("assets/boma.css");
 const SCRIPT: &str = include_str!("assets/challenge.js");
 
@@ -32,9 +38,8 @@ impl Renderer {
     pub fn new() -> Renderer {
         let mut templates = Environment::new();
         templates.set_auto_escape_callback(|_| AutoEscape::Html);
-        // The template is part of the build; a test renders every page from it.
-        let _ = templates.add_template("page", TEMPLATE);
-        let _ = templates.add_template("code", code::TEMPLATE);
+        // The templates are part of the build; a test renders every page from them.
+        TEMPLATES.into_iter().for_each(|(name, text)| drop(templates.add_template(name, text)));
         Renderer { templates, style: lines(STYLE), script: lines(SCRIPT) }
     }
 

@@ -11,8 +11,6 @@ use crate::pages::Page;
 use crate::portal::Portal;
 use crate::wire::Hole;
 
-pub const TEMPLATE: &str = include_str!("../assets/code.html");
-
 impl Renderer {
     /// As it is first shown, and after a wrong code.
     pub fn code(&self, of: Option<(&Portal, usize)>, language: &Language) -> [Html; 2] {
@@ -29,6 +27,7 @@ impl Renderer {
                 template.render(context! {
                     t => Value::from_pairs(language.texts.iter().map(|(k, v)| (k.as_str(), v.as_str()))),
                     lang => tag,
+                    title => language.get("code_title"),
                     lead => lead.as_str(),
                     wrong => wrong,
                     portal => title,
