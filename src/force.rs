@@ -151,9 +151,9 @@ pub struct House {
     pub form_lane: Quota,
     /// How many passes of a prefix get a budget of their own: of those that were worked for, and of quiet ones.
     pub minted: Quota,
+    pub quiet: Quota,
     /// How many wrong access codes one prefix may send.
     pub wrong_codes: Quota,
-    pub quiet: Quota,
     pub draining: AtomicBool,
     /// How all origins have been doing.
     pub fleet: Arc<Fleet>,
@@ -228,6 +228,8 @@ impl House {
             incidents: ArcSwap::default(),
             board: Board::default(),
             references: m.secret.key("boma reference v1"),
+            // A mobile operator's address may carry thousands who solve a challenge in the same minute, and one check costs
+            // microseconds.
             own_paths: own_quota("own-paths", SECOND / 100, 1000),
             wrong_codes: own_quota("wrong-codes", bounds::WRONG_CODE_EVERY.as_nanos() as u64, bounds::WRONG_CODES),
             // A form costs up to a hundred times as much, and few citizens send one in the minute in which they are checked.
@@ -307,8 +309,7 @@ fn pseudonym() -> String {
     format!("boma-{:08x}", u32::from_le_bytes(bytes))
 }
 
-/// A limit of boma's own. On its own paths 100/s with a burst of 1,000 per prefix: a mobile operator's address may carry
-/// thousands who solve a challenge in the same minute, and one check costs microseconds.
+/// A limit of boma's own, on each prefix.
 fn own_quota(name: &str, interval: u64, burst: u32) -> Quota {
     Quota {
         name: name.into(),

@@ -68,6 +68,33 @@ fn decode(bytes: &[u8]) -> Result<String, PathFault> {
     Ok(out)
 }
 
+/// Percent signs and plus signs undone, as forms are encoded; what is malformed stays as it is.
+pub fn form_decoded(text: &str) -> Cow<'_, str> {
+    if !text.bytes().any(|b| matches!(b, b'%' | b'+')) {
+        return Cow::Borrowed(text);
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let digit = |i: usize| tail.get(i).and_then(|b| char::from(*b).to_digit(16));
+        rest = match (first, digit(0), digit(1)) {
+            (b'%', Some(high), Some(low)) => {
+                bytes.push((high * 16 + low) as u8);
+                &tail[2..]
+            }
+            (b'+', ..) => {
+                bytes.push(b' ');
+                tail
+            }
+            _ => {
+                bytes.push(*first);
+                tail
+            }
+        };
+    }
+    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 fn hex(byte: Option<&u8>) -> Option<u8> {
     byte.and_then(|b| char::from(*b).to_digit(16)).map(|d| d as u8)
 }

@@ -77,13 +77,9 @@ pub fn open(keys: &Epochs, text: &[u8], now_unix: u64) -> Result<Opened, Sealed>
     if bytes[0] != VERSION || !keys.at(issued).1.holds(&[&text[..FRONT], &bytes[..BODY]], &bytes[BODY..]) {
         return Err(Sealed::Forged);
     }
-    let two = |at: usize| match (text[at], text[at + 1]) {
-        (a @ b'0'..=b'9', b @ b'0'..=b'9') => Ok((a - b'0') * 10 + b - b'0'),
-        _ => Err(Sealed::Forged),
-    };
     let mut nonce = [0; 16];
     nonce.copy_from_slice(&bytes[11..BODY]);
-    let work = Work { bits: two(0)?, count: two(3)? };
+    let work = asked(text).ok_or(Sealed::Forged)?;
     Ok(Opened { level: bytes[1], issued, wait: bytes[2], browser: number(7), nonce, work })
 }
 
@@ -127,7 +123,10 @@ fn leading_zeros(digest: &[u8]) -> u32 {
 
 /// What a seal says that there is to do; who alters it has a seal that does not open.
 pub fn asked(seal: &[u8]) -> Option<Work> {
-    let two = |at: usize| std::str::from_utf8(seal.get(at..at + 2)?).ok()?.parse().ok();
+    let two = |at: usize| match seal.get(at..at + 2)? {
+        [a @ b'0'..=b'9', b @ b'0'..=b'9'] => Some((a - b'0') * 10 + b - b'0'),
+        _ => None,
+    };
     Some(Work { bits: two(0)?, count: two(3)? })
 }
 

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use crate::path::form_decoded;
+
 /// Connections served at once; a browser opens six, boma as many as it has requests.
 const CONNECTIONS: usize = 256;
 const HEAD_BYTES: u64 = 16 * 1024;
@@ -183,7 +185,7 @@ fn page(lang: &str, title: &str, body: &str) -> String {
 }
 
 fn search(query: &str) -> String {
-    let asked = decode(query.strip_prefix("q=").unwrap_or("").split('&').next().unwrap_or(""));
+    let asked = form_decoded(query.strip_prefix("q=").unwrap_or("").split('&').next().unwrap_or(""));
     let asked = escape(&asked);
     let found = if asked.is_empty() {
         String::new()
@@ -197,7 +199,7 @@ fn search(query: &str) -> String {
 
 fn form(request: &Request) -> String {
     if request.method == "POST" {
-        let name = request.body.split('&').find_map(|p| p.strip_prefix("name=")).map(decode).unwrap_or_default();
+        let name = request.body.split('&').find_map(|p| p.strip_prefix("name=")).map(form_decoded).unwrap_or_default();
         return format!("<p>Received once: an application for <strong>{}</strong>.</p>", escape(&name));
     }
     "<form method=\"post\" action=\"/forms/licence\"><label for=\"name\">Name of the business</label>\
@@ -222,20 +224,6 @@ fn switch_page(request: &Request, switch: &Switch) -> String {
         "The switch",
         &format!("<p>The portal {now}.</p><form method=\"post\" action=\"/switch\">{buttons}</form>"),
     )
-}
-
-fn decode(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let hex = tail.get(..2).and_then(|h| std::str::from_utf8(h).ok()).and_then(|h| u8::from_str_radix(h, 16).ok());
-        (rest, _) = match (first, hex) {
-            (b'%', Some(byte)) => (&tail[2..], bytes.push(byte)),
-            (b'+', _) => (tail, bytes.push(b' ')),
-            _ => (tail, bytes.push(*first)),
-        };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn escape(text: &str) -> String {

@@ -81,14 +81,7 @@ impl Reading {
             published(path, &text, last_good.written(&copy(path))).ok()
         };
         let (roll, faults) = load(all, last_good, kept);
-        for fault in faults {
-            if self.strict {
-                self.found.faults.push(fault);
-                continue;
-            }
-            self.found.troubles.push(format!("{fault}; its last good copy is in use, where there is one"));
-            self.found.differs.push((fault.file.clone(), vec![fault]));
-        }
+        self.made_do(faults);
         roll
     }
 }

@@ -185,6 +185,12 @@ impl Reading {
         let stamps = places::named(client).filter_map(|(_, path)| Some((path.clone(), places::stamp(path).ok()?)));
         self.found.read.extend(stamps);
         let (places, faults) = places::load(client, &self.last_good, !self.strict);
+        self.made_do(faults);
+        places
+    }
+
+    /// Files in whose place the last good copies are in use: said, or with `--strict` a reason not to start.
+    pub(super) fn made_do(&mut self, faults: Vec<Fault>) {
         for fault in faults {
             if self.strict {
                 self.found.faults.push(fault);
@@ -193,7 +199,6 @@ impl Reading {
             self.found.troubles.push(format!("{fault}; its last good copy is in use, where there is one"));
             self.found.differs.push((fault.file.clone(), vec![fault]));
         }
-        places
     }
 
     /// The rules, with the files that they name.

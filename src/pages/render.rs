@@ -18,12 +18,15 @@ use crate::bounds;
 use crate::portal::{Portal, Service};
 use crate::wire::{Hole, Prepared};
 
-const TEMPLATES: [(&str, &str); 5] = [
-    ("page", include_str!("assets/page.html")),
+/// What pages begin with, the other ways that they list, the current incidents, and pages.
+const TEMPLATES: [(&str, &str); 7] = [
+    ("front", include_str!("assets/front.html")),
+    ("ways", include_str!("assets/ways.html")),
     ("news", include_str!("assets/news.html")),
+    ("page", include_str!("assets/page.html")),
     ("story", include_str!("assets/story.html")),
     ("status", include_str!("assets/status.html")),
-    ("code", code::TEMPLATE),
+    ("code", include_str!("assets/code.html")),
 ];
 const STYLE: &str = include_str!("assets/boma.css");
 const SCRIPT: &str = include_str!("assets/challenge.js");

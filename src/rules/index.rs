@@ -14,6 +14,7 @@ use super::pattern::Pattern;
 use super::values;
 use crate::bounds;
 use crate::facts::Facts;
+use crate::path;
 use crate::plan::Level;
 use crate::wire::Head;
 
@@ -121,7 +122,7 @@ impl Index {
             && self.parameters.is_asked(level)
         {
             values::parameters(query, |name, value| {
-                self.parameters.visit(name, level, holding, || values::decoded(value));
+                self.parameters.visit(name, level, holding, || path::form_decoded(value));
             });
         }
         if self.lists_from.is_some_and(|from| from <= level) {

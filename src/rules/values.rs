@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use super::clause::Field;
 use crate::client::Fingerprint;
 use crate::facts::Facts;
+use crate::path;
 
 /// Parameters of a query that are read: more than this no form has.
 const PARAMETERS: usize = 512;
@@ -63,7 +64,7 @@ pub fn parameters(query: &str, mut see: impl FnMut(&str, &str)) {
         let Some(text) = rest else { return };
         let (pair, more) = cut(text, b'&');
         let (name, value) = cut(pair, b'=');
-        see(&decoded(name), value.unwrap_or(""));
+        see(&path::form_decoded(name), value.unwrap_or(""));
         rest = more;
     }
 }
@@ -84,31 +85,4 @@ pub fn cookies(field: &str, mut see: impl FnMut(&str, &str)) {
             see(name.trim(), value.trim());
         }
     }
-}
-
-/// Percent signs and plus signs undone, as forms are encoded; what is malformed stays as it is.
-pub fn decoded(text: &str) -> Cow<'_, str> {
-    if !text.bytes().any(|b| matches!(b, b'%' | b'+')) {
-        return Cow::Borrowed(text);
-    }
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let digit = |i: usize| tail.get(i).and_then(|b| char::from(*b).to_digit(16));
-        rest = match (first, digit(0), digit(1)) {
-            (b'%', Some(high), Some(low)) => {
-                bytes.push((high * 16 + low) as u8);
-                &tail[2..]
-            }
-            (b'+', ..) => {
-                bytes.push(b' ');
-                tail
-            }
-            _ => {
-                bytes.push(*first);
-                tail
-            }
-        };
-    }
-    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -12,6 +12,7 @@ use crate::client::Client;
 use crate::facts::Kind;
 use crate::limit::Key;
 use crate::pages::CODE_FIELD_WIDTH;
+use crate::path::form_decoded;
 use crate::reason::Reason;
 use crate::wire::{Head, Hole, Payload};
 
@@ -31,8 +32,9 @@ fn typed_in_link<'a>(head: &'a dyn Head) -> Option<&'a str> {
 }
 
 pub fn page(visit: &mut Visit<'_>, head: &dyn Head) -> Made {
-    let typed = decoded(typed_in_link(head).unwrap_or_default().as_bytes());
-    shown(visit, &typed[typed.len().min(1)..], Reason::Own)
+    let typed = typed_in_link(head).unwrap_or_default();
+    let typed = form_decoded(typed.strip_prefix('=').unwrap_or(typed));
+    shown(visit, typed.as_bytes(), Reason::Own)
 }
 
 fn shown(visit: &mut Visit<'_>, typed: &[u8], reason: Reason) -> Made {
@@ -64,25 +66,9 @@ pub fn sent(body: &[u8], json: bool) -> Option<Vec<u8>> {
     if json {
         return serde_json::from_slice::<Sent>(body).ok().map(|sent| sent.code.into_bytes());
     }
-    body.split(|b| *b == b'&').find_map(|pair| pair.strip_prefix(b"code=")).map(decoded)
-}
-
-/// What an urlencoded value stands for; a code is ASCII, and whatever is none stays wrong.
-fn decoded(value: &[u8]) -> Vec<u8> {
-    let digit = |at: usize| value.get(at).and_then(|b| char::from(*b).to_digit(16));
-    let (mut out, mut at) = (Vec::with_capacity(value.len()), 0);
-    while at < value.len() {
-        match (value[at], digit(at + 1), digit(at + 2)) {
-            (b'%', Some(high), Some(low)) => {
-                out.push((high * 16 + low) as u8);
-                at += 2;
-            }
-            (b'+', ..) => out.push(b' '),
-            (other, ..) => out.push(other),
-        }
-        at += 1;
-    }
-    out
+    let value = body.split(|b| *b == b'&').find_map(|pair| pair.strip_prefix(b"code="))?;
+    // A code is ASCII, and whatever is none stays wrong.
+    Some(form_decoded(&String::from_utf8_lossy(value)).into_owned().into_bytes())
 }
 
 /// A pass for a right code; a wrong one counts, and after too many of them none is looked at for a while.

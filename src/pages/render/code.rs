@@ -2,43 +2,41 @@
 //!
 //! Does not know: codes.
 
-use minijinja::{Value, context};
+use minijinja::context;
 
 use super::super::text::Language;
 use super::super::{CODE_FIELD_WIDTH, Html};
-use super::{Renderer, choices, hash, lines, mark, prepare, shown_tag, ways_out};
-use crate::portal::Portal;
+use super::{Of, Renderer, choices, hash, mark, prepare, shown_tag, texts, ways_out};
 use crate::wire::Hole;
-
-pub const TEMPLATE: &str = include_str!("../assets/code.html");
 
 impl Renderer {
     /// As it is first shown, and after a wrong code.
-    pub fn code(&self, of: Option<(&Portal, usize)>, language: &Language) -> [Html; 2] {
-        let title = of.map(|(portal, _)| portal.title.as_str());
+    pub fn code(&self, of: Option<Of<'_>>, language: &'static Language) -> [Html; 2] {
+        let title = of.map(|of| of.portal.title.as_str());
         let lead = language.get("code_lead").replace("{portal}", title.unwrap_or("boma"));
-        let tag = of.map_or(language.tag, |(portal, at)| shown_tag(&portal.languages[at], language));
+        let tag = of.map_or(language.tag, |of| shown_tag(&of.portal.languages[of.at], language));
+        let news = of.map_or(String::new(), |of| self.line(of, language));
         // An answer to the form leads to the front page.
         let csp = format!(
             "default-src 'none'; style-src '{}'; img-src data:; base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
             hash(&self.style)
         );
         [false, true].map(|wrong| {
-            let rendered = self.templates.get_template("code").and_then(|template| {
-                template.render(context! {
-                    t => Value::from_pairs(language.texts.iter().map(|(k, v)| (k.as_str(), v.as_str()))),
-                    lang => tag,
-                    lead => lead.as_str(),
-                    wrong => wrong,
-                    portal => title,
-                    services => of.map(|(portal, _)| ways_out(portal, language)),
-                    languages => of.map(|(portal, _)| choices(portal)),
-                    css => self.style.as_str(),
-                    code => mark(Hole::Code),
-                    reference => mark(Hole::Reference),
-                })
+            let text = self.render("code", context! {
+                t => texts(language),
+                lang => tag,
+                title => language.get("code_title"),
+                lead => lead.as_str(),
+                news => news.as_str(),
+                wrong => wrong,
+                portal => title,
+                services => of.map(|of| ways_out(of.portal, language)),
+                languages => of.map(|of| choices(of.portal)),
+                css => self.style.as_str(),
+                code => mark(Hole::Code),
+                reference => mark(Hole::Reference),
             });
-            let body = prepare(lines(&rendered.unwrap_or_default()));
+            let body = prepare(text);
             Html { packed: None, body, language: tag.to_owned(), csp: csp.clone() }
         })
     }
