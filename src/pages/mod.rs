@@ -188,7 +188,9 @@ impl Shelf {
         let rack = &self.portals[portal];
         let declared = banner::declared_language(html);
         let language = declared.and_then(|tag| rack.portal.languages.iter().position(|l| text::same_language(l, &tag)));
-        banner::put(html, rack.languages[language.unwrap_or(0)], &rack.portal.timezone, taken_unix)
+        let language = rack.languages[language.unwrap_or(0)];
+        let news = Teller::new(&rack.portal, language).banner(&rack.news);
+        banner::put(html, language, &rack.portal.timezone, taken_unix, &news)
     }
 }
 

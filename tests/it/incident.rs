@@ -232,6 +232,27 @@ fn until_somebody_has_written_boma_says_what_it_does_and_never_why() {
 }
 
 #[test]
+fn a_copy_of_a_page_names_the_incident_in_its_banner() {
+    let origin = Origin::start();
+    let boma = Setup::new()
+        .portal(PORTAL)
+        .portal("[[portal.route]]\npath = \"/\"\nfallback = \"snapshot\"\n")
+        .start(origin.address);
+    boma.wait_for_snapshots(1);
+    origin.kill();
+    let banner = || {
+        let page = navigate(boma.at(), "/");
+        assert_eq!(page.status, 200);
+        page.text().split("id=\"boma-banner\"").nth(1).unwrap().split("</div>").next().unwrap().to_owned()
+    };
+    assert!(banner().contains("Hii ni nakala") && !banner().contains("<b>"), "the origin's page is in Swahili");
+    done(&boma, &["incident", "open", "--template", "origin-failure"]);
+    assert!(banner().contains("<br><b>Huduma haijibu</b> · Taarifa ijayo kabla ya <bdi><time"), "{}", banner());
+    done(&boma, &["incident", "resolve"]);
+    assert!(!banner().contains("Huduma haijibu"));
+}
+
+#[test]
 fn the_summary_has_statuspages_shape() {
     let boma = house();
     let keys = |v: &serde_json::Value| v.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
