@@ -39,7 +39,8 @@ fn one_command_publishes_in_every_language_with_the_origin_dead_and_a_restart_ke
     assert!(status(&boma, "en").contains("Everything works.") && status(&boma, "en").contains("No notices."));
     let said = done(&boma, &["incident", "open", "--template", "flood", "--next", "30m"]);
     assert!(
-        said.starts_with("published\nincident 1   investigating   1 updates") && said.contains("next update by 20"),
+        said.starts_with("published\nincident 1   investigating   1 updates   Huduma is slow\n")
+            && said.contains("next update by 20"),
         "{said}"
     );
     let boma = Boma::start(boma.kill(), &[]);
@@ -87,7 +88,11 @@ fn one_command_publishes_in_every_language_with_the_origin_dead_and_a_restart_ke
         assert!(status(&boma, "en").contains("Huduma is slow"), "{level}");
         assert_eq!(get(boma.at(), "/.well-known/boma/status.atom").status, 200, "{level}");
     }
-    assert!(std::fs::read_to_string(boma.setup.file("state/journal.jsonl")).unwrap().contains("incident opened: "));
+    assert!(
+        std::fs::read_to_string(boma.setup.file("state/journal.jsonl"))
+            .unwrap()
+            .contains("incident opened: {portal} is slow")
+    );
 }
 
 #[test]
