@@ -23,22 +23,22 @@ const EXAMPLE: &str =
 
 /// All that are kept, the newest first.
 pub async fn list(State(desk): State<Desk>) -> Response {
-    let now = desk.office.house.now().unix();
     let all = desk.office.house.incidents.load();
-    Json(json!({ "incidents": all.iter().rev().map(|i| shown(i, now)).collect::<Vec<_>>() })).into_response()
+    Json(json!({ "incidents": all.iter().rev().map(|i| shown(&desk.office, i)).collect::<Vec<_>>() })).into_response()
 }
 
 pub async fn one(State(desk): State<Desk>, Path(id): Path<String>) -> Response {
-    let now = desk.office.house.now().unix();
     match desk.office.house.incidents.load().iter().find(|i| i.id.to_string() == id) {
-        Some(incident) => Json(shown(incident, now)).into_response(),
+        Some(incident) => Json(shown(&desk.office, incident)).into_response(),
         None => unknown(&id),
     }
 }
 
 /// An incident as it is kept, and what follows from it now.
-fn shown(incident: &Incident, now: u64) -> Value {
+fn shown(office: &Office, incident: &Incident) -> Value {
+    let now = office.house.now().unix();
     let mut value = serde_json::to_value(incident).unwrap_or_default();
+    value["title"] = json!(office.first_title(incident));
     value["state"] = json!(incident.state());
     value["present"] = json!(incident.present());
     value["current"] = json!(incident.is_current(now));
@@ -93,7 +93,7 @@ async fn publish(
         office.house.store.flush();
         let all = office.house.incidents.load();
         let incident = all.iter().find(|i| Some(i.id) == applied.incident).cloned();
-        let mut value = incident.map(|i| shown(&i, office.house.now().unix())).unwrap_or_default();
+        let mut value = incident.map(|i| shown(office, &i)).unwrap_or_default();
         value["warnings"] = json!(applied.warnings);
         Ok(value)
     });

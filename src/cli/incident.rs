@@ -289,7 +289,7 @@ fn print_one(i: &Value) {
     };
     let state = if i["withdrawn"].is_object() { "withdrawn".into() } else { plain(&i["state"]) };
     let portal = i["portal"].as_str().map_or(String::new(), |p| format!("   portal {p}"));
-    let title = i["present"]["title"].as_object().and_then(|t| t.values().next()).map(plain).unwrap_or_default();
+    let title = plain(&i["title"]);
     let updates = i["updates"].as_array().map_or(0, Vec::len);
     println!("incident {}   {state}   {updates} updates{portal}   {title}", i["id"]);
     if i["present"]["next"].is_u64() && i["withdrawn"].is_null() && state != "resolved" {

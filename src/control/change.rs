@@ -134,7 +134,7 @@ pub enum Telling {
 
 impl Telling {
     fn what(&self) -> String {
-        let first = |texts: &Texts| texts.values().next().cloned().unwrap_or_default();
+        let first = |texts: &Texts| texts.get("en").or(texts.values().next()).cloned().unwrap_or_default();
         match self {
             Telling::Open { portal, said, .. } => {
                 format!("incident{} opened: {}", of(portal.as_deref()), first(&said.title))

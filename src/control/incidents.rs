@@ -148,7 +148,7 @@ impl Office {
     }
 
     /// As staff read it: in a portal's first language.
-    fn first_title(&self, incident: &Incident) -> String {
+    pub fn first_title(&self, incident: &Incident) -> String {
         let town = self.house.town.load();
         let Some(portal) = town.portals.list.iter().find(|p| incident.concerns(&p.name)) else { return String::new() };
         pages::title(portal, &incident.present().title)

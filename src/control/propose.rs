@@ -288,7 +288,6 @@ impl Office {
             return Ok(self.unchanged());
         }
         let generation = self.publish(law.rules.clone(), read.value, law.measures.clone());
-        self.tell();
         Ok(Applied { generation, changed: true, incident: None, warnings: Vec::new() })
     }
 

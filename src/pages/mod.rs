@@ -141,7 +141,7 @@ impl Rack {
         let of = |at: usize| Of { portal: portal.as_ref(), at, news: &news };
         let page = |at: usize| Page::ALL.iter().map(|p| renderer.page(Some(of(at)), languages[at], *p)).collect();
         let pages = (0..languages.len()).map(page).collect();
-        let codes = (0..languages.len()).map(|at| renderer.code(Some((portal.as_ref(), at)), languages[at])).collect();
+        let codes = (0..languages.len()).map(|at| renderer.code(Some(of(at)), languages[at])).collect();
         let sheets = (0..languages.len()).map(|at| sheets::all(renderer, of(at), languages[at], now_unix)).collect();
         Rack { portal: portal.clone(), languages, pages, codes, sheets, news }
     }
@@ -202,7 +202,9 @@ impl Shelf {
         let rack = &self.portals[portal];
         let declared = banner::declared_language(html);
         let language = declared.and_then(|tag| rack.portal.languages.iter().position(|l| text::same_language(l, &tag)));
-        banner::put(html, rack.languages[language.unwrap_or(0)], &rack.portal.timezone, taken_unix)
+        let language = rack.languages[language.unwrap_or(0)];
+        let news = Teller::new(&rack.portal, language).banner(&rack.news);
+        banner::put(html, language, &rack.portal.timezone, taken_unix, &news)
     }
 }
 

@@ -115,6 +115,22 @@ impl<'a> Teller<'a> {
         }
     }
 
+    /// The line for the banner over a copy, as HTML; empty where there is nothing to tell.
+    pub fn banner(&self, news: &News) -> String {
+        let line = match news.lead() {
+            Some(shown) => {
+                let next = self.next(shown).map_or(String::new(), |(key, at)| format!(" · {}", self.sentence(key, at)));
+                format!("<b>{}</b>{next}", self.html(&shown.incident.present().title))
+            }
+            None => self.mood(news).map_or(String::new(), |mood| mood.to_string()),
+        };
+        if line.is_empty() {
+            return line;
+        }
+        let link = HtmlEscape(self.language.get("status_link")).to_string();
+        format!("<br>{line}<br><a href=\"/.well-known/boma/status\">{link}</a>")
+    }
+
     /// The whole, with so many of its newest updates.
     pub fn story(&self, shown: &Shown, updates: usize) -> Value {
         let incident = &shown.incident;

@@ -373,6 +373,32 @@ const scenes = {
     assert.deepEqual(found, []);
     return {};
   },
+
+  // The same on the status page and on a statement that tells of an incident.
+  async told() {
+    const source = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+    const found = [];
+    for (const colorScheme of ['light', 'dark']) {
+      const { context, seen, page } = await person({ colorScheme, viewport: { width: 320, height: 640 } });
+      const tab = await page();
+      for (const [name, path] of [['status', '/.well-known/boma/status'], ['statement', '/search']]) {
+        for (const lang of house.languages) {
+          await tab.goto(`${house.plain}${path}?lang=${lang}`);
+          assert.equal(await tab.locator('html').getAttribute('lang'), lang);
+          assert.equal(await tab.locator('section dl').count(), 1);
+          await tab.evaluate(source);
+          const { violations } = await tab.evaluate(() => axe.run({ resultTypes: ['violations'] }));
+          found.push(...violations.map((v) => `${name} ${lang} ${colorScheme} ${v.id}: ${v.nodes.map((n) => n.html).join(' ')}`));
+          assert.ok(await tab.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${name} ${lang}: nothing is wider than the window`);
+          await tab.screenshot({ path: `${house.shots}/told-${name}-${lang}-320-${colorScheme}.png`, fullPage: true });
+        }
+      }
+      assert.deepEqual(seen.problems, []);
+      await context.close();
+    }
+    assert.deepEqual(found, []);
+    return {};
+  },
 };
 
 try {

@@ -283,3 +283,29 @@ fn axe_finds_nothing_where_a_code_is_written() {
     let house = house();
     scene("code_axe", &house.boma);
 }
+
+#[test]
+fn axe_finds_nothing_on_what_is_told_of_an_incident() {
+    let house = house();
+    house.switch("hang");
+    house.boma.posture("static");
+    let open = [
+        "incident",
+        "open",
+        "--template",
+        "origin-failure",
+        "--instead",
+        "Business licences:en=Go to the office",
+        "--works",
+        "en=Reading",
+    ];
+    for arguments in [
+        &open[..],
+        &["incident", "update", "--next", "1h", "--text", "en=Known.", "--text", "sw=Tunajua."],
+        &["incident", "update", "--correct", "1", "--text", "en=Put right.", "--text", "sw=Sahihi."],
+    ] {
+        let (code, said) = house.boma.command(arguments);
+        assert_eq!(code, 0, "{said}");
+    }
+    scene("told", &house.boma);
+}

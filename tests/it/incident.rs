@@ -39,7 +39,8 @@ fn one_command_publishes_in_every_language_with_the_origin_dead_and_a_restart_ke
     assert!(status(&boma, "en").contains("Everything works.") && status(&boma, "en").contains("No notices."));
     let said = done(&boma, &["incident", "open", "--template", "flood", "--next", "30m"]);
     assert!(
-        said.starts_with("published\nincident 1   investigating   1 updates") && said.contains("next update by 20"),
+        said.starts_with("published\nincident 1   investigating   1 updates   Huduma is slow\n")
+            && said.contains("next update by 20"),
         "{said}"
     );
     let boma = Boma::start(boma.kill(), &[]);
@@ -87,7 +88,11 @@ fn one_command_publishes_in_every_language_with_the_origin_dead_and_a_restart_ke
         assert!(status(&boma, "en").contains("Huduma is slow"), "{level}");
         assert_eq!(get(boma.at(), "/.well-known/boma/status.atom").status, 200, "{level}");
     }
-    assert!(std::fs::read_to_string(boma.setup.file("state/journal.jsonl")).unwrap().contains("incident opened: "));
+    assert!(
+        std::fs::read_to_string(boma.setup.file("state/journal.jsonl"))
+            .unwrap()
+            .contains("incident opened: {portal} is slow")
+    );
 }
 
 #[test]
@@ -229,6 +234,27 @@ fn until_somebody_has_written_boma_says_what_it_does_and_never_why() {
     done(&boma, &["incident", "resolve"]);
     done(&boma, &["posture", "auto"]);
     assert!(status(&boma, "en").contains("Everything works."));
+}
+
+#[test]
+fn a_copy_of_a_page_names_the_incident_in_its_banner() {
+    let origin = Origin::start();
+    let boma = Setup::new()
+        .portal(PORTAL)
+        .portal("[[portal.route]]\npath = \"/\"\nfallback = \"snapshot\"\n")
+        .start(origin.address);
+    boma.wait_for_snapshots(1);
+    origin.kill();
+    let banner = || {
+        let page = navigate(boma.at(), "/");
+        assert_eq!(page.status, 200);
+        page.text().split("id=\"boma-banner\"").nth(1).unwrap().split("</div>").next().unwrap().to_owned()
+    };
+    assert!(banner().contains("Hii ni nakala") && !banner().contains("<b>"), "the origin's page is in Swahili");
+    done(&boma, &["incident", "open", "--template", "origin-failure"]);
+    assert!(banner().contains("<br><b>Huduma haijibu</b> · Taarifa ijayo kabla ya <bdi><time"), "{}", banner());
+    done(&boma, &["incident", "resolve"]);
+    assert!(!banner().contains("Huduma haijibu"));
 }
 
 #[test]
