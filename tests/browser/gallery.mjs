@@ -73,7 +73,7 @@ async function look(tab, page, first) {
   if (missed.length) { say(`the tab key does not lead to ${missed}`); }
   for (const stop of all.filter((s) => !s.seen)) { say(`one does not see where one is: ${stop.html}`); }
   if (first) {
-    for (const [name, media] of [['forced', { forcedColors: 'active' }], ['print', { media: 'print' }]]) {
+    for (const [name, media] of [['forced', { forcedColors: 'active' }], ['print', { media: 'print', colorScheme: 'light' }]]) {
       await tab.emulateMedia(media);
       await tab.screenshot({ path: `${shots}/${page.name}-${page.language}-${name}.png`, fullPage: true });
       await tab.emulateMedia({ forcedColors: null, media: null });
