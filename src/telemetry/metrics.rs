@@ -147,7 +147,7 @@ impl Metrics {
         r.register("boma_bot_checks", "Addresses of self-styled bots that were looked up, by outcome", self.bot_checks.clone());
         // A counter that appears with its first event hides that event from `rate()`.
         for outcome in ["verified", "refuted", "unanswered"] {
-            self.bot_checks.get_or_create(&OutcomeLabel { outcome });
+            drop(self.bot_checks.get_or_create(&OutcomeLabel { outcome }));
         }
         let build = Family::<BuildLabels, Gauge>::default();
         build.get_or_create(&BuildLabels { version: env!("CARGO_PKG_VERSION") }).set(1);
