@@ -77,8 +77,9 @@ impl Column {
     }
 
     fn look_up(&self, bytes: &[u8], value: &str, holding: &mut Holding) {
-        self.beginnings.visit(bytes, holding);
-        self.ends.visit(bytes, holding);
+        let mut add = |conditions: &[u32]| holding.add_all(conditions);
+        self.beginnings.visit(bytes, &mut add);
+        self.ends.visit(bytes, &mut add);
         let found = self.words.visit(bytes, holding);
         if let Some(set) = &self.worded
             // Letters beyond ASCII may be another spelling of a word's.

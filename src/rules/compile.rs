@@ -5,19 +5,14 @@
 
 use std::collections::HashMap;
 
-use smallvec::SmallVec;
-
 use super::clause::{Clause, Field};
 use super::conditions::{Holding, Rows};
 use super::index::Index;
 use super::lists::Lists;
 use super::pattern::Pattern;
-use super::{Asks, Draft, Meaning};
+use super::{Asks, Draft, Meaning, Verdict};
 use crate::facts::Facts;
 use crate::plan::{Level, Per, Quota};
-
-/// Numbers of rules that match.
-pub type Matched = SmallVec<[u32; 16]>;
 
 #[derive(Default)]
 pub struct Compiled {
@@ -27,41 +22,84 @@ pub struct Compiled {
     pub limit_order: Vec<u32>,
     pub has_budget: bool,
     pub asks: Asks,
-    /// By rule.
-    terms: Vec<Terms>,
+    /// By rule: what it does where it matches, apart from the rest, which is larger and seldom asked for.
+    pub acts: Vec<Act>,
+    /// By rule: the lowest posture in which it holds.
+    from: Vec<Level>,
     index: Index,
     /// How many conditions there are.
-    conditions: usize,
-    /// By condition: the rules that wait for it, as [`Waiting`] packs them.
+    conditions: u32,
+    /// By condition: the rules that wait for it, as [`Waiting`] packs them. Last those that only say what must not be: they
+    /// are looked at always.
     waiting: Rows,
-    /// Rules that only say what must not be: they are looked at always.
-    always: Vec<u32>,
 }
 
 pub struct One {
     pub name: String,
     pub shadow: bool,
-    pub until: Option<u64>,
     pub meaning: Meaning,
     pub ban: Option<u64>,
 }
 
-/// When a rule matches besides the condition that it waits for; apart from what it means, so that many are looked at in
-/// little memory.
-struct Terms {
-    from: Level,
-    must: SmallVec<[u32; 4]>,
-    must_not: SmallVec<[u32; 2]>,
+/// What a rule does where it matches.
+pub struct Act {
+    /// Unix seconds at which its end comes; the highest number where none is set.
+    pub until: u64,
+    pub does: Does,
+    /// A rule in force that has [`One::ban`].
+    pub bans: bool,
+}
+
+/// First what only the first of its rules counts for, by [`Found`](super::found::Found)'s places.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Does {
+    Challenge,
+    Allow,
+    Static,
+    Deny,
+    Drop,
+    /// Also whatever is in shadow.
+    Note,
+    Limit,
+}
+
+impl Act {
+    fn of(draft: &Draft) -> Act {
+        let does = match draft.meaning {
+            Meaning::Limit(_) => Does::Limit,
+            Meaning::Rule(_) if draft.shadow => Does::Note,
+            Meaning::Rule(Verdict::Log) => Does::Note,
+            Meaning::Rule(Verdict::Challenge) => Does::Challenge,
+            Meaning::Rule(Verdict::Allow) => Does::Allow,
+            Meaning::Rule(Verdict::Static) => Does::Static,
+            Meaning::Rule(Verdict::Deny) => Does::Deny,
+            Meaning::Rule(Verdict::Drop) => Does::Drop,
+        };
+        let bans = draft.ban.is_some() && does != Does::Limit && !draft.shadow;
+        Act { until: draft.until.unwrap_or(u64::MAX), does, bans }
+    }
 }
 
 /// A rule that waits for a condition: its number, the lowest posture in which it holds, and whether that condition is all it
-/// asks for. In one word, so that most rules need no look at their terms.
+/// asks for. In one word; where it asks for more, how many other conditions must hold and must not, and which, follow it
+/// in the same row: to read on is quicker than to look elsewhere.
 struct Waiting(u32);
 
 impl Waiting {
-    fn new(number: u32, terms: &Terms) -> Waiting {
-        let sure = terms.must.is_empty() && terms.must_not.is_empty();
-        Waiting(number << 4 | (terms.from as u32) << 1 | u32::from(sure))
+    fn record(number: u32, from: Level, must: &[u32], must_not: &[u32]) -> Vec<u32> {
+        let sure = must.is_empty() && must_not.is_empty();
+        let waiting = number << 4 | (from as u32) << 1 | u32::from(sure);
+        if sure {
+            return vec![waiting];
+        }
+        [&[waiting, must.len() as u32, must_not.len() as u32], must, must_not].concat()
+    }
+
+    /// By posture, so that a row is read up to the first that holds in higher ones only; the sure ones together, because a
+    /// processor guesses well what is like the one before.
+    fn row(mut records: Vec<Vec<u32>>) -> Vec<u32> {
+        records.sort_by_key(|record| (record[0] >> 1 & 7, record.len() > 1));
+        records.concat()
     }
 
     fn number(&self) -> u32 {
@@ -89,7 +127,7 @@ pub fn compile(mut drafts: Vec<Draft>, lists: Lists, pause: &dyn Fn()) -> Result
     drafts.sort_by(|a, b| a.name.cmp(&b.name));
     let mut conditions = Conditions::default();
     let mut compiled = Compiled::default();
-    let mut waiting: Vec<SmallVec<[u32; 4]>> = Vec::new();
+    let (mut waiting, mut always) = (Vec::new(), Vec::new());
     for (number, draft) in drafts.into_iter().enumerate() {
         if number.is_multiple_of(PIECE) {
             pause();
@@ -99,26 +137,29 @@ pub fn compile(mut drafts: Vec<Draft>, lists: Lists, pause: &dyn Fn()) -> Result
         let (not, yes): (Vec<&Clause>, Vec<&Clause>) = draft.clauses.iter().partition(|c| c.not);
         let besides: Vec<Clause> = draft.clauses.iter().filter_map(Clause::besides).collect();
         let must = yes.into_iter().chain(&besides).map(|c| conditions.number(c, from));
-        let must = must.filter(|c| Some(*c) != wait).collect();
-        let must_not = not.into_iter().map(|c| conditions.number(c, from)).collect();
-        let terms = Terms { from, must, must_not };
+        let must: Vec<u32> = must.filter(|c| Some(*c) != wait).collect();
+        let must_not: Vec<u32> = not.into_iter().map(|c| conditions.number(c, from)).collect();
         compiled.asks.see(&draft);
-        match wait {
+        let row = match wait {
             Some(condition) => {
-                waiting.resize(waiting.len().max(condition as usize + 1), SmallVec::new());
-                waiting[condition as usize].push(Waiting::new(number as u32, &terms).0);
+                let condition = condition as usize;
+                waiting.resize(waiting.len().max(condition + 1), Vec::new());
+                &mut waiting[condition]
             }
-            None => compiled.always.push(number as u32),
-        }
+            None => &mut always,
+        };
+        row.push(Waiting::record(number as u32, from, &must, &must_not));
         compiled.has_budget |= matches!(&draft.meaning, Meaning::Limit(q) if q.budget);
-        let Draft { name, shadow, until, meaning, ban, .. } = draft;
-        compiled.all.push(One { name, shadow, until, meaning, ban });
-        compiled.terms.push(terms);
+        compiled.acts.push(Act::of(&draft));
+        compiled.from.push(from);
+        let Draft { name, shadow, meaning, ban, .. } = draft;
+        compiled.all.push(One { name, shadow, meaning, ban });
     }
-    compiled.conditions = conditions.numbers.len();
-    waiting.resize(compiled.conditions, SmallVec::new());
-    for rules in &waiting {
-        compiled.waiting.push(rules);
+    waiting.resize(conditions.numbers.len(), Vec::new());
+    compiled.conditions = waiting.len() as u32;
+    waiting.push(always);
+    for records in waiting {
+        compiled.waiting.push(&Waiting::row(records));
     }
     compiled.limit_order = limit_order(&compiled.all);
     let asked = conditions.numbers.into_iter().map(|(clause, (number, from))| (number, (clause, from)));
@@ -168,12 +209,6 @@ fn limit_order(all: &[One]) -> Vec<u32> {
     order
 }
 
-impl Terms {
-    fn hold(&self, holding: &Holding) -> bool {
-        self.must.iter().all(|c| holding.has(*c)) && !self.must_not.iter().any(|c| holding.has(*c))
-    }
-}
-
 /// Distinct conditions, their numbers, and the lowest posture in which a rule asks for each.
 #[derive(Default)]
 struct Conditions {
@@ -191,33 +226,36 @@ impl Conditions {
 }
 
 impl Compiled {
-    /// The rules in force at a posture whose every condition the request satisfies, in no order.
-    pub fn matching(&self, facts: &Facts<'_>, level: Level) -> Matched {
-        let mut holding = Holding::new(self.conditions);
+    /// Gives the rules in force at a posture whose every condition the request satisfies, in no order.
+    pub fn matching(&self, facts: &Facts<'_>, level: Level, mut each: impl FnMut(u32)) {
+        let mut holding = Holding::new(self.conditions as usize);
         self.index.look(facts, level, &mut holding);
-        let mut matched = Matched::new();
-        for condition in holding.all() {
-            for waiting in self.waiting.row(*condition) {
+        for condition in holding.all().iter().chain([&self.conditions]) {
+            let mut row = self.waiting.row(*condition);
+            while let Some((waiting, rest)) = row.split_first() {
                 let waiting = Waiting(*waiting);
-                if waiting.holds_at(level)
-                    && (waiting.is_sure() || self.terms[waiting.number() as usize].hold(&holding))
-                {
-                    matched.push(waiting.number());
+                if !waiting.holds_at(level) {
+                    break;
+                }
+                if waiting.is_sure() {
+                    row = rest;
+                    each(waiting.number());
+                    continue;
+                }
+                let [must, must_not, rest @ ..] = rest else { break };
+                let (must, rest) = rest.split_at(*must as usize);
+                let (must_not, rest) = rest.split_at(*must_not as usize);
+                row = rest;
+                if must.iter().all(|c| holding.has(*c)) && !must_not.iter().any(|c| holding.has(*c)) {
+                    each(waiting.number());
                 }
             }
         }
-        for number in &self.always {
-            let terms = &self.terms[*number as usize];
-            if terms.from <= level && terms.hold(&holding) {
-                matched.push(*number);
-            }
-        }
-        matched
     }
 
     /// The lowest posture in which a rule holds.
     pub fn from(&self, number: u32) -> Level {
-        self.terms[number as usize].from
+        self.from[number as usize]
     }
 
     pub fn quota(&self, number: u32) -> Option<&Quota> {

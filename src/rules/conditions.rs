@@ -7,33 +7,43 @@ use smallvec::SmallVec;
 /// Numbers of conditions, or of what waits for them.
 pub type Numbers = SmallVec<[u32; 2]>;
 
+/// Words of 64 bits that lie in the struct itself: as many conditions as most laws have.
+const NEAR: usize = 16;
+
 /// The conditions that hold: a bit for each there is, and the list of those that are set.
 pub struct Holding {
-    bits: SmallVec<[u64; 16]>,
+    // Not one SmallVec: it is filled before it is put here, and to move what was just written stalls.
+    near: [u64; NEAR],
+    far: Vec<u64>,
     all: SmallVec<[u32; 32]>,
 }
 
 impl Holding {
     /// Of `count` conditions none.
     pub fn new(count: usize) -> Holding {
-        Holding { bits: SmallVec::from_elem(0, count.div_ceil(64)), all: SmallVec::new() }
+        Holding { near: [0; NEAR], far: vec![0; count.div_ceil(64).saturating_sub(NEAR)], all: SmallVec::new() }
     }
 
+    #[inline]
     pub fn add(&mut self, condition: u32) {
         let bit = 1 << (condition % 64);
-        let word = &mut self.bits[condition as usize / 64];
+        let at = condition as usize / 64;
+        let word = if at < NEAR { &mut self.near[at] } else { &mut self.far[at - NEAR] };
         if *word & bit == 0 {
             *word |= bit;
             self.all.push(condition);
         }
     }
 
+    #[inline]
     pub fn add_all(&mut self, conditions: &[u32]) {
         conditions.iter().for_each(|c| self.add(*c));
     }
 
     pub fn has(&self, condition: u32) -> bool {
-        self.bits[condition as usize / 64] & 1 << (condition % 64) != 0
+        let at = condition as usize / 64;
+        let word = if at < NEAR { self.near[at] } else { self.far[at - NEAR] };
+        word & 1 << (condition % 64) != 0
     }
 
     /// Each once, in no order.

@@ -20,12 +20,13 @@ pub struct Match {
 impl RuleSet {
     /// Every rule and limit that matches, in the order of names.
     pub fn explain(&self, facts: &Facts<'_>, level: Level, now_unix: u64) -> Vec<Match> {
-        let mut matched = self.compiled.matching(facts, Level::Closed);
+        let mut matched = Vec::new();
+        self.compiled.matching(facts, Level::Closed, |number| matched.push(number));
         matched.sort_unstable();
         let told = matched.into_iter().filter_map(|number| {
             let one = &self.compiled.all[number as usize];
             let rule = self.summaries.iter().find(|s| s.name == one.name && !s.expired)?.clone();
-            let idle = if one.until.is_some_and(|u| u <= now_unix) {
+            let idle = if self.compiled.acts[number as usize].until <= now_unix {
                 Some("its end has come")
             } else if self.compiled.from(number) > level {
                 Some("it holds in a higher posture only")

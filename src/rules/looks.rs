@@ -49,8 +49,10 @@ impl RuleSet {
 
     /// Takes rules and limits out, as if their end had come long ago.
     pub fn lay_aside(&mut self, names: &HashSet<&str>) {
-        for one in self.compiled.all.iter_mut().filter(|one| names.contains(one.name.as_str())) {
-            one.until = Some(0);
+        for (one, act) in self.compiled.all.iter().zip(&mut self.compiled.acts) {
+            if names.contains(one.name.as_str()) {
+                act.until = 0;
+            }
         }
     }
 }

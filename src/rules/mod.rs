@@ -21,6 +21,7 @@ mod measure;
 mod pattern;
 mod print;
 mod ranges;
+mod scout;
 mod trie;
 mod values;
 mod words;
@@ -290,19 +291,21 @@ impl RuleSet {
         now_unix: u64,
         mut see: impl FnMut(&'a str),
     ) -> Plan<'a> {
-        let mut found = Found::default();
-        for &number in &self.compiled.matching(facts, level) {
+        let mut found = Found::new();
+        self.compiled.matching(facts, level, |number| {
+            let act = &self.compiled.acts[number as usize];
+            if act.until <= now_unix || but.contains(&number) {
+                return;
+            }
             let one = &self.compiled.all[number as usize];
-            if one.until.is_some_and(|u| u <= now_unix) || but.contains(&number) {
-                continue;
-            }
             see(&one.name);
-            match &one.meaning {
-                Meaning::Limit(_) => found.limits.push(number),
-                Meaning::Rule(_) if one.shadow => found.noted.push(number),
-                Meaning::Rule(verdict) => found.add(*verdict, one.ban, number),
+            found.add(act.does, number);
+            if act.bans
+                && let Some(lasts) = one.ban
+            {
+                found.ban(lasts, number);
             }
-        }
+        });
         found.plan(&self.compiled)
     }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::conditions::{Holding, Numbers, Rows};
+use super::conditions::{Numbers, Rows};
 
 /// Which way values and texts are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,8 +27,8 @@ pub struct Ends {
 pub struct Trie {
     nodes: Vec<Node>,
     bytes: Vec<u8>,
-    /// By first byte, the nodes that go on.
-    doors: Vec<(u8, u32)>,
+    /// The nodes that go on.
+    doors: Vec<u32>,
     conditions: Rows,
     way: Way,
 }
@@ -38,9 +38,23 @@ struct Node {
     /// What must come between the node before and this one.
     label: Range<u32>,
     doors: Range<u32>,
+    way_on: WayOn,
     /// Rows of conditions; those of [`Ends::begun`] come after those of [`Ends::whole`]. None where no text ends.
     ends: Option<u32>,
 }
+
+/// How a node finds the door for a byte.
+#[derive(Clone, Copy, Debug)]
+enum WayOn {
+    /// There is one for each byte from this one on, or [`NO_DOOR`].
+    From(u8),
+    /// Their bytes lie in order from here on in [`Trie::bytes`].
+    Listed(u32),
+}
+
+const NO_DOOR: u32 = u32::MAX;
+/// Places that a node may have for each of its doors, so that one step finds it: digits and letters fit.
+const ROOM: usize = 8;
 
 impl Trie {
     /// Of texts as they are written; `way` says from which end they are read.
@@ -65,7 +79,7 @@ impl Trie {
         self.bytes.extend_from_slice(&first[..alike]);
         let number = self.nodes.len();
         let label = label..self.bytes.len() as u32;
-        self.nodes.push(Node { label, doors: 0..0, ends: None });
+        self.nodes.push(Node { label, doors: 0..0, way_on: WayOn::From(0), ends: None });
         let depth = depth + alike;
         let mut rest = texts;
         if let Some(((text, ends), others)) = rest.split_first()
@@ -76,57 +90,66 @@ impl Trie {
             rest = others;
         }
         let groups: Vec<&[(Vec<u8>, Ends)]> = rest.chunk_by(|(a, _), (b, _)| a[depth] == b[depth]).collect();
+        let Some((low, high)) = groups.first().zip(groups.last()).map(|(f, l)| (f[0].0[depth], l[0].0[depth])) else {
+            return number as u32;
+        };
+        let span = usize::from(high - low) + 1;
+        let dense = span <= ROOM * groups.len();
         let doors = self.doors.len();
-        self.doors.extend(groups.iter().map(|g| (g[0].0[depth], 0)));
+        self.doors.resize(doors + if dense { span } else { groups.len() }, NO_DOOR);
         self.nodes[number].doors = doors as u32..self.doors.len() as u32;
+        self.nodes[number].way_on = if dense { WayOn::From(low) } else { WayOn::Listed(self.bytes.len() as u32) };
+        if !dense {
+            self.bytes.extend(groups.iter().map(|g| g[0].0[depth]));
+        }
         for (i, group) in groups.into_iter().enumerate() {
-            self.doors[doors + i].1 = self.node(group, depth);
+            let place = if dense { usize::from(group[0].0[depth] - low) } else { i };
+            self.doors[doors + place] = self.node(group, depth);
         }
         number as u32
     }
 
-    pub fn visit(&self, value: &[u8], holding: &mut Holding) {
-        match self.way {
-            Way::Forward => self.walk(value.len(), |at, label| value[at..].starts_with(label), |at| value[at], holding),
-            Way::Backward => {
-                let byte = |at| value[value.len() - 1 - at];
-                let is = |at, label: &[u8]| {
-                    value.len() - at >= label.len() && label.iter().enumerate().all(|(i, b)| byte(at + i) == *b)
-                };
-                self.walk(value.len(), is, byte, holding);
+    fn next(&self, node: &Node, byte: u8) -> Option<&Node> {
+        let doors = &self.doors[node.doors.start as usize..node.doors.end as usize];
+        let place = match node.way_on {
+            WayOn::From(low) => usize::from(byte.wrapping_sub(low)),
+            WayOn::Listed(start) => {
+                self.bytes[start as usize..start as usize + doors.len()].binary_search(&byte).ok()?
             }
+        };
+        doors.get(place).and_then(|door| self.nodes.get(*door as usize))
+    }
+
+    /// Gives the conditions of what the value is and of all that it begins with, row by row.
+    pub fn visit(&self, value: &[u8], add: &mut impl FnMut(&[u32])) {
+        match self.way {
+            Way::Forward => self.walk(value.len(), |at| value[at], add),
+            Way::Backward => self.walk(value.len(), |at| value[value.len() - 1 - at], add),
         }
     }
 
-    /// `is`: whether the value goes on with these bytes from there.
-    fn walk(
-        &self,
-        length: usize,
-        is: impl Fn(usize, &[u8]) -> bool,
-        byte: impl Fn(usize) -> u8,
-        holding: &mut Holding,
-    ) {
+    /// `byte`: of the value, counted from where it is read.
+    fn walk(&self, length: usize, byte: impl Fn(usize) -> u8, add: &mut impl FnMut(&[u32])) {
         let Some(mut node) = self.nodes.first() else { return };
         let mut at = 0;
         loop {
             let label = &self.bytes[node.label.start as usize..node.label.end as usize];
-            if !is(at, label) {
+            // Byte by byte, because most are a few bytes long and most values differ early: a call to compare costs more.
+            if length - at < label.len() || !label.iter().enumerate().all(|(i, b)| byte(at + i) == *b) {
                 return;
             }
             at += label.len();
             if let Some(ends) = node.ends {
-                holding.add_all(self.conditions.row(ends + 1));
+                add(self.conditions.row(ends + 1));
                 if at == length {
-                    holding.add_all(self.conditions.row(ends));
+                    add(self.conditions.row(ends));
                 }
             }
             if at == length {
                 return;
             }
-            let doors = &self.doors[node.doors.start as usize..node.doors.end as usize];
-            let next = byte(at);
-            let Ok(door) = doors.binary_search_by_key(&next, |(b, _)| *b) else { return };
-            node = &self.nodes[doors[door].1 as usize];
+            let Some(next) = self.next(node, byte(at)) else { return };
+            node = next;
         }
     }
 }

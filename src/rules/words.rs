@@ -6,25 +6,25 @@
 use std::collections::{BTreeMap, HashMap};
 
 use aho_corasick::automaton::Automaton;
-use aho_corasick::packed::{Config, MatchKind, Searcher};
-use aho_corasick::{Anchored, BuildError, Span, dfa, nfa::contiguous};
+use aho_corasick::{Anchored, BuildError, dfa, nfa::contiguous};
 use memchr::memmem;
-use smallvec::SmallVec;
 
 use super::conditions::{Holding, Numbers};
+use super::scout::{Next, Scout};
 use crate::bounds;
 
 /// Bytes of words up to which the automaton is a table, which is the fastest and the largest of its kinds.
 const TABLE: usize = 4096;
 /// Words that are scouted for in one value before the automaton goes over the rest of it.
 const SCOUTED: usize = 12;
+/// Words of 64 bits that a look has without an allocation.
+const NEAR: usize = 8;
 
 #[derive(Debug, Default)]
 pub struct Words {
     automaton: Option<Kind>,
-    /// Finds the next of a few dozen words many times faster, of those that begin at one place the longest; not there for
-    /// more.
-    scout: Option<Searcher>,
+    /// Finds the next of a few dozen words many times faster; not there for more.
+    scout: Option<Scout>,
     /// By word.
     meant: Vec<Meant>,
     globs: Vec<Glob>,
@@ -52,7 +52,9 @@ struct Meant {
 struct Look<'w, 'v> {
     words: &'w Words,
     value: &'v [u8],
-    seen: SmallVec<[u64; 8]>,
+    /// By word, a bit: of the first ones here, of the others there.
+    near: [u64; NEAR],
+    far: Vec<u64>,
     expression: bool,
 }
 
@@ -106,7 +108,7 @@ impl Words {
         if !numbers.is_empty() {
             let bytes: usize = numbers.keys().map(Vec::len).sum();
             words.automaton = Some(Kind::of(numbers.keys(), bytes).map_err(|e| e.to_string())?);
-            words.scout = Config::new().match_kind(MatchKind::LeftmostLongest).builder().extend(numbers.keys()).build();
+            words.scout = Scout::new(numbers.keys());
             let begins = begins_with(&numbers.keys().collect::<Vec<_>>());
             words.meant =
                 numbers.into_values().zip(begins).map(|(m, begins_with)| Meant { begins_with, ..m }).collect();
@@ -117,47 +119,47 @@ impl Words {
     /// Adds what holds; whether an expression may match.
     pub fn visit(&self, value: &[u8], holding: &mut Holding) -> bool {
         let Some(automaton) = &self.automaton else { return false };
-        let (mut look, mut at) = (None, 0);
+        let (mut look, mut at) = (Look::new(self, value), 0);
         if let Some(scout) = &self.scout {
             for _ in 0..SCOUTED {
-                // It is slow at what is shorter than its own step.
-                if value.len() - at < scout.minimum_len() {
-                    break;
-                }
-                let Some(found) = scout.find_in(value, Span { start: at, end: value.len() }) else {
-                    return look.is_some_and(|l: Look<'_, '_>| l.expression);
+                let (word, start) = match scout.next(value, at) {
+                    Next::Nothing => return look.expression,
+                    Next::Word(word, start) => (word, start),
+                    Next::NotBefore(place) => {
+                        at = place;
+                        break;
+                    }
                 };
-                at = found.start() + 1;
-                let look = look.get_or_insert_with(|| Look::new(self, value));
-                let mut word = Some(found.pattern().as_u32());
+                at = start + 1;
+                let mut word = Some(word);
                 while let Some(w) = word {
                     look.found(w, holding);
                     word = self.meant[w as usize].begins_with;
                 }
             }
         }
-        let mut see = |word| look.get_or_insert_with(|| Look::new(self, value)).found(word, holding);
+        let mut see = |word| look.found(word, holding);
         match automaton {
             Kind::Table(table) => go_over(table, &value[at..], &mut see),
             Kind::Compact(compact) => go_over(compact, &value[at..], &mut see),
         }
-        look.is_some_and(|l| l.expression)
+        look.expression
     }
 }
 
 impl<'w, 'v> Look<'w, 'v> {
     fn new(words: &'w Words, value: &'v [u8]) -> Look<'w, 'v> {
-        let seen = SmallVec::from_elem(0, words.meant.len().div_ceil(64));
-        Look { words, value, seen, expression: false }
+        Look { words, value, near: [0; NEAR], far: Vec::new(), expression: false }
     }
 
     /// Whether the word was not found before.
     fn found(&mut self, word: u32, holding: &mut Holding) -> bool {
         let (at, bit) = (word as usize / 64, 1 << (word % 64));
-        if self.seen[at] & bit != 0 {
+        let seen = if at < NEAR { &mut self.near[at] } else { self.far_word(at - NEAR) };
+        if *seen & bit != 0 {
             return false;
         }
-        self.seen[at] |= bit;
+        *seen |= bit;
         let meant = &self.words.meant[word as usize];
         holding.add_all(&meant.conditions);
         for glob in meant.globs.iter().map(|g| &self.words.globs[*g as usize]) {
@@ -167,6 +169,11 @@ impl<'w, 'v> Look<'w, 'v> {
         }
         self.expression |= meant.expression;
         true
+    }
+
+    fn far_word(&mut self, at: usize) -> &mut u64 {
+        self.far.resize(self.words.meant.len().div_ceil(64) - NEAR, 0);
+        &mut self.far[at]
     }
 }
 
