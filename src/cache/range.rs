@@ -40,6 +40,8 @@ pub fn parse(value: &[u8], length: usize) -> Wanted {
     let (first, last) = (&set[..dash], &set[dash + 1..]);
     let whole = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
     let range = match (digits(first).map(whole), digits(last).map(whole)) {
+        // Of nothing the last bytes are nothing, which is the whole.
+        (None, Some(1..)) if first.is_empty() && length == 0 => return Wanted::Whole,
         (None, Some(n)) if first.is_empty() => length.saturating_sub(n)..length,
         (Some(from), None) if last.is_empty() => from..length,
         (Some(from), Some(to)) if from <= to => from..to.saturating_add(1).min(length),

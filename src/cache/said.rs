@@ -190,6 +190,21 @@ fn dictionary(text: &[u8]) -> Option<Said> {
     Parser::new(text).parse_dictionary_with_visitor(reader).ok()?
 }
 
+/// Directives that are no lists.
+const KNOWN: [&str; 11] = [
+    "max-age",
+    "s-maxage",
+    "stale-while-revalidate",
+    "stale-if-error",
+    "no-store",
+    "private",
+    "no-cache",
+    "must-revalidate",
+    "proxy-revalidate",
+    "must-understand",
+    "public",
+];
+
 /// Reads a dictionary.
 struct Reader {
     said: Said,
@@ -223,7 +238,7 @@ impl<'de> EntryVisitor<'de> for Member<'_, 'de> {
     }
 
     fn inner_list(self) -> Result<impl InnerListVisitor<'de>, Infallible> {
-        self.reader.wrong = true;
+        self.reader.wrong |= KNOWN.contains(&self.name);
         Ok(Ignored)
     }
 }
