@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::future::poll_fn;
 use std::ops::Range;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
@@ -299,6 +300,8 @@ pub enum Reply {
 
 pub struct Answer {
     pub status: u16,
+    /// Fields that it shares with other answers; they come before its own.
+    pub common: Option<Arc<Common>>,
     pub fields: Fields,
     pub body: Payload,
 }

@@ -95,6 +95,12 @@ impl Leader {
         self.turn.void.load(Ordering::Acquire)
     }
 
+    /// Waits for its own landing, where the fetch goes on by itself.
+    pub fn waiter(&self) -> Waiter {
+        self.turns.waiting.fetch_add(1, Ordering::AcqRel);
+        Waiter { turns: self.turns.clone(), landed: self.turn.landed.subscribe() }
+    }
+
     pub fn land(mut self, landed: Landed) {
         self.end(landed);
     }

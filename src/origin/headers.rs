@@ -30,6 +30,11 @@ pub struct Forward<'a> {
     pub cookie: Option<Cow<'a, [u8]>>,
     /// The protocol to go on with, where it is one that boma passes.
     pub upgrade: Option<&'a str>,
+    /// The answer may be kept for others: nothing that is not in its address goes into links.
+    pub shared: bool,
+    /// Fields that stay behind, and those that come instead.
+    pub without: &'static [&'static str],
+    pub with: &'a [(&'static str, Vec<u8>)],
 }
 
 /// Fields that belong to one hop (RFC 9110 section 7.6.1), and `Expect`, which boma answers itself.
@@ -56,6 +61,27 @@ const FORGED: [&str; 8] = [
     "x-rewrite-url",
     "x-client-ip",
     "x-cluster-client-ip",
+];
+
+/// Fields that origins build links or answers from as if they were the address, whoever sends them.
+const LINKS: [&str; 17] = [
+    "forwarded",
+    "x-original-url",
+    "x-rewrite-url",
+    "x-original-host",
+    "x-host",
+    "x-http-host-override",
+    "x-forwarded-host",
+    "x-forwarded-server",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-forwarded-path",
+    "x-forwarded-scheme",
+    "x-forwarded-ssl",
+    "x-url-scheme",
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
 ];
 
 /// By this field of an answer an origin says that the request's session is one of its own, signed in. It is for boma alone.
@@ -98,6 +124,7 @@ impl Forward<'_> {
             }
         };
         all.each(&mut |name, value| match name {
+            _ if self.without.contains(&name) || (self.shared && LINKS.contains(&name)) => {}
             "via" => join(&mut via, value),
             "x-forwarded-for" if trusted => join(&mut chain, value),
             "forwarded" if trusted => join(&mut forwarded, value),
@@ -112,6 +139,7 @@ impl Forward<'_> {
         if let Some(cookie) = &self.cookie {
             put("cookie", cookie);
         }
+        self.with.iter().for_each(|(name, value)| put(name, value));
         if all.any("te", &mut |v| lists(v, b"trailers")) {
             put("te", b"trailers");
         }
@@ -152,6 +180,34 @@ pub fn own_fields(host: &str, purpose: &str, put: &mut dyn FnMut(&str, &[u8])) {
     put("accept-encoding", b"identity");
     put("user-agent", format!("boma/{} ({purpose})", env!("CARGO_PKG_VERSION")).as_bytes());
     put("x-forwarded-host", host.as_bytes());
+}
+
+/// A fetch of boma's own that brings what is kept: it says nothing but what tells its answer from others.
+pub struct Own<'a> {
+    /// Path and query.
+    pub target: &'a str,
+    pub host: &'a str,
+    pub scheme: &'static str,
+    /// What `Via` calls this boma.
+    pub pseudonym: &'a str,
+    /// By which answers at its address are told apart, and conditions.
+    pub fields: &'a [(String, Vec<u8>)],
+}
+
+impl Own<'_> {
+    pub fn fields(&self, put: &mut dyn FnMut(&str, &[u8])) {
+        let says = |name: &str| self.fields.iter().any(|(n, _)| n == name);
+        if !says("accept") {
+            put("accept", b"*/*");
+        }
+        if !says("user-agent") {
+            put("user-agent", concat!("boma/", env!("CARGO_PKG_VERSION"), " (cache)").as_bytes());
+        }
+        self.fields.iter().for_each(|(name, value)| put(name, value));
+        put("x-forwarded-host", self.host.as_bytes());
+        put("x-forwarded-proto", self.scheme.as_bytes());
+        put("via", format!("1.1 {}", self.pseudonym).as_bytes());
+    }
 }
 
 /// An answer's fields without those of its hop; the length stays where it says something.

@@ -4,6 +4,7 @@
 //! Does not know: guards, the origin's connections.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -11,7 +12,7 @@ use crate::facts::Kind;
 use crate::origin::{Answer, Came};
 use crate::pages::{self, Html, Page, Sheet};
 use crate::reason::{Blame, Reason};
-use crate::wire::{Broken, Fields, Head, Hole, Payload, Version};
+use crate::wire::{Broken, Common, Fields, Head, Hole, Payload, Version};
 use crate::{bounds, clock, snapshot, wire};
 
 use super::decide::OverLimit;
@@ -23,6 +24,8 @@ use super::visit::Visit;
 /// An answer in the making, and why it is what it is.
 pub struct Made {
     pub status: u16,
+    /// Fields that it shares with other answers.
+    pub common: Option<Arc<Common>>,
     pub fields: Fields,
     pub body: Payload,
     pub reason: Reason,
@@ -32,7 +35,7 @@ pub struct Made {
 
 impl Made {
     pub fn empty(status: u16, reason: Reason) -> Made {
-        Made { status, fields: Fields::default(), body: Payload::Bytes(Bytes::new()), reason, close: false }
+        Made { status, common: None, fields: Fields::default(), body: Payload::Bytes(Bytes::new()), reason, close: false }
     }
 }
 
@@ -74,7 +77,7 @@ pub fn relay(visit: &Visit<'_>, request: &Request, head: &dyn Head, answer: Answ
     // An origin that names requests itself would give the answer two names.
     fields.remove("x-request-id");
     mint::keep(visit, request, head, status, &mut fields);
-    Made { status, fields, body, reason: Reason::Served, close: false }
+    Made { status, common: None, fields, body, reason: Reason::Served, close: false }
 }
 
 /// A snapshot, dated.
