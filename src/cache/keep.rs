@@ -185,7 +185,8 @@ pub fn judge(request: Request<'_>, status: u16, fields: &Fields, at: Asked) -> R
 }
 
 fn times(word: Word, status: u16, fields: &Fields, said: &Said, at: Asked) -> Result<Times, Unkept> {
-    let understood = matches!(status, 200 | 203 | 204 | 300..=303 | 307 | 308 | 400 | 403..=405 | 410 | 414 | 500..=504);
+    let understood =
+        matches!(status, 200 | 203 | 204 | 300..=303 | 307 | 308 | 400 | 403..=405 | 410 | 414 | 500..=504);
     if said.must_understand && !understood {
         return Err(Unkept::Status);
     }

@@ -1,6 +1,7 @@
 //! What is kept, in memory and by bytes. An address has one place, with its variants in it; which address goes when
 //! there is no room is moka's to say: whatever is asked for once does not drive out what is asked for often.
 
+use std::fmt;
 use std::hash::{BuildHasher, Hash as _, Hasher};
 use std::sync::Arc;
 
@@ -95,6 +96,17 @@ pub enum What {
     /// What its origin gave this tag (`Cache-Tag`, `Surrogate-Key`).
     Tag(String),
     All,
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            What::Path(path) => write!(f, "path {path}"),
+            What::Prefix(prefix) => write!(f, "everything below {prefix}"),
+            What::Tag(tag) => write!(f, "tag {tag}"),
+            What::All => f.write_str("everything"),
+        }
+    }
 }
 
 impl What {

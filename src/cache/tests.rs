@@ -137,7 +137,8 @@ impl Bare {
             };
         }
         if voids(&asks.method, *status) {
-            for target in named(fields, "https", "huduma.example", asks.path()).into_iter().chain([asks.target.clone()]) {
+            for target in named(fields, "https", "huduma.example", asks.path()).into_iter().chain([asks.target.clone()])
+            {
                 self.kept.remove(&target);
             }
         }
@@ -199,7 +200,8 @@ fn line(bare: &mut Bare, line: &str) -> Result<(), String> {
     let expected = parts(leak(expected));
     let mut words = expected[0].split(' ');
     let how = words.next().filter(|w| !w.is_empty()).unwrap_or("asks");
-    let is = |what: &str, is: &str, want: &str| if is == want { Ok(()) } else { Err(format!("{what} is {is}, not {want}")) };
+    let is =
+        |what: &str, is: &str, want: &str| if is == want { Ok(()) } else { Err(format!("{what} is {is}, not {want}")) };
     is("the way", saw.how, how)?;
     if let Some(status) = words.next() {
         is("the status", &saw.status.to_string(), status)?;
@@ -228,9 +230,10 @@ fn the_table_of_cases_holds() {
         let mut lines = case.lines().filter(|l| !l.trim().is_empty() && !l.starts_with('#'));
         let title = lines.next().unwrap();
         let (section, said) = title.split_once(" | ").unwrap_or_else(|| panic!("{title}: no section"));
-        let numbered = section.strip_prefix("RFC ").and_then(|s| s.split_once(' ')).is_some_and(|(rfc, part)| {
-            rfc.parse::<u16>().is_ok() && part.starts_with(|c: char| c.is_ascii_digit())
-        });
+        let numbered = section
+            .strip_prefix("RFC ")
+            .and_then(|s| s.split_once(' '))
+            .is_some_and(|(rfc, part)| rfc.parse::<u16>().is_ok() && part.starts_with(|c: char| c.is_ascii_digit()));
         assert!(numbered || section == "boma", "{title}: no section");
         sections.insert(section);
         cases += 1;
@@ -338,7 +341,10 @@ fn nobody_is_given_what_was_made_for_another() {
             answer.push("cache-control", control);
             let targeted = dice.roll(8) == 0;
             if targeted {
-                answer.push("cdn-cache-control", dice.one(&["max-age=60", "private", "no-store", "max-age=60, &", "public"]));
+                answer.push(
+                    "cdn-cache-control",
+                    dice.one(&["max-age=60", "private", "no-store", "max-age=60, &", "public"]),
+                );
             }
             let sets = dice.roll(4) == 0;
             if sets {
@@ -354,7 +360,8 @@ fn nobody_is_given_what_was_made_for_another() {
             let shared = said.public && !said.private && !said.no_store && !sets;
             let body = format!("{turn} {mark} {}", if own && !shared { "alone" } else { "shared" });
             let status = [200, 200, 200, 304, 404, 500, 206][dice.roll(7) as usize];
-            let would = if dice.roll(9) == 0 { Would(None) } else { Would(Some((status, answer, body.clone().into()))) };
+            let would =
+                if dice.roll(9) == 0 { Would(None) } else { Would(Some((status, answer, body.clone().into()))) };
             let saw = bare.exchange(after, &asks, &would);
             served += 1;
             if saw.how == "checks" {
@@ -368,7 +375,8 @@ fn nobody_is_given_what_was_made_for_another() {
             assert!(!text.ends_with("alone") || text.contains(&mark), "seed {seed}, turn {turn}: {text:?} for {mark}");
             assert!(!text.ends_with("alone"), "seed {seed}, turn {turn}: {text:?} was kept at all");
             // An age belongs to a birth: until the origin is asked again, it goes up with the time and no slower.
-            let age = saw.fields.first("age").and_then(|a| std::str::from_utf8(a).ok()).and_then(|a| a.parse::<u64>().ok());
+            let age =
+                saw.fields.first("age").and_then(|a| std::str::from_utf8(a).ok()).and_then(|a| a.parse::<u64>().ok());
             if let Some((at, before)) = age.and_then(|age| last_age.insert(text.clone(), (after, age))) {
                 assert!(age >= Some(before + after - at), "seed {seed}, turn {turn}: {before} then {age:?}");
             }

@@ -80,7 +80,9 @@ impl<'a> Outgoing<'a> {
         };
         let chunked = !bodiless && length.is_none() && head.version() != Version::Http10;
         let ends_at_close = !bodiless && length.is_none() && !chunked;
-        let own_length = length.is_some() && !matches!(answer.status, 204 | 304) && !(bodiless && matches!(body, Payload::Stream(_)));
+        let own_length = length.is_some()
+            && !matches!(answer.status, 204 | 304)
+            && !(bodiless && matches!(body, Payload::Stream(_)));
         if let Some(common) = &answer.common {
             out.extend_from_slice(&common.lines);
         }

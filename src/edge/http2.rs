@@ -29,7 +29,9 @@ use super::tunnel;
 use crate::bounds;
 use crate::http2::{Inbound, Pieces, Pipe, Sender, map};
 use crate::reason::Reason;
-use crate::wire::{self, Answer, Body, BodyBox, Broken, Chunk, Common, Empty, Fields, Head, Line, Payload, Reply, Version};
+use crate::wire::{
+    self, Answer, Body, BodyBox, Broken, Chunk, Common, Empty, Fields, Head, Line, Payload, Reply, Version,
+};
 
 pub async fn serve<S: Io>(seat: Rc<Seat>, stream: S) {
     let caps = seat.post.house.town.load().settings.caps;
@@ -169,7 +171,9 @@ async fn send(
     let to_head = head.parts.method == http::Method::HEAD;
     let Answer { status, common, fields, body } = answer;
     let bodiless = to_head || matches!(status, 204 | 304);
-    let Ok(mut response) = response(seat, status, common.as_deref(), &fields) else { return respond.send_reset(H2Reason::INTERNAL_ERROR) };
+    let Ok(mut response) = response(seat, status, common.as_deref(), &fields) else {
+        return respond.send_reset(H2Reason::INTERNAL_ERROR);
+    };
     let deadline = seat.post.house.town.load().settings.deadlines.download;
     let body: BodyBox = match body {
         Payload::Bytes(bytes) => {

@@ -85,8 +85,8 @@ impl Corridor {
             if look.place.as_ref().is_some_and(|p| p.passes(visit.now)) {
                 return Turn::Alone;
             }
-            let joined =
-                visit.house.cache.join(look.key, &look.address, look.place.as_deref(), &look.asking(head));
+            let joined = visit.house.cache.join(look.key, &look.address, look.place.as_deref(), &look.asking(head));
+            let mut own = false;
             let waiter = match joined {
                 Joined::Full => return Turn::Answered(self.failed(visit, request, head, look, Reason::Busy)),
                 Joined::Wait(waiter) => waiter,
@@ -100,16 +100,18 @@ impl Corridor {
                     if look.word == Word::Origin {
                         return Turn::Lead(leads);
                     }
-                    let own = leads.waiter();
+                    own = true;
+                    let waiter = leads.waiter();
                     self.errand(visit, look).go(leads);
-                    own
+                    waiter
                 }
             };
             match tokio::time::timeout(bounds::CACHE_WAIT, waiter.landed()).await {
                 Ok(Landed::Kept(kept)) if kept.selected.matches(&look.asking(head)) => {
-                    note(visit, "collapsed");
-                    visit.from_cache = true;
-                    let status = format!("boma; fwd={}; collapsed", look.forwarded());
+                    note(visit, if own { "miss" } else { "collapsed" });
+                    visit.from_cache = !own;
+                    let how = if own { "stored" } else { "collapsed" };
+                    let status = format!("boma; fwd={}; {how}", look.forwarded());
                     return Turn::Answered(given(visit, request, head, &kept, status));
                 }
                 Ok(Landed::Kept(_) | Landed::GaveUp) => look.again(visit, head),
@@ -130,14 +132,7 @@ impl Corridor {
     }
 
     /// Another's fetch failed, or there is no room to wait for it.
-    fn failed(
-        &self,
-        visit: &mut Visit<'_>,
-        request: &Request,
-        head: &dyn Head,
-        look: &Look,
-        reason: Reason,
-    ) -> Made {
+    fn failed(&self, visit: &mut Visit<'_>, request: &Request, head: &dyn Head, look: &Look, reason: Reason) -> Made {
         if !matches!(reason, Reason::Busy) {
             self.recorder.origin_failed(visit, reason);
         }

@@ -84,17 +84,8 @@ pub fn look(visit: &Visit<'_>, request: &Request, head: &dyn Head, bodiless: boo
     };
     let encoding = own.then(|| if respond::takes_gzip(head) { "gzip" } else { "identity" });
     let key = visit.house.cache.key(&address);
-    let mut look = Look {
-        word,
-        key,
-        address: Arc::new(address),
-        place: None,
-        kept: None,
-        how: None,
-        wish,
-        personal,
-        encoding,
-    };
+    let mut look =
+        Look { word, key, address: Arc::new(address), place: None, kept: None, how: None, wish, personal, encoding };
     look.again(visit, head);
     Some(look)
 }
@@ -178,8 +169,7 @@ pub fn void(visit: &Visit<'_>, request: &Request, head: &dyn Head, answer: &Answ
         let route = portal.routes.find(&crate::path::for_matching(&path)).1;
         let query = query.and_then(|q| route.query_of(q));
         for authority in [request.host.clone(), request.authority.to_ascii_lowercase()] {
-            let (portal, scheme, path, query) =
-                (portal.name.clone(), request.scheme, path.to_string(), query.clone());
+            let (portal, scheme, path, query) = (portal.name.clone(), request.scheme, path.to_string(), query.clone());
             visit.house.cache.void(&Address { portal, scheme, authority, path, query, own: false });
         }
     }

@@ -205,7 +205,8 @@ impl Corridor {
                 fields.push("cache-status", status);
                 mint::keep(visit, request, head, kept.status, &mut fields);
                 let body = Payload::Bytes(kept.body.clone());
-                let made = Made { status: kept.status, common: None, fields, body, reason: Reason::Served, close: false };
+                let made =
+                    Made { status: kept.status, common: None, fields, body, reason: Reason::Served, close: false };
                 (made, Landed::NotShared)
             }
         };

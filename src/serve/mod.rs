@@ -50,8 +50,8 @@ use crate::wire::{Arrival, BodyBox, Head, Line, Reply};
 pub use counts::Preview;
 pub use read::{foreign_cookies, host_of};
 
-use kept::Look;
 use decide::Decision;
+use kept::Look;
 use read::Request;
 use record::{InFlight, Recorder, Unanswered};
 use respond::Made;

@@ -35,7 +35,14 @@ pub struct Made {
 
 impl Made {
     pub fn empty(status: u16, reason: Reason) -> Made {
-        Made { status, common: None, fields: Fields::default(), body: Payload::Bytes(Bytes::new()), reason, close: false }
+        Made {
+            status,
+            common: None,
+            fields: Fields::default(),
+            body: Payload::Bytes(Bytes::new()),
+            reason,
+            close: false,
+        }
     }
 }
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use super::parts;
 use crate::bounds;
-use crate::units;
 use crate::fault::{At, Section};
 use crate::portal::{Caching, Class, Fallback, OriginTls, Portal, Route, Routes, Service, SnapshotPlan, Texts};
+use crate::units;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
