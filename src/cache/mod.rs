@@ -34,7 +34,7 @@ pub use renew::{is_about, merged, renewed};
 pub use reuse::{Use, Why, is_trouble, reuse, stands_in};
 pub use said::Said;
 pub use scan::tells;
-pub use time::{Asked, parse_date};
+pub use time::{Asked, parse_date, write_date};
 pub use turns::{Joined, Landed, Leader, Waiter};
 pub use vary::{Asking, Selected, Varies};
 pub use wish::Wish;

@@ -5,7 +5,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::change::{Applied, Change, Force, Rejected, Who};
 use super::lists::ListFiles;
@@ -77,17 +76,10 @@ impl Office {
             Change::RemoveBan(net) => self.remove_ban(net),
             Change::Pin(pin) => self.pin(&pin),
             Change::Incident(telling) => self.incident(telling),
-            Change::Release(Some(name))
-            | Change::GiveCodes { portal: Some(name), .. }
-            | Change::Purge { portal: Some(name), .. }
-                if !self.has_portal(&name) =>
-            {
+            Change::Release(Some(name)) | Change::GiveCodes { portal: Some(name), .. } if !self.has_portal(&name) => {
                 Err(Rejected::Unknown(format!("there is no portal {name:?}")))
             }
-            Change::Purge { portal, what, gone } => {
-                gone.store(self.house.cache.purge(portal.as_deref(), &what), Ordering::Relaxed);
-                Ok(Applied { changed: true, ..self.unchanged() })
-            }
+            Change::Purge { portal, what, gone } => self.purge(portal.as_deref(), &what, &gone),
             // What is given out is the journal's to remember, and nobody else's.
             Change::GiveCodes { .. } => Ok(Applied { changed: true, ..self.unchanged() }),
             Change::Release(portal) => {

@@ -13,7 +13,7 @@ use crate::origin::{Answer, Came};
 use crate::pages::{self, Html, Page, Sheet};
 use crate::reason::{Blame, Reason};
 use crate::wire::{Broken, Common, Fields, Head, Hole, Payload, Version};
-use crate::{bounds, clock, snapshot, wire};
+use crate::{bounds, cache, clock, snapshot, wire};
 
 use super::decide::OverLimit;
 use super::mint;
@@ -104,7 +104,7 @@ pub fn snapshot(visit: &mut Visit<'_>, page: &snapshot::Page, reason: Reason) ->
     fields.push("age", age.to_string());
     fields.push("cache-control", "no-cache");
     fields.push("cache-status", "boma; hit; detail=snapshot");
-    fields.push("last-modified", http_date(about.taken));
+    fields.push("last-modified", cache::write_date(about.taken));
     visit.cache = Some("snapshot");
     made
 }
@@ -140,12 +140,6 @@ pub fn sheet(visit: &Visit<'_>, head: &dyn Head, sheet: Sheet) -> Made {
     }
     made.body = Payload::Bytes(packed.unwrap_or(&document.body).clone());
     made
-}
-
-/// An HTTP-date (RFC 9110 section 5.6.7).
-fn http_date(unix: u64) -> String {
-    let time = jiff::Timestamp::new(unix as i64, 0).unwrap_or_default();
-    time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 /// A refusal that nothing helps against but another request.
