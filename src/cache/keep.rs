@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::reuse;
 use super::said::Said;
 use super::time::{self, Asked, Times};
 use super::vary::{Asking, Selected, Varies};
@@ -190,7 +191,7 @@ fn times(word: Word, status: u16, fields: &Fields, said: &Said, at: Asked) -> Re
     if said.must_understand && !understood {
         return Err(Unkept::Status);
     }
-    let (lifetime, bad) = (time::lifetime(status, fields, said, at.came), status >= 500);
+    let (lifetime, bad) = (time::lifetime(status, fields, said, at.came), reuse::is_trouble(status));
     let said_so = matches!(lifetime, Some((1.., false))) && !said.no_cache;
     match (word, lifetime) {
         // An error is kept only as long as it says itself: it is no copy for bad days.

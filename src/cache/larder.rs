@@ -31,6 +31,32 @@ pub struct Address {
     pub own: bool,
 }
 
+/// The same, borrowed: what is kept is found without a copy.
+#[derive(Clone, Copy, Hash)]
+pub struct At<'a> {
+    pub portal: &'a str,
+    pub scheme: &'static str,
+    pub authority: &'a str,
+    pub path: &'a str,
+    pub query: Option<&'a str>,
+    pub own: bool,
+}
+
+impl At<'_> {
+    pub fn address(&self) -> Address {
+        let At { portal, scheme, authority, path, query, own } = *self;
+        let (portal, authority, path) = (portal.to_owned(), authority.to_owned(), path.to_owned());
+        Address { portal, scheme, authority, path, query: query.map(str::to_owned), own }
+    }
+}
+
+impl Address {
+    pub fn at(&self) -> At<'_> {
+        let Address { portal, scheme, authority, path, query, own } = self;
+        At { portal, scheme, authority, path, query: query.as_deref(), own: *own }
+    }
+}
+
 /// An address's place in the larder.
 #[derive(Debug)]
 pub struct Place {
@@ -141,9 +167,9 @@ impl Cache {
         Cache { places, turns: Arc::new(Turns::default()), keys: (word(0), word(8)), largest }
     }
 
-    pub fn key(&self, address: &Address) -> Key {
+    pub fn key(&self, at: At<'_>) -> Key {
         let mut hasher = SipHasher13::new_with_keys(self.keys.0, self.keys.1);
-        address.hash(&mut hasher);
+        at.hash(&mut hasher);
         Key(hasher.finish128().as_u128())
     }
 
@@ -172,9 +198,9 @@ impl Cache {
     /// Forgets an address, and whatever is on its way to it.
     pub fn void(&self, address: &Address) {
         for own in [false, true] {
-            let key = self.key(&Address { own, ..address.clone() });
-            self.turns.void(|of| of.own == own && of == &Address { own, ..address.clone() });
-            self.places.invalidate(&key.0);
+            let address = Address { own, ..address.clone() };
+            self.turns.void(|of| *of == address);
+            self.places.invalidate(&self.key(address.at()).0);
         }
     }
 

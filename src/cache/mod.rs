@@ -28,7 +28,7 @@ pub use answer::{Given, give};
 pub use condition::{CONDITIONS, is_for_the_origin, validators};
 pub use invalid::{named, voids};
 pub use keep::{Draft, Kept, Request, Unkept, Word, judge};
-pub use larder::{Address, Cache, Key, Place, What};
+pub use larder::{Address, At, Cache, Key, Place, What};
 pub use range::{Wanted, parse as parse_range};
 pub use renew::{is_about, merged, renewed};
 pub use reuse::{Use, Why, is_trouble, reuse, stands_in};

@@ -6,8 +6,17 @@ use super::time::{self, Asked};
 use crate::wire::Fields;
 
 /// What belongs to the body that is kept, not to the 304.
-const OF_THE_BODY: [&str; 6] =
-    ["content-length", "content-encoding", "content-range", "transfer-encoding", "trailer", "connection"];
+const OF_THE_BODY: [&str; 9] = [
+    "content-length",
+    "content-encoding",
+    "content-range",
+    "content-md5",
+    "content-digest",
+    "etag",
+    "transfer-encoding",
+    "trailer",
+    "connection",
+];
 
 /// Whether a 304 speaks of this answer.
 pub fn is_about(kept: &Kept, fields: &Fields) -> bool {

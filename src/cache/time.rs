@@ -33,6 +33,8 @@ pub type Lifetime = Option<(u64, bool)>;
 
 impl Times {
     pub fn new(fields: &Fields, at: Asked, (lifetime, guessed): (u64, bool)) -> Times {
+        // Who says nothing readable of an age has been kept somewhere, and nobody knows for how long.
+        let lifetime = if fields.first("age").is_some_and(|age| said_age(age).is_none()) { 0 } else { lifetime };
         Times { born: born(fields, at), came: at.came.mono, lifetime, guessed }
     }
 
@@ -60,9 +62,13 @@ impl Times {
 fn born(fields: &Fields, Asked { asked, came }: Asked) -> u64 {
     let apparent = date(fields, "date").map_or(0, |date| came.unix().saturating_sub(date));
     let delay = came.since(asked) / SECOND;
-    let first = |v: &[u8]| v.split(|b| *b == b',').next().map(<[u8]>::trim_ascii).and_then(digits);
-    let said = fields.first("age").and_then(first).unwrap_or(0);
+    let said = fields.first("age").and_then(said_age).unwrap_or(0);
     apparent.max(said.saturating_add(delay))
+}
+
+/// The first of what may be a list (RFC 9111 section 5.1).
+fn said_age(value: &[u8]) -> Option<u64> {
+    value.split(|b| *b == b',').next().map(<[u8]>::trim_ascii).and_then(digits)
 }
 
 /// An HTTP-date as seconds since the Unix epoch, in any of its three forms (RFC 9110 section 5.6.7).

@@ -33,7 +33,7 @@ impl Corridor {
             return None;
         }
         if look.how == Some(Use::Behind) {
-            self.fetch_behind(visit, look, head);
+            self.fetch_behind(visit, request, look, head);
         }
         Some(hit(visit, request, head, &kept))
     }
@@ -50,7 +50,7 @@ impl Corridor {
     ) -> Result<Made, Cleared> {
         if let Some(kept) = look.usable().cloned() {
             if look.how == Some(Use::Behind) {
-                self.fetch_behind(visit, &look, head);
+                self.fetch_behind(visit, request, &look, head);
             }
             return Ok(hit(visit, request, head, &kept));
         }
@@ -85,7 +85,12 @@ impl Corridor {
             if look.place.as_ref().is_some_and(|p| p.passes(visit.now)) {
                 return Turn::Alone;
             }
-            let joined = visit.house.cache.join(look.key, &look.address, look.place.as_deref(), &look.asking(head));
+            let joined = visit.house.cache.join(
+                look.key,
+                &look.address(visit, request),
+                look.place.as_deref(),
+                &look.asking(head),
+            );
             let mut own = false;
             let waiter = match joined {
                 Joined::Full => return Turn::Answered(self.failed(visit, request, head, look, Reason::Busy)),
@@ -102,7 +107,7 @@ impl Corridor {
                     }
                     own = true;
                     let waiter = leads.waiter();
-                    self.errand(visit, look).go(leads);
+                    self.errand(visit, request, look).go(leads);
                     waiter
                 }
             };
@@ -141,7 +146,7 @@ impl Corridor {
     }
 
     /// A fetch of boma's own for what a request wants.
-    fn errand(&self, visit: &Visit<'_>, look: &Look) -> Errand {
+    fn errand(&self, visit: &Visit<'_>, request: &Request, look: &Look) -> Errand {
         let fields = match (look.encoding, &look.kept) {
             (Some(encoding), _) => vec![("accept-encoding".to_owned(), encoding.as_bytes().to_vec())],
             (None, Some(kept)) => kept.selected.fields().map(|(n, v)| (n.to_owned(), v.to_vec())).collect(),
@@ -155,7 +160,7 @@ impl Corridor {
             desk: self.desk.clone(),
             who: super::who(visit),
             key: look.key,
-            address: look.address.clone(),
+            address: look.address(visit, request),
             word: look.word,
             fields,
             kept: look.kept.clone(),
@@ -163,10 +168,12 @@ impl Corridor {
     }
 
     /// Fetches anew behind an answer that is given as it is; one at a time.
-    fn fetch_behind(&self, visit: &Visit<'_>, look: &Look, head: &dyn Head) {
+    fn fetch_behind(&self, visit: &Visit<'_>, request: &Request, look: &Look, head: &dyn Head) {
         let asking = look.asking(head);
-        if let Joined::Lead(leader) = visit.house.cache.join(look.key, &look.address, look.place.as_deref(), &asking) {
-            self.errand(visit, look).go(leader);
+        if let Joined::Lead(leader) =
+            visit.house.cache.join(look.key, &look.address(visit, request), look.place.as_deref(), &asking)
+        {
+            self.errand(visit, request, look).go(leader);
         }
     }
 }

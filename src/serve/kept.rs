@@ -3,6 +3,7 @@
 //!
 //! Does not know: the rules of keeping, who waits for whom.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,7 +12,7 @@ use super::read::Request;
 use super::respond::{self, Made};
 use super::visit::Visit;
 use super::{fallback, mint, read};
-use crate::cache::{self, Address, Asking, Given, Kept, Key, Place, Use, Why, Wish, Word};
+use crate::cache::{self, Address, Asking, At, Given, Kept, Key, Place, Use, Why, Wish, Word};
 use crate::facts::Kind;
 use crate::origin::Answer;
 use crate::portal::Caching;
@@ -23,7 +24,6 @@ use crate::wire::{Head, Payload};
 pub struct Look {
     pub word: Word,
     pub key: Key,
-    pub address: Arc<Address>,
     pub place: Option<Arc<Place>>,
     pub kept: Option<Arc<Kept>>,
     pub how: Option<Use>,
@@ -34,7 +34,33 @@ pub struct Look {
     pub encoding: Option<&'static str>,
 }
 
+/// The authority that the origin is asked for: by boma's own word the host alone, whatever port somebody wrote.
+fn authority(word: Word, request: &Request) -> Cow<'_, str> {
+    match word {
+        Word::Fill(_) => Cow::Borrowed(&request.host),
+        Word::Origin if request.authority.bytes().any(|b| b.is_ascii_uppercase()) => {
+            Cow::Owned(request.authority.to_ascii_lowercase())
+        }
+        Word::Origin => Cow::Borrowed(&request.authority),
+    }
+}
+
+fn at<'a>(visit: &'a Visit<'_>, request: &'a Request, word: Word, authority: &'a str) -> At<'a> {
+    At {
+        portal: visit.portal.map_or("", |p| &visit.town.portals.list[p].name),
+        scheme: request.scheme,
+        authority,
+        path: &request.path,
+        query: request.query.as_deref(),
+        own: word != Word::Origin,
+    }
+}
+
 impl Look {
+    pub fn address(&self, visit: &Visit<'_>, request: &Request) -> Arc<Address> {
+        Arc::new(at(visit, request, self.word, &authority(self.word, request)).address())
+    }
+
     pub fn asking<'a>(&self, head: &'a dyn Head) -> Asking<'a> {
         Asking { head, encoding: self.encoding }
     }
@@ -74,18 +100,10 @@ pub fn look(visit: &Visit<'_>, request: &Request, head: &dyn Head, bodiless: boo
     let wish = Wish::of(head);
     // By boma's own word nobody gets anything newer, and while the origin is to be spared neither.
     let wish = if own || visit.effects().spare_origin { wish.spared() } else { wish };
-    let address = Address {
-        portal: visit.portal().name.clone(),
-        scheme: request.scheme,
-        authority: if own { request.host.clone() } else { request.authority.to_ascii_lowercase() },
-        path: request.path.clone(),
-        query: request.query.clone(),
-        own,
-    };
     let encoding = own.then(|| if respond::takes_gzip(head) { "gzip" } else { "identity" });
-    let key = visit.house.cache.key(&address);
-    let mut look =
-        Look { word, key, address: Arc::new(address), place: None, kept: None, how: None, wish, personal, encoding };
+    let authority = authority(word, request);
+    let key = visit.house.cache.key(at(visit, request, word, &authority));
+    let mut look = Look { word, key, place: None, kept: None, how: None, wish, personal, encoding };
     look.again(visit, head);
     Some(look)
 }

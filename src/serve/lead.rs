@@ -81,15 +81,15 @@ impl Corridor {
     ) -> Made {
         let came = cache::Request { asking: led.look.asking(head), personal: led.look.personal, word: led.look.word };
         if let (304, Some(kept)) = (answer.status, &led.asks_about) {
-            if cache::is_about(kept, &answer.fields) {
-                let kept = kept.clone();
+            let kept = kept.clone();
+            if cache::is_about(&kept, &answer.fields) {
                 return self.renewed(visit, request, head, led, (&kept, came), &answer);
             }
-            // It speaks of something that nobody asked about; who comes next asks for the whole.
-            self.house.cache.void(&led.look.address);
+            // It holds, but what else the answer says is of something else (RFC 9111 section 4.3.4).
             land(led.leader, Landed::NotShared);
-            self.recorder.origin_failed(visit, Reason::OriginNonsense);
-            return fallback::answer(visit, request, head, Reason::OriginNonsense);
+            note(visit, "revalidated");
+            let status = format!("boma; fwd={}; fwd-status=304", led.look.forwarded());
+            return given(visit, request, head, &kept, status);
         }
         let judged = cache::judge(came, answer.status, &answer.fields, led.at);
         let longest = self.house.cache.largest as u64;
@@ -114,19 +114,21 @@ impl Corridor {
         let Answer { status, mut fields, body } = answer;
         let Came::Body(body) = body else { return respond::refusal(visit, head, Reason::NotSwitched) };
         let forwarded = led.look.forwarded();
+        // Fields that are not given out of a cache belong to whoever brought them.
+        let whole = draft.said.hidden.is_empty();
         let gathering = Gathering::new(&self.house, body);
         let keeper = Keeper {
             house: self.house.clone(),
             names: visit.portal().session_cookies.clone(),
             key: led.look.key,
-            address: led.look.address,
+            address: led.look.address(visit, request),
             draft,
             leader: led.leader,
         };
         note(visit, "miss");
         match gathering.at_once().await {
-            Some(Ok(whole)) => {
-                if let Some(kept) = keeper.keep(whole) {
+            Some(Ok(bytes)) => {
+                if let Some(kept) = keeper.keep(bytes).filter(|_| whole) {
                     self.told(visit, request, status);
                     return given(visit, request, head, &kept, format!("boma; fwd={forwarded}; stored"));
                 }
@@ -160,7 +162,7 @@ impl Corridor {
     ) -> Made {
         let (look, trouble) = (&led.look, cache::is_trouble(answer.status));
         if led.leader.is_some() && !why.is_the_requests() && !trouble {
-            self.house.cache.pass(look.key, &look.address, self.house.now());
+            self.house.cache.pass(look.key, &look.address(visit, request), self.house.now());
         }
         note(visit, "pass");
         answer.fields.push("cache-status", format!("boma; fwd={}; detail={}", look.forwarded(), why.name()));
@@ -181,25 +183,25 @@ impl Corridor {
         let Led { look, leader, at, .. } = led;
         note(visit, "revalidated");
         self.told(visit, request, kept.status);
-        let now = self.house.now();
+        let (now, address) = (self.house.now(), look.address(visit, request));
         let status = format!("boma; fwd={}; fwd-status=304", look.forwarded());
         let merged = cache::merged(kept, &answer.fields, at);
         let (made, landed) = match cache::renewed(kept, came, &merged, at) {
             Ok(new) => {
                 let new = Arc::new(new);
                 if leader.as_ref().is_none_or(|l| !l.is_void()) {
-                    self.house.cache.put(look.key, &look.address, new.clone(), now);
+                    self.house.cache.put(look.key, &address, new.clone(), now);
                 }
                 let fresh = cache::reuse(&new, &Wish::default(), now) == Use::Fresh;
                 if leader.is_some() && !fresh {
-                    self.house.cache.pass(look.key, &look.address, now);
+                    self.house.cache.pass(look.key, &address, now);
                 }
                 let made = given(visit, request, head, &new, status);
                 (made, if fresh { Landed::Kept(new) } else { Landed::NotShared })
             }
             Err(why) => {
                 if !why.is_the_requests() {
-                    self.house.cache.void(&look.address);
+                    self.house.cache.void(&address);
                 }
                 let mut fields = merged;
                 fields.push("cache-status", status);
