@@ -11,7 +11,7 @@ use super::respond::{self, Made};
 use super::visit::Visit;
 use super::{Corridor, decide, fallback};
 use crate::bounds;
-use crate::cache::{Joined, Landed, Leader, Use, Word};
+use crate::cache::{self, Joined, Landed, Leader, Use, Word};
 use crate::plan::Plan;
 use crate::proofs::Cleared;
 use crate::reason::Reason;
@@ -121,6 +121,11 @@ impl Corridor {
                 }
                 Ok(Landed::Kept(_) | Landed::GaveUp) => look.again(visit, head),
                 Ok(Landed::Failed(reason)) => {
+                    // Who is not given something better gets the origin's own error, as it is.
+                    let stands_in = look.kept.as_ref().is_some_and(|k| cache::stands_in(k, visit.house.now()));
+                    if reason == Reason::OriginError && !stands_in && !fallback::replaces(visit, request, head) {
+                        return Turn::Alone;
+                    }
                     return Turn::Answered(self.failed(visit, request, head, look, reason));
                 }
                 Ok(Landed::NotShared) => return Turn::Alone,

@@ -143,6 +143,17 @@ fn what_is_kept_helps_where_the_origin_fails() {
 }
 
 #[test]
+fn an_origins_own_error_is_passed_to_programs_and_replaced_for_people() {
+    for portal in [BY_ORIGIN, FILLED] {
+        let (origin, boma) = house(portal, "");
+        origin.set(Mode::Fails);
+        let program = get(boma.at(), "/news");
+        assert!(program.status == 500 && program.text().contains("Karibu"), "{portal}: {}", program.text());
+        assert_eq!(navigate(boma.at(), "/news").status, 503, "{portal}");
+    }
+}
+
+#[test]
 fn in_posture_static_what_is_kept_goes_out_and_the_origin_is_left_alone() {
     let (origin, boma) = house(BY_ORIGIN, "Cache-Control: max-age=60\r\n");
     let page = get(boma.at(), "/news");
