@@ -9,6 +9,10 @@ use crate::wire::Head;
 pub const CONDITIONS: [&str; 6] =
     ["if-none-match", "if-modified-since", "if-match", "if-unmodified-since", "if-range", "range"];
 
+/// The same, and which codings the client takes.
+pub const CONDITIONS_AND_CODINGS: [&str; 7] =
+    ["if-none-match", "if-modified-since", "if-match", "if-unmodified-since", "if-range", "range", "accept-encoding"];
+
 /// Whether the client has what is kept, so that 304 says it all (RFC 9110 sections 13.1.2 and 13.1.3).
 pub fn is_known(head: &dyn Head, kept: &Kept) -> bool {
     if kept.status != 200 {

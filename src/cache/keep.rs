@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::reuse;
 use super::said::Said;
 use super::time::{self, Asked, Times};
 use super::vary::{Asking, Selected, Varies};
 use super::wish::Wish;
+use super::{reuse, scan};
 use crate::bounds;
 use crate::clock::Now;
 use crate::wire::{Common, Fields};
@@ -51,6 +51,10 @@ pub enum Unkept {
     /// It holds something that tells its own visitor from others.
     Session,
     TooLarge,
+    /// A piece of a page, asked for at the page's address.
+    Fragment,
+    /// A page packed in a way that boma cannot look into.
+    Sealed,
 }
 
 impl Unkept {
@@ -70,12 +74,23 @@ impl Unkept {
             Unkept::Partial => "partial",
             Unkept::Session => "session-id",
             Unkept::TooLarge => "too-large",
+            Unkept::Fragment => "fragment",
+            Unkept::Sealed => "encoding",
         }
     }
 
     /// Whether it lies with the one request, so that another's answer may well be kept.
     pub fn is_the_requests(self) -> bool {
-        matches!(self, Unkept::Method | Unkept::Authorized | Unkept::Personal | Unkept::Asked | Unkept::Partial)
+        matches!(
+            self,
+            Unkept::Method
+                | Unkept::Authorized
+                | Unkept::Personal
+                | Unkept::Asked
+                | Unkept::Partial
+                | Unkept::Fragment
+                | Unkept::Sealed
+        )
     }
 }
 
@@ -124,6 +139,26 @@ const NOT_KEPT: [&str; 17] = [
     "set-cookie2",
 ];
 
+/// Fields by which somebody is known besides cookies: keys of programs, and what gateways that sign people in say of them.
+const CREDENTIALS: [&str; 12] = [
+    "authorization",
+    "x-api-key",
+    "api-key",
+    "x-auth-token",
+    "x-access-token",
+    "x-remote-user",
+    "x-forwarded-user",
+    "x-forwarded-email",
+    "x-forwarded-access-token",
+    "x-forwarded-client-cert",
+    "x-auth-request-user",
+    "cf-access-jwt-assertion",
+];
+
+/// Fields by which scripts ask for a piece of a page at the page's own address. Origins forget to say so in `Vary`, and
+/// the piece would be given to whoever goes to the page.
+const FRAGMENTS: [&str; 6] = ["x-requested-with", "x-pjax", "hx-request", "turbo-frame", "x-inertia", "rsc"];
+
 /// Judges an answer by its head.
 ///
 /// # Errors
@@ -154,26 +189,21 @@ pub fn judge(request: Request<'_>, status: u16, fields: &Fields, at: Asked) -> R
     if said.private {
         return Err(Unkept::Private);
     }
-    let mut names = match Varies::of(&fields) {
-        Varies::By(names) => names,
-        Varies::Always => return Err(Unkept::VaryAlways),
-        Varies::ByCookie => return Err(Unkept::VaryCookie),
-    };
-    if matches!(request.word, Word::Fill(_)) {
-        // boma's own fetch says nothing else, so the answer is for nobody who does; and some pack it without saying so.
-        if names.iter().any(|n| n != "accept-encoding") {
-            return Err(Unkept::VaryAlways);
-        }
-        names = vec!["accept-encoding".to_owned()];
-    }
+    let names = selecting(request.word, &fields)?;
     if Wish::of(head).no_store {
         return Err(Unkept::Asked);
     }
-    if head.field("authorization").is_some() && !said.public {
+    if CREDENTIALS.iter().any(|name| head.field(name).is_some()) && !said.public {
         return Err(Unkept::Authorized);
     }
     if request.personal && !said.public {
         return Err(Unkept::Personal);
+    }
+    if FRAGMENTS.iter().any(|name| head.field(name).is_some() && !names.iter().any(|n| n == name)) {
+        return Err(Unkept::Fragment);
+    }
+    if scan::is_sealed(&fields) {
+        return Err(Unkept::Sealed);
     }
     let times = times(request.word, status, &fields, &said, at)?;
     if fields.all("date").count() != 1 || time::date(&fields, "date").is_none() {
@@ -183,6 +213,32 @@ pub fn judge(request: Request<'_>, status: u16, fields: &Fields, at: Asked) -> R
     fields.0.retain(|(name, _)| !NOT_KEPT.contains(&name.as_ref()) && !said.hidden.iter().any(|h| *h == **name));
     let selected = Selected::by(&names, &request.asking);
     Ok(Draft { status, fields, said, times, selected, tags })
+}
+
+/// The names by which an answer is selected: what `Vary` says, and what is forgotten there so often that others would get
+/// what they cannot read.
+fn selecting(word: Word, fields: &Fields) -> Result<Vec<String>, Unkept> {
+    let mut names = match Varies::of(fields) {
+        Varies::By(names) => names,
+        Varies::Always => return Err(Unkept::VaryAlways),
+        Varies::ByCookie => return Err(Unkept::VaryCookie),
+    };
+    if matches!(word, Word::Fill(_)) {
+        // boma's own fetch says nothing else, so the answer is for nobody who does; and some pack it without saying so.
+        if names.iter().any(|n| n != "accept-encoding") {
+            return Err(Unkept::VaryAlways);
+        }
+        return Ok(vec!["accept-encoding".to_owned()]);
+    }
+    let packed = fields.first("content-encoding").is_some_and(|v| !v.trim_ascii().eq_ignore_ascii_case(b"identity"));
+    let for_one = fields.first("access-control-allow-origin").is_some_and(|v| v.trim_ascii() != b"*");
+    for (holds, name) in [(packed, "accept-encoding"), (for_one, "origin")] {
+        if holds && !names.iter().any(|n| n == name) {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
 }
 
 fn times(word: Word, status: u16, fields: &Fields, said: &Said, at: Asked) -> Result<Times, Unkept> {

@@ -9,7 +9,7 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 
 use super::keep::Kept;
 use super::reuse;
-use super::turns::{Joined, Turns};
+use super::turns::{Joined, Leader, Turns};
 use super::vary::Asking;
 use crate::bounds;
 use crate::clock::Now;
@@ -180,6 +180,18 @@ impl Cache {
     /// Keeps an answer.
     pub fn put(&self, key: Key, address: &Arc<Address>, kept: Arc<Kept>, now: Now) {
         self.change(key, address, |place| place.with(kept, now));
+    }
+
+    /// Keeps what was fetched for many, unless it was made void on its way; that may happen in this very moment.
+    pub fn put_for(&self, leader: Option<&Leader>, key: Key, address: &Arc<Address>, kept: Arc<Kept>, now: Now) {
+        let is_void = || leader.is_some_and(Leader::is_void);
+        if is_void() {
+            return;
+        }
+        self.put(key, address, kept, now);
+        if is_void() {
+            self.places.invalidate(&key.0);
+        }
     }
 
     /// Notes that answers here are for one request each.

@@ -25,7 +25,7 @@ mod vary;
 mod wish;
 
 pub use answer::{Given, give};
-pub use condition::{CONDITIONS, is_for_the_origin, validators};
+pub use condition::{CONDITIONS, CONDITIONS_AND_CODINGS, is_for_the_origin, validators};
 pub use invalid::{named, voids};
 pub use keep::{Draft, Kept, Request, Unkept, Word, judge};
 pub use larder::{Address, At, Cache, Key, Place, What};

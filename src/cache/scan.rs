@@ -14,9 +14,8 @@ const SECRET_BYTES: usize = 8;
 /// Whether `body` tells its visitor; `set` are the cookies that came with it, `names` the portal's session cookies.
 /// What cannot be read is believed only where no cookie came with it.
 pub fn tells(fields: &Fields, body: &[u8], set: &[Vec<u8>], names: &[String]) -> bool {
-    let kind = fields.first("content-type").unwrap_or_default().to_ascii_lowercase();
     // Scripts speak of such names lawfully; links stand in pages.
-    let page = kind.starts_with(b"text/html") || kind.starts_with(b"application/xhtml");
+    let page = is_page(fields);
     if !page && set.is_empty() {
         return false;
     }
@@ -30,6 +29,17 @@ pub fn tells(fields: &Fields, body: &[u8], set: &[Vec<u8>], names: &[String]) ->
         },
         Some(_) => !set.is_empty(),
     }
+}
+
+fn is_page(fields: &Fields) -> bool {
+    let kind = fields.first("content-type").unwrap_or_default().to_ascii_lowercase();
+    kind.starts_with(b"text/html") || kind.starts_with(b"application/xhtml")
+}
+
+/// Whether it is a page that cannot be looked into.
+pub fn is_sealed(fields: &Fields) -> bool {
+    let coding = fields.first("content-encoding").map(|c| c.trim_ascii().to_ascii_lowercase());
+    is_page(fields) && !matches!(coding.as_deref(), None | Some(b"" | b"identity" | b"gzip" | b"x-gzip"))
 }
 
 fn repeats(body: &[u8], set: &[Vec<u8>]) -> bool {

@@ -129,7 +129,7 @@ impl Bare {
                     given(how, &kept)
                 }
                 Err(why) => {
-                    if !why.is_the_requests() {
+                    if !why.is_the_requests() && !personal {
                         self.kept.remove(&asks.target);
                     }
                     Saw { how, status: kept.status, fields: merged, body: kept.body.clone() }

@@ -64,7 +64,7 @@ const FORGED: [&str; 8] = [
 ];
 
 /// Fields that origins build links or answers from as if they were the address, whoever sends them.
-const LINKS: [&str; 17] = [
+const LINKS: [&str; 21] = [
     "forwarded",
     "x-original-url",
     "x-rewrite-url",
@@ -78,6 +78,10 @@ const LINKS: [&str; 17] = [
     "x-forwarded-path",
     "x-forwarded-scheme",
     "x-forwarded-ssl",
+    "x-forwarded-uri",
+    "x-forwarded-url",
+    "x-forwarded-base",
+    "x-forwarded-context",
     "x-url-scheme",
     "x-http-method-override",
     "x-http-method",
@@ -92,15 +96,21 @@ const OWN: [&str; 8] =
     ["host", "cookie", "x-request-id", "boma-pass", SESSION_FIELD, "via", "content-length", "forwarded"];
 
 /// Whether a name could be taken for one of those above by an origin that, like CGI, makes `_` of whatever is no
-/// letter: `X_Forwarded_For`, `Content.Length`.
-fn looks_alike(name: &str) -> bool {
+/// letter: `X_Forwarded_For`, `Content.Length`. Those that links are made from count only where answers are `shared`.
+fn looks_alike(name: &str, shared: bool) -> bool {
     if name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
         return false;
     }
     let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     let plain = plain.trim_matches('-');
     let known = |list: &[&str]| list.contains(&plain);
-    known(&HOP) || known(&FORGED) || known(&OWN) || plain.starts_with("x-forwarded-") || plain == "content-type"
+    let links = shared && known(&LINKS);
+    links
+        || known(&HOP)
+        || known(&FORGED)
+        || known(&OWN)
+        || plain.starts_with("x-forwarded-")
+        || plain == "content-type"
 }
 
 impl Forward<'_> {
@@ -129,7 +139,7 @@ impl Forward<'_> {
             "x-forwarded-for" if trusted => join(&mut chain, value),
             "forwarded" if trusted => join(&mut forwarded, value),
             "x-forwarded-proto" => {}
-            _ if OWN.contains(&name) || HOP.contains(&name) || names_it(name) || looks_alike(name) => {}
+            _ if OWN.contains(&name) || HOP.contains(&name) || names_it(name) || looks_alike(name, self.shared) => {}
             _ if !trusted && (name.starts_with("x-forwarded-") || FORGED.contains(&name)) => {}
             _ => {
                 host |= name == "x-forwarded-host";
@@ -284,10 +294,13 @@ mod tests {
     #[test]
     fn look_alikes_are_seen_and_others_left_alone() {
         for name in ["x_forwarded_for", "content_length", "transfer.encoding", "host_", "x_real_ip", "_forwarded"] {
-            assert!(looks_alike(name), "{name}");
+            assert!(looks_alike(name, false), "{name}");
+        }
+        for name in ["x_host", "x.original.host", "x_http_method_override"] {
+            assert!(looks_alike(name, true) && !looks_alike(name, false), "{name}");
         }
         for name in ["x-forwarded-for", "x_custom", "session_id", "host"] {
-            assert!(!looks_alike(name), "{name}");
+            assert!(!looks_alike(name, true), "{name}");
         }
     }
 }

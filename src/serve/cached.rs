@@ -5,14 +5,14 @@
 //! Does not know: the rules of keeping, how the origin is reached.
 
 use super::errand::Errand;
-use super::kept::{Look, given, hit, note, stand_in};
+use super::kept::{self, Look, given, hit, note, stand_in};
 use super::read::Request;
 use super::respond::{self, Made};
 use super::visit::Visit;
-use super::{Corridor, decide, fallback};
+use super::{Corridor, fallback};
 use crate::bounds;
 use crate::cache::{self, Joined, Landed, Leader, Use, Word};
-use crate::plan::Plan;
+use crate::plan::{Plan, Reach};
 use crate::proofs::Cleared;
 use crate::reason::Reason;
 use crate::wire::{Head, Line};
@@ -29,12 +29,13 @@ impl Corridor {
     ) -> Option<Made> {
         let kept = look.usable()?.clone();
         visit.fresh = true;
-        if kept.body.len() > bounds::CACHE_FREE_BYTES || !decide::lets_kept(visit, plan) {
+        if !kept::is_free(visit, plan, &kept) {
             return None;
         }
         if look.how == Some(Use::Behind) {
             self.fetch_behind(visit, request, look, head);
         }
+        visit.free = true;
         Some(hit(visit, request, head, &kept))
     }
 
@@ -172,8 +173,14 @@ impl Corridor {
         }
     }
 
-    /// Fetches anew behind an answer that is given as it is; one at a time.
+    /// Fetches anew behind an answer that is given as it is; one at a time, and not where the posture spares the origin
+    /// boma's own fetches too.
     fn fetch_behind(&self, visit: &Visit<'_>, request: &Request, look: &Look, head: &dyn Head) {
+        match visit.effects().reach {
+            Reach::All => {}
+            Reach::StayUp if visit.route().stay_up => {}
+            Reach::StayUp | Reach::None => return,
+        }
         let asking = look.asking(head);
         if let Joined::Lead(leader) =
             visit.house.cache.join(look.key, &look.address(visit, request), look.place.as_deref(), &asking)

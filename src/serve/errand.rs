@@ -134,9 +134,7 @@ impl Errand {
     fn keep(&self, kept: Kept, leader: &Leader) -> Landed {
         let now = self.house.now();
         let kept = Arc::new(kept);
-        if !leader.is_void() {
-            self.house.cache.put(self.key, &self.address, kept.clone(), now);
-        }
+        self.house.cache.put_for(Some(leader), self.key, &self.address, kept.clone(), now);
         if cache::reuse(&kept, &Wish::default(), now) == Use::Fresh { Landed::Kept(kept) } else { Landed::NotShared }
     }
 

@@ -11,10 +11,12 @@ use bytes::Bytes;
 use super::read::Request;
 use super::respond::{self, Made};
 use super::visit::Visit;
-use super::{fallback, mint, read};
+use super::{decide, fallback, mint, read};
+use crate::bounds;
 use crate::cache::{self, Address, Asking, At, Given, Kept, Key, Place, Use, Why, Wish, Word};
 use crate::facts::Kind;
 use crate::origin::Answer;
+use crate::plan::Plan;
 use crate::portal::Caching;
 use crate::reason::Reason;
 use crate::telemetry::metrics::OutcomeLabel;
@@ -34,14 +36,19 @@ pub struct Look {
     pub encoding: Option<&'static str>,
 }
 
+/// The authority as the citizen wrote it; in one spelling where the answer may be another's.
+pub fn authority(shared: bool, request: &Request) -> Cow<'_, str> {
+    if shared && request.authority.bytes().any(|b| b.is_ascii_uppercase()) {
+        return Cow::Owned(request.authority.to_ascii_lowercase());
+    }
+    Cow::Borrowed(&request.authority)
+}
+
 /// The authority that the origin is asked for: by boma's own word the host alone, whatever port somebody wrote.
-fn authority(word: Word, request: &Request) -> Cow<'_, str> {
+fn asked_for(word: Word, request: &Request) -> Cow<'_, str> {
     match word {
         Word::Fill(_) => Cow::Borrowed(&request.host),
-        Word::Origin if request.authority.bytes().any(|b| b.is_ascii_uppercase()) => {
-            Cow::Owned(request.authority.to_ascii_lowercase())
-        }
-        Word::Origin => Cow::Borrowed(&request.authority),
+        Word::Origin => authority(true, request),
     }
 }
 
@@ -58,7 +65,7 @@ fn at<'a>(visit: &'a Visit<'_>, request: &'a Request, word: Word, authority: &'a
 
 impl Look {
     pub fn address(&self, visit: &Visit<'_>, request: &Request) -> Arc<Address> {
-        Arc::new(at(visit, request, self.word, &authority(self.word, request)).address())
+        Arc::new(at(visit, request, self.word, &asked_for(self.word, request)).address())
     }
 
     pub fn asking<'a>(&self, head: &'a dyn Head) -> Asking<'a> {
@@ -101,11 +108,16 @@ pub fn look(visit: &Visit<'_>, request: &Request, head: &dyn Head, bodiless: boo
     // By boma's own word nobody gets anything newer, and while the origin is to be spared neither.
     let wish = if own || visit.effects().spare_origin { wish.spared() } else { wish };
     let encoding = own.then(|| if respond::takes_gzip(head) { "gzip" } else { "identity" });
-    let authority = authority(word, request);
+    let authority = asked_for(word, request);
     let key = visit.house.cache.key(at(visit, request, word, &authority));
     let mut look = Look { word, key, place: None, kept: None, how: None, wish, personal, encoding };
     look.again(visit, head);
     Some(look)
+}
+
+/// Whether a kept answer goes out before anything is spent.
+pub fn is_free(visit: &Visit<'_>, plan: &Plan<'_>, kept: &Kept) -> bool {
+    kept.body.len() <= bounds::CACHE_FREE_BYTES && decide::lets_kept(visit, plan)
 }
 
 impl Look {
@@ -176,8 +188,11 @@ pub fn stand_in(
 
 /// Forgets what a request that changed something makes void (RFC 9111 section 4.4).
 pub fn void(visit: &Visit<'_>, request: &Request, head: &dyn Head, answer: &Answer) {
+    if !cache::voids(head.method(), answer.status) {
+        return;
+    }
     let portal = visit.portal();
-    if !cache::voids(head.method(), answer.status) || portal.routes.all().iter().all(|r| r.cache == Caching::Off) {
+    if portal.routes.all().iter().all(|r| r.cache == Caching::Off) {
         return;
     }
     let named = cache::named(&answer.fields, request.scheme, &request.authority, &request.path);

@@ -14,6 +14,7 @@ use super::respond::{self, Made};
 use super::visit::Visit;
 use super::{Corridor, Manner, fallback, mint};
 use crate::cache::{self, Address, Asked, Kept, Key, Landed, Leader, Unkept, Use, Wish};
+use crate::facts::Kind;
 use crate::force::House;
 use crate::origin::{Answer, Came, OriginFault};
 use crate::proofs::Cleared;
@@ -38,8 +39,13 @@ impl Corridor {
         };
         // Where boma asks about what it has, or wants the whole, the client's own conditions wait for the answer.
         let asks_about = look.kept.clone().filter(|k| k.has_validator() && head.method() == "GET");
-        let with = asks_about.as_deref().map(cache::validators).unwrap_or_default();
-        let without = if leader.is_some() || asks_about.is_some() { &cache::CONDITIONS[..] } else { &[] };
+        let mut with = asks_about.as_deref().map(cache::validators).unwrap_or_default();
+        let mut without = if leader.is_some() || asks_about.is_some() { &cache::CONDITIONS[..] } else { &[] };
+        if leader.is_some() && visit.kind == Kind::Navigation && respond::takes_gzip(head) {
+            // A page that is packed otherwise cannot be looked into, and would be kept for nobody.
+            without = &cache::CONDITIONS_AND_CODINGS;
+            with.push(("accept-encoding", b"gzip".to_vec()));
+        }
         let asked = self.house.now();
         let manner = Manner { shared: true, without, with: &with };
         let sent = self.ask(visit, request, head, Box::pin(Empty), line, (cleared, admitted), manner).await;
@@ -189,9 +195,7 @@ impl Corridor {
         let (made, landed) = match cache::renewed(kept, came, &merged, at) {
             Ok(new) => {
                 let new = Arc::new(new);
-                if leader.as_ref().is_none_or(|l| !l.is_void()) {
-                    self.house.cache.put(look.key, &address, new.clone(), now);
-                }
+                self.house.cache.put_for(leader.as_ref(), look.key, &address, new.clone(), now);
                 let fresh = cache::reuse(&new, &Wish::default(), now) == Use::Fresh;
                 if leader.is_some() && !fresh {
                     self.house.cache.pass(look.key, &address, now);
@@ -200,7 +204,8 @@ impl Corridor {
                 (made, if fresh { Landed::Kept(new) } else { Landed::NotShared })
             }
             Err(why) => {
-                if !why.is_the_requests() {
+                // What it says to one who is known says nothing of the others'.
+                if !why.is_the_requests() && !look.personal {
                     self.house.cache.void(&address);
                 }
                 let mut fields = merged;
@@ -253,9 +258,7 @@ impl Keeper {
             return None;
         }
         let kept = Arc::new(draft.whole(body));
-        if leader.as_ref().is_none_or(|l| !l.is_void()) {
-            house.cache.put(key, &address, kept.clone(), now);
-        }
+        house.cache.put_for(leader.as_ref(), key, &address, kept.clone(), now);
         let fresh = cache::reuse(&kept, &Wish::default(), now) == Use::Fresh;
         if leader.is_some() && !fresh {
             house.cache.pass(key, &address, now);

@@ -246,13 +246,13 @@ impl Corridor {
     ) -> Result<Answer, OriginFault> {
         let portal = visit.portal();
         visit.unsafe_sent = !request.safe;
-        let authority = request.authority.to_ascii_lowercase();
+        let lower = kept::authority(manner.shared, request);
         let forward = Forward {
             head,
             target: &request.target,
             client: &visit.client,
             scheme: request.scheme,
-            host: if manner.shared { &authority } else { &request.authority },
+            host: &lower,
             request_id: &visit.id,
             pseudonym: &self.house.pseudonym,
             cookie: read::foreign_cookies(head),

@@ -136,7 +136,9 @@ impl Recorder {
         Fate {
             came,
             answered: came + self.house.now().since(visit.now) / MILLI,
-            origin: matches!(made.reason, Reason::Served | Reason::OriginError).then_some(made.status),
+            origin: (matches!(made.reason, Reason::Served | Reason::OriginError) && !visit.from_cache)
+                .then_some(made.status),
+            free: visit.free,
             limit: visit.rule.as_deref().filter(|_| limited).map(quota_id),
         }
     }

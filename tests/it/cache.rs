@@ -173,6 +173,61 @@ fn in_posture_static_what_is_kept_goes_out_and_the_origin_is_left_alone() {
 }
 
 #[test]
+fn what_is_renewed_behind_is_not_renewed_while_the_origin_is_to_be_spared() {
+    let (origin, boma) = house(BY_ORIGIN, "Cache-Control: max-age=1, stale-while-revalidate=600\r\nAge: 10\r\n");
+    let page = get(boma.at(), "/news");
+    let behind = get(boma.at(), "/news");
+    assert_eq!((behind.status, &behind.body), (200, &page.body));
+    eventually("it is fetched anew behind", || (origin.reached().len() == 2).then_some(()));
+    boma.posture("static");
+    let asked = origin.reached().len();
+    for _ in 0..20 {
+        assert_eq!(get(boma.at(), "/news").status, 200);
+    }
+    // What would come behind them had the time of a request that really goes.
+    assert_eq!(get(boma.at(), "/up").status, 200);
+    let paths: Vec<String> = origin.reached()[asked..].iter().map(|r| r.target.clone()).collect();
+    assert_eq!(paths, ["/up"]);
+}
+
+#[test]
+fn explain_names_the_cache() {
+    let (_origin, boma) = house(BY_ORIGIN, "Cache-Control: max-age=60\r\n");
+    let says = |path: &str, posture: &str| {
+        let url = format!("http://huduma.example{path}");
+        let (code, said) = boma.command(&["explain", "GET", &url, "--posture", posture, "--format", "json"]);
+        assert_eq!(code, 0, "{said}");
+        let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+        (said["reason"].as_str().unwrap().to_owned(), said["cache"].as_str().map(str::to_owned))
+    };
+    assert_eq!(says("/news", "normal"), ("served".into(), Some("miss".into())));
+    get(boma.at(), "/news");
+    for posture in ["normal", "attack", "static"] {
+        assert_eq!(says("/news", posture), ("served".into(), Some("hit".into())), "{posture}");
+    }
+    assert_eq!(says("/other", "attack"), ("challenge.posture".into(), None));
+    assert_eq!(says("/news", "closed").1, None);
+    let (_, said) = boma.command(&["explain", "GET", "http://huduma.example/news"]);
+    assert!(said.contains("answered out of the cache: hit"), "{said}");
+}
+
+#[test]
+fn one_citizens_word_takes_nothing_from_the_others() {
+    let (origin, boma) = house(BY_ORIGIN, "Cache-Control: max-age=60\r\nAge: 100\r\nETag: \"a\"\r\n");
+    let page = get(boma.at(), "/news");
+    // The stale copy is asked about for somebody who is signed in, whose answer renews a session.
+    origin.extra("Cache-Control: max-age=60\r\nETag: \"a\"\r\nSet-Cookie: PHPSESSID=2\r\n");
+    origin.set(Mode::Unchanged);
+    let own = request(boma.at(), "GET", "/news", "Cookie: PHPSESSID=1\r\n", "");
+    assert_eq!((own.status, &own.body), (200, &page.body));
+    assert!(own.fields.iter().any(|(n, v)| n == "set-cookie" && v.contains("PHPSESSID=2")));
+    origin.kill();
+    let others = get(boma.at(), "/news");
+    assert_eq!((others.status, &others.body), (200, &page.body), "{}", others.text());
+    assert!(!others.fields.iter().any(|(n, v)| n == "set-cookie" && v.contains("PHPSESSID")));
+}
+
+#[test]
 fn in_posture_attack_only_what_is_fresh_in_the_cache_is_not_challenged() {
     let (origin, boma) = house(BY_ORIGIN, "Cache-Control: max-age=60\r\n");
     let page = get(boma.at(), "/news");
@@ -239,16 +294,20 @@ fn nobody_puts_a_host_of_their_own_into_what_others_get() {
     origin.extra("Cache-Control: max-age=60\r\n");
     let trusts = "[client]\ntrusted_proxies = [\"127.0.0.1/32\"]\n";
     let boma = Setup::new().settings(trusts).portal(BY_ORIGIN).rules(WIDE).start(origin.address);
-    let fields = "Host: huduma.example\r\nX-Forwarded-Host: evil.example\r\nX-Forwarded-Port: 666\r\nX-Original-URL: /evil\r\nForwarded: host=evil.example\r\nX-Forwarded-Prefix: /evil\r\nX-HTTP-Method-Override: DELETE\r\nX-Forwarded-For: 192.0.2.1\r\n";
+    let fields = "Host: huduma.example\r\nX-Forwarded-Host: evil.example\r\nX-Forwarded-Port: 666\r\nX-Original-URL: /evil\r\nForwarded: host=evil.example\r\nX-Forwarded-Prefix: /evil\r\nX_Host: evil.example\r\nX-Forwarded-Base: /evil\r\nX-HTTP-Method-Override: DELETE\r\nX-Forwarded-For: 192.0.2.1\r\n";
     let page = request(boma.at(), "GET", "/page", fields, "");
     assert_eq!(page.status, 200, "{}", page.text());
     let reached = origin.reached().pop().unwrap();
     assert!(!reached.head.contains("evil") && !reached.head.contains("666") && !reached.head.contains("DELETE"));
     assert_eq!(reached.field("x-forwarded-host").as_deref(), Some("huduma.example"));
     assert!(reached.field("x-forwarded-for").unwrap().contains("192.0.2.1"), "who asks is still told");
+    // A page is asked for in a packing that can be looked into.
+    let browser = "Host: huduma.example\r\nAccept: text/html\r\nAccept-Encoding: gzip, deflate, br, zstd\r\n";
+    assert_eq!(request(boma.at(), "GET", "/packed", browser, "").status, 200);
+    assert_eq!(origin.reached().pop().unwrap().field("accept-encoding").as_deref(), Some("gzip"));
     // Another spelling of the host is the same address, another port another one.
     request(boma.at(), "GET", "/page", "Host: HUDUMA.example\r\n", "");
-    assert_eq!(origin.reached().len(), 1);
-    request(boma.at(), "GET", "/page", "Host: huduma.example:666\r\n", "");
     assert_eq!(origin.reached().len(), 2);
+    request(boma.at(), "GET", "/page", "Host: huduma.example:666\r\n", "");
+    assert_eq!(origin.reached().len(), 3);
 }
