@@ -3,11 +3,13 @@
 //!
 //! Does not know: everything else.
 
+mod kept;
 mod known;
 mod told;
 
 use std::time::Duration;
 
+pub use kept::*;
 pub use known::*;
 pub use told::*;
 

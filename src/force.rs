@@ -19,6 +19,7 @@ use crate::admit::{Counters, Gate};
 use crate::ban::Bans;
 use crate::bots::Bots;
 use crate::bounds;
+use crate::cache::Cache;
 use crate::challenge::{Challenge, Codes, Forms};
 use crate::client::canonical;
 use crate::clock::{Breath, Clock, Now, SECOND};
@@ -121,6 +122,7 @@ pub struct House {
     pub settled: Settled,
     pub bans: Bans,
     pub bots: Bots,
+    pub cache: Cache,
     pub counters: Counters,
     pub books: Books,
     pub places: ArcSwap<Places>,
@@ -218,6 +220,7 @@ impl House {
             known,
             settled,
             bots: Bots::new(&m.secret),
+            cache: Cache::new(m.settings.cache.memory, m.secret.key("boma cache v1").mac(&[])),
             bans,
             codes: Codes::new(&m.secret),
             challenge: ArcSwap::from_pointee(Challenge::new(&m.secret, m.settings.challenge.pass_lifetime)),

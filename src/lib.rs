@@ -28,6 +28,7 @@ pub mod wire;
 pub mod admit;
 pub mod ban;
 pub mod bots;
+pub mod cache;
 pub mod certificate;
 pub mod challenge;
 pub mod journal;

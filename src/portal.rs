@@ -188,6 +188,19 @@ pub struct Route {
     /// Still goes to the origin when the posture spares it otherwise.
     pub stay_up: bool,
     pub max_body: u64,
+    pub cache: Caching,
+    /// The only parameters of a query that count; `None`: all do.
+    pub query: Option<Vec<String>>,
+}
+
+/// By whose word a route's answers are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caching {
+    Off,
+    /// The origin's (RFC 9111).
+    Origin,
+    /// So long, where the origin says nothing of it.
+    Fill(Duration),
 }
 
 impl Route {
@@ -200,7 +213,17 @@ impl Route {
             challenge: true,
             stay_up: false,
             max_body: 32 << 20,
+            cache: Caching::Off,
+            query: None,
         }
+    }
+
+    /// What counts of a query; `None` where nothing is left.
+    pub fn query_of(&self, query: &str) -> Option<String> {
+        let Some(names) = &self.query else { return Some(query.to_owned()) };
+        let counts = |pair: &&str| names.iter().any(|n| n == pair.split('=').next().unwrap_or(pair));
+        let kept: Vec<&str> = query.split('&').filter(counts).collect();
+        (!kept.is_empty()).then(|| kept.join("&"))
     }
 }
 

@@ -43,6 +43,7 @@ pub enum Reason {
     FormSent,
     FormAsks,
     WrongCode,
+    NotCached,
 }
 
 /// Whose doing a reason is.
@@ -73,7 +74,7 @@ pub struct Row {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 37] = [
+    pub const ALL: [Reason; 38] = [
         Reason::Served,
         Reason::Own,
         Reason::OwnNotFound,
@@ -111,6 +112,7 @@ impl Reason {
         Reason::FormSent,
         Reason::FormAsks,
         Reason::WrongCode,
+        Reason::NotCached,
     ];
 
     #[rustfmt::skip]
@@ -157,6 +159,7 @@ impl Reason {
             Reason::FormSent         => row("challenge.form_sent", "denied",   Client, 409, "http_request_error", 0, "This form has been sent already"),
             Reason::FormAsks         => row("challenge.form_asks", "challenged", Policy, 409, "http_request_denied", 0, "This form waits for its sender to press Send"),
             Reason::WrongCode        => row("challenge.code",    "denied",     Client, 403, "http_request_denied", 0, "This access code is not right, or has ended"),
+            Reason::NotCached        => row("cache.only_if_cached", "denied",  Client, 504, "", 0, "Nothing is kept at this address, and the request wanted nothing else"),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::future::poll_fn;
 use std::ops::Range;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
@@ -200,6 +201,26 @@ impl Fields {
     }
 }
 
+/// Fields that many answers share, and as HTTP/1 writes them: those are only copied.
+#[derive(Debug, Default)]
+pub struct Common {
+    pub fields: Fields,
+    pub lines: Bytes,
+}
+
+impl Common {
+    pub fn new(fields: Fields) -> Common {
+        let mut lines = Vec::with_capacity(512);
+        let clean = |v: &[u8]| memchr::memchr3(b'\r', b'\n', 0, v).is_none();
+        for (name, value) in fields.0.iter().filter(|(_, value)| clean(value)) {
+            for piece in [name.as_bytes(), b": ", value, b"\r\n"] {
+                lines.extend_from_slice(piece);
+            }
+        }
+        Common { fields, lines: lines.into() }
+    }
+}
+
 /// What fills a hole in a prepared body. Every filling but a form has a fixed width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hole {
@@ -279,6 +300,8 @@ pub enum Reply {
 
 pub struct Answer {
     pub status: u16,
+    /// Fields that it shares with other answers; they come before its own.
+    pub common: Option<Arc<Common>>,
     pub fields: Fields,
     pub body: Payload,
 }

@@ -16,6 +16,7 @@ fn target(name: &str) -> fn(&[u8]) {
     match name {
         "access_log" => fuzzing::access_log,
         "banner" => fuzzing::banner,
+        "cache_fields" => fuzzing::cache_fields,
         "client_hello" => fuzzing::client_hello,
         "fields" => fuzzing::fields,
         "frames" => fuzzing::frames,

@@ -17,6 +17,7 @@ const FLOORS: [&[&str]; 8] = [
         "admit",
         "ban",
         "bots",
+        "cache",
         "certificate",
         "challenge",
         "journal",

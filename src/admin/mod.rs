@@ -7,6 +7,7 @@
 
 mod auth;
 mod bans;
+mod cache;
 pub mod client;
 mod events;
 mod explain;

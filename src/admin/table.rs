@@ -5,7 +5,7 @@
 
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
-use super::{Desk, bans, events, explain, incidents, measures, passes, routes};
+use super::{Desk, bans, cache, events, explain, incidents, measures, passes, routes};
 use crate::staff::Role::{self, Analyst, Communicator, Lead, Viewer};
 
 /// One method of one route.
@@ -56,6 +56,8 @@ pub const TABLE: &[Row] = &[
     row("POST", "/api/v1/bans", Some(Analyst), || post(bans::add)),
     row("POST", "/api/v1/bans/preview", Some(Analyst), || post(bans::preview)),
     row("DELETE", "/api/v1/bans/{*net}", Some(Analyst), || delete(bans::remove)),
+    row("GET", "/api/v1/cache", Some(Viewer), || get(cache::show)),
+    row("POST", "/api/v1/cache/purge", Some(Analyst), || post(cache::purge)),
     row("POST", "/api/v1/passes", Some(Analyst), || post(passes::issue)),
     row("GET", "/api/v1/incidents", Some(Viewer), || get(incidents::list)),
     row("POST", "/api/v1/incidents", Some(Communicator), || post(incidents::open)),

@@ -102,6 +102,12 @@ fn print(value: &Value) {
     if let Some(bot) = value["bot"].as_str() {
         println!("  {}", plain(&bot.into()));
     }
+    match value["cache"].as_str() {
+        Some("miss") => println!("  nothing of it is in the cache; the origin's answer may be kept"),
+        Some("snapshot") => println!("  answered by a snapshot"),
+        Some(how) => println!("  answered out of the cache: {how}"),
+        None => {}
+    }
     for m in value["matched"].as_array().cloned().unwrap_or_default() {
         let more = [("reason", &m["reason"]), ("owner", &m["owner"])];
         let more: String = more.iter().filter_map(|(k, v)| v.as_str().map(|v| format!("   {k} {v}"))).collect();

@@ -8,6 +8,7 @@ mod out;
 
 mod ask;
 mod ban;
+mod cache;
 mod check;
 mod demo;
 mod events;
@@ -67,6 +68,9 @@ enum Command {
     /// Who is sent away before anything is read of them
     #[command(subcommand)]
     Ban(ban::Ban),
+    /// Answers that are kept for others
+    #[command(subcommand)]
+    Cache(cache::Cache),
     /// Access codes for people who cannot pass otherwise
     #[command(subcommand)]
     Pass(pass::Pass),
@@ -127,6 +131,7 @@ pub fn main() -> ExitCode {
         Command::Rules(rules) => rules.run(),
         Command::Measure(measure) => measure.run(),
         Command::Ban(ban) => ban.run(),
+        Command::Cache(cache) => cache.run(),
         Command::Pass(pass) => pass.run(),
         Command::Incident(incident) => incident.run(),
         Command::Explain(explain) => explain.run(),

@@ -4,10 +4,12 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use ipnet::IpNet;
 
 use crate::ban::Ban;
+use crate::cache::What;
 use crate::fault::Fault;
 use crate::force::House;
 use crate::incident::{Author, Said, Texts};
@@ -112,6 +114,12 @@ pub enum Change {
         reason: String,
     },
     Incident(Telling),
+    /// Kept answers are forgotten, of one portal or of all; how many those were goes into the last one.
+    Purge {
+        portal: Option<String>,
+        what: What,
+        gone: Arc<AtomicUsize>,
+    },
     /// Back to `auto`, of one portal or of all.
     Release(Option<String>),
     /// The ladder moved by itself.
@@ -195,6 +203,7 @@ impl Change {
             Change::Climb { portal, level, why } => format!("posture {level} of {portal}: {why}"),
             Change::Release(portal) => format!("posture auto{}", of(portal.as_deref())),
             Change::Incident(telling) => telling.what(),
+            Change::Purge { portal, what, .. } => format!("{what} purged from the cache{}", of(portal.as_deref())),
             Change::Expire => "expiry".into(),
         }
     }
@@ -217,6 +226,7 @@ impl Change {
             Change::AddBan { .. } | Change::RemoveBan(_) => Kind::Ban,
             Change::GiveCodes { .. } => Kind::Pass,
             Change::Incident(_) => Kind::Incident,
+            Change::Purge { .. } => Kind::Cache,
             // Of what ends only pins are told as a change; measures say so themselves.
             Change::Pin(_) | Change::Release(_) | Change::Climb { .. } | Change::Expire => Kind::Posture,
         }

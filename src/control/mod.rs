@@ -18,6 +18,7 @@ mod measures;
 mod pem;
 mod places;
 mod propose;
+mod purge;
 mod start;
 mod tokens;
 mod totals;

@@ -79,6 +79,7 @@ impl Office {
             Change::Release(Some(name)) | Change::GiveCodes { portal: Some(name), .. } if !self.has_portal(&name) => {
                 Err(Rejected::Unknown(format!("there is no portal {name:?}")))
             }
+            Change::Purge { portal, what, gone } => self.purge(portal.as_deref(), &what, &gone),
             // What is given out is the journal's to remember, and nobody else's.
             Change::GiveCodes { .. } => Ok(Applied { changed: true, ..self.unchanged() }),
             Change::Release(portal) => {

@@ -33,6 +33,7 @@ impl Office {
             listen: old.listen.clone(),
             admin: settings::Admin { address: old.admin.address, ..read.value.admin },
             log: old.log.clone(),
+            cache: old.cache.clone(),
             client: settings::ClientSettings { memory: old.client.memory, ..read.value.client },
             ..read.value
         };

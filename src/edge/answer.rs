@@ -80,9 +80,15 @@ impl<'a> Outgoing<'a> {
         };
         let chunked = !bodiless && length.is_none() && head.version() != Version::Http10;
         let ends_at_close = !bodiless && length.is_none() && !chunked;
-        let own_length = length.is_some() && answer.status != 204 && !(bodiless && matches!(body, Payload::Stream(_)));
+        let own_length = length.is_some()
+            && !matches!(answer.status, 204 | 304)
+            && !(bodiless && matches!(body, Payload::Stream(_)));
+        if let Some(common) = &answer.common {
+            out.extend_from_slice(&common.lines);
+        }
         fields(&mut out, &answer.fields, bodiless && !own_length && answer.status != 204);
-        if answer.fields.first("date").is_none() {
+        // What is shared has a date.
+        if answer.common.is_none() && answer.fields.first("date").is_none() {
             out.extend_from_slice(b"date: ");
             date(house.now().unix(), &mut out);
             out.extend_from_slice(b"\r\n");

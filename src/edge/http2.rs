@@ -29,7 +29,9 @@ use super::tunnel;
 use crate::bounds;
 use crate::http2::{Inbound, Pieces, Pipe, Sender, map};
 use crate::reason::Reason;
-use crate::wire::{self, Answer, Body, BodyBox, Broken, Chunk, Empty, Fields, Head, Line, Payload, Reply, Version};
+use crate::wire::{
+    self, Answer, Body, BodyBox, Broken, Chunk, Common, Empty, Fields, Head, Line, Payload, Reply, Version,
+};
 
 pub async fn serve<S: Io>(seat: Rc<Seat>, stream: S) {
     let caps = seat.post.house.town.load().settings.caps;
@@ -167,13 +169,15 @@ async fn send(
     pieces: Pieces,
 ) {
     let to_head = head.parts.method == http::Method::HEAD;
-    let Answer { status, fields, body } = answer;
+    let Answer { status, common, fields, body } = answer;
     let bodiless = to_head || matches!(status, 204 | 304);
-    let Ok(mut response) = response(seat, status, &fields) else { return respond.send_reset(H2Reason::INTERNAL_ERROR) };
+    let Ok(mut response) = response(seat, status, common.as_deref(), &fields) else {
+        return respond.send_reset(H2Reason::INTERNAL_ERROR);
+    };
     let deadline = seat.post.house.town.load().settings.deadlines.download;
     let body: BodyBox = match body {
         Payload::Bytes(bytes) => {
-            if status != 204 {
+            if !matches!(status, 204 | 304) {
                 response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
             }
             Box::pin(Whole(Some(bytes)))
@@ -222,11 +226,17 @@ fn broken_grpc(headers: &HeaderMap) -> Option<HeaderMap> {
     Some(trailers)
 }
 
-fn response(seat: &Seat, status: u16, fields: &Fields) -> Result<Response<()>, http::Error> {
+fn response(seat: &Seat, status: u16, common: Option<&Common>, fields: &Fields) -> Result<Response<()>, http::Error> {
     let mut response = Response::new(());
     *response.status_mut() = StatusCode::from_u16(status)?;
     let headers = response.headers_mut();
     *headers = map(fields);
+    if let Some(common) = common {
+        let own = std::mem::replace(headers, map(&common.fields));
+        own.iter().for_each(|(name, value)| {
+            headers.append(name, value.clone());
+        });
+    }
     // Connection fields have no place in HTTP/2 (RFC 9113 section 8.2.2).
     for name in ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"] {
         headers.remove(name);

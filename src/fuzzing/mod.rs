@@ -3,6 +3,7 @@
 //!
 //! Does not know: how inputs are made, what a broken property means to a citizen.
 
+mod kept;
 mod wire;
 
 use std::collections::BTreeSet;
@@ -28,6 +29,7 @@ use crate::telemetry::reading::{self, Format, Lines, Logged};
 use crate::wire::{Head, Version};
 use crate::{path, rules, settings};
 
+pub use kept::cache_fields;
 pub use wire::{client_hello, fields, frames, http1_request, http1_response, proxy_header};
 
 /// No clock: an input must do tomorrow what it did today.

@@ -30,6 +30,11 @@ pub struct Forward<'a> {
     pub cookie: Option<Cow<'a, [u8]>>,
     /// The protocol to go on with, where it is one that boma passes.
     pub upgrade: Option<&'a str>,
+    /// The answer may be kept for others: nothing that is not in its address goes into links.
+    pub shared: bool,
+    /// Fields that stay behind, and those that come instead.
+    pub without: &'static [&'static str],
+    pub with: &'a [(&'static str, Vec<u8>)],
 }
 
 /// Fields that belong to one hop (RFC 9110 section 7.6.1), and `Expect`, which boma answers itself.
@@ -58,6 +63,31 @@ const FORGED: [&str; 8] = [
     "x-cluster-client-ip",
 ];
 
+/// Fields that origins build links or answers from as if they were the address, whoever sends them.
+const LINKS: [&str; 21] = [
+    "forwarded",
+    "x-original-url",
+    "x-rewrite-url",
+    "x-original-host",
+    "x-host",
+    "x-http-host-override",
+    "x-forwarded-host",
+    "x-forwarded-server",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-forwarded-path",
+    "x-forwarded-scheme",
+    "x-forwarded-ssl",
+    "x-forwarded-uri",
+    "x-forwarded-url",
+    "x-forwarded-base",
+    "x-forwarded-context",
+    "x-url-scheme",
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+];
+
 /// By this field of an answer an origin says that the request's session is one of its own, signed in. It is for boma alone.
 pub const SESSION_FIELD: &str = "boma-session";
 
@@ -66,15 +96,21 @@ const OWN: [&str; 8] =
     ["host", "cookie", "x-request-id", "boma-pass", SESSION_FIELD, "via", "content-length", "forwarded"];
 
 /// Whether a name could be taken for one of those above by an origin that, like CGI, makes `_` of whatever is no
-/// letter: `X_Forwarded_For`, `Content.Length`.
-fn looks_alike(name: &str) -> bool {
+/// letter: `X_Forwarded_For`, `Content.Length`. Those that links are made from count only where answers are `shared`.
+fn looks_alike(name: &str, shared: bool) -> bool {
     if name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
         return false;
     }
     let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     let plain = plain.trim_matches('-');
     let known = |list: &[&str]| list.contains(&plain);
-    known(&HOP) || known(&FORGED) || known(&OWN) || plain.starts_with("x-forwarded-") || plain == "content-type"
+    let links = shared && known(&LINKS);
+    links
+        || known(&HOP)
+        || known(&FORGED)
+        || known(&OWN)
+        || plain.starts_with("x-forwarded-")
+        || plain == "content-type"
 }
 
 impl Forward<'_> {
@@ -98,11 +134,12 @@ impl Forward<'_> {
             }
         };
         all.each(&mut |name, value| match name {
+            _ if self.without.contains(&name) || (self.shared && LINKS.contains(&name)) => {}
             "via" => join(&mut via, value),
             "x-forwarded-for" if trusted => join(&mut chain, value),
             "forwarded" if trusted => join(&mut forwarded, value),
             "x-forwarded-proto" => {}
-            _ if OWN.contains(&name) || HOP.contains(&name) || names_it(name) || looks_alike(name) => {}
+            _ if OWN.contains(&name) || HOP.contains(&name) || names_it(name) || looks_alike(name, self.shared) => {}
             _ if !trusted && (name.starts_with("x-forwarded-") || FORGED.contains(&name)) => {}
             _ => {
                 host |= name == "x-forwarded-host";
@@ -112,6 +149,7 @@ impl Forward<'_> {
         if let Some(cookie) = &self.cookie {
             put("cookie", cookie);
         }
+        self.with.iter().for_each(|(name, value)| put(name, value));
         if all.any("te", &mut |v| lists(v, b"trailers")) {
             put("te", b"trailers");
         }
@@ -152,6 +190,34 @@ pub fn own_fields(host: &str, purpose: &str, put: &mut dyn FnMut(&str, &[u8])) {
     put("accept-encoding", b"identity");
     put("user-agent", format!("boma/{} ({purpose})", env!("CARGO_PKG_VERSION")).as_bytes());
     put("x-forwarded-host", host.as_bytes());
+}
+
+/// A fetch of boma's own that brings what is kept: it says nothing but what tells its answer from others.
+pub struct Own<'a> {
+    /// Path and query.
+    pub target: &'a str,
+    pub host: &'a str,
+    pub scheme: &'static str,
+    /// What `Via` calls this boma.
+    pub pseudonym: &'a str,
+    /// By which answers at its address are told apart, and conditions.
+    pub fields: &'a [(String, Vec<u8>)],
+}
+
+impl Own<'_> {
+    pub fn fields(&self, put: &mut dyn FnMut(&str, &[u8])) {
+        let says = |name: &str| self.fields.iter().any(|(n, _)| n == name);
+        if !says("accept") {
+            put("accept", b"*/*");
+        }
+        if !says("user-agent") {
+            put("user-agent", concat!("boma/", env!("CARGO_PKG_VERSION"), " (cache)").as_bytes());
+        }
+        self.fields.iter().for_each(|(name, value)| put(name, value));
+        put("x-forwarded-host", self.host.as_bytes());
+        put("x-forwarded-proto", self.scheme.as_bytes());
+        put("via", format!("1.1 {}", self.pseudonym).as_bytes());
+    }
 }
 
 /// An answer's fields without those of its hop; the length stays where it says something.
@@ -228,10 +294,13 @@ mod tests {
     #[test]
     fn look_alikes_are_seen_and_others_left_alone() {
         for name in ["x_forwarded_for", "content_length", "transfer.encoding", "host_", "x_real_ip", "_forwarded"] {
-            assert!(looks_alike(name), "{name}");
+            assert!(looks_alike(name, false), "{name}");
+        }
+        for name in ["x_host", "x.original.host", "x_http_method_override"] {
+            assert!(looks_alike(name, true) && !looks_alike(name, false), "{name}");
         }
         for name in ["x-forwarded-for", "x_custom", "session_id", "host"] {
-            assert!(!looks_alike(name), "{name}");
+            assert!(!looks_alike(name, true), "{name}");
         }
     }
 }

@@ -28,7 +28,7 @@ use rustls::ClientConfig;
 
 use ask::Ask;
 use group::Group;
-pub use headers::{Forward, SESSION_FIELD};
+pub use headers::{Forward, Own, SESSION_FIELD};
 use pool::Pool;
 pub use state::{Fleet, State};
 use websocket::Key;
@@ -159,6 +159,23 @@ impl Origins {
             read(answer, most).await
         };
         within(bounds::OWN_FETCH_DEADLINE, whole).await.unwrap_or(Err(OriginFault::Hung))
+    }
+
+    /// Fetches for the cache: GET, and nothing of any citizen's.
+    ///
+    /// # Errors
+    /// [`OriginFault`].
+    pub async fn fill(
+        &self,
+        portal: &Arc<Portal>,
+        tls: Option<&Arc<ClientConfig>>,
+        own: Own<'_>,
+        admitted: Admitted,
+    ) -> Result<Answer, OriginFault> {
+        let group = self.group(portal, tls);
+        let fields = |put: &mut dyn FnMut(&str, &[u8])| own.fields(put);
+        let ask = Ask::own(portal, own.target, own.host, &fields);
+        self.exchange(&group, &ask, Box::pin(Empty), None, Some(admitted)).await
     }
 
     /// Asks each origin of a portal how it is; each answer goes to its state.

@@ -162,7 +162,9 @@ impl Corridor {
         } else {
             let head = Inside { outer: head, method: "GET", fields: &[] };
             match self.inside(visit, &head) {
-                Ok((request, decision)) => self.decided(visit, &request, &head, Box::pin(Empty), line, decision).await,
+                Ok((request, decision)) => {
+                    self.decided(visit, &request, &head, Box::pin(Empty), line, (decision, None)).await
+                }
                 Err(reason) => respond::refusal(visit, &head, reason),
             }
         };

@@ -104,6 +104,16 @@ fn before_limits(visit: &mut Visit<'_>, plan: &Plan<'_>) -> Option<Decision> {
     Some(cleared_or(0, visit, Reason::ChallengeRule))
 }
 
+/// Whether an answer out of the cache may be given before anything is spent: only bans, refusals and rules stand before it.
+pub fn lets_kept(visit: &Visit<'_>, plan: &Plan<'_>) -> bool {
+    if matches!(plan.refusal, Some((Refusal::Drop, _))) || visit.effects().reach == Reach::None {
+        return false;
+    }
+    let denied = matches!(plan.refusal, Some((Refusal::Deny, _)));
+    let asked = plan.challenge.is_some_and(|(level, _)| level > visit.pass.map_or(0, |p| p.level));
+    plan.allow.is_some() || !(denied || asked)
+}
+
 fn after_limits(
     visit: &mut Visit<'_>,
     request: &Request,
@@ -140,7 +150,8 @@ fn duties(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, asked_by_li
     }
     // Call-backs, APIs and good bots are never asked for a pass by a posture: they keep to the small budget of programs.
     let asked = visit.may_be_challenged() && !has_grace(visit, request);
-    let by_posture = if asked { visit.effects().needed(visit.kind, request.safe) } else { 0 };
+    // What is fresh in the cache costs the origin nothing.
+    let by_posture = if asked && !visit.fresh { visit.effects().needed(visit.kind, request.safe) } else { 0 };
     let reason = if by_rule >= by_posture { Reason::ChallengeRule } else { Reason::ChallengePosture };
     cleared_or(by_rule.max(by_posture), visit, reason)
 }

@@ -8,14 +8,16 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use super::decide::{self, Decision};
+use super::kept::{self, Look};
 use super::read::{self, Request};
-use super::reference;
 use super::visit::Visit;
+use super::{fallback, reference};
 use crate::bots::Claim;
+use crate::cache::{self, Kept};
 use crate::client::Client;
 use crate::facts::{Facts, Kind, Pass};
 use crate::force::House;
-use crate::plan::Level;
+use crate::plan::{Level, Plan};
 use crate::reason::Reason;
 use crate::rules::Match;
 use crate::wire::{Arrival, Head, Version};
@@ -95,6 +97,9 @@ pub struct Explained {
     pub pass: Option<u8>,
     /// Where it calls itself a good bot: whether it is one.
     pub bot: Option<String>,
+    /// What answers out of the cache now, as the access log's `boma.cache`: `hit`, `stale` or `snapshot`; `miss` where
+    /// the origin's answer would be looked at to be kept.
+    pub cache: Option<&'static str>,
     /// Every rule and limit whose conditions hold, in force or not.
     pub matched: Vec<Match>,
     /// The limits that it would count on, in the order in which they are asked.
@@ -136,13 +141,37 @@ pub fn explain(house: &House, asked: &Asked) -> Explained {
             _ => Reason::Own,
         }
     } else {
-        match decide::without_limits(&mut visit, &request, &plan) {
-            Decision::Go(_) => Reason::Served,
-            Decision::Challenge(reason) | Decision::Refuse(reason) | Decision::Fallback(reason) => reason,
-            Decision::Limited(_) => Reason::OverLimit,
-        }
+        on_its_way(&mut visit, &request, &plan, asked)
     };
     told(&visit, asked, Some(&request), reason, matched, limits)
+}
+
+/// From the cache on; what answers out of it, or out of a snapshot, the visit notes.
+fn on_its_way(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, asked: &Asked) -> Reason {
+    let now = visit.now;
+    let named = |kept: &Kept| if kept.times.is_fresh(now) { "hit" } else { "stale" };
+    let look = kept::look(visit, request, asked, true);
+    let usable = look.as_ref().and_then(Look::usable);
+    visit.fresh = usable.is_some();
+    visit.cache = look.as_ref().map(|_| usable.map_or("miss", |kept| named(kept)));
+    if usable.is_some_and(|kept| kept::is_free(visit, plan, kept)) {
+        return Reason::Served;
+    }
+    let reason = match decide::without_limits(visit, request, plan) {
+        Decision::Go(_) => return Reason::Served,
+        Decision::Challenge(reason) | Decision::Refuse(reason) | Decision::Fallback(reason) => reason,
+        Decision::Limited(_) => Reason::OverLimit,
+    };
+    visit.cache = None;
+    if !matches!(reason, Reason::Posture | Reason::StaticRule) {
+        return reason;
+    }
+    if let Some(kept) = look.and_then(|look| look.kept).filter(|kept| cache::stands_in(kept, now)) {
+        visit.cache = Some(named(&kept));
+        return Reason::Served;
+    }
+    visit.cache = fallback::exact(visit, request, asked).map(|_| "snapshot");
+    reason
 }
 
 fn told(
@@ -158,6 +187,7 @@ fn told(
     let status = match visit.kind {
         Kind::Subresource | Kind::Background if challenge => Reason::NeedsPass.row().status,
         _ if challenge => visit.town.settings.challenge.status,
+        _ if visit.cache == Some("snapshot") => 200,
         _ => row.status,
     };
     let portal = visit.portal.map(|p| &visit.town.portals.list[p]);
@@ -175,6 +205,7 @@ fn told(
         client: asked.from,
         pass: visit.pass.map(|p| p.level),
         bot: visit.claim.as_ref().map(Claim::said),
+        cache: visit.cache,
         matched,
         limits,
     }

@@ -84,6 +84,6 @@ fn part_of_page(kind: Kind, head: &dyn Head) -> bool {
 
 /// Exact addresses only: a page with a query is another page.
 pub fn exact(visit: &Visit<'_>, request: &Request, head: &dyn Head) -> Option<Arc<snapshot::Page>> {
-    let plain = matches!(head.method(), "GET" | "HEAD") && head.query().is_none();
+    let plain = matches!(head.method(), "GET" | "HEAD") && request.query.is_none();
     plain.then(|| visit.house.board.find(&visit.portal().name, &request.path)).flatten()
 }

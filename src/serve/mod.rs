@@ -1,20 +1,25 @@
 //! The corridor: one request's way through the stages, in order (DESIGN section 2). [`Corridor::walk`] is the order
 //! and nothing else.
 //!
-//! own paths → rules → limit → challenge → admit → origin → fallback → respond → record
+//! own paths → rules → cache → limit → challenge → admit → origin → fallback → respond → record
 //!
 //! Does not know: how any stage works, sockets, files.
 
 mod back;
 mod begun;
 mod budget;
+mod cached;
 mod code;
 mod counts;
 mod decide;
+mod errand;
 pub mod explain;
 mod fallback;
 mod form;
+mod gather;
 mod inside;
+mod kept;
+mod lead;
 pub mod losses;
 mod mint;
 mod over;
@@ -46,6 +51,7 @@ pub use counts::Preview;
 pub use read::{foreign_cookies, host_of};
 
 use decide::Decision;
+use kept::Look;
 use read::Request;
 use record::{InFlight, Recorder, Unanswered};
 use respond::Made;
@@ -54,14 +60,14 @@ use visit::Visit;
 /// One worker's corridor: the shared house, and what belongs to this worker alone.
 pub struct Corridor {
     house: Arc<House>,
-    origins: Origins,
+    origins: Rc<Origins>,
     desk: Rc<Desk>,
     recorder: Recorder,
 }
 
 impl Corridor {
     pub fn new(house: Arc<House>) -> Corridor {
-        let origins = Origins::new(house.fleet.clone(), house.clock.clone());
+        let origins = Rc::new(Origins::new(house.fleet.clone(), house.clock.clone()));
         let recorder = Recorder::new(&house);
         let desk = Rc::new(Desk::new(house.clock.clone()));
         Corridor { house, origins, desk, recorder }
@@ -121,8 +127,12 @@ impl Corridor {
         if request.own {
             return own::answer(visit, &request, &plan, head, body).await;
         }
+        let look = kept::look(visit, &request, head, body.exact() == Some(0));
+        if let Some(made) = look.as_ref().and_then(|look| self.free(visit, &request, &plan, head, look)) {
+            return made;
+        }
         let decision = decide::decide(visit, &request, &plan, head);
-        self.decided(visit, &request, head, body, line, decision).await
+        self.decided(visit, &request, head, body, line, (decision, look)).await
     }
 
     /// Everything after the decision.
@@ -133,9 +143,14 @@ impl Corridor {
         head: &dyn Head,
         body: BodyBox,
         line: &dyn Line,
-        decision: Decision,
+        (decision, look): (Decision, Option<Look>),
     ) -> Made {
-        let cleared = match decision {
+        if let (Decision::Fallback(reason @ (Reason::Posture | Reason::StaticRule)), Some(look)) = (&decision, &look)
+            && let Some(made) = kept::stand_in(visit, request, head, look, *reason)
+        {
+            return made;
+        }
+        let mut cleared = match decision {
             Decision::Go(cleared) => cleared,
             Decision::Refuse(reason) => return respond::refusal(visit, head, reason),
             stop => {
@@ -143,6 +158,12 @@ impl Corridor {
                 return self.met(visit, request, head, met, line).await;
             }
         };
+        if let Some(look) = look {
+            match Box::pin(self.by_cache(visit, request, head, line, look, cleared)).await {
+                Ok(made) => return made,
+                Err(alone) => cleared = alone,
+            }
+        }
         if let Some(snapshot) = fallback::spared(visit, request, head) {
             return snapshot;
         }
@@ -191,9 +212,7 @@ impl Corridor {
     }
 
     async fn admitted(&self, visit: &Visit<'_>) -> Option<Admitted> {
-        let who =
-            Who { address: Prefix::of(visit.client.address, 32, 64).0, pass: visit.vouched().map(|pass| pass.id) };
-        let admitted = self.desk.enter(visit.gate(), who).await.ok();
+        let admitted = self.desk.enter(visit.gate(), who(visit)).await.ok();
         if admitted.is_none() {
             visit.signals().busy();
         }
@@ -209,18 +228,38 @@ impl Corridor {
         line: &dyn Line,
         proofs: (Cleared, Admitted),
     ) -> Made {
+        let sent = self.ask(visit, request, head, body, line, proofs, Manner::default()).await;
+        self.came(visit, request, head, sent)
+    }
+
+    /// Sends a request to its origin, and tells the ladder how that went.
+    #[allow(clippy::too_many_arguments)]
+    async fn ask(
+        &self,
+        visit: &mut Visit<'_>,
+        request: &Request,
+        head: &dyn Head,
+        body: BodyBox,
+        line: &dyn Line,
+        proofs: (Cleared, Admitted),
+        manner: Manner<'_>,
+    ) -> Result<Answer, OriginFault> {
         let portal = visit.portal();
         visit.unsafe_sent = !request.safe;
+        let lower = kept::authority(manner.shared, request);
         let forward = Forward {
             head,
             target: &request.target,
             client: &visit.client,
             scheme: request.scheme,
-            host: &request.authority,
+            host: &lower,
             request_id: &visit.id,
             pseudonym: &self.house.pseudonym,
             cookie: read::foreign_cookies(head),
             upgrade: read::upgrade(head),
+            shared: manner.shared,
+            without: manner.without,
+            with: manner.with,
         };
         let town = visit.town.clone();
         let tls = town.outbound(visit.portal.unwrap_or(0));
@@ -228,10 +267,22 @@ impl Corridor {
         let sent = self.origins.send(&portal, tls, forward, body, line, proofs).await;
         let sent = begun::begun(sent).await;
         self.hear(visit, request, &sent, asked);
+        sent
+    }
+
+    /// What becomes of what came.
+    fn came(
+        &self,
+        visit: &mut Visit<'_>,
+        request: &Request,
+        head: &dyn Head,
+        sent: Result<Answer, OriginFault>,
+    ) -> Made {
         match sent {
             Ok(mut answer) => {
+                kept::void(visit, request, head, &answer);
                 if (200..300).contains(&answer.status) {
-                    self.house.known.note((&*portal.name, &*request.match_path), visit.now.unix());
+                    self.house.known.note((&*visit.portal().name, &*request.match_path), visit.now.unix());
                 }
                 vouch::hear(visit, request, head, &mut answer);
                 if answer.status >= 500 {
@@ -249,15 +300,8 @@ impl Corridor {
                 fallback::answer(visit, request, head, Reason::Busy)
             }
             Err(fault) => {
-                let reason = match fault {
-                    OriginFault::Refused => {
-                        visit.unsafe_sent = false;
-                        Reason::OriginRefused
-                    }
-                    OriginFault::Nonsense => Reason::OriginNonsense,
-                    OriginFault::Hung => Reason::OriginHung,
-                    _ => Reason::OriginBroke,
-                };
+                let reason = errand::reason_of(fault);
+                visit.unsafe_sent &= fault != OriginFault::Refused;
                 self.recorder.origin_failed(visit, reason);
                 fallback::answer(visit, request, head, reason)
             }
@@ -286,6 +330,18 @@ impl Corridor {
         self.origins.sweep(&self.house.town.load().portals.list);
         self.recorder.flush();
     }
+}
+
+/// How a request goes to its origin where it goes by way of the cache.
+#[derive(Clone, Copy, Default)]
+struct Manner<'a> {
+    shared: bool,
+    without: &'static [&'static str],
+    with: &'a [(&'static str, Vec<u8>)],
+}
+
+fn who(visit: &Visit<'_>) -> Who {
+    Who { address: Prefix::of(visit.client.address, 32, 64).0, pass: visit.vouched().map(|pass| pass.id) }
 }
 
 #[cfg(test)]

@@ -30,6 +30,9 @@ pub(super) struct Counted {
 
 impl Counted {
     pub fn add(&mut self, quota: &Quota, fate: &Fate, weight: f64) {
+        if fate.free {
+            return;
+        }
         self.requests += weight;
         self.kept += 1;
         if fate.limit == Some(quota.id) {
@@ -142,7 +145,7 @@ mod tests {
     }
 
     fn answered(came: u64, took: u64, status: u16) -> Fate {
-        Fate { came, answered: came + took, origin: Some(status), limit: None }
+        Fate { came, answered: came + took, origin: Some(status), ..Fate::default() }
     }
 
     #[test]
@@ -161,6 +164,9 @@ mod tests {
         let said = unknown(&failed, nobody_asked.requests, nobody_asked.answered).unwrap();
         assert!(said.starts_with("not judged"), "{said}");
         assert_eq!(unknown(&failed, 5.0, 5.0), None);
+        let many = quota(10, None, None);
+        let over = |fate: Fate| counted(&many, [fate; 100], 1.0).over(&many, 600);
+        assert_eq!((over(answered(0, 10, 200)), over(Fate { free: true, ..Fate::default() })), (80.0, 0.0));
     }
 
     #[test]

@@ -32,7 +32,9 @@ pub struct Request {
     pub scheme: &'static str,
     pub path: String,
     pub match_path: String,
-    /// Normalised path and the query as it came: what the origin gets.
+    /// What counts of the query on this route.
+    pub query: Option<String>,
+    /// Normalised path and query: what the origin gets.
     pub target: String,
     /// A path of boma's own.
     pub own: bool,
@@ -127,14 +129,19 @@ pub fn read(visit: &mut Visit<'_>, head: &dyn Head) -> Result<Request, Reason> {
         finishes || !pass.is_lapsed(visit.now.unix())
     });
     let match_path = path::for_matching(&path).into_owned();
+    let counted = |query: &str| match visit.portal {
+        Some(_) => visit.route().query_of(query),
+        None => Some(query.to_owned()),
+    };
+    let query = head.query().and_then(counted);
     let mut target = path.clone();
-    if let Some(query) = head.query() {
+    if let Some(query) = &query {
         target.push('?');
         target.push_str(query);
     }
     let spared = is_spared(head, &match_path);
     let scheme = scheme(visit, head);
-    Ok(Request { host, authority: authority.to_owned(), scheme, path, match_path, target, own, spared, safe })
+    Ok(Request { host, authority: authority.to_owned(), scheme, path, match_path, query, target, own, spared, safe })
 }
 
 /// Whether a `Via` names this boma.

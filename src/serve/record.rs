@@ -126,7 +126,7 @@ impl Recorder {
                 Payload::Tunnel(Box::pin(Held::new(tunnel, entered)))
             }
         };
-        Reply::Answer(Answer { status: made.status, fields: made.fields, body })
+        Reply::Answer(Answer { status: made.status, common: made.common, fields: made.fields, body })
     }
 
     fn fate(&self, visit: &Visit<'_>, made: &Made) -> Fate {
@@ -136,7 +136,9 @@ impl Recorder {
         Fate {
             came,
             answered: came + self.house.now().since(visit.now) / MILLI,
-            origin: matches!(made.reason, Reason::Served | Reason::OriginError).then_some(made.status),
+            origin: (matches!(made.reason, Reason::Served | Reason::OriginError) && !visit.from_cache)
+                .then_some(made.status),
+            free: visit.free,
             limit: visit.rule.as_deref().filter(|_| limited).map(quota_id),
         }
     }
@@ -212,7 +214,8 @@ fn outcome(visit: &Visit<'_>, reason: Reason) -> Outcome {
         (Reason::Own | Reason::OwnNotFound | Reason::Solved | Reason::Unsolved | Reason::ToHttps, _) => Outcome::Own,
         (Reason::WrongCode | Reason::FormVoid | Reason::FormSent, _) => Outcome::Own,
         (Reason::ClientGone, _) => Outcome::Gone,
-        _ if visit.cache.is_some() => Outcome::Copy,
+        _ if visit.cache == Some("snapshot") => Outcome::Copy,
+        _ if visit.from_cache => Outcome::Cache,
         (_, "allowed") => Outcome::Full,
         (_, "challenged") => Outcome::Challenged,
         (_, "limited") => Outcome::Limited,

@@ -4,6 +4,7 @@
 //! Does not know: guards, the origin's connections.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -11,8 +12,8 @@ use crate::facts::Kind;
 use crate::origin::{Answer, Came};
 use crate::pages::{self, Html, Page, Sheet};
 use crate::reason::{Blame, Reason};
-use crate::wire::{Broken, Fields, Head, Hole, Payload, Version};
-use crate::{bounds, clock, snapshot, wire};
+use crate::wire::{Broken, Common, Fields, Head, Hole, Payload, Version};
+use crate::{bounds, cache, clock, snapshot, wire};
 
 use super::decide::OverLimit;
 use super::mint;
@@ -23,6 +24,8 @@ use super::visit::Visit;
 /// An answer in the making, and why it is what it is.
 pub struct Made {
     pub status: u16,
+    /// Fields that it shares with other answers.
+    pub common: Option<Arc<Common>>,
     pub fields: Fields,
     pub body: Payload,
     pub reason: Reason,
@@ -32,7 +35,14 @@ pub struct Made {
 
 impl Made {
     pub fn empty(status: u16, reason: Reason) -> Made {
-        Made { status, fields: Fields::default(), body: Payload::Bytes(Bytes::new()), reason, close: false }
+        Made {
+            status,
+            common: None,
+            fields: Fields::default(),
+            body: Payload::Bytes(Bytes::new()),
+            reason,
+            close: false,
+        }
     }
 }
 
@@ -74,7 +84,7 @@ pub fn relay(visit: &Visit<'_>, request: &Request, head: &dyn Head, answer: Answ
     // An origin that names requests itself would give the answer two names.
     fields.remove("x-request-id");
     mint::keep(visit, request, head, status, &mut fields);
-    Made { status, fields, body, reason: Reason::Served, close: false }
+    Made { status, common: None, fields, body, reason: Reason::Served, close: false }
 }
 
 /// A snapshot, dated.
@@ -94,7 +104,7 @@ pub fn snapshot(visit: &mut Visit<'_>, page: &snapshot::Page, reason: Reason) ->
     fields.push("age", age.to_string());
     fields.push("cache-control", "no-cache");
     fields.push("cache-status", "boma; hit; detail=snapshot");
-    fields.push("last-modified", http_date(about.taken));
+    fields.push("last-modified", cache::write_date(about.taken));
     visit.cache = Some("snapshot");
     made
 }
@@ -130,12 +140,6 @@ pub fn sheet(visit: &Visit<'_>, head: &dyn Head, sheet: Sheet) -> Made {
     }
     made.body = Payload::Bytes(packed.unwrap_or(&document.body).clone());
     made
-}
-
-/// An HTTP-date (RFC 9110 section 5.6.7).
-fn http_date(unix: u64) -> String {
-    let time = jiff::Timestamp::new(unix as i64, 0).unwrap_or_default();
-    time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 /// A refusal that nothing helps against but another request.

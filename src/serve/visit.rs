@@ -45,6 +45,12 @@ pub struct Visit<'h> {
     pub noted: Vec<String>,
     pub reference: Option<String>,
     pub cache: Option<&'static str>,
+    /// What answers was kept in the cache.
+    pub from_cache: bool,
+    /// There is a fresh answer in the cache: no posture asks for a pass.
+    pub fresh: bool,
+    /// It was answered before anything was spent.
+    pub free: bool,
     /// The request may change something at the origin, so a failure leaves its fate unknown.
     pub unsafe_sent: bool,
     /// Of the limits that it counts on those that it has taken from, by their order.
@@ -81,6 +87,9 @@ impl<'h> Visit<'h> {
             noted: Vec::new(),
             reference: None,
             cache: None,
+            from_cache: false,
+            fresh: false,
+            free: false,
             unsafe_sent: false,
             spent: 0,
             tallies: Vec::new(),

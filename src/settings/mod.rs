@@ -27,6 +27,7 @@ pub struct Settings {
     pub certificates: Vec<Certificate>,
     pub client: ClientSettings,
     pub admin: Admin,
+    pub cache: Cache,
     pub challenge: Challenge,
     pub log: Log,
     pub deadlines: Deadlines,
@@ -137,6 +138,13 @@ pub struct Admin {
     pub tokens: Option<PathBuf>,
 }
 
+/// `[cache]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cache {
+    /// Bytes of all that is kept.
+    pub memory: u64,
+}
+
 /// `[challenge]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Challenge {
@@ -172,13 +180,7 @@ pub enum QueryLog {
 }
 
 /// Keys of the contract that this version holds at their default, whether or not their table is written.
-pub const NOT_BUILT: [&str; 5] = [
-    "cache.memory",
-    "portal.max_in_flight = \"adaptive\"",
-    "portal.route.cache",
-    "portal.route.query",
-    "portal.snapshot.sitemap",
-];
+pub const NOT_BUILT: [&str; 2] = ["portal.max_in_flight = \"adaptive\"", "portal.snapshot.sitemap"];
 
 /// Reads the text of `boma.toml`; relative paths start at `folder`. The value counts only where there are no faults.
 pub fn read(file: &str, text: &str, folder: &Path) -> Read<Settings> {
@@ -190,6 +192,7 @@ pub fn read(file: &str, text: &str, folder: &Path) -> Read<Settings> {
             certificates,
             client: server::client(top, folder),
             admin: server::admin(top, folder),
+            cache: server::cache(top),
             challenge: server::challenge(top),
             log: server::log(top, folder),
             deadlines: wire::deadlines(top),
@@ -202,7 +205,6 @@ pub fn read(file: &str, text: &str, folder: &Path) -> Read<Settings> {
             portal.stream_timeout = settings.deadlines.tunnel;
             portal.max_connections = settings.caps.origin_connections;
         }
-        server::cache(top);
         settings
     })
 }
@@ -220,6 +222,7 @@ pub fn restart_needed(old: &Settings, new: &Settings) -> Vec<String> {
         ("server.resolvers", a.resolvers == b.resolvers),
         ("listen", old.listen == new.listen),
         ("client.memory", old.client.memory == new.client.memory),
+        ("cache.memory", old.cache == new.cache),
         ("admin.address", old.admin.address == new.admin.address),
         ("log", old.log == new.log),
     ];

@@ -8,7 +8,8 @@ use std::time::Duration;
 use super::parts;
 use crate::bounds;
 use crate::fault::{At, Section};
-use crate::portal::{Class, Fallback, OriginTls, Portal, Route, Routes, Service, SnapshotPlan, Texts};
+use crate::portal::{Caching, Class, Fallback, OriginTls, Portal, Route, Routes, Service, SnapshotPlan, Texts};
+use crate::units;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -303,6 +304,40 @@ fn names(t: &Section<'_>) -> Texts {
     names
 }
 
+fn caching(t: &Section<'_>) -> Caching {
+    let Some(at) = t.string("cache", "30s") else { return Caching::Off };
+    match (at.value.as_str(), units::duration(&at.value)) {
+        ("off", _) => Caching::Off,
+        ("origin", _) => Caching::Origin,
+        (_, Some(time)) if (Duration::from_secs(1)..=DAY).contains(&time) => Caching::Fill(time),
+        _ => {
+            t.fault(
+                at.span,
+                format!("`portal.route.cache` is {:?}", at.value),
+                "write \"off\", \"origin\", or a time from \"1s\" to \"1d\" such as cache = \"30s\"",
+            );
+            Caching::Off
+        }
+    }
+}
+
+/// `"all"`, or the names of the parameters that count.
+fn query(t: &Section<'_>) -> Option<Vec<String>> {
+    if t.is_text("query") {
+        if let Some(at) = t.string("query", "all").filter(|at| at.value != "all") {
+            let help = format!("write query = \"all\", or a list such as query = [{:?}]", at.value);
+            t.fault(at.span, format!("`portal.route.query` is {:?}", at.value), help);
+        }
+        return None;
+    }
+    let names = t.strings("query", false, "page")?;
+    let odd = |name: &str| name.is_empty() || name.contains(['&', '=', '#', '?', ' ']);
+    for at in names.iter().filter(|at| odd(&at.value)) {
+        t.fault(at.span.clone(), format!("{:?} is no parameter's name", at.value), "write names such as \"page\"");
+    }
+    Some(names.into_iter().map(|at| at.value).collect())
+}
+
 fn routes(s: &Section<'_>) -> Vec<Route> {
     let mut all: Vec<Route> = Vec::new();
     for t in s.sections("route") {
@@ -312,8 +347,6 @@ fn routes(s: &Section<'_>) -> Vec<Route> {
             Some("off") => Fallback::Off,
             _ => Fallback::Statement,
         };
-        t.not_built("cache", "\"off\"");
-        t.not_built("query", "\"all\"");
         let route = Route {
             path: String::new(),
             class: t
@@ -324,6 +357,8 @@ fn routes(s: &Section<'_>) -> Vec<Route> {
             challenge: t.word("challenge", &["auto", "never"]).is_none_or(|w| w.value == "auto"),
             stay_up: t.boolean("stay_up").is_some_and(|b| b.value),
             max_body: t.bytes("max_body", 1, 1 << 50).map_or(standard.max_body, |b| b.value),
+            cache: caching(&t),
+            query: query(&t),
         };
         match t.string("path", "/assets/*") {
             Some(at) => {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::parts;
-use super::{AccessSink, Admin, Certificate, Challenge, ClientSettings, Listen, Log, QueryLog, Server};
+use super::{AccessSink, Admin, Cache, Certificate, Challenge, ClientSettings, Listen, Log, QueryLog, Server};
 use crate::bounds;
 use crate::fault::{At, Section};
 
@@ -192,11 +192,12 @@ pub fn admin(top: &Section<'_>, folder: &Path) -> Admin {
     admin
 }
 
-pub fn cache(top: &Section<'_>) {
-    if let Some(s) = top.section("cache") {
-        s.not_built("memory", "\"256MiB\"");
-        s.finish();
-    }
+pub fn cache(top: &Section<'_>) -> Cache {
+    let mut cache = Cache { memory: 256 * MIB };
+    let Some(s) = top.section("cache") else { return cache };
+    cache.memory = s.bytes("memory", MIB, 1 << 40).map_or(cache.memory, |m| m.value);
+    s.finish();
+    cache
 }
 
 pub fn challenge(top: &Section<'_>) -> Challenge {

@@ -27,12 +27,15 @@ pub enum Kind {
     Settings,
     /// What citizens are told.
     Incident,
+    /// What was kept and is not any more.
+    Cache,
     /// What `status` calls a trouble, with its begin and its end.
     Trouble,
 }
 
 impl Kind {
-    pub const NAMES: [&str; 8] = ["posture", "rules", "measure", "ban", "pass", "settings", "incident", "trouble"];
+    pub const NAMES: [&str; 9] =
+        ["posture", "rules", "measure", "ban", "pass", "settings", "incident", "cache", "trouble"];
 
     pub fn as_str(self) -> &'static str {
         Kind::NAMES[self as usize]

@@ -54,6 +54,8 @@ pub struct Metrics {
     pub posture: Family<PortalLabel, Gauge>,
     pub challenge: Family<OutcomeLabel, Counter>,
     pub cache: Family<OutcomeLabel, Counter>,
+    /// The one of `cache` that is counted most, at hand.
+    pub cache_hit: Counter,
     pub limit_keys: Gauge,
     pub limit_capacity: Gauge,
     pub limit_evictions: Gauge,
@@ -88,6 +90,7 @@ impl Default for Metrics {
             posture: Family::default(),
             challenge: Family::default(),
             cache: Family::default(),
+            cache_hit: Counter::default(),
             limit_keys: Gauge::default(),
             limit_capacity: Gauge::default(),
             limit_evictions: Gauge::default(),
@@ -116,6 +119,7 @@ impl Default for Metrics {
 impl Metrics {
     #[rustfmt::skip]
     fn register(&mut self) {
+        self.cache_hit = self.cache.get_or_create_owned(&OutcomeLabel { outcome: "hit" });
         let r = &mut self.registry;
         r.register("boma_http_requests", "Requests by portal, route, status and what was done", self.requests.clone());
         r.register("boma_http_request_duration_seconds", "From the request's head to the end of the answer", self.duration.clone());

@@ -41,6 +41,8 @@ pub struct Fate {
     pub origin: Option<u16>,
     /// The limit that refused it, by its id.
     pub limit: Option<u64>,
+    /// Out of the cache, before it spent anything of any limit.
+    pub free: bool,
 }
 
 /// Fields whose values are nobody's business.

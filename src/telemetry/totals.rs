@@ -19,6 +19,8 @@ pub enum Outcome {
     Full,
     /// From a snapshot.
     Copy,
+    /// From the cache.
+    Cache,
     /// boma's own paths.
     Own,
     Challenged,
@@ -32,9 +34,10 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    const ALL: [(Outcome, &str); 9] = [
+    const ALL: [(Outcome, &str); 10] = [
         (Outcome::Full, "full"),
         (Outcome::Copy, "copy"),
+        (Outcome::Cache, "cache"),
         (Outcome::Own, "own"),
         (Outcome::Challenged, "challenged"),
         (Outcome::Limited, "limited"),

@@ -46,6 +46,7 @@ mod ban;
 mod bots;
 mod broken;
 mod browser;
+mod cache;
 mod challenge;
 mod code;
 mod events;

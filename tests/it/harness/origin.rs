@@ -17,6 +17,8 @@ pub enum Mode {
     BreaksOff,
     /// Answers what is no HTTP.
     Nonsense,
+    /// Answers 304.
+    Unchanged,
     /// Half a body, then closes.
     CutsBody,
 }
@@ -151,6 +153,7 @@ fn talk(stream: TcpStream, state: &Mutex<State>) {
             }
             Mode::Works => head("200 OK", body.len()) + sent,
             Mode::Fails => head("500 Internal Server Error", body.len()) + sent,
+            Mode::Unchanged => format!("HTTP/1.1 304 Not Modified\r\n{extra}\r\n"),
             Mode::Nonsense => "SSH-2.0-OpenSSH_9.2\r\n\r\n".into(),
             Mode::CutsBody => head("200 OK", body.len() + 100) + sent,
             Mode::Hangs => {

@@ -1,0 +1,116 @@
+//! Whether a page carries what tells its own visitor from others: a session's id in its links, or the value of a cookie
+//! that came with it. Such a page is nobody else's, whatever its fields say.
+
+use miniz_oxide::inflate::decompress_to_vec_with_limit;
+
+use crate::bounds;
+use crate::wire::Fields;
+
+/// How servers write sessions into links.
+const WRITTEN: [&str; 4] = [";jsessionid=", "phpsessid=", "aspsessionid", "/(s("];
+/// A cookie's value shorter than this is a flag such as `lang=sw`, which pages repeat lawfully.
+const SECRET_BYTES: usize = 8;
+
+/// Whether `body` tells its visitor; `set` are the cookies that came with it, `names` the portal's session cookies.
+/// What cannot be read is believed only where no cookie came with it.
+pub fn tells(fields: &Fields, body: &[u8], set: &[Vec<u8>], names: &[String]) -> bool {
+    // Scripts speak of such names lawfully; links stand in pages.
+    let page = is_page(fields);
+    if !page && set.is_empty() {
+        return false;
+    }
+    let names = if page { names } else { &[] };
+    let holds = |plain: &[u8]| repeats(plain, set) || (page && writes(plain, names));
+    match fields.first("content-encoding").map(<[u8]>::to_ascii_lowercase).as_deref() {
+        None | Some(b"" | b"identity") => holds(body),
+        Some(b"gzip" | b"x-gzip") => match gunzip(body) {
+            Some(plain) => holds(&plain),
+            None => true,
+        },
+        Some(_) => !set.is_empty(),
+    }
+}
+
+fn is_page(fields: &Fields) -> bool {
+    let kind = fields.first("content-type").unwrap_or_default().to_ascii_lowercase();
+    kind.starts_with(b"text/html") || kind.starts_with(b"application/xhtml")
+}
+
+/// Whether it is a page that cannot be looked into.
+pub fn is_sealed(fields: &Fields) -> bool {
+    let coding = fields.first("content-encoding").map(|c| c.trim_ascii().to_ascii_lowercase());
+    is_page(fields) && !matches!(coding.as_deref(), None | Some(b"" | b"identity" | b"gzip" | b"x-gzip"))
+}
+
+fn repeats(body: &[u8], set: &[Vec<u8>]) -> bool {
+    set.iter().filter_map(|cookie| secret(cookie)).any(|secret| memchr::memmem::find(body, secret).is_some())
+}
+
+fn writes(body: &[u8], names: &[String]) -> bool {
+    let lower = body.to_ascii_lowercase();
+    let named = names.iter().map(|n| format!("{}=", n.to_ascii_lowercase()));
+    let written = WRITTEN.iter().map(|w| (*w).to_owned());
+    written.chain(named).any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some())
+}
+
+/// A cookie's value, where it is long enough to be a secret.
+fn secret(cookie: &[u8]) -> Option<&[u8]> {
+    let pair = cookie.split(|b| *b == b';').next()?;
+    let at = pair.iter().position(|b| *b == b'=')?;
+    let value = pair[at + 1..].trim_ascii();
+    let value = value.strip_prefix(b"\"").and_then(|v| v.strip_suffix(b"\"")).unwrap_or(value);
+    (value.len() >= SECRET_BYTES).then_some(value)
+}
+
+/// The bytes of one gzip member (RFC 1952), within bounds.
+fn gunzip(body: &[u8]) -> Option<Vec<u8>> {
+    let [0x1f, 0x8b, 8, flags, ..] = body else { return None };
+    let mut rest = body.get(10..)?;
+    if flags & 4 != 0 {
+        let length = usize::from(u16::from_le_bytes([*rest.first()?, *rest.get(1)?]));
+        rest = rest.get(2 + length..)?;
+    }
+    for text in [8, 16] {
+        if flags & text != 0 {
+            rest = rest.get(rest.iter().position(|b| *b == 0)? + 1..)?;
+        }
+    }
+    if flags & 2 != 0 {
+        rest = rest.get(2..)?;
+    }
+    decompress_to_vec_with_limit(rest, bounds::CACHE_SCANNED_BYTES).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(pairs: &[(&'static str, &'static str)]) -> Fields {
+        let mut fields = Fields::default();
+        pairs.iter().for_each(|(n, v)| fields.push(*n, *v));
+        fields
+    }
+
+    #[test]
+    fn a_page_that_tells_its_visitor_is_seen_packed_or_not() {
+        let html = fields(&[("content-type", "text/html; charset=utf-8")]);
+        let packed = fields(&[("content-type", "text/html"), ("content-encoding", "gzip")]);
+        let gzip = |plain: &[u8]| {
+            let deflated = miniz_oxide::deflate::compress_to_vec(plain, 6);
+            [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3][..], &deflated, &[0; 8]].concat()
+        };
+        let cookie = [b"sid=0123456789abcdef; path=/".to_vec()];
+        let names = ["MYSID".to_owned()];
+        for page in ["<a href=\"/x;JSESSIONID=1\">", "<a href=/?PHPSESSID=ab>", "0123456789abcdef", "?mysid=3"] {
+            assert!(tells(&html, page.as_bytes(), &cookie, &names), "{page}");
+            assert!(tells(&packed, &gzip(page.as_bytes()), &cookie, &names), "{page} packed");
+        }
+        for page in ["<p>Karibu", "lang=sw", "0123456789abcde"] {
+            assert!(!tells(&html, page.as_bytes(), &cookie, &names), "{page}");
+            assert!(!tells(&packed, &gzip(page.as_bytes()), &cookie, &names), "{page} packed");
+        }
+        assert!(tells(&packed, b"no gzip", &[], &[]), "what is said to be packed and is not");
+        let image = fields(&[("content-type", "image/png")]);
+        assert!(!tells(&image, b";jsessionid=", &[], &[]) && tells(&image, b"0123456789abcdef", &cookie, &[]));
+    }
+}

@@ -1,0 +1,158 @@
+//! A fetch of boma's own for the cache, on a task of its own: whoever waits for it may leave. It says nothing but what
+//! tells answers at its address apart, so that nobody can put into it what others are given.
+//!
+//! Does not know: requests, what is made of an answer.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::gather::{Gathering, Spilt};
+use crate::admit::{Desk, Who};
+use crate::bounds;
+use crate::cache::{self, Address, Asked, Asking, Kept, Key, Landed, Leader, Request, Unkept, Use, Wish, Word};
+use crate::force::{House, Town};
+use crate::origin::{Answer, Came, OriginFault, Origins, Own};
+use crate::reason::Reason;
+use crate::wire::{Head, Version};
+
+pub struct Errand {
+    pub house: Arc<House>,
+    pub town: Arc<Town>,
+    pub portal: usize,
+    pub origins: Rc<Origins>,
+    pub desk: Rc<Desk>,
+    pub who: Who,
+    pub key: Key,
+    pub address: Arc<Address>,
+    pub word: Word,
+    /// What the fetch says of itself.
+    pub fields: Vec<(String, Vec<u8>)>,
+    /// What is kept already, to be asked about.
+    pub kept: Option<Arc<Kept>>,
+}
+
+/// The head of such a fetch.
+struct Plain<'a>(&'a [(String, Vec<u8>)]);
+
+impl Head for Plain<'_> {
+    fn method(&self) -> &str {
+        "GET"
+    }
+    fn path(&self) -> &str {
+        ""
+    }
+    fn query(&self) -> Option<&str> {
+        None
+    }
+    fn authority(&self) -> Option<&str> {
+        None
+    }
+    fn version(&self) -> Version {
+        Version::Http11
+    }
+    fn field(&self, name: &str) -> Option<&[u8]> {
+        self.0.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_slice())
+    }
+    fn any(&self, name: &str, test: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        self.0.iter().filter(|(n, _)| n == name).any(|(_, v)| test(v))
+    }
+    fn each(&self, visit: &mut dyn FnMut(&str, &[u8])) {
+        self.0.iter().for_each(|(n, v)| visit(n, v));
+    }
+}
+
+impl Errand {
+    pub fn go(self, leader: Leader) {
+        tokio::task::spawn_local(async move {
+            let landed = match tokio::time::timeout(bounds::OWN_FETCH_DEADLINE, self.fetch(&leader)).await {
+                Ok(landed) => landed,
+                Err(_) => Landed::Failed(Reason::OriginHung),
+            };
+            leader.land(landed);
+        });
+    }
+
+    async fn fetch(&self, leader: &Leader) -> Landed {
+        let Ok(admitted) = self.desk.enter(&self.town.gates[self.portal], self.who).await else {
+            return Landed::Failed(Reason::Busy);
+        };
+        let mut fields = self.fields.clone();
+        let conditions = self.kept.as_deref().filter(|k| k.has_validator()).map(cache::validators);
+        fields.extend(conditions.into_iter().flatten().map(|(name, value)| (name.to_owned(), value)));
+        let Address { scheme, authority, path, query, .. } = &*self.address;
+        let target = query.as_ref().map_or_else(|| path.clone(), |query| format!("{path}?{query}"));
+        let portal = &self.town.portals.list[self.portal];
+        let host = portal.host.as_deref().filter(|_| portal.canonical_host_header).unwrap_or(authority);
+        let own = Own { target: &target, host, scheme, pseudonym: &self.house.pseudonym, fields: &fields };
+        let asked = self.house.now();
+        match self.origins.fill(portal, self.town.outbound(self.portal), own, admitted).await {
+            Ok(answer) => self.came(answer, Asked { asked, came: self.house.now() }, leader).await,
+            Err(fault) => Landed::Failed(reason_of(fault)),
+        }
+    }
+
+    async fn came(&self, answer: Answer, at: Asked, leader: &Leader) -> Landed {
+        let Answer { status, mut fields, body } = answer;
+        if cache::is_trouble(status) {
+            return Landed::Failed(Reason::OriginError);
+        }
+        let cookies: Vec<Vec<u8>> = fields.all("set-cookie").map(<[u8]>::to_vec).collect();
+        let head = Plain(&self.fields);
+        let request = Request { asking: Asking { head: &head, encoding: None }, personal: false, word: self.word };
+        if status == 304
+            && let Some(kept) = self.kept.as_ref().filter(|kept| cache::is_about(kept, &fields))
+        {
+            fields.remove("set-cookie");
+            let merged = cache::merged(kept, &fields, at);
+            return match cache::renewed(kept, request, &merged, at) {
+                Ok(kept) => self.keep(kept, leader),
+                Err(_) => self.pass(),
+            };
+        }
+        let draft = match cache::judge(request, status, &fields, at) {
+            Ok(draft) => draft,
+            Err(_) => return self.pass(),
+        };
+        let Came::Body(body) = body else { return Landed::NotShared };
+        if body.exact().is_some_and(|n| n > self.house.cache.largest as u64) {
+            return self.pass();
+        }
+        match Gathering::new(&self.house, body).whole().await {
+            Ok(body) => {
+                let names = &self.town.portals.list[self.portal].session_cookies;
+                if cache::tells(&draft.fields, &body, &cookies, names) {
+                    tracing::debug!(path = self.address.path, why = Unkept::Session.name(), "not kept");
+                    return self.pass();
+                }
+                self.keep(draft.whole(body), leader)
+            }
+            Err(Spilt::TooLarge) => self.pass(),
+            Err(Spilt::Broke(_)) => Landed::Failed(Reason::OriginBroke),
+        }
+    }
+
+    fn keep(&self, kept: Kept, leader: &Leader) -> Landed {
+        let now = self.house.now();
+        let kept = Arc::new(kept);
+        self.house.cache.put_for(Some(leader), self.key, &self.address, kept.clone(), now);
+        if cache::reuse(&kept, &Wish::default(), now) == Use::Fresh { Landed::Kept(kept) } else { Landed::NotShared }
+    }
+
+    /// Its answers are for one request each.
+    fn pass(&self) -> Landed {
+        self.house.cache.pass(self.key, &self.address, self.house.now());
+        Landed::NotShared
+    }
+}
+
+/// A fault by its name.
+pub fn reason_of(fault: OriginFault) -> Reason {
+    match fault {
+        OriginFault::Refused => Reason::OriginRefused,
+        OriginFault::Full => Reason::Busy,
+        OriginFault::Nonsense => Reason::OriginNonsense,
+        OriginFault::Hung => Reason::OriginHung,
+        OriginFault::NotSwitched => Reason::NotSwitched,
+        OriginFault::Broke | OriginFault::Upload(_) => Reason::OriginBroke,
+    }
+}

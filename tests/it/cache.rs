@@ -1,0 +1,313 @@
+//! The cache between real clients and a real origin.
+
+use std::sync::{Arc, Barrier};
+
+use crate::harness::{Answer, Boma, Client, Mode, Origin, Setup, eventually, get, navigate, request};
+
+/// One client asks for everything at once.
+const WIDE: &str = "[[limit]]\nname = \"wide\"\nper = \"client\"\nrate = \"1000000/s\"\n";
+const BY_ORIGIN: &str = "response_timeout = \"500ms\"\nconnect_timeout = \"500ms\"\nsession_cookies = [\"PHPSESSID\"]\n[[portal.route]]\npath = \"/*\"\ncache = \"origin\"\n[[portal.route]]\npath = \"/up\"\nstay_up = true\n";
+const FILLED: &str =
+    "session_cookies = [\"PHPSESSID\"]\n[[portal.route]]\npath = \"/*\"\ncache = \"30s\"\nquery = [\"page\"]\n";
+
+fn house(portal: &str, extra: &str) -> (Origin, Boma) {
+    let origin = Origin::start();
+    origin.extra(extra);
+    let boma = Setup::new().portal(portal).rules(WIDE).start(origin.address);
+    (origin, boma)
+}
+
+fn status_of(answer: &Answer) -> &str {
+    answer.field("cache-status").unwrap_or("none")
+}
+
+/// So many clients at the same moment.
+fn crowd(boma: &Boma, clients: usize, path: &'static str, fields: &'static str) -> Vec<Answer> {
+    let gate = Arc::new(Barrier::new(clients));
+    let at = boma.at();
+    let one = |_| {
+        let gate = gate.clone();
+        std::thread::spawn(move || {
+            let mut client = Client::connect(at).unwrap();
+            gate.wait();
+            client.ask("GET", path, fields, "").unwrap()
+        })
+    };
+    let all: Vec<_> = (0..clients).map(one).collect();
+    all.into_iter().map(|t| t.join().unwrap()).collect()
+}
+
+#[test]
+fn many_who_ask_for_one_page_are_one_request_to_the_origin() {
+    for (portal, extra) in [(BY_ORIGIN, "Cache-Control: max-age=60\r\n"), (FILLED, "")] {
+        let (origin, boma) = house(portal, extra);
+        let answers = crowd(&boma, 200, "/slow/news", "");
+        for answer in &answers {
+            assert_eq!((answer.status, answer.body == answers[0].body), (200, true), "{}", answer.text());
+        }
+        assert_eq!(origin.reached().len(), 1, "{portal}");
+        let again = get(boma.at(), "/slow/news");
+        assert!(status_of(&again).starts_with("boma; hit; ttl="), "{}", status_of(&again));
+        assert!(again.field("age").is_some() && again.field("date").is_some() && again.body == answers[0].body);
+        assert_eq!(origin.reached().len(), 1);
+        assert!(boma.metric("boma_cache_total{outcome=\"hit\"}") >= 1.0);
+    }
+}
+
+#[test]
+fn who_waits_survives_a_leader_that_leaves() {
+    let (origin, boma) = house(BY_ORIGIN, "Cache-Control: max-age=60\r\n");
+    let mut leader = Client::connect(boma.at()).unwrap();
+    leader.send(b"GET /slow/news HTTP/1.1\r\nHost: huduma.example\r\n\r\n").unwrap();
+    eventually("the leader's request is with the origin", || (origin.reached().len() == 1).then_some(()));
+    let at = boma.at();
+    let waits: Vec<_> = (0..20).map(|_| std::thread::spawn(move || get(at, "/slow/news").status)).collect();
+    drop(leader);
+    for waiter in waits {
+        assert_eq!(waiter.join().unwrap(), 200);
+    }
+    assert!(origin.reached().len() <= 2, "{}", origin.reached().len());
+}
+
+#[test]
+fn what_is_one_citizens_own_is_nobody_elses() {
+    for extra in ["Cache-Control: private, max-age=60\r\n", "Cache-Control: max-age=60\r\nSet-Cookie: PHPSESSID=1\r\n"]
+    {
+        let (origin, boma) = house(BY_ORIGIN, extra);
+        let answers = crowd(&boma, 20, "/slow/account", "");
+        assert!(answers.iter().all(|a| a.status == 200 && !status_of(a).contains("hit")), "{extra}");
+        assert_eq!(origin.reached().len(), 20, "{extra}: each its own");
+        assert_eq!(get(boma.at(), "/slow/account").status, 200);
+        assert_eq!(origin.reached().len(), 21);
+    }
+    let (origin, boma) = house(BY_ORIGIN, "Cache-Control: max-age=60\r\n");
+    for who in ["Cookie: PHPSESSID=1\r\n", "Authorization: Basic eA==\r\n"] {
+        let asked = origin.reached().len();
+        request(boma.at(), "GET", "/account", who, "");
+        request(boma.at(), "GET", "/account", who, "");
+        assert_eq!(origin.reached().len(), asked + 2, "{who}");
+    }
+}
+
+#[test]
+fn an_origin_that_sets_a_cookie_on_every_page_is_asked_by_nobody() {
+    let (origin, boma) = house(FILLED, "Set-Cookie: PHPSESSID=0123456789abcdef; path=/\r\n");
+    for n in 0..50 {
+        let answer = request(boma.at(), "GET", &format!("/news?utm={n}"), &format!("Cookie: _ga={n}\r\n"), "");
+        assert_eq!(answer.status, 200);
+        assert!(!answer.fields.iter().any(|(n, v)| n == "set-cookie" && v.contains("PHPSESSID")));
+    }
+    let reached = origin.reached();
+    assert_eq!(reached.len(), 1);
+    let own = &reached[0];
+    assert_eq!((own.target.as_str(), own.field("cookie")), ("/news", None));
+    assert_eq!(own.field("host").as_deref(), Some("huduma.example"));
+    assert_eq!(own.field("accept-encoding").as_deref(), Some("identity"));
+    // Who is known goes by, with the parameters that count.
+    let known = request(boma.at(), "GET", "/news?page=2&x=1", "Cookie: PHPSESSID=7\r\n", "");
+    assert!(known.field("set-cookie").is_some_and(|c| c.contains("PHPSESSID")));
+    let last = origin.reached().pop().unwrap();
+    assert_eq!((last.target.as_str(), last.field("cookie").as_deref()), ("/news?page=2", Some("PHPSESSID=7")));
+}
+
+#[test]
+fn a_page_that_tells_its_visitor_is_not_kept() {
+    let (origin, boma) = house(FILLED, "Set-Cookie: JSESSIONID=0123456789abcdef\r\n");
+    origin.title("<a href=\"/x;jsessionid=0123456789abcdef\">");
+    for _ in 0..3 {
+        assert!(!status_of(&get(boma.at(), "/page")).contains("hit"));
+    }
+    let (by_boma, all) = (origin.reached().len() - origin.reached_by_citizens().len(), origin.reached().len());
+    assert_eq!((by_boma, all), (1, 4), "once by boma, and each for itself");
+}
+
+#[test]
+fn what_is_kept_helps_where_the_origin_fails() {
+    let (origin, boma) = house(BY_ORIGIN, "Cache-Control: max-age=60\r\nAge: 100\r\n");
+    let fresh = get(boma.at(), "/news");
+    assert_eq!(fresh.status, 200);
+    let helps = |what: &str| {
+        let answer = get(boma.at(), "/news");
+        assert_eq!((answer.status, answer.body == fresh.body), (200, true), "{what}: {}", answer.text());
+        assert!(status_of(&answer).contains("fwd=stale"), "{what}: {}", status_of(&answer));
+        assert_eq!(navigate(boma.at(), "/news").body, fresh.body, "{what}");
+        assert!(get(boma.at(), "/never-seen").status >= 500, "{what}");
+    };
+    for mode in [Mode::Fails, Mode::BreaksOff, Mode::Nonsense, Mode::Hangs] {
+        origin.set(mode);
+        helps(&format!("{mode:?}"));
+    }
+    origin.set(Mode::Works);
+    origin.kill();
+    helps("dead");
+}
+
+#[test]
+fn an_origins_own_error_is_passed_to_programs_and_replaced_for_people() {
+    for portal in [BY_ORIGIN, FILLED] {
+        let (origin, boma) = house(portal, "");
+        origin.set(Mode::Fails);
+        let program = get(boma.at(), "/news");
+        assert!(program.status == 500 && program.text().contains("Karibu"), "{portal}: {}", program.text());
+        assert_eq!(navigate(boma.at(), "/news").status, 503, "{portal}");
+    }
+}
+
+#[test]
+fn in_posture_static_what_is_kept_goes_out_and_the_origin_is_left_alone() {
+    let (origin, boma) = house(BY_ORIGIN, "Cache-Control: max-age=60\r\n");
+    let page = get(boma.at(), "/news");
+    origin.extra("Cache-Control: max-age=60\r\nAge: 100\r\n");
+    let old = get(boma.at(), "/old");
+    let asked = origin.reached().len();
+    boma.posture("static");
+    assert_eq!(get(boma.at(), "/news").body, page.body);
+    let stale = get(boma.at(), "/old");
+    assert_eq!((stale.status, stale.body == old.body), (200, true), "{}", status_of(&stale));
+    assert_eq!(get(boma.at(), "/other").status, 503);
+    assert_eq!(request(boma.at(), "GET", "/news", "Cache-Control: no-cache\r\n", "").body, page.body);
+    assert_eq!(origin.reached().len(), asked);
+    assert_eq!(get(boma.at(), "/up").status, 200, "stay_up");
+    boma.posture("closed");
+    assert_eq!(get(boma.at(), "/news").status, 503, "closed serves statements only");
+}
+
+#[test]
+fn what_is_renewed_behind_is_not_renewed_while_the_origin_is_to_be_spared() {
+    let (origin, boma) = house(BY_ORIGIN, "Cache-Control: max-age=1, stale-while-revalidate=600\r\nAge: 10\r\n");
+    let page = get(boma.at(), "/news");
+    let behind = get(boma.at(), "/news");
+    assert_eq!((behind.status, &behind.body), (200, &page.body));
+    eventually("it is fetched anew behind", || (origin.reached().len() == 2).then_some(()));
+    boma.posture("static");
+    let asked = origin.reached().len();
+    for _ in 0..20 {
+        assert_eq!(get(boma.at(), "/news").status, 200);
+    }
+    // What would come behind them had the time of a request that really goes.
+    assert_eq!(get(boma.at(), "/up").status, 200);
+    let paths: Vec<String> = origin.reached()[asked..].iter().map(|r| r.target.clone()).collect();
+    assert_eq!(paths, ["/up"]);
+}
+
+#[test]
+fn explain_names_the_cache() {
+    let (_origin, boma) = house(BY_ORIGIN, "Cache-Control: max-age=60\r\n");
+    let says = |path: &str, posture: &str| {
+        let url = format!("http://huduma.example{path}");
+        let (code, said) = boma.command(&["explain", "GET", &url, "--posture", posture, "--format", "json"]);
+        assert_eq!(code, 0, "{said}");
+        let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+        (said["reason"].as_str().unwrap().to_owned(), said["cache"].as_str().map(str::to_owned))
+    };
+    assert_eq!(says("/news", "normal"), ("served".into(), Some("miss".into())));
+    get(boma.at(), "/news");
+    for posture in ["normal", "attack", "static"] {
+        assert_eq!(says("/news", posture), ("served".into(), Some("hit".into())), "{posture}");
+    }
+    assert_eq!(says("/other", "attack"), ("challenge.posture".into(), None));
+    assert_eq!(says("/news", "closed").1, None);
+    let (_, said) = boma.command(&["explain", "GET", "http://huduma.example/news"]);
+    assert!(said.contains("answered out of the cache: hit"), "{said}");
+}
+
+#[test]
+fn one_citizens_word_takes_nothing_from_the_others() {
+    let (origin, boma) = house(BY_ORIGIN, "Cache-Control: max-age=60\r\nAge: 100\r\nETag: \"a\"\r\n");
+    let page = get(boma.at(), "/news");
+    // The stale copy is asked about for somebody who is signed in, whose answer renews a session.
+    origin.extra("Cache-Control: max-age=60\r\nETag: \"a\"\r\nSet-Cookie: PHPSESSID=2\r\n");
+    origin.set(Mode::Unchanged);
+    let own = request(boma.at(), "GET", "/news", "Cookie: PHPSESSID=1\r\n", "");
+    assert_eq!((own.status, &own.body), (200, &page.body));
+    assert!(own.fields.iter().any(|(n, v)| n == "set-cookie" && v.contains("PHPSESSID=2")));
+    origin.kill();
+    let others = get(boma.at(), "/news");
+    assert_eq!((others.status, &others.body), (200, &page.body), "{}", others.text());
+    assert!(!others.fields.iter().any(|(n, v)| n == "set-cookie" && v.contains("PHPSESSID")));
+}
+
+#[test]
+fn in_posture_attack_only_what_is_fresh_in_the_cache_is_not_challenged() {
+    let (origin, boma) = house(BY_ORIGIN, "Cache-Control: max-age=60\r\n");
+    let page = get(boma.at(), "/news");
+    boma.posture("attack");
+    let asked = origin.reached().len();
+    let seen = navigate(boma.at(), "/news");
+    assert_eq!((seen.status, &seen.body), (200, &page.body));
+    assert_eq!(navigate(boma.at(), "/other").status, 503, "challenged");
+    assert_eq!(origin.reached().len(), asked);
+}
+
+#[test]
+fn parts_conditions_and_heads_are_answered_from_what_is_kept() {
+    let (origin, boma) = house(BY_ORIGIN, "Cache-Control: max-age=60\r\nETag: \"a\"\r\n");
+    let whole = get(boma.at(), "/page");
+    let asks = |method: &str, fields: &str| request(boma.at(), method, "/page", fields, "");
+    let part = asks("GET", "Range: bytes=0-4\r\n");
+    assert_eq!((part.status, &part.body[..]), (206, &whole.body[..5]));
+    assert_eq!(part.field("content-range").unwrap(), format!("bytes 0-4/{}", whole.body.len()));
+    assert_eq!(asks("GET", "Range: bytes=99999-\r\n").status, 416);
+    let known = asks("GET", "If-None-Match: W/\"a\"\r\n");
+    assert_eq!((known.status, known.body.len(), known.field("etag")), (304, 0, Some("\"a\"")));
+    assert_eq!(known.field("content-length"), None);
+    let head = asks("HEAD", "");
+    assert_eq!((head.status, head.field("content-length")), (200, whole.field("content-length")));
+    assert_eq!(origin.reached().len(), 1);
+    assert_eq!(request(boma.at(), "GET", "/nothing", "Cache-Control: only-if-cached\r\n", "").status, 504);
+    // Somebody who changes something makes it void.
+    assert_eq!(request(boma.at(), "POST", "/page", "", "x=1").status, 200);
+    get(boma.at(), "/page");
+    assert_eq!(origin.reached().len(), 3);
+}
+
+#[test]
+fn purged_by_path_prefix_and_tag() {
+    let (origin, boma) = house(BY_ORIGIN, "Cache-Control: max-age=60\r\nCache-Tag: news, all\r\n");
+    let paths = ["/news/a", "/news/a?x=1", "/news/b", "/other"];
+    let kept = || {
+        let asked = origin.reached().len();
+        paths.iter().for_each(|p| assert_eq!(get(boma.at(), p).field("cache-tag"), None));
+        origin.reached().len() - asked
+    };
+    assert_eq!((kept(), kept()), (4, 0));
+    let purge = |arguments: &[&str]| boma.command(&[&["cache", "purge"], arguments].concat());
+    assert_eq!(purge(&["/news/a"]), (0, "2 kept answers forgotten\n".into()));
+    assert_eq!(kept(), 2);
+    assert_eq!(purge(&["--prefix", "/news/"]), (0, "3 kept answers forgotten\n".into()));
+    assert_eq!(kept(), 3);
+    assert_eq!(purge(&["--tag", "news"]), (0, "4 kept answers forgotten\n".into()));
+    assert_eq!(kept(), 4);
+    assert_eq!(purge(&["--tag", "nothing"]), (0, "0 kept answers forgotten\n".into()));
+    assert_eq!((purge(&[]).0, purge(&["--portal", "none", "--all"]).0), (2, 1));
+    let wish = boma.staff("POST", "/api/v1/cache/purge", "", "{\"portal\":\"huduma\",\"all\":true}");
+    assert_eq!((wish.status, wish.json()["purged"].as_u64()), (200, Some(4)));
+    assert_eq!(boma.staff("POST", "/api/v1/cache/purge", "", "{\"path\":\"/a\",\"tag\":\"b\"}").status, 422);
+    kept();
+    let shown = boma.staff("GET", "/api/v1/cache", "", "").json();
+    assert_eq!((shown["addresses"].as_u64(), shown["memory"].as_u64()), (Some(4), Some(256 << 20)));
+}
+
+#[test]
+fn nobody_puts_a_host_of_their_own_into_what_others_get() {
+    let origin = Origin::start();
+    origin.extra("Cache-Control: max-age=60\r\n");
+    let trusts = "[client]\ntrusted_proxies = [\"127.0.0.1/32\"]\n";
+    let boma = Setup::new().settings(trusts).portal(BY_ORIGIN).rules(WIDE).start(origin.address);
+    let fields = "Host: huduma.example\r\nX-Forwarded-Host: evil.example\r\nX-Forwarded-Port: 666\r\nX-Original-URL: /evil\r\nForwarded: host=evil.example\r\nX-Forwarded-Prefix: /evil\r\nX_Host: evil.example\r\nX-Forwarded-Base: /evil\r\nX-HTTP-Method-Override: DELETE\r\nX-Forwarded-For: 192.0.2.1\r\n";
+    let page = request(boma.at(), "GET", "/page", fields, "");
+    assert_eq!(page.status, 200, "{}", page.text());
+    let reached = origin.reached().pop().unwrap();
+    assert!(!reached.head.contains("evil") && !reached.head.contains("666") && !reached.head.contains("DELETE"));
+    assert_eq!(reached.field("x-forwarded-host").as_deref(), Some("huduma.example"));
+    assert!(reached.field("x-forwarded-for").unwrap().contains("192.0.2.1"), "who asks is still told");
+    // A page is asked for in a packing that can be looked into.
+    let browser = "Host: huduma.example\r\nAccept: text/html\r\nAccept-Encoding: gzip, deflate, br, zstd\r\n";
+    assert_eq!(request(boma.at(), "GET", "/packed", browser, "").status, 200);
+    assert_eq!(origin.reached().pop().unwrap().field("accept-encoding").as_deref(), Some("gzip"));
+    // Another spelling of the host is the same address, another port another one.
+    request(boma.at(), "GET", "/page", "Host: HUDUMA.example\r\n", "");
+    assert_eq!(origin.reached().len(), 2);
+    request(boma.at(), "GET", "/page", "Host: huduma.example:666\r\n", "");
+    assert_eq!(origin.reached().len(), 3);
+}
