@@ -152,6 +152,9 @@ pub struct House {
     /// How many passes of a prefix get a budget of their own: of those that were worked for, and of quiet ones.
     pub minted: Quota,
     pub quiet: Quota,
+    /// How many challenges a network is given before the whole page is kept from it, and for how long an answer gets it back.
+    pub unanswered: Quota,
+    pub answered: Quota,
     /// How many wrong access codes one prefix may send.
     pub wrong_codes: Quota,
     pub draining: AtomicBool,
@@ -235,6 +238,9 @@ impl House {
             // A form costs up to a hundred times as much, and few citizens send one in the minute in which they are checked.
             form_lane: own_quota("form-lane", SECOND / 20, 200),
             minted: own_quota("minted", bounds::MINTED_EVERY.as_nanos() as u64, bounds::MINTED),
+            unanswered: own_quota("unanswered", bounds::UNANSWERED_EVERY.as_nanos() as u64, bounds::UNANSWERED),
+            // Two, so that an answer within the time of another prolongs it.
+            answered: own_quota("answered", bounds::ANSWERED_FOR.as_nanos() as u64, 2),
             quiet: own_quota("quiet", bounds::QUIET_EVERY.as_nanos() as u64, bounds::QUIET),
             draining: AtomicBool::new(false),
             fleet: Arc::default(),

@@ -25,5 +25,7 @@ pub const INCIDENT_SHOWN: Duration = Duration::from_secs(14 * 86_400);
 pub const FEED_ENTRIES: usize = 50;
 /// Bytes of a page, packed or not: a first flight of packets.
 pub const PAGE_BYTES: usize = 14_000;
+/// Bytes of a challenge that is a button alone, packed or not, a form in it not counted.
+pub const BARE_BYTES: usize = 1500;
 /// How long a status page may be taken from a cache.
 pub const STATUS_AGE: Duration = Duration::from_secs(15);

@@ -49,6 +49,10 @@ pub enum Page {
     ChallengeForm,
     /// After an unsafe method that cannot ride: solve, then ask to send again. Never turned into a GET in silence.
     ChallengeResend,
+    /// The same three as a button alone, for networks that are given many and solve none.
+    Bare,
+    BareForm,
+    BareResend,
     /// A form that goes on when its citizen presses Send.
     AskForm,
     /// A form that was sent on already.
@@ -70,10 +74,13 @@ pub enum Page {
 }
 
 impl Page {
-    pub const ALL: [Page; 17] = [
+    pub const ALL: [Page; 20] = [
         Page::Challenge,
         Page::ChallengeForm,
         Page::ChallengeResend,
+        Page::Bare,
+        Page::BareForm,
+        Page::BareResend,
         Page::AskForm,
         Page::SentForm,
         Page::Statement,
@@ -94,6 +101,20 @@ impl Page {
         matches!(self, Page::Challenge | Page::ChallengeForm | Page::ChallengeResend)
     }
 
+    /// The button alone in the place of a challenge.
+    pub fn bare(self) -> Page {
+        match self {
+            Page::Challenge => Page::Bare,
+            Page::ChallengeForm => Page::BareForm,
+            Page::ChallengeResend => Page::BareResend,
+            other => other,
+        }
+    }
+
+    fn is_bare(self) -> bool {
+        matches!(self, Page::Bare | Page::BareForm | Page::BareResend)
+    }
+
     /// Whether it holds a form that goes on when somebody presses Send.
     pub fn sends(self) -> bool {
         matches!(self, Page::AskForm | Page::StatementForm | Page::BusyForm | Page::LimitedForm)
@@ -101,7 +122,7 @@ impl Page {
 
     /// Whether a form rides along.
     pub fn carries(self) -> bool {
-        self == Page::ChallengeForm || self.sends()
+        matches!(self, Page::ChallengeForm | Page::BareForm) || self.sends()
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Does not know: who asks for a page.
 
+mod bare;
 mod code;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -19,7 +20,7 @@ use crate::portal::{Portal, Service};
 use crate::wire::{Hole, Prepared};
 
 /// What pages begin with, the other ways that they list, the current incidents, and pages.
-const TEMPLATES: [(&str, &str); 7] = [
+const TEMPLATES: [(&str, &str); 8] = [
     ("front", include_str!("assets/front.html")),
     ("ways", include_str!("assets/ways.html")),
     ("news", include_str!("assets/news.html")),
@@ -27,6 +28,7 @@ const TEMPLATES: [(&str, &str); 7] = [
     ("story", include_str!("assets/story.html")),
     ("status", include_str!("assets/status.html")),
     ("code", include_str!("assets/code.html")),
+    ("bare", include_str!("assets/bare.html")),
 ];
 const STYLE: &str = include_str!("assets/boma.css");
 const SCRIPT: &str = include_str!("assets/challenge.js");
@@ -61,6 +63,9 @@ impl Renderer {
 
     /// One page; without `of` it is no portal's.
     pub fn page(&self, of: Option<Of<'_>>, language: &'static Language, page: Page) -> Html {
+        if page.is_bare() {
+            return self.bare(of, language, page);
+        }
         // Where the whole is told the line that names it would say it twice.
         let told = matches!(page, Page::Statement | Page::StatementUnsure);
         let whole = of.filter(|_| told).and_then(|of| of.news.lead().map(|shown| (of, shown)));
@@ -181,9 +186,9 @@ pub fn shown_tag<'a>(wanted: &'a str, language: &'a Language) -> &'a str {
 
 fn key(page: Page) -> &'static str {
     match page {
-        Page::Challenge => "challenge",
-        Page::ChallengeForm => "carried",
-        Page::ChallengeResend => "resend",
+        Page::Challenge | Page::Bare => "challenge",
+        Page::ChallengeForm | Page::BareForm => "carried",
+        Page::ChallengeResend | Page::BareResend => "resend",
         Page::AskForm => "ask",
         Page::SentForm => "sent",
         Page::Statement | Page::StatementForm => "statement",
@@ -243,7 +248,8 @@ fn fitting(updates: usize, render: impl Fn(usize) -> String) -> String {
 
 /// Whether a page may be left for another without losing a form.
 fn keeps(page: Page) -> bool {
-    !matches!(page, Page::ChallengeResend | Page::StatementUnsure | Page::SentForm) && !page.carries()
+    !matches!(page, Page::ChallengeResend | Page::BareResend | Page::StatementUnsure | Page::SentForm)
+        && !page.carries()
 }
 
 /// Links to the other languages.

@@ -69,18 +69,21 @@ fn every_page_renders_in_every_language_with_its_holes_and_its_policy() {
                 body.contains("&lt;b&gt;&amp;&quot;Huduma") && !body.contains("<b>&"),
                 "{page:?}: the title is escaped"
             );
-            assert!(body.contains("tel:+25420"), "{page:?}: a way out");
+            let out = body.contains("tel:+25420") || page.is_bare() && body.contains("\"/.well-known/boma/status\"");
+            assert!(out, "{page:?}: a way out");
             assert_eq!(body.matches("<h1>").count(), 1);
             assert!(!body.contains("{portal}"));
             let holes: Vec<_> = html.body.holes.iter().map(|(h, r)| (*h, r.len())).collect();
             let (seal, wait, reference) = ((Hole::Seal, 96), (Hole::Wait, 3), (Hole::Reference, 20));
             match page {
                 Page::Challenge | Page::ChallengeResend => assert_eq!(holes, [seal, wait, reference], "{page:?}"),
+                Page::Bare | Page::BareResend => assert_eq!(holes, [wait, seal, reference], "{page:?}"),
+                Page::BareForm => assert_eq!([holes[0], holes[1], holes[3]], [wait, seal, reference]),
                 Page::ChallengeForm => assert_eq!([holes[0], holes[2], holes[3]], [seal, wait, reference]),
                 _ if page.carries() => assert_eq!((holes[0].0, holes[1]), (Hole::Form, reference), "{page:?}"),
                 _ => assert_eq!(holes, [reference], "{page:?}"),
             }
-            let sends = page.carries() || page == Page::Challenge || page == Page::ChallengeResend;
+            let sends = page.carries() || page.is_challenge() || page.is_bare();
             assert_eq!(html.csp.contains("form-action 'none'"), !sends, "{page:?}");
             assert!(body.len() < 14_000, "{page:?} has {} bytes", body.len());
             for (open, close) in [("<style>", "</style>"), ("<script>", "</script>")] {
@@ -123,6 +126,33 @@ fn a_challenge_is_small_as_it_is_sent_and_unpacks_to_the_page() {
             }
         }
         assert!(shelf.page(0, language, Page::ChallengeForm).packed.is_none(), "a form may have any width");
+    }
+}
+
+/// Without a script, and small to whoever does not unpack it too.
+#[test]
+fn a_button_alone_is_small_packed_or_not_and_says_what_it_must() {
+    let portals = [portal("Huduma", &["en", "sw", "fr", "sq", "ar"])];
+    for (at, news) in [News::default(), longest()].into_iter().enumerate() {
+        let shelf = Shelf::new(&portals, vec![news], 1_790_000_000);
+        for language in 0..5 {
+            for page in [Page::Bare, Page::BareForm, Page::BareResend] {
+                let html = shelf.page(0, language, page);
+                let (body, filled) = (text(html), html.body.fill(b"", |_, _| {}).len());
+                let packed = html.packed.as_ref().map(|p| p.fill(|_, _| {}).len());
+                println!("{page:?} {} with news {at}: {filled} bytes, packed {packed:?}", html.language);
+                assert!(filled <= 1500 && packed.is_none_or(|p| p <= 1500), "{page:?} in {}: {filled}", html.language);
+                assert_eq!(packed.is_none(), page == Page::BareForm);
+                assert!(!body.contains("<script") && !html.csp.contains("script-src"));
+                for part in ["name=\"boma-seal\"", "name=\"boma-work\"", "<button>", "\"/.well-known/boma/status\""] {
+                    assert!(body.contains(part), "{page:?} in {} has no {part}", html.language);
+                }
+                let order: Vec<_> =
+                    ["boma-seal", "boma-work", "boma-form"].iter().filter_map(|f| body.find(f)).collect();
+                assert!(order.is_sorted() && order.len() == if page == Page::BareForm { 3 } else { 2 });
+                assert_eq!(body.contains("<aside"), at == 1 && body.contains("2026-09-21 18:13"));
+            }
+        }
     }
 }
 
@@ -249,7 +279,7 @@ fn every_page_names_the_incident_and_keeps_its_weight() {
                 body.contains("<aside"),
                 body.contains("<section"),
             ];
-            assert_eq!(told[1..], [!told[0], told[0]], "{page:?}: in a line, or whole");
+            assert_eq!(told[1..], [!told[0], told[0]], "{page:?} in {}: in a line, or whole", html.language);
             assert!(body.contains("2026-09-21 18:13 EAT"), "{page:?}: the next update");
             let sent = html.packed.as_ref().map_or(body.len(), |p| p.fill(|_, _| {}).len());
             let most = if page.is_challenge() { 6000 } else { 14_000 };

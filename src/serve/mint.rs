@@ -36,14 +36,28 @@ pub fn ask(visit: &Visit<'_>, head: &dyn Head) -> Ask {
 }
 
 /// A sealed challenge. Nothing is kept of it.
-pub fn issue(visit: &Visit<'_>, ask: &Ask) -> [u8; SEAL_WIDTH] {
+pub fn issue(visit: &mut Visit<'_>, ask: &Ask) -> [u8; SEAL_WIDTH] {
     count(visit, "issued");
+    visit.unheard = is_unheard(visit);
+    if visit.unheard {
+        count(visit, "bare");
+    }
     if visit.portal.is_some() {
         visit.signals().issued(&visit.client);
     }
     let mut seal = [0; SEAL_WIDTH];
     visit.house.challenge.load().issue(ask, visit.now.unix(), &mut seal);
     seal
+}
+
+/// Whether the network (/24, /48) was given many challenges of late and answered none: on robots the whole page is wasted. One
+/// answer, by script or by button, gets it back for all in the network; who comes with a pass of any kind is no stranger.
+fn is_unheard(visit: &Visit<'_>) -> bool {
+    let (house, network, now) = (visit.house, Key::Network(visit.client.network.0), visit.now.mono);
+    if visit.pass.is_some() || house.limits.used(&house.answered, network, now) > 0 {
+        return false;
+    }
+    house.limits.take(&house.unanswered, network, network, 1000, now).is_err()
 }
 
 /// Notes what became of a challenge.
@@ -56,6 +70,8 @@ pub fn count(visit: &Visit<'_>, outcome: &'static str) {
 pub fn earned(visit: &mut Visit<'_>, mut pass: Pass) -> Pass {
     count(visit, "solved");
     let house = visit.house;
+    let network = Key::Network(visit.client.network.0);
+    let _ = house.limits.take(&house.answered, network, network, 1000, visit.now.mono);
     house.settled.made(&pass, origin_of(&visit.client), visit.now.unix());
     if visit.portal.is_some() {
         visit.signals().solved(&visit.client);

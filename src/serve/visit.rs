@@ -44,6 +44,8 @@ pub struct Visit<'h> {
     pub rule: Option<String>,
     pub noted: Vec<String>,
     pub reference: Option<String>,
+    /// The challenge that was issued is one of many that nobody in the network has answered.
+    pub unheard: bool,
     pub cache: Option<&'static str>,
     /// The request may change something at the origin, so a failure leaves its fate unknown.
     pub unsafe_sent: bool,
@@ -80,6 +82,7 @@ impl<'h> Visit<'h> {
             rule: None,
             noted: Vec::new(),
             reference: None,
+            unheard: false,
             cache: None,
             unsafe_sent: false,
             spent: 0,
