@@ -27,5 +27,9 @@ pub const FEED_ENTRIES: usize = 50;
 pub const PAGE_BYTES: usize = 14_000;
 /// Bytes of a challenge that is a button alone, packed or not, a form in it not counted.
 pub const BARE_BYTES: usize = 1500;
+/// Bytes of a logo as it is written into the settings, with what editors leave in it, and as it stands in every page: half of that
+/// when it is packed, so that a challenge with an incident in it still goes out in 6 kB.
+pub const LOGO_WRITTEN_BYTES: usize = 64 * 1024;
+pub const LOGO_BYTES: usize = 2048;
 /// How long a status page may be taken from a cache.
 pub const STATUS_AGE: Duration = Duration::from_secs(15);

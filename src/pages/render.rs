@@ -4,6 +4,7 @@
 
 mod bare;
 mod code;
+mod looks;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
@@ -79,7 +80,7 @@ impl Renderer {
             None => render(0),
         });
         let tag = of.map_or(language.tag, |of| shown_tag(&of.portal.languages[of.at], language));
-        Html { packed: Packed::new(&body), body, language: tag.to_owned(), csp: self.policy(page) }
+        Html { packed: Packed::new(&body), body, language: tag.to_owned(), csp: self.policy(of, page) }
     }
 
     /// What a page says of incidents: in a line, and as a whole.
@@ -109,7 +110,8 @@ impl Renderer {
             by_hand => language.get(if page == Page::ChallengeResend { "resend_by_hand" } else { "challenge_by_hand" }),
             form => page.carries().then(|| mark(Hole::Form)),
             wait => mark(Hole::Wait),
-            css => self.style.as_str(),
+            logo => looks::logo(of),
+            css => self.style(of),
             js => self.script.as_str(),
             seal => mark(Hole::Seal),
             reference => mark(Hole::Reference),
@@ -154,20 +156,21 @@ impl Renderer {
                     services => states(of, language),
                     past => past[..kept].to_vec(),
                     languages => choices(of.portal),
-                    css => self.style.as_str(),
+                    logo => looks::logo(Some(of)),
+                    css => self.style(Some(of)),
                 },
             )
         };
         let body = Prepared { bytes: fitting(longest.max(past.len().div_ceil(2)), render).into(), holes: Vec::new() };
-        Html { packed: Packed::new(&body), body, language: tag.to_owned(), csp: self.policy(Page::Statement) }
+        Html { packed: Packed::new(&body), body, language: tag.to_owned(), csp: self.policy(Some(of), Page::Statement) }
     }
 
     fn render(&self, name: &str, with: Value) -> String {
         lines(&self.templates.get_template(name).and_then(|template| template.render(with)).unwrap_or_default())
     }
 
-    fn policy(&self, page: Page) -> String {
-        let style = hash(&self.style);
+    fn policy(&self, of: Option<Of<'_>>, page: Page) -> String {
+        let style = hash(&self.style(of));
         let common =
             format!("default-src 'none'; style-src '{style}'; img-src data:; base-uri 'none'; frame-ancestors 'none'");
         if page.is_challenge() {

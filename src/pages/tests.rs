@@ -1,7 +1,7 @@
 //! Every page in every language, the banner, and who reads what.
 
 use super::*;
-use crate::portal::{OriginAddress, Routes, Service, SnapshotPlan};
+use crate::portal::{Colour, Looks, OriginAddress, Routes, Service, SnapshotPlan};
 use crate::wire::Hole;
 
 fn portal(title: &str, languages: &[&str]) -> Arc<Portal> {
@@ -11,6 +11,7 @@ fn portal(title: &str, languages: &[&str]) -> Arc<Portal> {
         host: None,
         canonical_host_header: false,
         title: title.into(),
+        looks: Looks::default(),
         timezone: "Africa/Nairobi".into(),
         languages: languages.iter().map(|l| (*l).to_owned()).collect(),
         body_timeout: std::time::Duration::from_secs(60),
@@ -292,6 +293,60 @@ fn every_page_names_the_incident_and_keeps_its_weight() {
         }
         let status = shelf.sheet(0, language, Sheet::Page);
         assert!(status.body.len() <= 14_000, "the status page has {} bytes", status.body.len());
+    }
+}
+
+/// A logo as large as may be, of points that hardly pack.
+fn largest() -> String {
+    let mut n: u64 = 7;
+    let mut digits = String::new();
+    while digits.len() + 60 < crate::bounds::LOGO_BYTES {
+        n = n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        digits.push_str(&format!("L{}.{}", n >> 57, n >> 50 & 63));
+    }
+    format!("<svg aria-hidden=\"true\" viewBox=\"0 0 9 9\"><path d=\"{digits}\"/></svg>")
+}
+
+#[test]
+fn a_portals_looks_are_on_its_pages_under_their_policy_and_within_their_weight() {
+    let mut portal = Portal::clone(&portal("Huduma", &["en", "sw", "fr", "sq", "ar"]));
+    portal.looks.light.accent = Colour::read("#a0183c").unwrap();
+    portal.looks.logo = largest();
+    let shelf = Shelf::new(&[Arc::new(portal)], vec![longest()], 1_790_000_000);
+    for language in 0..5 {
+        let code = shelf.code(Some(0), language, false);
+        let pages = Page::ALL.iter().filter(|p| !p.is_bare()).map(|p| (Some(*p), shelf.page(0, language, *p)));
+        for (page, html) in pages.chain([(None, code)]) {
+            let body = text(html);
+            assert!(body.contains("<header><svg aria-hidden") && body.contains("--act:#a0183c"), "{page:?}");
+            let style = body.split("<style>").nth(1).unwrap().split("</style>").next().unwrap();
+            assert!(html.csp.contains(&render::hash(style)), "{page:?}");
+            let sent = html.packed.as_ref().map_or(body.len(), |p| p.fill(|_, _| {}).len());
+            println!("{page:?} {}: {} bytes, packed {sent}", html.language, body.len());
+            let most = if page.is_some_and(Page::is_challenge) && html.packed.is_some() { 6000 } else { 14_000 };
+            assert!(body.len() <= 14_000 && sent <= most, "{page:?} in {}: {} and {sent}", html.language, body.len());
+        }
+        let status = shelf.sheet(0, language, Sheet::Page);
+        assert!(status.body.len() <= 14_000, "the status page has {} bytes", status.body.len());
+    }
+}
+
+#[test]
+fn the_houses_colours_are_those_of_its_style() {
+    let style = include_str!("assets/boma.css");
+    let (light, dark) = style.split_once("@media(prefers-color-scheme:dark)").unwrap();
+    let set = |part: &str, name: &str| {
+        let value = part.split(&format!("--{name}:")).nth(1).unwrap();
+        let value: String = value.chars().take_while(|c| *c == '#' || c.is_ascii_hexdigit()).collect();
+        Colour::read(&value).unwrap_or_else(|| panic!("{name}: {value}"))
+    };
+    let house = Looks::default();
+    for (part, palette) in [(light, house.light), (dark, house.dark)] {
+        assert_eq!(
+            [set(part, "ground"), set(part, "ink"), set(part, "soft"), set(part, "act")],
+            [palette.ground, palette.ink, palette.soft, palette.accent]
+        );
+        assert!(palette.soft.contrast(palette.ground) >= 450);
     }
 }
 

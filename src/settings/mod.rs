@@ -4,9 +4,11 @@
 //! Does not know: sockets, certificates' insides, what any room does with its settings.
 
 mod bots;
+mod looks;
 mod parts;
 mod portal;
 mod server;
+mod svg;
 mod wire;
 
 use std::net::SocketAddr;

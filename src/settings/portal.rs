@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::parts;
+use super::{looks, parts};
 use crate::bounds;
 use crate::fault::{At, Section};
 use crate::portal::{Class, Fallback, OriginTls, Portal, Route, Routes, Service, SnapshotPlan, Texts};
@@ -73,6 +73,7 @@ fn portal(s: &Section<'_>, name: String, others: &[Portal], folder: &Path) -> Po
     }
     Portal {
         title,
+        looks: looks::looks(s),
         timezone: timezone(s),
         languages: languages(s),
         origins: origins.iter().filter_map(|o| parts::origin(s, o)).collect(),

@@ -6,7 +6,7 @@ use minijinja::context;
 
 use super::super::text::Language;
 use super::super::{CODE_FIELD_WIDTH, Html};
-use super::{Of, Renderer, choices, hash, mark, prepare, shown_tag, texts, ways_out};
+use super::{Of, Renderer, choices, hash, looks, mark, prepare, shown_tag, texts, ways_out};
 use crate::wire::Hole;
 
 impl Renderer {
@@ -19,7 +19,7 @@ impl Renderer {
         // An answer to the form leads to the front page.
         let csp = format!(
             "default-src 'none'; style-src '{}'; img-src data:; base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
-            hash(&self.style)
+            hash(&self.style(of))
         );
         [false, true].map(|wrong| {
             let text = self.render(
@@ -34,7 +34,8 @@ impl Renderer {
                     portal => title,
                     services => of.map(|of| ways_out(of.portal, language)),
                     languages => of.map(|of| choices(of.portal)),
-                    css => self.style.as_str(),
+                    logo => looks::logo(of),
+                    css => self.style(of),
                     code => mark(Hole::Code),
                     reference => mark(Hole::Reference),
                 },
