@@ -25,11 +25,13 @@ pub const INCIDENT_SHOWN: Duration = Duration::from_secs(14 * 86_400);
 pub const FEED_ENTRIES: usize = 50;
 /// Bytes of a page, packed or not: a first flight of packets.
 pub const PAGE_BYTES: usize = 14_000;
+/// Bytes of a challenge as it is sent, a form in it not counted.
+pub const CHALLENGE_BYTES: usize = 6000;
 /// Bytes of a challenge that is a button alone, packed or not, a form in it not counted.
 pub const BARE_BYTES: usize = 1500;
 /// Bytes of a logo as it is written into the settings, with what editors leave in it, and as it stands in every page: half of that
-/// when it is packed, so that a challenge with an incident in it still goes out in 6 kB.
+/// when it is packed, so that a challenge goes out in 6 kB still; one that an incident fills leaves it out.
 pub const LOGO_WRITTEN_BYTES: usize = 64 * 1024;
-pub const LOGO_BYTES: usize = 2048;
+pub const LOGO_BYTES: usize = 1536;
 /// How long a status page may be taken from a cache.
 pub const STATUS_AGE: Duration = Duration::from_secs(15);

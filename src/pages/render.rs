@@ -71,20 +71,35 @@ impl Renderer {
         let told = matches!(page, Page::Statement | Page::StatementUnsure);
         let whole = of.filter(|_| told).and_then(|of| of.news.lead().map(|shown| (of, shown)));
         let line = of.filter(|_| whole.is_none()).map_or(String::new(), |of| self.line(of, language));
-        let render = |updates: usize| {
-            let story = whole.map_or(String::new(), |(of, shown)| self.story(of, language, shown, updates));
-            self.one(of, language, page, (&line, &story))
+        let made = |logo: &str| {
+            let render = |updates: usize| {
+                let story = whole.map_or(String::new(), |(of, shown)| self.story(of, language, shown, updates));
+                self.one(of, language, page, (&line, &story), logo)
+            };
+            let body = prepare(match whole {
+                Some((_, shown)) => fitting(shown.incident.updates.len(), render),
+                None => render(0),
+            });
+            (Packed::new(&body), body)
         };
-        let body = prepare(match whole {
-            Some((_, shown)) => fitting(shown.incident.updates.len(), render),
-            None => render(0),
-        });
+        let is_light = |packed: &Option<Packed>| packed.as_ref().is_none_or(|p| p.sent() <= bounds::CHALLENGE_BYTES);
+        let (mut packed, mut body) = made(looks::logo(of));
+        if page.is_challenge() && !is_light(&packed) {
+            (packed, body) = made("");
+        }
         let tag = of.map_or(language.tag, |of| shown_tag(&of.portal.languages[of.at], language));
-        Html { packed: Packed::new(&body), body, language: tag.to_owned(), csp: self.policy(of, page) }
+        Html { packed, body, language: tag.to_owned(), csp: self.policy(of, page) }
     }
 
     /// What a page says of incidents: in a line, and as a whole.
-    fn one(&self, of: Option<Of<'_>>, language: &Language, page: Page, (line, story): (&str, &str)) -> String {
+    fn one(
+        &self,
+        of: Option<Of<'_>>,
+        language: &Language,
+        page: Page,
+        (line, story): (&str, &str),
+        logo: &str,
+    ) -> String {
         let key = key(page);
         let send = page.sends();
         let portal = of.map(|of| of.portal);
@@ -110,7 +125,7 @@ impl Renderer {
             by_hand => language.get(if page == Page::ChallengeResend { "resend_by_hand" } else { "challenge_by_hand" }),
             form => page.carries().then(|| mark(Hole::Form)),
             wait => mark(Hole::Wait),
-            logo => looks::logo(of),
+            logo => logo,
             css => self.style(of),
             js => self.script.as_str(),
             seal => mark(Hole::Seal),
@@ -119,8 +134,12 @@ impl Renderer {
     }
 
     fn line(&self, of: Of<'_>, language: &'static Language) -> String {
+        self.news(of, language, false)
+    }
+
+    fn news(&self, of: Of<'_>, language: &'static Language, brief: bool) -> String {
         let line = Teller::new(of.portal, language).line(of.news);
-        line.map_or(String::new(), |line| self.render("news", context! { t => texts(language), line => line }))
+        line.map_or(String::new(), |line| self.render("news", context! { t => texts(language), line, brief }))
     }
 
     fn story(&self, of: Of<'_>, language: &'static Language, shown: &Shown, updates: usize) -> String {

@@ -90,9 +90,9 @@ fn hung() -> Vec<Value> {
     let mut all = Vec::new();
     let moods = [Restraint::Slow, Restraint::Failing, Restraint::Copies, Restraint::Closed];
     let quiet = ("".to_owned(), News::default(), true);
-    let told = ("told-".to_owned(), told(), true);
+    let told_of = ("told-".to_owned(), told(), true);
     let moods = moods.into_iter().map(|m| (format!("{m:?}-").to_lowercase(), moody(m), false));
-    for (prefix, news, every) in [quiet, told].into_iter().chain(moods) {
+    for (prefix, news, every) in [quiet, told_of].into_iter().chain(moods) {
         let shelf = Shelf::new(&portals, vec![news], NOW);
         for (at, language) in LANGUAGES.iter().enumerate() {
             let mut hang = |name: &str, body: String, csp: &str| {

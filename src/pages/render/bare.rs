@@ -13,30 +13,35 @@ use crate::wire::Hole;
 
 const STYLE: &str = ":root{color-scheme:light dark}body{font:1.1em/1.5 sans-serif;margin:1em;overflow-wrap:anywhere}a,button{display:inline-block;font:inherit;padding:.6em}:focus-visible{outline:3px solid}";
 
-/// What a page holds besides its button and its reference.
-#[derive(Clone, Copy)]
-struct Besides {
-    news: bool,
-    way: bool,
-    languages: bool,
+/// What a page holds besides its button and its reference: the incident, a way out, the other languages.
+type Besides = (Told, bool, bool);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Whole,
+    /// Without its title.
+    Brief,
+    Nothing,
 }
 
 /// From the most on: the first that fits is taken. What happens is said before all else; the status page, which every portal's
 /// page leads to, says the rest.
-const FITTING: [(bool, bool, bool); 6] = [
-    (true, true, true),
-    (true, false, true),
-    (true, true, false),
-    (true, false, false),
-    (false, true, true),
-    (false, false, true),
+const FITTING: [Besides; 8] = [
+    (Told::Whole, true, true),
+    (Told::Whole, false, true),
+    (Told::Whole, true, false),
+    (Told::Whole, false, false),
+    (Told::Brief, true, true),
+    (Told::Brief, false, true),
+    (Told::Brief, false, false),
+    (Told::Nothing, true, true),
 ];
 
 impl Renderer {
     pub(super) fn bare(&self, of: Option<Of<'_>>, language: &'static Language, page: Page) -> Html {
         let fits = |text: &String| text.len() <= bounds::BARE_BYTES;
-        let with = |(news, way, languages)| self.bare_with(of, language, page, Besides { news, way, languages });
-        let text = FITTING.into_iter().map(with).find(fits).unwrap_or_else(|| with((false, false, false)));
+        let with = |besides| self.bare_with(of, language, page, besides);
+        let text = FITTING.into_iter().map(with).find(fits).unwrap_or_else(|| with((Told::Nothing, false, false)));
         let csp = format!(
             "default-src 'none'; style-src '{}'; img-src data:; base-uri 'none'; frame-ancestors 'none'",
             hash(STYLE)
@@ -46,7 +51,13 @@ impl Renderer {
         Html { packed: Packed::new(&body), body, language: tag.to_owned(), csp }
     }
 
-    fn bare_with(&self, of: Option<Of<'_>>, language: &'static Language, page: Page, besides: Besides) -> String {
+    fn bare_with(
+        &self,
+        of: Option<Of<'_>>,
+        language: &'static Language,
+        page: Page,
+        (told, way, languages): Besides,
+    ) -> String {
         let key = key(page);
         let portal = of.map(|of| of.portal.title.as_str());
         let lead = if page == Page::BareResend { "resend_by_hand".into() } else { format!("{key}_bare") };
@@ -59,11 +70,11 @@ impl Renderer {
                 title => language.get(&format!("{key}_title")),
                 lead => language.get(&lead).replace("{portal}", portal.unwrap_or("boma")),
                 portal => portal,
-                news => of.filter(|_| besides.news).map_or(String::new(), |of| self.line(of, language)),
-                services => of.filter(|_| besides.way).map(first_way),
+                news => of.filter(|_| told != Told::Nothing).map_or(String::new(), |of| self.news(of, language, told == Told::Brief)),
+                services => of.filter(|_| way).map(first_way),
                 resend => page == Page::BareResend,
                 form => page.carries().then(|| mark(Hole::Form)),
-                languages => of.filter(|_| besides.languages && keeps(page)).map(|of| choices(of.portal)),
+                languages => of.filter(|_| languages && keeps(page)).map(|of| choices(of.portal)),
                 leave => keeps(page),
                 css => STYLE,
                 wait => mark(Hole::Wait),

@@ -39,6 +39,6 @@ fn set(palette: &Palette) -> String {
     format!("--ground:{ground};--ink:{ink};--soft:{soft};--act:{accent}")
 }
 
-pub(super) fn logo(of: Option<Of<'_>>) -> String {
-    of.map_or(String::new(), |of| of.portal.looks.logo.clone())
+pub(super) fn logo(of: Option<Of<'_>>) -> &str {
+    of.map_or("", |of| of.portal.looks.logo.as_str())
 }
