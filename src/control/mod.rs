@@ -18,10 +18,13 @@ mod measures;
 mod pem;
 mod places;
 mod propose;
+mod report;
+mod seen;
 mod start;
 mod tokens;
 mod totals;
 mod town;
+mod uptime;
 mod versions;
 mod watch;
 
@@ -39,6 +42,7 @@ pub use climb::Climbed;
 pub use files::LastGood;
 pub use incidents::IncidentLine;
 pub use keeper::keep;
+pub use report::Wanted;
 pub use start::{Given, Started, sink, start};
 pub use versions::{GENERATION, Version};
 pub use watch::{Bell, watch};
@@ -67,6 +71,7 @@ pub struct Office {
     old_laws: Mutex<Vec<Arc<Law>>>,
     judge: Judge,
     counting: Mutex<totals::Counting>,
+    uptime: Mutex<uptime::Uptime>,
 }
 
 /// What the office remembers of its own work.
@@ -190,6 +195,7 @@ impl Office {
             old_laws: Mutex::default(),
             judge,
             counting: Mutex::default(),
+            uptime: Mutex::default(),
         };
         office.reloaded(differs.is_empty());
         office.desk().differs = differs;
@@ -237,6 +243,10 @@ impl Office {
 
     fn counting(&self) -> MutexGuard<'_, totals::Counting> {
         self.counting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn uptime(&self) -> MutexGuard<'_, uptime::Uptime> {
+        self.uptime.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn climbers(&self) -> MutexGuard<'_, HashMap<String, Climber>> {

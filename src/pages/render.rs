@@ -149,6 +149,8 @@ impl Renderer {
                     planned => told(false),
                     services => states(of, language),
                     past => past[..kept].to_vec(),
+                    contact => of.portal.contact.iter().filter_map(|c| ways_of_portal(of.portal, c)).collect::<Vec<_>>(),
+                    uptime => super::uptime::told(of.news, language),
                     languages => choices(of.portal),
                     css => self.style.as_str(),
                 },
@@ -214,7 +216,15 @@ fn ways_out(portal: &Portal, language: &Language) -> Vec<Value> {
             }
         })
     };
-    portal.services.iter().filter_map(way).take(SERVICES).collect()
+    let contact = portal.contact.iter().filter_map(|c| ways_of_portal(portal, c));
+    contact.chain(portal.services.iter().filter_map(way)).take(SERVICES).collect()
+}
+
+/// Whom to ask where no service is meant.
+fn ways_of_portal(portal: &Portal, contact: &Service) -> Option<Value> {
+    let (phone, office, ussd) = (contact.phone.as_deref(), contact.office.as_deref(), contact.ussd.as_deref());
+    let name = portal.title.as_str();
+    Some(context! { name, lang => None::<&str>, phone, tel => tel(contact), office, ussd })
 }
 
 /// All services, and how they are; the portal where it names none.

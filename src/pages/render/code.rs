@@ -22,20 +22,23 @@ impl Renderer {
             hash(&self.style)
         );
         [false, true].map(|wrong| {
-            let text = self.render("code", context! {
-                t => texts(language),
-                lang => tag,
-                title => language.get("code_title"),
-                lead => lead.as_str(),
-                news => news.as_str(),
-                wrong => wrong,
-                portal => title,
-                services => of.map(|of| ways_out(of.portal, language)),
-                languages => of.map(|of| choices(of.portal)),
-                css => self.style.as_str(),
-                code => mark(Hole::Code),
-                reference => mark(Hole::Reference),
-            });
+            let text = self.render(
+                "code",
+                context! {
+                    t => texts(language),
+                    lang => tag,
+                    title => language.get("code_title"),
+                    lead => lead.as_str(),
+                    news => news.as_str(),
+                    wrong => wrong,
+                    portal => title,
+                    services => of.map(|of| ways_out(of.portal, language)),
+                    languages => of.map(|of| choices(of.portal)),
+                    css => self.style.as_str(),
+                    code => mark(Hole::Code),
+                    reference => mark(Hole::Reference),
+                },
+            );
             let body = prepare(text);
             Html { packed: None, body, language: tag.to_owned(), csp: csp.clone() }
         })
