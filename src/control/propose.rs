@@ -334,6 +334,7 @@ impl Office {
         let row = serde_json::to_vec(&standing).unwrap_or_default();
         self.house.store.put_surely(Table::Standing, "now", row);
         self.house.standing.store(Arc::new(standing));
+        self.watch_minutes(&mut self.counting().watching);
         self.tell();
         Applied { changed: true, ..self.unchanged() }
     }

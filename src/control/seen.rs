@@ -28,7 +28,7 @@ pub(super) struct Watching {
 }
 
 impl Office {
-    /// Called about once a second.
+    /// Called about once a second, and where a posture changes: one that stands for a moment only is seen too.
     pub(super) fn watch_minutes(&self, watching: &mut Watching) {
         let (now, standing) = (self.house.now().unix(), self.house.standing.load());
         let minute = now - now % 60;
@@ -41,7 +41,11 @@ impl Office {
             let before = if watching.risen.insert(name.clone()) { bounds::RECENT.as_secs() / 60 - 1 } else { 0 };
             watching.wanted.extend((0..=before).map(|n| (minute - n * 60, name.clone())));
         }
-        self.keep_seen(watching, now.saturating_sub(LATE));
+    }
+
+    /// Keeps the minutes that are over.
+    pub(super) fn keep_seen_minutes(&self, watching: &mut Watching) {
+        self.keep_seen(watching, self.house.now().unix().saturating_sub(LATE));
     }
 
     /// Keeps the minutes that began until then.

@@ -54,6 +54,7 @@ impl Office {
             *highest = level.max(*highest);
         }
         self.watch_minutes(&mut counting.watching);
+        self.keep_seen_minutes(&mut counting.watching);
         self.add_up(new);
     }
 

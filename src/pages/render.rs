@@ -135,7 +135,7 @@ impl Renderer {
                 of_this.map(story).collect::<Vec<_>>()
             };
             // What ended long ago makes room before what is said now.
-            let kept = past.len().min(2 * updates + 1);
+            let kept = past.len().min(2 * updates - 1);
             self.render(
                 "status",
                 context! {
@@ -156,7 +156,7 @@ impl Renderer {
                 },
             )
         };
-        let body = Prepared { bytes: fitting(longest.max(past.len().div_ceil(2)), render).into(), holes: Vec::new() };
+        let body = Prepared { bytes: fitting(longest.max(past.len() / 2 + 1), render).into(), holes: Vec::new() };
         Html { packed: Packed::new(&body), body, language: tag.to_owned(), csp: self.policy(Page::Statement) }
     }
 

@@ -3,6 +3,7 @@
 //!
 //! Does not know: where facts come from, who asks.
 
+mod annex;
 mod blocks;
 mod draft;
 mod html;
