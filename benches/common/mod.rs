@@ -89,6 +89,15 @@ pub fn boma(folder: &Path, settings: &str, rules: &str, port: u16) -> Running {
     Running::start(&mut command, port)
 }
 
+/// `boma demo` of this build before `origin`, believing hops of this machine.
+pub fn demo(port: u16, admin: u16, origin: u16) -> Running {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_boma"));
+    command.args(["demo", "--trust", "127.0.0.0/8", "--listen", &format!("127.0.0.1:{port}")]);
+    command.args(["--admin", &format!("127.0.0.1:{admin}"), "--portal", &format!("http://127.0.0.1:{origin}")]);
+    command.env("BOMA_ADMIN_TOKEN", TOKEN);
+    Running::start(&mut command, port)
+}
+
 /// Asks the staff door on `port`: status and body.
 pub fn staff(port: u16, method: &str, path: &str, body: &str) -> (u16, String) {
     let mut said = String::new();

@@ -29,13 +29,24 @@ impl House {
 {routes}[[portal.route]]\npath = \"/forms/*\"\nclass = \"filing\"\n"
         );
         let running = common::boma(folder, &settings, rules, port);
-        let house = House { running, port, admin, rules: rules.to_owned() };
+        House { running, port, admin, rules: rules.to_owned() }.with_copies(PAGES.len() + PARTS.len())
+    }
+
+    /// `boma demo`, with a line for whoever wants to stand beside it as staff do.
+    pub fn demo(origin: u16) -> House {
+        let [port, admin] = ports();
+        let house = House { running: common::demo(port, admin, origin), port, admin, rules: String::new() };
+        println!("export BOMA_ADMIN=http://127.0.0.1:{admin} BOMA_ADMIN_TOKEN={}", common::TOKEN);
+        house.with_copies(1)
+    }
+
+    fn with_copies(self, least: usize) -> House {
         let start = Instant::now();
-        while house.metric("boma_snapshots") < (PAGES.len() + PARTS.len()) as f64 {
+        while self.metric("boma_snapshots") < least as f64 {
             assert!(start.elapsed() < Duration::from_secs(60), "the snapshots are not taken");
             sleep(Duration::from_millis(100));
         }
-        house
+        self
     }
 
     pub fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {

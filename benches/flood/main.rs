@@ -103,6 +103,9 @@ pub struct Options {
     /// Where boma writes its access log, to look into; else it goes to nowhere, formatted all the same
     #[arg(long)]
     log: Option<PathBuf>,
+    /// Before `boma demo` as it comes, instead of settings that fit the flood's portal
+    #[arg(long, conflicts_with_all = ["rules", "portal", "log"])]
+    demo: bool,
     /// Keep the flood on for so many minutes, then ask what a preview still sees
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=120))]
     preview_after: Option<u64>,

@@ -113,7 +113,10 @@ pub fn run(plan: &Plan, options: &Options) -> Outcome {
     let folder = Folder::new();
     let origin = Origin::start(options.capacity, options.queue);
     let log = options.log.as_ref().map_or("stdout".into(), |path| path.to_string_lossy());
-    let house = House::start(&folder.0, origin.port, &options.rules_text(), (&options.portal_text(), &log));
+    let house = match options.demo {
+        true => House::demo(origin.port),
+        false => House::start(&folder.0, origin.port, &options.rules_text(), (&options.portal_text(), &log)),
+    };
     let solver = Arc::new(Solver::start());
     let seconds = options.seconds();
     let longest = Duration::from_secs(seconds + options.warm + options.age * 60 + 600);

@@ -3,13 +3,13 @@
 //! Does not know: how the ladder decides.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::{Change, Office, Who};
-use crate::posture::{Baseline, Climber};
+use crate::posture::{Baseline, Climber, Plight};
 use crate::store::Table;
 
 /// Between two times that baselines are kept.
@@ -45,13 +45,18 @@ impl Office {
         let mut moved = Vec::new();
         {
             let mut climbers = self.climbers();
-            climbers.retain(|name, _| town.portals.list.iter().any(|p| p.name == *name));
+            let mut plights = self.plights.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_here = |name: &String| town.portals.list.iter().any(|p| p.name == *name);
+            climbers.retain(|name, _| is_here(name));
+            plights.retain(|name, _| is_here(name));
             for (portal, signals) in town.portals.list.iter().zip(&town.signals) {
                 let level = self.house.standing.load().climbed(&portal.name);
                 let new = || Climber::new(level, Baseline::default(), now);
                 let climber = climbers.entry(portal.name.clone()).or_insert_with(new);
                 let usual = self.house.standing.load().level(&portal.name, now) == climber.level();
-                if let Some(level) = climber.hear(signals.take(), law.rules.climb(), usual, now) {
+                let sample = signals.take();
+                plights.entry(portal.name.clone()).or_default().hear(sample, now);
+                if let Some(level) = climber.hear(sample, law.rules.climb(), usual, now) {
                     moved.push((portal.name.clone(), level, climber.why().to_owned()));
                 }
             }
@@ -59,6 +64,11 @@ impl Office {
         for (portal, level, why) in moved {
             let _ = self.propose(Change::Climb { portal, level, why }, &Who::Ladder);
         }
+    }
+
+    /// Since when a portal's origin fails citizens.
+    pub(super) fn failing(&self, portal: &str) -> Option<u64> {
+        self.plights.lock().unwrap_or_else(PoisonError::into_inner).get(portal).and_then(Plight::since)
     }
 
     fn keep_baselines(&self) {

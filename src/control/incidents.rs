@@ -171,19 +171,21 @@ impl Office {
         News { incidents: here.map(shown).collect(), mood: self.mood(portal, now), days: self.told_days(&portal.name) }
     }
 
-    /// What boma itself can say truthfully: what the posture takes away, and since when. It never says why.
+    /// What boma itself can say truthfully: what the posture takes away, or that the origin fails, and since when. It
+    /// never says why.
     fn mood(&self, portal: &Portal, now: u64) -> Option<Mood> {
         let standing = self.house.standing.load();
-        let risen = standing.risen(&portal.name)?;
         let reach = self.house.law.load().ladder.levels[standing.level(&portal.name, now) as usize].reach;
+        let failing = self.failing(&portal.name).map(|since| Mood { what: Restraint::Failing, since });
+        let Some(risen) = standing.risen(&portal.name) else { return failing };
         let own = standing.pins().find(|p| p.portal.as_deref() == Some(&portal.name));
         let pin = own.or_else(|| standing.pins().find(|p| p.portal.is_none()));
         let pinned = pin.map_or(risen, |p| p.since);
-        Some(match reach {
-            Reach::All => Mood { what: Restraint::Slow, since: risen },
-            Reach::StayUp => Mood { what: Restraint::Copies, since: pinned },
-            Reach::None => Mood { what: Restraint::Closed, since: pinned },
-        })
+        match reach {
+            Reach::All => failing.or(Some(Mood { what: Restraint::Slow, since: risen })),
+            Reach::StayUp => Some(Mood { what: Restraint::Copies, since: pinned }),
+            Reach::None => Some(Mood { what: Restraint::Closed, since: pinned }),
+        }
     }
 
     /// Makes the pages anew where what there is to tell has changed.

@@ -53,7 +53,7 @@ use crate::fault::Fault;
 use crate::force::{House, Law};
 use crate::journal::Journal;
 use crate::places::Age;
-use crate::posture::{Climber, Pin};
+use crate::posture::{Climber, Pin, Plight};
 use crate::rules::Measure;
 
 /// The office. One lock: changes are rare, and must not pass each other.
@@ -63,6 +63,7 @@ pub struct Office {
     desk: Mutex<Desk>,
     /// The ladder of each portal.
     climbers: Mutex<HashMap<String, Climber>>,
+    plights: Mutex<HashMap<String, Plight>>,
     last_good: LastGood,
     pub config: PathBuf,
     state_dir: PathBuf,
@@ -188,6 +189,7 @@ impl Office {
             keyring,
             desk: Mutex::new(desk),
             climbers: Mutex::default(),
+            plights: Mutex::default(),
             last_good,
             config,
             state_dir,

@@ -38,6 +38,8 @@ pub struct Mood {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Restraint {
     Slow,
+    /// The origin fails, whatever the posture.
+    Failing,
     /// Copies and statements only.
     Copies,
     Closed,
@@ -108,7 +110,7 @@ impl News {
         });
         let by_mood = self.mood.map(|m| match m.what {
             Restraint::Slow => Up::Degraded,
-            Restraint::Copies => Up::Partial,
+            Restraint::Failing | Restraint::Copies => Up::Partial,
             Restraint::Closed => Up::Major,
         });
         by_incident.chain(by_mood).max().unwrap_or(Up::Operational)

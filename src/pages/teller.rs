@@ -89,6 +89,7 @@ impl<'a> Teller<'a> {
     fn mood_key(mood: Mood) -> &'static str {
         match mood.what {
             Restraint::Slow => "auto_slow",
+            Restraint::Failing => "auto_failing",
             Restraint::Copies => "auto_copies",
             Restraint::Closed => "auto_closed",
         }

@@ -154,6 +154,10 @@ impl Metrics {
         r.register("boma_incident_overdue", "Open incidents whose promised update has not come", self.incident_overdue.clone());
         r.register("boma_admin_refused", "Calls of the staff door turned away: a wrong or expired token, too many of those, a role that may not", self.admin_refused.clone());
         r.register("boma_bot_checks", "Addresses of self-styled bots that were looked up, by outcome", self.bot_checks.clone());
+        // A counter that appears with its first event hides that event from `rate()`.
+        for outcome in ["verified", "refuted", "unanswered"] {
+            drop(self.bot_checks.get_or_create(&OutcomeLabel { outcome }));
+        }
         let build = Family::<BuildLabels, Gauge>::default();
         build.get_or_create(&BuildLabels { version: env!("CARGO_PKG_VERSION") }).set(1);
         r.register("boma_build_info", "Version of this boma", build);

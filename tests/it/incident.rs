@@ -34,6 +34,23 @@ fn summary(boma: &Boma) -> serde_json::Value {
 }
 
 #[test]
+fn a_dead_origin_is_told_of_before_anybody_has_written() {
+    let boma = house();
+    eventually("the status page tells it", || {
+        navigate(boma.at(), "/land/search?lang=en");
+        status(&boma, "en").contains("Huduma often does not answer").then_some(())
+    });
+    assert!(!status(&boma, "en").contains("Everything works."));
+    assert_eq!(summary(&boma)["status"]["indicator"], "major");
+    let statement = navigate(boma.at(), "/land/search?lang=sw");
+    assert!(statement.text().contains("mara nyingi haijibu"), "{}", statement.text());
+    // What people write stands in its place.
+    done(&boma, &["incident", "open", "--template", "origin-failure", "--next", "30m"]);
+    let statement = navigate(boma.at(), "/land/search?lang=sw").text();
+    assert!(!statement.contains("mara nyingi haijibu"), "{statement}");
+}
+
+#[test]
 fn one_command_publishes_in_every_language_with_the_origin_dead_and_a_restart_keeps_it() {
     let boma = house();
     assert!(status(&boma, "en").contains("Everything works.") && status(&boma, "en").contains("No notices."));

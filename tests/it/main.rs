@@ -37,6 +37,7 @@
 //! log         the access log
 //! life        signals, drain, ports, TLS, settings that change
 //! browser     a real Chromium
+//! gallery     every page in every language, looked at by it
 
 mod harness;
 
@@ -53,6 +54,7 @@ mod explain;
 mod fallback;
 mod forms;
 mod frames;
+mod gallery;
 mod grpc;
 mod incident;
 mod law;

@@ -188,7 +188,7 @@ fn a_report_of_an_incident_says_who_came_who_did_what_and_what_it_rests_on() {
     assert_eq!(measure["how_ended"], "taken out by staff administrator (admin)");
     let text = read("report.md");
     for part in [
-        "Of the requests of citizens",
+        "No request is known to have been a citizen's.",
         "The public was told at 20",
         " EAT",
         "We know the cause.",

@@ -1,0 +1,124 @@
+//! Every page that boma has, in every language, hung up for a real Chromium to look at: whole and at ease at 320 px, in light
+//! and dark, by keyboard, right to left, with axe finding nothing. The pages are those that are served, with their
+//! policies; what each is shown for is others' to test.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+
+use boma::incident::{Author, Draft, Incident};
+use boma::pages::{Html, Mood, News, Page, Restraint, Sheet, Shelf, Shown};
+use boma::settings;
+use boma::uptime::{Day, Served};
+use boma::wire::Hole;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use crate::harness::Folder;
+
+const NOW: u64 = 1_796_148_000;
+const LANGUAGES: [&str; 5] = ["en", "sw", "fr", "sq", "ar"];
+const SETTINGS: &str = r#"
+[[listen]]
+address = "127.0.0.1:8080"
+[[portal]]
+name = "huduma"
+hosts = ["huduma.example"]
+host = "huduma.example"
+title = "Huduma"
+timezone = "Africa/Nairobi"
+languages = ["en", "sw", "fr", "sq", "ar"]
+origins = ["http://127.0.0.1:3000"]
+[[portal.service]]
+name = { en = "Business licences", sw = "Leseni za biashara" }
+paths = ["/forms/*"]
+phone = "+254 20 000 0000"
+office = "Huduma Centre"
+ussd = "*000#"
+"#;
+
+/// An incident with an update and a correction, and one that was withdrawn.
+fn told() -> News {
+    let author = || Author { by: "press".into(), office: Some("Press office".into()) };
+    let said = |text: Value| serde_json::from_value::<Draft>(text).unwrap().said(NOW, &TimeZone::UTC).unwrap();
+    let first = said(json!({
+        "template": "origin-failure", "next": "30m", "works": { "en": "Reading", "sw": "Kusoma" },
+        "instead": { "Business licences": { "en": "Go to the office" } }
+    }));
+    let incident = Incident::open(1, None, first.clone(), author(), NOW - 3600).unwrap();
+    let next = said(json!({ "text": { "en": "The cause is known.", "sw": "Sababu inajulikana." }, "next": "1h" }));
+    let incident = incident.update(next, author(), NOW - 1800).unwrap();
+    let right = said(json!({ "text": { "en": "The cause is nearly known.", "sw": "Sababu inakaribia kujulikana." } }));
+    let incident = incident.correct(2, right, "press".into(), NOW - 600).unwrap();
+    let withdrawn = Incident::open(2, None, first, author(), NOW - 7200).unwrap();
+    let reason = [("en".to_owned(), "It was another portal.".to_owned())].into();
+    let withdrawn = withdrawn.withdraw(reason, "press".into(), NOW - 7000).unwrap();
+    let shown = |incident: Incident, current| Shown { incident: Arc::new(incident), current, late: current };
+    News { incidents: vec![shown(incident, true), shown(withdrawn, false)], mood: None, days: week() }
+}
+
+fn week() -> Arc<[Day]> {
+    let served = Served { full: 1_000_000, copies: 30_000, delayed: 20_000, refused: 100 };
+    (20..28).map(|n| Day { date: format!("2026-11-{n}"), whole: n < 27, served }).collect()
+}
+
+fn moody(what: Restraint) -> News {
+    News { incidents: Vec::new(), mood: Some(Mood { what, since: NOW - 900 }), days: week() }
+}
+
+fn body(html: &Html) -> String {
+    let fill = |hole: Hole, out: &mut [u8]| match hole {
+        Hole::Reference => out.copy_from_slice(b"7KQ2-M8XA-93PL-C4VD-"),
+        Hole::Wait => out.copy_from_slice(b"  5"),
+        Hole::Code => out.fill(b' '),
+        _ => out.fill(b'A'),
+    };
+    String::from_utf8(html.body.fill(b"AAAA", fill).to_vec()).unwrap()
+}
+
+/// Name, language, page and policy of each.
+fn hung() -> Vec<Value> {
+    let read = settings::read("boma.toml", SETTINGS, &PathBuf::from("."));
+    assert!(read.faults.is_empty(), "{:?}", read.faults);
+    let portals: Vec<_> = read.value.portals.into_iter().map(Arc::new).collect();
+    let mut all = Vec::new();
+    let moods = [Restraint::Slow, Restraint::Failing, Restraint::Copies, Restraint::Closed];
+    let quiet = ("".to_owned(), News::default(), true);
+    let told = ("told-".to_owned(), told(), true);
+    let moods = moods.into_iter().map(|m| (format!("{m:?}-").to_lowercase(), moody(m), false));
+    for (prefix, news, every) in [quiet, told].into_iter().chain(moods) {
+        let shelf = Shelf::new(&portals, vec![news], NOW);
+        for (at, language) in LANGUAGES.iter().enumerate() {
+            let mut hang = |name: &str, body: String, csp: &str| {
+                all.push(json!({ "name": format!("{prefix}{name}"), "language": language, "body": body, "csp": csp }));
+            };
+            for page in Page::ALL.into_iter().filter(|p| every || *p == Page::Statement) {
+                let html = shelf.page(0, at, page);
+                hang(&format!("{page:?}").to_lowercase(), body(html), &html.csp);
+            }
+            for wrong in [false, true].into_iter().filter(|_| every) {
+                let html = shelf.code(Some(0), at, wrong);
+                hang(if wrong { "code-wrong" } else { "code" }, body(html), &html.csp);
+            }
+            let status = shelf.sheet(0, at, Sheet::Page);
+            hang("status", String::from_utf8(status.body.to_vec()).unwrap(), status.csp.as_deref().unwrap());
+        }
+    }
+    all
+}
+
+#[test]
+fn every_page_in_every_language_is_whole_on_a_phone_by_keyboard_light_and_dark() {
+    let pages = hung();
+    assert_eq!(pages.len(), 5 * (2 * (Page::ALL.len() + 3) + 4 * 2));
+    let folder = Folder::new();
+    let shots = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/browser/shots/gallery");
+    std::fs::create_dir_all(&shots).unwrap();
+    folder.write("pages.json", &serde_json::to_string(&pages).unwrap());
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/browser/gallery.mjs");
+    let done = Command::new("node").arg(script).arg(folder.0.join("pages.json")).arg(&shots).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let seen: Value = serde_json::from_slice(&done.stdout).unwrap();
+    println!("{seen}");
+    assert_eq!(seen["looked"], pages.len());
+}
