@@ -328,11 +328,6 @@ pub const MEASURE_LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 pub const MEASURE_WARNING: Duration = Duration::from_secs(15 * 60);
 /// Measures at once: more than staff can keep in mind.
 pub const MEASURES: usize = 200;
-pub const FEED_ENTRIES: usize = 50;
-/// Bytes of a page, packed or not: a first flight of packets.
-pub const PAGE_BYTES: usize = 14_000;
-/// How long a status page may be taken from a cache.
-pub const STATUS_AGE: Duration = Duration::from_secs(15);
 /// Versions of the rules that are kept.
 pub const VERSIONS: usize = 100;
 /// The longest line of the journal: a name, a reason and a first fault fit many times over.

@@ -23,3 +23,8 @@ pub const INCIDENT_INSTEAD: usize = 8;
 pub const INCIDENT_LANGUAGES: usize = 16;
 /// How long an incident that ended is on the status page, and entries of the feed.
 pub const INCIDENT_SHOWN: Duration = Duration::from_secs(14 * 86_400);
+pub const FEED_ENTRIES: usize = 50;
+/// Bytes of a page, packed or not: a first flight of packets.
+pub const PAGE_BYTES: usize = 14_000;
+/// How long a status page may be taken from a cache.
+pub const STATUS_AGE: Duration = Duration::from_secs(15);

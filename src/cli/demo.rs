@@ -38,6 +38,7 @@ pub struct Demo {
 impl Demo {
     pub fn run(self) -> Result<(), Failed> {
         super::log_to_stderr("warn");
+        let token = token()?;
         let failed = |what: &str, e: io::Error| Failed(FAILED, format!("{what}: {e}"));
         let sample = match self.portal {
             Some(_) => None,
@@ -54,7 +55,6 @@ impl Demo {
         let origin = origin.unwrap_or_default();
         write_files(&folder, (listen, admin, &origin), &self.trust)
             .map_err(|e| failed("the demo's files cannot be written", e))?;
-        let token = token()?;
         let given = Given { config: folder.join("boma.toml"), strict: false, state_dir: None, state_environment: None };
         let options = Options { given, token: Token::new(&token), sockets: Vec::new(), takeover: false };
         let outcome = run::serve(options, |app| print(app, (&origin, sample.is_some()), &folder, &token));
@@ -89,8 +89,8 @@ fn folder() -> io::Result<PathBuf> {
 
 /// The one in the environment, as with `boma run`, or a new one.
 fn token() -> Result<String, Failed> {
-    if let Some(token) = std::env::var("BOMA_ADMIN_TOKEN").ok().filter(|t| !t.is_empty()) {
-        return Ok(token);
+    if let Some((text, _)) = run::token()? {
+        return Ok(text);
     }
     let mut random = [0; 16];
     if !seal::random(&mut random) {

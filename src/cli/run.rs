@@ -35,18 +35,20 @@ impl Run {
             state_dir: self.state_dir,
             state_environment: super::folder("STATE_DIRECTORY"),
         };
-        let token = match std::env::var("BOMA_ADMIN_TOKEN") {
-            Ok(text) => {
-                let help = format!(
-                    "BOMA_ADMIN_TOKEN has fewer than {} characters: write a longer one, such as `openssl rand -hex 16` prints",
-                    Token::LEAST
-                );
-                Some(Token::new(&text).ok_or(Failed(CONFIGURATION, help))?)
-            }
-            Err(_) => None,
-        };
+        let token = token()?.map(|(_, token)| token);
         serve(Options { given, token, sockets: inherited(), takeover: self.takeover }, |_| {})
     }
+}
+
+/// The administrator's token, where the environment holds one, and its text.
+pub fn token() -> Result<Option<(String, Token)>, Failed> {
+    let Ok(text) = std::env::var("BOMA_ADMIN_TOKEN") else { return Ok(None) };
+    let help = format!(
+        "BOMA_ADMIN_TOKEN has fewer than {} characters: write a longer one, such as `openssl rand -hex 16` prints",
+        Token::LEAST
+    );
+    let token = Token::new(&text).ok_or(Failed(CONFIGURATION, help))?;
+    Ok(Some((text, token)))
 }
 
 /// Sockets that systemd holds for the service (`LISTEN_FDS`); those that no [[listen]] names are left alone.

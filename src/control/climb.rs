@@ -2,8 +2,7 @@
 //!
 //! Does not know: how the ladder decides.
 
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -14,6 +13,18 @@ use crate::store::Table;
 
 /// Between two times that baselines are kept.
 const KEEP_EVERY: u64 = 600;
+
+/// Who listens to one portal.
+pub(super) struct Listener {
+    climber: Climber,
+    plight: Plight,
+}
+
+impl Listener {
+    fn new(climber: Climber) -> Listener {
+        Listener { climber, plight: Plight::default() }
+    }
+}
 
 /// Why a portal stands where it does, for people.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -28,11 +39,11 @@ impl Office {
     pub(super) fn restore_baselines(&self, rows: Vec<(String, Vec<u8>)>) {
         let standing = self.house.standing.load();
         let now = self.house.now().unix();
-        let mut climbers = self.climbers();
+        let mut listeners = self.listeners();
         for (portal, row) in rows {
             if let Ok(baseline) = serde_json::from_slice::<Baseline>(&row) {
                 let level = standing.climbed(&portal);
-                climbers.insert(portal, Climber::new(level, baseline, now));
+                listeners.insert(portal, Listener::new(Climber::new(level, baseline, now)));
             }
         }
     }
@@ -44,18 +55,15 @@ impl Office {
         let now = self.house.now().unix();
         let mut moved = Vec::new();
         {
-            let mut climbers = self.climbers();
-            let mut plights = self.plights.lock().unwrap_or_else(PoisonError::into_inner);
-            let is_here = |name: &String| town.portals.list.iter().any(|p| p.name == *name);
-            climbers.retain(|name, _| is_here(name));
-            plights.retain(|name, _| is_here(name));
+            let mut listeners = self.listeners();
+            listeners.retain(|name, _| town.portals.list.iter().any(|p| p.name == *name));
             for (portal, signals) in town.portals.list.iter().zip(&town.signals) {
                 let level = self.house.standing.load().climbed(&portal.name);
-                let new = || Climber::new(level, Baseline::default(), now);
-                let climber = climbers.entry(portal.name.clone()).or_insert_with(new);
+                let new = || Listener::new(Climber::new(level, Baseline::default(), now));
+                let Listener { climber, plight } = listeners.entry(portal.name.clone()).or_insert_with(new);
                 let usual = self.house.standing.load().level(&portal.name, now) == climber.level();
                 let sample = signals.take();
-                plights.entry(portal.name.clone()).or_default().hear(sample, now);
+                plight.hear(sample, now);
                 if let Some(level) = climber.hear(sample, law.rules.climb(), usual, now) {
                     moved.push((portal.name.clone(), level, climber.why().to_owned()));
                 }
@@ -68,21 +76,20 @@ impl Office {
 
     /// Since when a portal's origin fails citizens.
     pub(super) fn failing(&self, portal: &str) -> Option<u64> {
-        self.plights.lock().unwrap_or_else(PoisonError::into_inner).get(portal).and_then(Plight::since)
+        self.listeners().get(portal).and_then(|l| l.plight.since())
     }
 
     fn keep_baselines(&self) {
-        for (portal, climber) in self.climbers().iter() {
-            let row = serde_json::to_vec(&climber.baseline).unwrap_or_default();
+        for (portal, listener) in self.listeners().iter() {
+            let row = serde_json::to_vec(&listener.climber.baseline).unwrap_or_default();
             self.house.store.put(Table::Baselines, portal, row);
         }
     }
 
     /// Why a portal stands where it does by itself.
     pub(super) fn climbed(&self, portal: &str) -> Climbed {
-        let climbers: &HashMap<String, Climber> = &self.climbers();
-        let told = |c: &Climber| Climbed { why: c.why().to_owned(), since: c.since() };
-        climbers.get(portal).map(told).unwrap_or_default()
+        let told = |l: &Listener| Climbed { why: l.climber.why().to_owned(), since: l.climber.since() };
+        self.listeners().get(portal).map(told).unwrap_or_default()
     }
 }
 

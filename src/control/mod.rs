@@ -39,6 +39,7 @@ pub use aside::step_aside;
 pub use change::{Applied, Change, Force, Judge, Rejected, Telling, Who};
 pub use check::{Book, Checked, book, check};
 pub use climb::Climbed;
+use climb::Listener;
 pub use files::LastGood;
 pub use incidents::IncidentLine;
 pub use keeper::keep;
@@ -53,7 +54,7 @@ use crate::fault::Fault;
 use crate::force::{House, Law};
 use crate::journal::Journal;
 use crate::places::Age;
-use crate::posture::{Climber, Pin, Plight};
+use crate::posture::Pin;
 use crate::rules::Measure;
 
 /// The office. One lock: changes are rare, and must not pass each other.
@@ -62,8 +63,7 @@ pub struct Office {
     keyring: Arc<Keyring>,
     desk: Mutex<Desk>,
     /// The ladder of each portal.
-    climbers: Mutex<HashMap<String, Climber>>,
-    plights: Mutex<HashMap<String, Plight>>,
+    listeners: Mutex<HashMap<String, Listener>>,
     last_good: LastGood,
     pub config: PathBuf,
     state_dir: PathBuf,
@@ -188,8 +188,7 @@ impl Office {
             house,
             keyring,
             desk: Mutex::new(desk),
-            climbers: Mutex::default(),
-            plights: Mutex::default(),
+            listeners: Mutex::default(),
             last_good,
             config,
             state_dir,
@@ -251,8 +250,8 @@ impl Office {
         self.uptime.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn climbers(&self) -> MutexGuard<'_, HashMap<String, Climber>> {
-        self.climbers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn listeners(&self) -> MutexGuard<'_, HashMap<String, Listener>> {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn old_laws(&self) -> MutexGuard<'_, Vec<Arc<Law>>> {

@@ -174,7 +174,7 @@ impl Office {
             desk.same(&path);
             self.settled(&path);
             self.reloaded(true);
-            return Ok(Applied { generation: law.generation, changed: false, incident: None, warnings: Vec::new() });
+            return Ok(self.unchanged());
         }
         self.read_rules(desk, text, asked)
     }
@@ -224,7 +224,7 @@ impl Office {
         if let Some(harm) = harm {
             house.trouble(format!("{path} is in force, but {harm}"));
         }
-        Applied { generation, changed: true, incident: None, warnings }
+        Applied { generation, changed: true, warnings, ..self.unchanged() }
     }
 
     pub(super) fn publish(&self, rules: Arc<RuleSet>, ladder: Ladder, measures: Arc<[Measure]>) -> u64 {
@@ -291,7 +291,7 @@ impl Office {
             return Ok(self.unchanged());
         }
         let generation = self.publish(law.rules.clone(), read.value, law.measures.clone());
-        Ok(Applied { generation, changed: true, incident: None, warnings: Vec::new() })
+        Ok(Applied { generation, changed: true, ..self.unchanged() })
     }
 
     pub(super) fn has_portal(&self, name: &str) -> bool {

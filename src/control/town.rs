@@ -61,7 +61,7 @@ impl Office {
         let town = Town::new(edition, Arc::new(new), outbound, (&house.counters, &house.books), (told, now));
         house.town.store(Arc::new(town));
         self.dress(|_| true);
-        Ok(Applied { generation: house.law.load().generation, changed: true, incident: None, warnings: read.warnings })
+        Ok(Applied { changed: true, warnings: read.warnings, ..self.unchanged() })
     }
 
     pub(super) fn certificates(&self, desk: &mut Desk) -> Result<Applied, Rejected> {

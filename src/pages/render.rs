@@ -9,9 +9,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use minijinja::{AutoEscape, Environment, Value, context};
 
-use super::news::{News, Shown};
+use super::news::{News, Shown, Up};
 use super::pack::Packed;
-use super::teller::Teller;
+use super::teller::{Teller, named};
 use super::text::{self, Language};
 use super::{Html, Page, REFERENCE_WIDTH, SEAL_WIDTH, WAIT_WIDTH};
 use crate::bounds;
@@ -127,7 +127,6 @@ impl Renderer {
         let longest = of.news.incidents.iter().map(|s| s.incident.updates.len()).max().unwrap_or(0);
         let past: Vec<Value> = of.news.incidents.iter().filter_map(|s| teller.past(s)).collect();
         let tag = shown_tag(&of.portal.languages[of.at], language);
-        let overall = if of.news.worst(of.portal) == super::news::Up::Operational { "all_well" } else { "not_well" };
         let render = |updates: usize| {
             let told = |current: bool| {
                 let of_this = of.news.incidents.iter().filter(|s| s.current == current && s.incident.ended().is_none());
@@ -143,13 +142,13 @@ impl Renderer {
                     lang => tag,
                     title => language.get("status_title").replace("{portal}", &of.portal.title),
                     portal => of.portal.title.as_str(),
-                    overall => language.get(overall),
+                    overall => teller.overall(of.news.worst(of.portal)),
                     mood => teller.mood(of.news),
                     current => told(true),
                     planned => told(false),
                     services => states(of, language),
                     past => past[..kept].to_vec(),
-                    contact => of.portal.contact.iter().filter_map(|c| ways_of_portal(of.portal, c)).collect::<Vec<_>>(),
+                    contact => of_portal(of.portal).collect::<Vec<_>>(),
                     uptime => super::uptime::told(of.news, language),
                     languages => choices(of.portal),
                     css => self.style.as_str(),
@@ -201,50 +200,36 @@ fn key(page: Page) -> &'static str {
     }
 }
 
+/// Whom to ask, and services that can be had in another way.
 fn ways_out(portal: &Portal, language: &Language) -> Vec<Value> {
-    let way = |service: &Service| {
-        let (lang, name) = named(service, language)?;
-        let any = service.phone.is_some() || service.office.is_some() || service.ussd.is_some();
-        any.then(|| {
-            context! {
-                name => name,
-                lang => lang,
-                phone => service.phone.as_deref(),
-                tel => tel(service),
-                office => service.office.as_deref(),
-                ussd => service.ussd.as_deref(),
-            }
-        })
-    };
-    let contact = portal.contact.iter().filter_map(|c| ways_of_portal(portal, c));
-    contact.chain(portal.services.iter().filter_map(way)).take(SERVICES).collect()
+    let has_way = |s: &&Service| s.phone.is_some() || s.office.is_some() || s.ussd.is_some();
+    let services = portal.services.iter().filter(has_way).filter_map(|s| way(s, language, None));
+    of_portal(portal).chain(services).take(SERVICES).collect()
 }
 
 /// Whom to ask where no service is meant.
-fn ways_of_portal(portal: &Portal, contact: &Service) -> Option<Value> {
-    let (phone, office, ussd) = (contact.phone.as_deref(), contact.office.as_deref(), contact.ussd.as_deref());
-    let name = portal.title.as_str();
-    Some(context! { name, lang => None::<&str>, phone, tel => tel(contact), office, ussd })
+fn of_portal(portal: &Portal) -> impl Iterator<Item = Value> {
+    portal.contact.iter().map(|contact| listed(contact, &portal.title, None, None))
 }
 
 /// All services, and how they are; the portal where it names none.
 fn states(of: Of<'_>, language: &Language) -> Vec<Value> {
-    let word = |up: super::news::Up| language.get(&format!("up_{}", up.as_str())).to_owned();
+    let word = |up: Up| language.get(&format!("up_{}", up.as_str()));
     if of.portal.services.is_empty() {
         return vec![context! { name => of.portal.title.as_str(), up => word(of.news.up(None)) }];
     }
-    let state = |service: &Service| {
-        let (lang, name) = named(service, language)?;
-        let (phone, office, ussd) = (service.phone.as_deref(), service.office.as_deref(), service.ussd.as_deref());
-        let up = word(of.news.up(Some(service)));
-        Some(context! { name, lang, up, phone, tel => tel(service), office, ussd })
-    };
+    let state = |service: &Service| way(service, language, Some(word(of.news.up(Some(service)))));
     of.portal.services.iter().filter_map(state).take(2 * SERVICES).collect()
 }
 
-fn named<'s>(service: &'s Service, language: &Language) -> Option<(&'s str, &'s str)> {
-    let own = service.name.iter().find(|(tag, _)| text::same_language(tag, language.tag));
-    own.or(service.name.first()).map(|(tag, name)| (tag.as_str(), name.as_str()))
+/// A service as pages list it; `up`: how it is.
+fn way(service: &Service, language: &Language, up: Option<&str>) -> Option<Value> {
+    named(service, language).map(|(lang, name)| listed(service, name, Some(lang), up))
+}
+
+fn listed(service: &Service, name: &str, lang: Option<&str>, up: Option<&str>) -> Value {
+    let (phone, office, ussd) = (service.phone.as_deref(), service.office.as_deref(), service.ussd.as_deref());
+    context! { name, lang, up, phone, tel => tel(service), office, ussd }
 }
 
 fn tel(service: &Service) -> String {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use minijinja::HtmlEscape;
 use serde_json::{Value, json};
 
-use super::news::{self, News, Shown, Up};
+use super::news::{self, News, Shown};
 use super::pack::Packed;
 use super::render::{Of, Renderer, shown_tag};
 use super::teller::Teller;
@@ -100,17 +100,13 @@ impl Writer<'_> {
                 "id": portal.name, "name": portal.title, "url": self.url("/.well-known/boma/status"),
                 "time_zone": portal.timezone, "updated_at": stamp(self.now),
             },
-            "status": { "indicator": worst.indicator(), "description": self.overall(worst) },
+            "status": { "indicator": worst.indicator(), "description": self.teller.overall(worst) },
             "components": self.components(),
             "incidents": live().filter(|s| !planned(s)).map(|s| self.incident(s)).collect::<Vec<_>>(),
             "scheduled_maintenances": live().filter(planned).map(|s| self.planned(s)).collect::<Vec<_>>(),
             "postmortems": self.news.incidents.iter().filter_map(|s| self.postmortem(s)).collect::<Vec<_>>(),
             "uptime": { "definition": crate::uptime::DEFINITION, "days": *self.news.days },
         })
-    }
-
-    fn overall(&self, worst: Up) -> &str {
-        self.teller.language.get(if worst == Up::Operational { "all_well" } else { "not_well" })
     }
 
     fn components(&self) -> Vec<Value> {

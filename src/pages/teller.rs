@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use minijinja::{HtmlEscape, Value, context};
 
-use super::news::{self, Mood, News, Restraint, Shown};
+use super::news::{self, Mood, News, Restraint, Shown, Up};
 use super::text::{self, Language};
 use crate::incident::sms::{self, Sms};
 use crate::incident::{Incident, Said, State, Texts, Update};
@@ -73,6 +73,10 @@ impl<'a> Teller<'a> {
 
     pub fn plain_sentence(&self, key: &str, unix: u64) -> String {
         self.name(key).replace("{time}", &self.shown_time(unix))
+    }
+
+    pub fn overall(&self, worst: Up) -> &str {
+        self.language.get(if worst == Up::Operational { "all_well" } else { "not_well" })
     }
 
     pub fn state(&self, incident: &Incident) -> String {
@@ -159,7 +163,7 @@ impl<'a> Teller<'a> {
             works => self.html(&present.works),
             instead => instead.collect::<Vec<_>>(),
             deadlines => self.html(&present.deadlines),
-            asks => [ask("ask_data", &present.data), ask("ask_payments", &present.payments), ask("ask_forms", &present.form)].to_vec(),
+            asks => asks(&present).map(|(key, texts)| ask(key, texts)).to_vec(),
             entries => entries,
             more => incident.updates.len() > updates,
         }
@@ -196,8 +200,7 @@ impl<'a> Teller<'a> {
     }
 
     pub fn service_name(&self, service: &Service) -> String {
-        let own = service.name.iter().find(|(tag, _)| text::same_language(tag, self.language.tag));
-        own.or(service.name.first()).map_or(String::new(), |(_, name)| name.clone())
+        named(service, self.language).map_or(String::new(), |(_, name)| name.to_owned())
     }
 
     /// Who says an update.
@@ -279,9 +282,7 @@ impl<'a> Teller<'a> {
         let said = [("works", &present.works), ("deadlines", &present.deadlines)];
         lines.extend(said.into_iter().filter(|(_, t)| !t.is_empty()).map(|(key, t)| label(key, self.plain(t))));
         lines.extend(present.instead.iter().map(|(s, t)| format!("{}: {}", self.service(s), self.plain(t))));
-        for (key, texts) in
-            [("ask_data", &present.data), ("ask_payments", &present.payments), ("ask_forms", &present.form)]
-        {
+        for (key, texts) in asks(&present) {
             let says = if texts.is_empty() { self.name("unknown") } else { self.plain(texts) };
             lines.push(format!("{} {says}", self.name(key)));
         }
@@ -302,12 +303,17 @@ impl<'a> Teller<'a> {
 
 /// What an update may say beside its text, by the keys of their labels.
 fn facts(said: &Said) -> [(&'static str, &Texts); 6] {
-    [
-        ("news", &said.title),
-        ("works", &said.works),
-        ("deadlines", &said.deadlines),
-        ("ask_data", &said.data),
-        ("ask_payments", &said.payments),
-        ("ask_forms", &said.form),
-    ]
+    let [data, payments, form] = asks(said);
+    [("news", &said.title), ("works", &said.works), ("deadlines", &said.deadlines), data, payments, form]
+}
+
+/// The three questions that people ask, by the keys of their labels.
+fn asks(said: &Said) -> [(&'static str, &Texts); 3] {
+    [("ask_data", &said.data), ("ask_payments", &said.payments), ("ask_forms", &said.form)]
+}
+
+/// A service's name in a language, else its first, and the tag of that.
+pub fn named<'s>(service: &'s Service, language: &Language) -> Option<(&'s str, &'s str)> {
+    let own = service.name.iter().find(|(tag, _)| text::same_language(tag, language.tag));
+    own.or(service.name.first()).map(|(tag, name)| (tag.as_str(), name.as_str()))
 }

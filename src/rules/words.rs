@@ -18,8 +18,6 @@ use crate::bounds;
 const TABLE: usize = 4096;
 /// Words that are scouted for in one value before the automaton goes over the rest of it.
 const SCOUTED: usize = 12;
-/// Bytes below which the scout is not started again after a find; measured.
-const RESTART: usize = 64;
 
 #[derive(Debug, Default)]
 pub struct Words {
@@ -122,10 +120,8 @@ impl Words {
         let (mut look, mut at) = (None, 0);
         if let Some(scout) = &self.scout {
             for _ in 0..SCOUTED {
-                // It is slow at what is shorter than its own step, and each new start costs it more than a short rest costs
-                // the automaton.
-                let least = if look.is_some() { RESTART.max(scout.minimum_len()) } else { scout.minimum_len() };
-                if value.len() - at < least {
+                // It is slow at what is shorter than its own step.
+                if value.len() - at < scout.minimum_len() {
                     break;
                 }
                 let Some(found) = scout.find_in(value, Span { start: at, end: value.len() }) else {

@@ -83,7 +83,7 @@ async function look(tab, page, first) {
   problems.forEach((p) => say(p));
 }
 
-const context = await browser.newContext({ viewport: { width: 320, height: 640 }, bypassCSP: false });
+const context = await browser.newContext({ viewport: { width: 320, height: 640 } });
 const tab = await context.newPage();
 tab.setDefaultTimeout(60000);
 let current;

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::harness::{Boma, Origin, Setup, TOKEN};
+use crate::harness::{Boma, Folder, Origin, Setup, TOKEN};
 
 fn run(admin: &str, arguments: &[&str]) -> (i32, String, String) {
     let done = Command::new(env!("CARGO_BIN_EXE_boma"))
@@ -17,6 +17,24 @@ fn run(admin: &str, arguments: &[&str]) -> (i32, String, String) {
         .unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (done.status.code().unwrap(), text(done.stdout), text(done.stderr))
+}
+
+#[test]
+fn a_demo_that_is_asked_for_what_cannot_be_says_so_and_leaves_nothing() {
+    let folder = Folder::new();
+    for (token, arguments, code, hint) in [
+        ("short", &[][..], 78, "BOMA_ADMIN_TOKEN has fewer than 8 characters"),
+        (TOKEN, &["--portal", "nonsense"], 78, "is no origin address"),
+        (TOKEN, &["--trust", "10.0.0.0/33"], 78, "is no network"),
+        (TOKEN, &["--portal", "http://127.0.0.1:1", "--origin", "127.0.0.1:0"], 2, "cannot be used with"),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_boma"));
+        command.arg("demo").args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]).args(arguments);
+        let done = command.env("BOMA_ADMIN_TOKEN", token).env("TMPDIR", &folder.0).output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.code() == Some(code) && said.contains(hint), "{arguments:?}: {:?} {said}", done.status);
+    }
+    assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 0);
 }
 
 fn house() -> (Origin, Boma, String) {
