@@ -29,6 +29,11 @@ pub const SEEN_NETWORKS: usize = 30;
 pub const SEEN_NAMES: usize = 10;
 pub const SEEN_NAME_CHARS: usize = 120;
 pub const SEEN_LEAST: u64 = 3;
+/// A network is an indicator where the sample held so many of its requests and they stand for so many that were sent away: below it
+/// lies a household that was checked twice. And for how long it is one: an address is soon somebody else's.
+pub const INDICATOR_SAMPLE: u64 = 5;
+pub const INDICATOR_SENT_AWAY: u64 = 60;
+pub const INDICATOR_LASTS: Duration = Duration::from_secs(30 * 86_400);
 /// Days for which it is kept how citizens were served, and bytes of totals that one look reads to add them up: some 10 ms.
 pub const UPTIME_DAYS: usize = 90;
 pub const UPTIME_READ: u64 = 1024 * 1024;

@@ -296,6 +296,8 @@ fn only_pages_of_portals_with_news_are_made_anew() {
     assert!(new.is_empty() && Arc::ptr_eq(&after.portals[0].pages, &later.portals[0].pages));
     assert!(Arc::ptr_eq(&after.portals[1], &later.portals[1]));
     let status = |shelf: &Shelf| String::from_utf8(shelf.sheet(0, 0, Sheet::Page).body.to_vec()).unwrap();
-    assert!(!status(&after).contains("<table>") && status(&later).contains("<table>"));
-    assert!(status(&later).contains("<td><bdi>95.1\u{a0}%</bdi></td>"), "{}", status(&later));
+    let day = "<li><b>2026-11-90</b> (so far)<br>In full 95.1\u{a0}% · From a copy 2.9\u{a0}% · Made to wait 1.9\u{a0}% · Not answered 0.1\u{a0}%";
+    assert!(!status(&after).contains("Not answered") && status(&later).contains(day), "{}", status(&later));
+    assert!(status(&later).contains("98.0\u{a0}% of people"), "who was made to wait was not answered at once");
+    assert_eq!(status(&later).matches("Made to wait").count(), crate::bounds::UPTIME_SHOWN);
 }

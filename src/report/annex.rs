@@ -4,11 +4,68 @@
 
 use super::blocks::Block::{self, Heading, List, Table, Text};
 use super::draft::{Pen, number};
+use super::{At, Event};
+use crate::bounds;
 
 /// Rows of one table of estimates.
 const ROWS: usize = 20;
 
 impl Pen<'_> {
+    /// What the public was told.
+    pub fn said(&self) -> Vec<Block> {
+        let heading = Heading("What citizens were told");
+        let Some(incident) = &self.report.incident else {
+            let none = "This draft is of a span and not of an incident: what was published stands in the timeline.";
+            return vec![heading, Text(none.into())];
+        };
+        let or = |text: &String, other: &str| if text.is_empty() { other.into() } else { text.clone() };
+        let unknown = "that it is not known yet";
+        let opened = format!("{} ({})", self.utc(incident.opened), self.local(incident.opened));
+        let rows = [
+            ("Title", incident.title.clone()),
+            ("State", incident.state.clone()),
+            ("First published", opened),
+            ("Updates", number(incident.updates as u64)),
+            ("Is my data safe?", or(&incident.data, unknown)),
+            ("What of payments?", or(&incident.payments, unknown)),
+            ("What was learned", or(&incident.postmortem, "nothing yet")),
+        ];
+        let rows = rows.into_iter().map(|(what, says)| vec![what.to_owned(), says]).collect();
+        vec![
+            heading,
+            Text("From the record of incidents, as it was told last.".into()),
+            Table(vec!["What", "Told"], rows),
+        ]
+    }
+
+    /// The journal's lines, and between them what the totals tell.
+    pub fn timeline(&self) -> Vec<Block> {
+        let (report, moments) = (self.report, &self.report.moments);
+        let row = |e: &Event| {
+            let source = e.line.map_or(String::new(), |n| format!("journal, line {n}"));
+            (e.at, [e.who.clone(), e.what.clone(), e.outcome.clone(), source])
+        };
+        let counted = [
+            ("it began (an estimate)", moments.onset),
+            ("peak minute", report.traffic.peak.map(|p| p.at)),
+            ("contained", moments.contained),
+            ("recovered", moments.recovered),
+        ];
+        let counted =
+            counted.into_iter().filter_map(|(what, at)| Some((at?, ["", what, "", "totals"].map(str::to_owned))));
+        let mut rows: Vec<(At, [String; 4])> = counted.chain(report.timeline.iter().map(row)).collect();
+        rows.sort_by_key(|(at, _)| *at);
+        let timed = |(at, rest): (At, [String; 4])| [vec![self.utc(at), self.local(at)], rest.to_vec()].concat();
+        let head = vec!["UTC", "Local", "Who", "What", "Outcome", "Source"];
+        let mut all = vec![Heading("Timeline"), Table(head, rows.into_iter().map(timed).collect())];
+        if report.timeline_left_out > 0 {
+            let says =
+                format!("{} more lines of the journal did not fit: ask for a shorter span.", report.timeline_left_out);
+            all.push(Text(says));
+        }
+        all
+    }
+
     pub fn seen(&self) -> Vec<Block> {
         let heading = Heading("Who came (estimates)");
         let Some(seen) = &self.report.seen else {
@@ -23,6 +80,7 @@ impl Pen<'_> {
             let named = if n.indicates() { "yes" } else { "no" };
             vec![
                 n.net.clone(),
+                number(n.sample),
                 number(n.requests),
                 number(n.sent_away),
                 number(n.with_pass),
@@ -36,14 +94,17 @@ impl Pen<'_> {
         let mut all = vec![
             heading,
             Text(format!(
-                "From a sample of {} requests of {} minutes, standing for about {}. Numbers are estimates. Networks that people with passes came from as well, or whose requests were mostly answered, are no indicators: whole providers share an address. Paths and browsers are given by whoever asks, and shown where the sample of a minute held them three times or more.",
+                "From a sample of {} requests of {} minutes, standing for about {}. Numbers are estimates; what came to boma's own paths is not among them. A network is an indicator where the sample held {} of its requests or more, standing for {} or more that were sent away, which are most of what came from there, and nobody with a pass came from there: whole providers share an address. Paths and browsers are given by whoever asks, and shown where the sample of a minute held them three times or more.",
                 number(seen.sample),
                 number(seen.minutes),
-                number(seen.requests)
+                number(seen.requests),
+                bounds::INDICATOR_SAMPLE,
+                bounds::INDICATOR_SENT_AWAY
             )),
             Table(
                 vec![
                     "Network",
+                    "Sample",
                     "Requests",
                     "Sent away",
                     "With a pass",

@@ -51,5 +51,6 @@ fn plain(text: &str) -> String {
             c => out.push(c),
         }
     }
-    out
+    // Many writers of Markdown make links of bare addresses.
+    out.replace("://", "\\://").replace("www.", "www\\.")
 }

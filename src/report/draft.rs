@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::blocks::Block::{self, Heading, List, Open, Table, Text, Title};
-use super::{Actor, At, Event, HURT, Moments, Report};
+use super::{Actor, At, Became, Event, HURT, Moments, Report};
 use crate::units;
 use crate::uptime::{self, Served};
 
@@ -18,12 +18,14 @@ pub fn blocks(report: &Report) -> Vec<Block> {
     all.extend(pen.moments());
     all.extend(pen.traffic());
     all.extend(pen.citizens());
+    all.extend(pen.said());
     all.extend(pen.done());
     all.extend(pen.timeline());
     all.extend(pen.seen());
     all.extend(pen.notices());
     all.extend(pen.evidence());
     all.extend(to_fill_in());
+    all.push(Text(format!("{} · end of the draft {}", report.tlp.label(), report.id)));
     all
 }
 
@@ -44,14 +46,14 @@ impl Pen<'_> {
     fn front(&self) -> Vec<Block> {
         let report = self.report;
         let mut rows = vec![
-            vec!["Report".into(), report.id.clone()],
-            vec!["Marking".into(), report.tlp.label()],
-            vec![
+            ["Report".into(), report.id.clone()],
+            ["Marking".into(), report.tlp.label()],
+            [
                 "Status".into(),
                 format!("{}: a first draft, drawn up by {} at {}", report.status, report.by, self.utc(report.made)),
             ],
-            vec!["Portals".into(), report.portals.iter().map(|p| p.title.as_str()).collect::<Vec<_>>().join(", ")],
-            vec![
+            ["Portals".into(), self.portals()],
+            [
                 "Span".into(),
                 format!(
                     "{} to {} ({} to {})",
@@ -63,44 +65,63 @@ impl Pen<'_> {
             ],
         ];
         if let Some(incident) = &report.incident {
-            rows.push(vec!["Incident".into(), format!("{}: {} ({})", incident.id, incident.title, incident.state)]);
+            let affects = match incident.affects.is_empty() {
+                true => "the whole portal".into(),
+                false => incident.affects.join(", "),
+            };
+            rows.push(["Incident".into(), format!("{}: {} ({})", incident.id, incident.title, incident.state)]);
+            rows.push(["Services that it named".into(), affects]);
         }
-        vec![Table(vec!["", ""], rows), Heading("Summary"), Text(self.summary())]
+        let rows = rows.into_iter().map(Vec::from).collect();
+        vec![
+            Table(vec!["Item", "Value"], rows),
+            Open("authors, and who has read it"),
+            Heading("Summary"),
+            Text(self.summary()),
+        ]
     }
 
-    /// What a minister reads. Every figure in it stands below as well.
+    fn portals(&self) -> String {
+        self.report.portals.iter().map(|p| p.title.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// What a minister reads. Every figure in it stands below as well, with its source.
     fn summary(&self) -> String {
         let (report, moments) = (self.report, &self.report.moments);
-        let portals: Vec<&str> = report.portals.iter().map(|p| p.title.as_str()).collect();
+        let (traffic, citizens) = (&report.traffic, &report.citizens);
         let mut says = vec![match moments.detected {
             Some(at) => format!(
-                "On {} protection of {} was raised by {}.",
+                "On {} protection of {} was raised by {}; it stood raised for {} minutes.",
                 self.local(at),
-                portals.join(", "),
-                moments.detected_by
+                self.portals(),
+                whom(&moments.detected_by),
+                number(citizens.minutes_risen)
             ),
             None => format!(
                 "Between {} and {} the protection of {} was not raised.",
                 self.local(report.from),
                 self.local(report.to),
-                portals.join(", ")
+                self.portals()
             ),
         }];
-        if let Some(peak) = report.traffic.peak {
+        if let Some(peak) = traffic.peak {
             says.push(format!(
-                "At its peak, in the minute from {}, {} requests came, and {} of them were sent away.",
+                "{} requests came, of which boma sent {} away. At the peak, in the minute from {}, {} came, and {} of them were sent away.",
+                number(traffic.requests),
+                number(traffic.sent_away),
                 self.local(peak.at),
                 number(peak.requests),
                 number(peak.sent_away)
             ));
         }
-        says.push(match report.citizens.served.shares() {
-            Some([_, copies, delayed, refused]) => format!(
-                "Of the requests of citizens, as far as they can be told from robots, {} were answered: {} from copies, {} after a wait. {} were not.",
-                uptime::percent(1000 - refused), uptime::percent(copies), uptime::percent(delayed), uptime::percent(refused)
-            ),
-            None => "No request is known to have been a citizen's.".into(),
-        });
+        says.push(self.hurt());
+        let count = |actor| report.timeline.iter().filter(|e| e.actor == actor).count() as u64;
+        says.push(format!(
+            "By the journal boma did {} things by itself, and people did {}, of which {} laid a measure or a ban.",
+            number(count(Actor::Boma)),
+            number(count(Actor::People)),
+            number(report.measures.len() as u64)
+        ));
         says.push(match (moments.first_statement, Moments::between(moments.detected, moments.first_statement)) {
             (Some(at), Some(after)) => format!("The public was told at {}, {} later.", self.local(at), span(after)),
             (Some(at), None) => format!("The public was told at {}.", self.local(at)),
@@ -109,10 +130,38 @@ impl Pen<'_> {
         says.push(match (moments.detected, moments.recovered) {
             (None, _) => String::new(),
             (Some(_), Some(at)) => format!("Everything stood as usual again at {}.", self.local(at)),
-            (Some(_), None) => "At the end of the span the protection was still raised.".into(),
+            (Some(_), None) => {
+                "At the end of the span not everything stood as usual, or it was too early to tell.".into()
+            }
         });
         says.retain(|s| !s.is_empty());
         says.join(" ")
+    }
+
+    /// How citizens fared, and where it was worst.
+    fn hurt(&self) -> String {
+        let citizens = &self.report.citizens;
+        let Some([full, copies, delayed, refused]) = citizens.served.shares() else {
+            return "No request is known to have been a citizen's.".into();
+        };
+        let mut says = format!(
+            "Of {} requests that are known to be citizens', {} were answered at once ({} in full, {} from dated copies); {} were made to wait, by a check or because too many came; {} were not answered.",
+            number(citizens.served.requests()),
+            uptime::percent(full + copies),
+            uptime::percent(full),
+            uptime::percent(copies),
+            uptime::percent(delayed),
+            uptime::percent(refused)
+        );
+        let worst = citizens.classes.iter().filter(|(_, s)| s.refused > 0).max_by_key(|(_, s)| s.refused);
+        if let Some((class, served)) = worst.filter(|_| citizens.classes.len() > 1) {
+            says.push_str(&format!(
+                " Hardest hit was the class {class}: {} of its {} were not answered.",
+                number(served.refused),
+                number(served.requests())
+            ));
+        }
+        says
     }
 
     fn moments(&self) -> Vec<Block> {
@@ -121,11 +170,18 @@ impl Pen<'_> {
             let times = at.map_or(["not known".to_owned(), String::new()], |at| [self.utc(at), self.local(at)]);
             [vec![what.to_owned()], times.to_vec(), vec![note]].concat()
         };
-        let hurt = format!("end of the last minute in which {HURT} % or more of citizens' requests were not answered");
-        let contained = if m.hurt {
-            hurt
-        } else {
-            format!("there was no minute in which {HURT} % or more of citizens' requests were not answered")
+        let contained = match m.hurt {
+            true => format!(
+                "totals: end of the last minute in which {HURT} % or more of citizens' requests were not answered"
+            ),
+            false => {
+                format!("totals: there was no minute in which {HURT} % or more of citizens' requests were not answered")
+            }
+        };
+        let onset = "totals, an estimate: the first minute with more than three times the median of the hour before";
+        let detected = match m.detected {
+            Some(_) => format!("journal or totals: the first rise of the posture, by {}", m.detected_by),
+            None => "journal and totals: the posture did not rise".into(),
         };
         let took = |what: &str, seconds: Option<u64>| vec![what.to_owned(), seconds.map_or("not known".into(), span)];
         vec![
@@ -133,19 +189,20 @@ impl Pen<'_> {
             Table(
                 vec!["Moment", "UTC", "Local", "How it is known"],
                 vec![
+                    row("Began", m.onset, onset.into()),
+                    row("Detected", m.detected, detected),
                     row(
-                        "Began",
-                        m.onset,
-                        "estimate: the first minute with more than three times the median of the hour before".into(),
+                        "First public statement",
+                        m.first_statement,
+                        "incidents: the first that staff published".into(),
                     ),
-                    row("Detected", m.detected, format!("the first rise of the posture, by {}", m.detected_by)),
-                    row("First public statement", m.first_statement, "the first incident that staff published".into()),
                     row("Contained", m.contained, contained),
-                    row("Recovered", m.recovered, "the posture was back at its foot".into()),
+                    row("Recovered", m.recovered, "totals: the posture was back at its foot".into()),
+                    row("Closed", m.closed, "incidents: it was resolved or withdrawn".into()),
                 ],
             ),
             Table(
-                vec!["Measure of time", ""],
+                vec!["Measure of time", "Took"],
                 vec![
                     took("Time to detect (from an estimate)", Moments::between(m.onset, m.detected)),
                     took("Time to tell the public", Moments::between(m.detected, m.first_statement)),
@@ -158,13 +215,18 @@ impl Pen<'_> {
 
     fn traffic(&self) -> Vec<Block> {
         let traffic = &self.report.traffic;
-        let row =
-            |(name, all, with_pass): &(&str, u64, u64)| vec![(*name).to_owned(), number(*all), number(*with_pass)];
+        let row = |b: &Became| {
+            let share = share(b.requests, traffic.requests);
+            vec![b.outcome.to_owned(), b.means.to_owned(), number(b.requests), share, number(b.with_pass)]
+        };
+        let span = (self.report.to.0 - self.report.from.0).div_ceil(60);
         let mut says = format!(
-            "Facts, from the totals of {} minutes: {} requests, of which {} were sent away (challenged, limited, denied or dropped).",
+            "Facts, from the totals of each minute: {} of the {} minutes have any; in the others nothing came, or boma did not run. {} requests came, of which {} ({}) were sent away (challenged, limited, denied or dropped).",
             number(traffic.minutes),
+            number(span),
             number(traffic.requests),
-            number(traffic.sent_away)
+            number(traffic.sent_away),
+            share(traffic.sent_away, traffic.requests)
         );
         if let Some(peak) = traffic.peak {
             says.push_str(&format!(
@@ -176,12 +238,12 @@ impl Pen<'_> {
                 number(peak.sent_away)
             ));
         }
-        says.push_str(" Connections that a ban closed before a request was read are not in it.");
+        says.push_str(" Connections that were closed before a request was read are not in it.");
         vec![
-            Heading("How much"),
+            Heading("How much, and what became of it"),
             Text(says),
             Table(
-                vec!["What became of it", "Requests", "Of them with a pass"],
+                vec!["Outcome", "What it means", "Requests", "Share", "Of them with a pass"],
                 traffic.outcomes.iter().map(row).collect(),
             ),
         ]
@@ -195,16 +257,22 @@ impl Pen<'_> {
             [name.to_owned()].into_iter().chain(cells).collect::<Vec<String>>()
         };
         let rows = citizens.classes.iter().map(|(class, served)| row(class, served));
+        let of = |name: &str| self.report.traffic.outcomes.iter().find(|b| b.outcome == name).map_or(0, |b| b.requests);
         vec![
             Heading("What it meant for citizens"),
             Text(format!(
-                "Facts, by this definition: {} Minutes with a raised posture: {}. Minutes in which {HURT} % or more were not answered: {}. How many people that were is not counted.",
+                "Facts, from the totals of each minute, by this definition: {} Minutes with a raised posture: {}. Minutes in which {HURT} % or more were not answered: {}.",
                 citizens.definition,
                 number(citizens.minutes_risen),
                 number(citizens.minutes_hurt)
             )),
+            Text(format!(
+                "While a posture is raised, whoever comes without a pass is not counted as a citizen before a check is passed: {} requests were given a check, and {} checks were passed. How many people gave up at one, and how many people there were, is not counted.",
+                number(of("challenged")),
+                number(of("solved"))
+            )),
             Table(
-                vec!["Class of service", "In full", "From a copy", "Delayed", "Not answered"],
+                vec!["Class of service", "In full", "From a copy", "Made to wait", "Not answered"],
                 rows.chain([row("all", &citizens.served)]).collect(),
             ),
         ]
@@ -212,26 +280,29 @@ impl Pen<'_> {
 
     fn done(&self) -> Vec<Block> {
         let report = self.report;
-        let by = |actor: Actor| -> Vec<String> {
+        let by = |actor: Actor| -> Vec<Block> {
             let of = report.timeline.iter().filter(|e| e.actor == actor);
-            of.map(|e| format!("{}: {} ({}, {})", self.local(e.at), e.what, e.who, e.outcome)).collect()
+            let line = |e: &Event| e.line.map_or(String::new(), |n| format!("; journal, line {n}"));
+            let told = |e: &Event| format!("{}: {} ({}, {}{})", self.local(e.at), e.what, e.who, e.outcome, line(e));
+            let all: Vec<String> = of.map(told).collect();
+            let entries = if all.len() == 1 { "entry" } else { "entries" };
+            let count = Text(format!("{} {entries} of the journal.", number(all.len() as u64)));
+            if all.is_empty() { vec![count] } else { vec![count, List(all)] }
         };
-        let or_none = |all: Vec<String>| if all.is_empty() { Text("Nothing.".into()) } else { List(all) };
         let step = |s: &super::Step| {
             vec![s.portal.clone(), s.level.clone(), self.utc(s.from), self.local(s.from), self.utc(s.to)]
         };
         let measure = |m: &super::Measure| {
             let at = |at: Option<At>| at.map_or("not known".into(), |at| self.utc(at));
-            let ended = m.ended.map_or("still in force".into(), |e| format!("{} {}", self.utc(e), m.how_ended));
+            let ended = m.ended.map_or("not within the span".into(), |e| format!("{} {}", self.utc(e), m.how_ended));
             vec![m.name.clone(), m.reason.clone(), m.by.clone(), self.utc(m.laid), at(m.until), ended]
         };
-        let mut all = vec![
-            Heading("What boma did by itself"),
-            or_none(by(Actor::Boma)),
-            Heading("What people did"),
-            or_none(by(Actor::People)),
-            Heading("Postures"),
-        ];
+        let mut all = vec![Heading("What boma did by itself")];
+        all.extend(by(Actor::Boma));
+        all.push(Heading("What people did"));
+        all.extend(by(Actor::People));
+        all.push(Heading("Postures"));
+        all.push(Text("From the totals of each minute: the highest posture in it.".into()));
         all.push(match report.postures.is_empty() {
             true => Text("None was raised.".into()),
             false => Table(
@@ -240,6 +311,7 @@ impl Pen<'_> {
             ),
         });
         all.push(Heading("Measures and bans, with their ends"));
+        all.push(Text("From the journal.".into()));
         all.push(match report.measures.is_empty() {
             true => Text("None was laid by hand.".into()),
             false => Table(
@@ -249,28 +321,6 @@ impl Pen<'_> {
         });
         all
     }
-
-    fn timeline(&self) -> Vec<Block> {
-        let report = self.report;
-        let row = |e: &Event| {
-            let line = e.line.map_or(String::new(), |n| n.to_string());
-            vec![self.utc(e.at), self.local(e.at), e.who.clone(), e.what.clone(), e.outcome.clone(), line]
-        };
-        let mut all = vec![
-            Heading("Timeline"),
-            Table(
-                vec!["UTC", "Local", "Who", "What", "Outcome", "Journal line"],
-                report.timeline.iter().map(row).collect(),
-            ),
-        ];
-        if report.timeline_left_out > 0 {
-            all.push(Text(format!(
-                "{} more lines of the journal did not fit: ask for a shorter span.",
-                report.timeline_left_out
-            )));
-        }
-        all
-    }
 }
 
 fn to_fill_in() -> Vec<Block> {
@@ -278,7 +328,7 @@ fn to_fill_in() -> Vec<Block> {
         Heading("Interpretation"),
         Text("All above is drawn from records. What follows is for people to judge.".into()),
         Heading("Causes"),
-        Open("root cause, and what contributed to it"),
+        Open("by what way it came, its root cause, and what contributed to it"),
         Heading("Data at risk"),
         Open("whether anybody's data was read, changed or lost, and how that is known"),
         Heading("People affected"),
@@ -288,6 +338,23 @@ fn to_fill_in() -> Vec<Block> {
         Heading("Actions"),
         Table(vec!["Action", "Owner", "Due", "Done"], vec![vec![String::new(); 4]; 5]),
     ]
+}
+
+/// Whose doing it was, for who does not know boma's parts.
+fn whom(who: &str) -> &str {
+    match who {
+        "ladder" => "boma itself (ladder)",
+        "clock" => "boma itself (clock)",
+        who => who,
+    }
+}
+
+/// Of all; what is there is never rounded to nothing.
+fn share(n: u64, all: u64) -> String {
+    match (n as f64 * 1000.0 / all.max(1) as f64).round() as u32 {
+        0 if n > 0 => format!("under {}", uptime::percent(1)),
+        thousandths => uptime::percent(thousandths),
+    }
 }
 
 fn span(seconds: u64) -> String {

@@ -10,11 +10,13 @@ use minijinja::HtmlEscape;
 use super::Report;
 use super::blocks::Block;
 
+/// Browsers repeat what is fixed on every sheet of paper: there the marking stands in a margin of its own, where it hides nothing.
 const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:3rem 1rem;color:#111;background:#fff}\
 h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2rem;break-after:avoid}table{border-collapse:collapse;width:100%;font-size:.9rem}\
 th,td{text-align:start;vertical-align:top;padding:.3rem .5rem;border:1px solid #888;overflow-wrap:anywhere}tr{break-inside:avoid}\
 .tlp{position:fixed;inset-block-start:0;inset-inline-end:0;padding:.25rem .75rem;background:#000;color:#fff;font-weight:700;print-color-adjust:exact}\
-.open{border:1px dashed #555;padding:.75rem;min-height:5rem}";
+.open{border:1px dashed #555;padding:.75rem;min-height:5rem}\
+@page{margin:1.5cm}@media print{body{padding:0 2.5rem 0 0;max-width:none}.tlp{writing-mode:vertical-rl;padding:.75rem .25rem}}";
 
 pub fn page(report: &Report, blocks: &[Block]) -> String {
     let hash = STANDARD.encode(digest(&SHA256, STYLE.as_bytes()));

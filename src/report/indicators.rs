@@ -4,7 +4,7 @@
 
 use super::{At, Network, Report};
 
-const HEAD: &str = "type,value,first_seen,last_seen,requests_estimate,sent_away_estimate,with_pass_estimate,asn,country,indicates,tlp\r\n";
+const HEAD: &str = "type,value,first_seen,last_seen,valid_until,sample,requests_estimate,sent_away_estimate,with_pass_estimate,asn,country,indicates,tlp\r\n";
 
 /// Networks with whether they may be named to others, and what was asked for, by whom, and which rules decided.
 pub fn csv(report: &Report) -> String {
@@ -16,20 +16,21 @@ pub fn csv(report: &Report) -> String {
     }
     for (kind, all) in [("path", &seen.paths), ("user_agent", &seen.agents), ("rule", &seen.rules)] {
         for (value, requests) in all {
-            out.push_str(&format!("{kind},{},,,{requests},,,,,,{tlp}\r\n", cell(value)));
+            out.push_str(&format!("{kind},{},,,,,{requests},,,,,,{tlp}\r\n", cell(value)));
         }
     }
     out
 }
 
 fn of_network(network: &Network, tlp: &str) -> String {
-    let Network { net, first, last, requests, sent_away, with_pass, asn, country } = network;
+    let Network { net, first, last, sample, requests, sent_away, with_pass, asn, country } = network;
     let stamp = |at: &At| at.timestamp().to_string();
     format!(
-        "network,{},{},{},{requests},{sent_away},{with_pass},{},{},{},{tlp}\r\n",
+        "network,{},{},{},{},{sample},{requests},{sent_away},{with_pass},{},{},{},{tlp}\r\n",
         cell(net),
         stamp(first),
         stamp(last),
+        network.until().map_or(String::new(), |at| stamp(&at)),
         asn.map_or(String::new(), |n| n.to_string()),
         cell(country.as_deref().unwrap_or_default()),
         if network.indicates() { "yes" } else { "no" },

@@ -10,8 +10,11 @@ mod html;
 mod indicators;
 mod stix;
 
+use std::collections::BTreeMap;
+
 use serde::{Serialize, Serializer};
 
+use crate::bounds;
 use crate::uptime::Served;
 
 pub use indicators::csv;
@@ -120,6 +123,8 @@ pub struct Report {
     pub from: At,
     pub to: At,
     pub incident: Option<Incident>,
+    /// Where the figures of each part come from.
+    pub sources: BTreeMap<&'static str, &'static str>,
     pub moments: Moments,
     pub traffic: Traffic,
     pub citizens: Citizens,
@@ -136,6 +141,18 @@ pub struct Report {
     pub not_known: Vec<String>,
 }
 
+/// As [`Report::sources`] has them.
+pub const SOURCES: [(&str, &str); 8] = [
+    ("citizens", "the totals of each minute"),
+    ("evidence", "the files themselves, as they were when this was made"),
+    ("incident", "the record of incidents"),
+    ("measures", "the journal"),
+    ("moments", "journal, totals and the record of incidents; onset is an estimate"),
+    ("seen", "a sample of each minute: estimates"),
+    ("timeline", "the journal"),
+    ("traffic", "the totals of each minute"),
+];
+
 #[derive(Clone, Debug, Serialize)]
 pub struct Portal {
     pub name: String,
@@ -150,6 +167,9 @@ pub struct Incident {
     pub state: String,
     pub opened: At,
     pub ended: Option<At>,
+    pub updates: usize,
+    /// Services and paths; empty: the whole portal.
+    pub affects: Vec<String>,
     /// What was said to what people ask; empty: nothing.
     pub data: String,
     pub payments: String,
@@ -166,6 +186,8 @@ pub struct Moments {
     pub first_statement: Option<At>,
     pub contained: Option<At>,
     pub recovered: Option<At>,
+    /// The incident was resolved or withdrawn.
+    pub closed: Option<At>,
     /// Whether there was a minute in which many citizens were refused.
     pub hurt: bool,
 }
@@ -182,10 +204,17 @@ pub struct Traffic {
     /// Minutes of which totals are kept.
     pub minutes: u64,
     pub requests: u64,
-    /// Outcome, requests, of them with a pass.
-    pub outcomes: Vec<(&'static str, u64, u64)>,
+    pub outcomes: Vec<Became>,
     pub sent_away: u64,
     pub peak: Option<Peak>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Became {
+    pub outcome: &'static str,
+    pub means: &'static str,
+    pub requests: u64,
+    pub with_pass: u64,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -265,6 +294,8 @@ pub struct Network {
     pub net: String,
     pub first: At,
     pub last: At,
+    /// Requests of the sample; the other numbers are what they stand for.
+    pub sample: u64,
     pub requests: u64,
     pub sent_away: u64,
     pub with_pass: u64,
@@ -273,9 +304,15 @@ pub struct Network {
 }
 
 impl Network {
-    /// Whether it may be named to others: most of what came from there was sent away, and nobody with a pass came from there.
+    /// Whether it may be named to others: much came from there, most of it was sent away, and nobody with a pass came from there.
     pub fn indicates(&self) -> bool {
-        self.with_pass == 0 && self.sent_away * 2 > self.requests
+        let much = self.sample >= bounds::INDICATOR_SAMPLE && self.sent_away >= bounds::INDICATOR_SENT_AWAY;
+        much && self.with_pass == 0 && self.sent_away * 2 > self.requests
+    }
+
+    /// Until when it does.
+    fn until(&self) -> Option<At> {
+        self.indicates().then(|| At(self.last.0 + bounds::INDICATOR_LASTS.as_secs()))
     }
 }
 

@@ -29,6 +29,9 @@ pub struct Look<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Network {
     pub net: String,
+    /// Its requests that were looked at.
+    #[serde(default)]
+    pub sample: u64,
     /// Estimates, as all numbers of requests here.
     pub requests: u64,
     pub sent_away: u64,
@@ -60,7 +63,8 @@ pub struct Seen {
 pub struct Looking {
     sample: u64,
     requests: f64,
-    networks: HashMap<String, [f64; 3]>,
+    /// How often each was seen, and what that stands for: requests, of them sent away, of them with a pass.
+    networks: HashMap<String, (u64, [f64; 3])>,
     /// How often each was seen, and what it stands for.
     paths: HashMap<String, (u64, f64)>,
     agents: HashMap<String, (u64, f64)>,
@@ -71,7 +75,8 @@ impl Looking {
     pub fn see(&mut self, look: &Look<'_>) {
         self.sample += 1;
         self.requests += look.weight;
-        let network = self.networks.entry(look.network.to_owned()).or_default();
+        let (sample, network) = self.networks.entry(look.network.to_owned()).or_default();
+        *sample += 1;
         network[0] += look.weight;
         network[1] += if look.sent_away { look.weight } else { 0.0 };
         network[2] += if look.with_pass { look.weight } else { 0.0 };
@@ -86,9 +91,9 @@ impl Looking {
     }
 
     pub fn told(self, at: u64, portal: &str) -> Seen {
-        let network = |(net, [requests, sent_away, with_pass]): (String, [f64; 3])| {
-            let [requests, sent_away, with_pass] = [requests, sent_away, with_pass].map(|n| n.round() as u64);
-            Network { net, requests, sent_away, with_pass, ..Network::default() }
+        let network = |(net, (sample, estimates)): (String, (u64, [f64; 3]))| {
+            let [requests, sent_away, with_pass] = estimates.map(|n| n.round() as u64);
+            Network { net, sample, requests, sent_away, with_pass, ..Network::default() }
         };
         let mut networks: Vec<Network> = self.networks.into_iter().map(network).collect();
         networks.sort_by(|a, b| b.requests.cmp(&a.requests).then_with(|| a.net.cmp(&b.net)));

@@ -63,6 +63,25 @@ impl Outcome {
         Outcome::ALL.into_iter().find(|(_, n)| *n == name).map(|(outcome, _)| outcome)
     }
 
+    /// What it means, for reports.
+    pub fn says(self) -> &'static str {
+        match self {
+            Outcome::Full => "answered by the origin",
+            Outcome::Copy => "answered with a dated copy",
+            Outcome::Own => "boma's own paths, such as status page and checks",
+            Outcome::Challenged => "given a check to pass first",
+            Outcome::Limited => "refused by a limit",
+            Outcome::Denied => "refused by a rule or a ban",
+            Outcome::Dropped => "closed without an answer",
+            Outcome::Statement => "told that the service cannot be had now",
+            Outcome::Gone => "its sender left before the answer",
+            Outcome::Waiting => "told to come again: too many at once",
+            Outcome::Solved => "passed a check",
+            Outcome::Failed => "the origin answered with an error of its own",
+            Outcome::Faulty => "malformed, or for no portal",
+        }
+    }
+
     /// How it is for a citizen; `None`: it says nothing of the service.
     pub fn fare(self) -> Option<Fare> {
         match self {

@@ -60,7 +60,9 @@ fn each_figure_of_a_report_is_what_the_totals_hold() {
     assert_eq!((&traffic["minutes"], &traffic["requests"]), (&80.into(), &(6000 + 61_000 + 100).into()));
     assert_eq!(traffic["sent_away"], 60_000);
     assert_eq!(traffic["peak"], json!({ "at": stamp(base + 3600), "requests": 6100, "sent_away": 6000 }));
-    assert_eq!(traffic["outcomes"], json!([["full", 6900, 3300], ["challenged", 60_000, 0], ["statement", 200, 200]]));
+    let outcomes = traffic["outcomes"].as_array().unwrap().iter();
+    let told: Vec<Value> = outcomes.map(|b| json!([b["outcome"], b["requests"], b["with_pass"]])).collect();
+    assert_eq!(json!(told), json!([["full", 6900, 3300], ["challenged", 60_000, 0], ["statement", 200, 200]]));
     let citizens = &report["citizens"];
     let four = ["full", "copies", "delayed", "refused"].map(|key| citizens[key].as_u64().unwrap());
     assert_eq!(four, [5400 + 500 + 300 + 100, 0, 0, 200]);
@@ -116,8 +118,8 @@ fn a_report_of_an_incident_says_who_came_who_did_what_and_what_it_rests_on() {
         &boma,
         &["measure", "add", "m", "--match", "path = \"/m\"", "--then", "deny", "--reason", "INC-42", "--owner", "soc"],
     );
-    for n in 0..6 {
-        let mut client = Client::connect_from(&format!("127.0.9.{n}", n = n + 1), boma.at()).unwrap();
+    for n in 0..60 {
+        let mut client = Client::connect_from(&format!("127.0.9.{}", n % 6 + 1), boma.at()).unwrap();
         let agent = "User-Agent: Flood | <b>1</b>\r\nCookie: secret=value\r\n";
         assert_eq!(
             client.ask("GET", "/search/now?q=secret", &format!("Host: huduma.example\r\n{agent}"), "").unwrap().status,
@@ -169,17 +171,21 @@ fn a_report_of_an_incident_says_who_came_who_did_what_and_what_it_rests_on() {
     }
     assert_eq!(
         (report["traffic"]["requests"].as_u64(), report["traffic"]["sent_away"].as_u64()),
-        (Some(sum), Some(6)),
+        (Some(sum), Some(60)),
         "{totals}"
     );
     let seen = &report["seen"];
     let network = &seen["networks"][0];
     assert_eq!(
         (&network["net"], &network["requests"], &network["sent_away"], &network["with_pass"]),
-        (&"127.0.9.0/24".into(), &6.into(), &6.into(), &0.into()),
+        (&"127.0.9.0/24".into(), &60.into(), &60.into(), &0.into()),
         "{seen}"
     );
-    assert_eq!((&seen["paths"], &seen["rules"]), (&json!([["/search/now", 6]]), &json!([["no-search", 6]])), "{seen}");
+    assert_eq!(
+        (&seen["paths"], &seen["rules"]),
+        (&json!([["/search/now", 60]]), &json!([["no-search", 60]])),
+        "{seen}"
+    );
     let measure = &report["measures"][0];
     assert!(
         measure["name"] == "measure m" && measure["reason"] == "INC-42" && measure["until"].is_string(),
@@ -195,7 +201,7 @@ fn a_report_of_an_incident_says_who_came_who_did_what_and_what_it_rests_on() {
         "measure m for: INC-42, until 20",
         "Flood \\| \\<b\\>1\\</b\\>",
         "lines, all as they were written.",
-        "> _To fill in:_ root cause",
+        "> _To fill in:_ by what way it came, its root cause",
     ] {
         assert!(text.contains(part), "{part} in {text}");
     }
@@ -213,7 +219,7 @@ fn a_report_of_an_incident_says_who_came_who_did_what_and_what_it_rests_on() {
     assert_eq!(stix["objects"][2]["pattern"], "[ipv4-addr:value ISSUBSET '127.0.9.0/24']");
     assert_eq!(
         done(&boma, &["report", "--from", "1h", "--indicators", "csv"]).lines().next().unwrap().split(',').count(),
-        11
+        13
     );
 }
 

@@ -8,20 +8,13 @@ use std::path::Path;
 
 use aws_lc_rs::digest::{Context, SHA256};
 
-use super::super::{Office, totals};
+use super::super::{Office, Version, totals};
 use crate::journal;
-use crate::report::Evidence;
+use crate::report::{At, Evidence};
 
 impl Office {
     pub(super) fn evidence(&self, from: u64, to: u64) -> Vec<Evidence> {
-        let law = self.house.law.load();
-        let rules = law.rules.text().as_bytes();
-        let mut all = vec![Evidence {
-            what: format!("the rules in force now, generation {}", law.generation),
-            file: self.house.town.load().settings.server.rules.display().to_string(),
-            bytes: rules.len() as u64,
-            sha256: journal::sha256(rules),
-        }];
+        let mut all = self.rules_then(from, to);
         let mut add = |what: &str, path: &Path| {
             // A day without one has none.
             if let Ok((bytes, sha256)) = self.hashed(path) {
@@ -37,6 +30,20 @@ impl Office {
             add("what minutes were made of", &path("seen.jsonl"));
         }
         all
+    }
+
+    /// The rules that were in force, each version.
+    fn rules_then(&self, from: u64, to: u64) -> Vec<Evidence> {
+        let versions = self.versions();
+        let first = versions.iter().rposition(|v| v.at <= from).unwrap_or(0);
+        let then = versions[first..].iter().filter(|v| v.at <= to);
+        let told = |v: &Version| Evidence {
+            what: format!("version {} of the rules, in force from {}, by {}", v.version, At(v.at).timestamp(), v.who),
+            file: format!("/api/v1/rules/history/{}", v.version),
+            bytes: v.text.len() as u64,
+            sha256: journal::sha256(v.text.as_bytes()),
+        };
+        then.map(told).collect()
     }
 
     fn hashed(&self, path: &Path) -> io::Result<(u64, String)> {

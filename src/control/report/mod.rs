@@ -89,6 +89,7 @@ impl Office {
             from: At(from),
             to: At(to),
             incident: incident.zip(portals.first()).map(|(i, p)| incident_of(i, p)),
+            sources: report::SOURCES.into(),
             notices: notices(&moments),
             moments,
             traffic: sums.traffic(),
@@ -186,6 +187,7 @@ impl Office {
             first_statement: statements.iter().filter(concerned).map(|i| At(i.opened())).min(),
             contained: contained.map(At),
             recovered: recovered.filter(|_| detected.is_some()).map(At),
+            closed: incident.and_then(|i| i.ended()).map(At),
             hurt,
         }
     }
@@ -199,6 +201,9 @@ impl Office {
     fn not_known(&self, from: u64, now: u64, found: &lines::Found, seen: bool) -> Vec<String> {
         let mut all = vec![
             "How many people are behind the requests: boma counts requests, not people.".to_owned(),
+            "Who came for the first time while protection was raised and gave up at the check: nothing tells them from robots."
+                .into(),
+            "What became of forms and payments that were under way: the origin's own records say that.".into(),
             format!(
                 "Which bans rules and limits laid by themselves: the journal does not hold them. {} bans hold now.",
                 self.house.bans.list(now).len()
@@ -235,6 +240,8 @@ fn incident_of(incident: &incident::Incident, portal: &Portal) -> report::Incide
         state: if incident.withdrawn.is_some() { "withdrawn" } else { incident.state().as_str() }.into(),
         opened: At(incident.opened()),
         ended: incident.ended().map(At),
+        updates: incident.updates.len(),
+        affects: present.affects.clone().unwrap_or_default(),
         data: text(&present.data),
         payments: text(&present.payments),
         postmortem: after.map_or(String::new(), |u| text(&u.said.text)),

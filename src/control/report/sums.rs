@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::super::Office;
 use crate::bounds;
 use crate::plan::Level;
-use crate::report::{self, At, Citizens, HURT, Network, Peak, Step, Traffic};
+use crate::report::{self, At, Became, Citizens, HURT, Network, Peak, Step, Traffic};
 use crate::telemetry::Outcome;
 use crate::telemetry::seen;
 use crate::telemetry::totals::Minute;
@@ -28,7 +28,7 @@ pub(super) struct Sums {
     minutes: BTreeMap<u64, Sum>,
     risen: BTreeMap<(String, u64), Level>,
     /// By outcome: requests, and of them with a pass.
-    outcomes: BTreeMap<usize, (&'static str, [u64; 2])>,
+    outcomes: BTreeMap<usize, (Outcome, [u64; 2])>,
     classes: BTreeMap<String, Served>,
 }
 
@@ -53,8 +53,7 @@ impl Sums {
             if sends_away(outcome) {
                 sum.sent_away += all;
             }
-            let name = Outcome::ALL[outcome as usize].1;
-            let (_, counts) = self.outcomes.entry(outcome as usize).or_insert((name, [0; 2]));
+            let (_, counts) = self.outcomes.entry(outcome as usize).or_insert((outcome, [0; 2]));
             *counts = [counts[0] + all, counts[1] + with_pass];
             if let Some(fare) = outcome.fare().filter(|_| citizens > 0) {
                 sum.citizens.add(fare, citizens);
@@ -68,7 +67,7 @@ impl Sums {
         Traffic {
             minutes: self.minutes.values().filter(|s| s.requests > 0).count() as u64,
             requests: self.minutes.values().map(|s| s.requests).sum(),
-            outcomes: self.outcomes.values().map(|(name, [all, with_pass])| (*name, *all, *with_pass)).collect(),
+            outcomes: self.outcomes.values().map(became).collect(),
             sent_away: self.minutes.values().map(|s| s.sent_away).sum(),
             peak: peak.filter(|(_, sum)| sum.requests > 0).map(|(at, sum)| Peak {
                 at: At(*at),
@@ -119,6 +118,11 @@ impl Sums {
         let calm = |end: &u64| end + bounds::REPORT_CALM.as_secs() <= to && detected.is_some_and(|d| *end >= d);
         (hurt.filter(calm), hurt.is_some())
     }
+}
+
+fn became((outcome, [requests, with_pass]): &(Outcome, [u64; 2])) -> Became {
+    let name = Outcome::ALL[*outcome as usize].1;
+    Became { outcome: name, means: outcome.says(), requests: *requests, with_pass: *with_pass }
 }
 
 fn sends_away(outcome: Outcome) -> bool {
@@ -176,6 +180,7 @@ impl Samples {
             let network = self.networks.entry(one.net.clone()).or_insert_with(new);
             network.first = network.first.min(At(seen.at));
             network.last = network.last.max(At(seen.at + 60));
+            network.sample += one.sample;
             network.requests += one.requests;
             network.sent_away += one.sent_away;
             network.with_pass += one.with_pass;
@@ -248,7 +253,8 @@ mod tests {
         assert_eq!(traffic.sent_away, 3 * 6000 + 400);
         let peak = traffic.peak.unwrap();
         assert_eq!((peak.at, peak.requests, peak.sent_away), (At(62 * 60), 6507, 6400));
-        let outcome = |name: &str| traffic.outcomes.iter().find(|o| o.0 == name).map(|o| (o.1, o.2));
+        let outcome =
+            |name: &str| traffic.outcomes.iter().find(|o| o.outcome == name).map(|o| (o.requests, o.with_pass));
         assert_eq!(
             (outcome("full"), outcome("challenged"), outcome("own")),
             (Some((6310, 2710)), Some((15_000, 30)), None)
