@@ -44,6 +44,10 @@ pub struct Portal {
     pub pass_domain: Option<String>,
     pub snapshot: SnapshotPlan,
     pub services: Vec<Service>,
+    /// Whom to ask where no service is named; its name is empty.
+    pub contact: Option<Service>,
+    /// What `/.well-known/security.txt` says; `None`: the origin is asked.
+    pub security: Option<Security>,
     /// Cookies by which the origin knows who is signed in.
     pub session_cookies: Vec<String>,
     /// Paths that the origin answers with 2xx only to those who are signed in.
@@ -212,6 +216,16 @@ pub struct Service {
     pub phone: Option<String>,
     pub office: Option<String>,
     pub ussd: Option<String>,
+}
+
+/// Whom to tell of a vulnerability (RFC 9116).
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Security {
+    /// The preferred one first; at least one.
+    pub contact: Vec<String>,
+    pub policy: Option<String>,
+    pub encryption: Option<String>,
+    pub acknowledgments: Option<String>,
 }
 
 impl Service {

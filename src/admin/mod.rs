@@ -14,6 +14,7 @@ mod hall;
 mod incidents;
 mod measures;
 mod passes;
+mod report;
 mod routes;
 mod table;
 

@@ -10,10 +10,11 @@ pub const INCIDENTS_OPEN: usize = 10;
 /// Updates of one incident: every ten minutes for a night and a day; and corrections of one update.
 pub const INCIDENT_UPDATES: usize = 150;
 pub const INCIDENT_CORRECTIONS: usize = 5;
-/// Characters of what an update says, so that its page stays within a first flight of packets: title, text, answers to what
+/// Characters of what an update says, so that its page stays within a first flight of packets: title, text (more of what was learned), answers to what
 /// people ask, what to do instead of a service, and an office's name; how many services it names, and how many languages.
 pub const INCIDENT_TITLE_CHARS: usize = 120;
 pub const INCIDENT_TEXT_CHARS: usize = 500;
+pub const INCIDENT_POSTMORTEM_CHARS: usize = 1000;
 pub const INCIDENT_ANSWER_CHARS: usize = 250;
 pub const INCIDENT_INSTEAD_CHARS: usize = 160;
 pub const INCIDENT_OFFICE_CHARS: usize = 80;

@@ -19,6 +19,7 @@ mod pass;
 mod posture;
 mod preview;
 mod replay;
+mod report;
 mod rules;
 mod run;
 pub mod sample;
@@ -73,6 +74,8 @@ enum Command {
     /// What citizens are told of what goes wrong or is planned
     #[command(subcommand)]
     Incident(incident::Incident),
+    /// A first draft of the report after an attack or a failure
+    Report(report::Report),
     /// Why a request gets what it gets, or what a citizen's reference code says
     Explain(explain::Explain),
     /// What rules would have done to the requests of an access log
@@ -129,6 +132,7 @@ pub fn main() -> ExitCode {
         Command::Ban(ban) => ban.run(),
         Command::Pass(pass) => pass.run(),
         Command::Incident(incident) => incident.run(),
+        Command::Report(report) => report.run(),
         Command::Explain(explain) => explain.run(),
         Command::Replay(replay) => replay.run(),
         Command::Events(events) => events.run(),

@@ -222,6 +222,18 @@ impl Change {
         }
     }
 
+    /// When it ends by itself.
+    pub(super) fn until(&self) -> Option<u64> {
+        match self {
+            Change::AddMeasure(measure) => Some(measure.until),
+            Change::ExtendMeasure { until, .. } => Some(*until),
+            Change::AddBan { ban, .. } => Some(ban.until),
+            Change::Pin(pin) => Some(pin.until).filter(|until| *until < u64::MAX),
+            Change::GiveCodes { ends, .. } => Some(*ends),
+            _ => None,
+        }
+    }
+
     /// What was proposed, word by word, where it has words.
     pub(super) fn text(&self) -> Option<String> {
         match self {

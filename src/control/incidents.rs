@@ -164,10 +164,11 @@ impl Office {
     /// What there is to tell of a portal.
     pub(super) fn news(&self, portal: &Portal, now: u64) -> News {
         let all = self.house.incidents.load();
-        let of_late = |i: &Incident| i.ended().is_none_or(|at| at + bounds::INCIDENT_SHOWN.as_secs() > now);
+        let over = |i: &Incident| Some(i.ended()?.max(i.postmortem().map_or(0, |u| u.at)));
+        let of_late = |i: &Incident| over(i).is_none_or(|at| at + bounds::INCIDENT_SHOWN.as_secs() > now);
         let shown = |i: &Arc<Incident>| Shown { incident: i.clone(), current: i.is_current(now), late: i.is_late(now) };
         let here = all.iter().rev().filter(|i| i.concerns(&portal.name) && of_late(i));
-        News { incidents: here.map(shown).collect(), mood: self.mood(portal, now) }
+        News { incidents: here.map(shown).collect(), mood: self.mood(portal, now), days: self.told_days(&portal.name) }
     }
 
     /// What boma itself can say truthfully: what the posture takes away, or that the origin fails, and since when. It
@@ -223,7 +224,7 @@ impl Office {
 
     fn overdue(&self, desk: &mut Desk, said: String) {
         let applied = Applied { changed: true, ..self.unchanged() };
-        self.note(desk, &Who::Clock, (Kind::Incident, said), None, &Ok(applied));
+        self.note(desk, &Who::Clock, (Kind::Incident, said, None), None, &Ok(applied));
     }
 
     pub(super) fn restore_incidents(&self, rows: Vec<(String, Vec<u8>)>) {

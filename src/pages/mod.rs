@@ -12,6 +12,7 @@ mod render;
 mod sheets;
 mod teller;
 mod text;
+mod uptime;
 
 use std::sync::Arc;
 
@@ -149,9 +150,9 @@ struct Rack {
     news: News,
     languages: Vec<&'static Language>,
     /// By language, then by page.
-    pages: Vec<Vec<Html>>,
+    pages: Arc<Vec<Vec<Html>>>,
     /// By language: where an access code is written, at first and after a wrong one.
-    codes: Vec<[Html; 2]>,
+    codes: Arc<Vec<[Html; 2]>>,
     /// By language, then by sheet.
     sheets: Vec<Vec<Document>>,
 }
@@ -161,10 +162,29 @@ impl Rack {
         let languages: Vec<_> = portal.languages.iter().map(|tag| text::language(tag)).collect();
         let of = |at: usize| Of { portal: portal.as_ref(), at, news: &news };
         let page = |at: usize| Page::ALL.iter().map(|p| renderer.page(Some(of(at)), languages[at], *p)).collect();
-        let pages = (0..languages.len()).map(page).collect();
-        let codes = (0..languages.len()).map(|at| renderer.code(Some(of(at)), languages[at])).collect();
+        let pages: Vec<Vec<Html>> = (0..languages.len()).map(page).collect();
+        let codes: Vec<[Html; 2]> = (0..languages.len()).map(|at| renderer.code(Some(of(at)), languages[at])).collect();
         let sheets = (0..languages.len()).map(|at| sheets::all(renderer, of(at), languages[at], now_unix)).collect();
+        let (pages, codes) = (Arc::new(pages), Arc::new(codes));
         Rack { portal: portal.clone(), languages, pages, codes, sheets, news }
+    }
+
+    /// The same with other sheets, where nothing that pages tell has changed.
+    fn with_days(&self, renderer: &Renderer, news: News, now_unix: u64) -> Rack {
+        let of = |at: usize| Of { portal: self.portal.as_ref(), at, news: &news };
+        let sheets = |(at, language): (usize, &&'static Language)| sheets::all(renderer, of(at), language, now_unix);
+        Rack {
+            portal: self.portal.clone(),
+            languages: self.languages.clone(),
+            pages: self.pages.clone(),
+            codes: self.codes.clone(),
+            sheets: self.languages.iter().enumerate().map(sheets).collect(),
+            news,
+        }
+    }
+
+    fn tells(&self, news: &News) -> bool {
+        self.news.incidents == news.incidents && self.news.mood == news.mood
     }
 }
 
@@ -178,20 +198,20 @@ impl Shelf {
         Shelf { portals: portals.iter().zip(news).map(rack).collect(), plain: Arc::new(plain), plain_code }
     }
 
-    /// The same with other news, and for which portals they differ; `None` where there is nothing new.
+    /// The same with other news, and for which portals pages differ; `None` where there is nothing new.
     pub fn with(&self, news: Vec<News>, now_unix: u64) -> Option<(Shelf, Vec<usize>)> {
-        let differs = |(rack, news): (&Arc<Rack>, &News)| rack.news != *news;
-        let new: Vec<usize> = (0..news.len()).filter(|at| differs((&self.portals[*at], &news[*at]))).collect();
-        if new.is_empty() {
+        if self.portals.iter().zip(&news).all(|(rack, news)| rack.news == *news) {
             return None;
         }
+        let new = (0..news.len()).filter(|at| !self.portals[*at].tells(&news[*at])).collect();
         let renderer = Renderer::new();
         let rack = |(at, news)| {
             let old: &Arc<Rack> = &self.portals[at];
-            if !new.contains(&at) {
-                return old.clone();
+            match old.tells(&news) {
+                true if old.news == news => old.clone(),
+                true => Arc::new(old.with_days(&renderer, news, now_unix)),
+                false => Arc::new(Rack::new(&renderer, &old.portal, news, now_unix)),
             }
-            Arc::new(Rack::new(&renderer, &old.portal, news, now_unix))
         };
         let portals = news.into_iter().enumerate().map(rack).collect();
         Some((Shelf { portals, plain: self.plain.clone(), plain_code: self.plain_code.clone() }, new))

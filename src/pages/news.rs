@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::incident::{Impact, Incident, State};
 use crate::portal::{Portal, Service};
+use crate::uptime::Day;
 
 /// What is to be told of one portal; pages are made anew where it differs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct News {
     /// Newest first: under way, planned, and ended of late.
     pub incidents: Vec<Shown>,
     pub mood: Option<Mood>,
+    /// How citizens were served, the oldest day first. Only the sheets tell of it.
+    pub days: Arc<[Day]>,
 }
 
 /// An incident, and what the time makes of it.

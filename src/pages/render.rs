@@ -160,7 +160,7 @@ impl Renderer {
                 of_this.map(story).collect::<Vec<_>>()
             };
             // What ended long ago makes room before what is said now.
-            let kept = past.len().min(2 * updates + 1);
+            let kept = past.len().min(2 * updates - 1);
             self.render(
                 "status",
                 context! {
@@ -174,13 +174,15 @@ impl Renderer {
                     planned => told(false),
                     services => states(of, language),
                     past => past[..kept].to_vec(),
+                    contact => of_portal(of.portal).collect::<Vec<_>>(),
+                    uptime => super::uptime::told(of.news, language),
                     languages => choices(of.portal),
                     logo => looks::logo(Some(of)),
                     css => self.style(Some(of)),
                 },
             )
         };
-        let body = Prepared { bytes: fitting(longest.max(past.len().div_ceil(2)), render).into(), holes: Vec::new() };
+        let body = Prepared { bytes: fitting(longest.max(past.len() / 2 + 1), render).into(), holes: Vec::new() };
         Html { packed: Packed::new(&body), body, language: tag.to_owned(), csp: self.policy(Some(of), Page::Statement) }
     }
 
@@ -225,10 +227,16 @@ fn key(page: Page) -> &'static str {
     }
 }
 
-/// Services that can be had in another way.
+/// Whom to ask, and services that can be had in another way.
 fn ways_out(portal: &Portal, language: &Language) -> Vec<Value> {
     let has_way = |s: &&Service| s.phone.is_some() || s.office.is_some() || s.ussd.is_some();
-    portal.services.iter().filter(has_way).filter_map(|s| way(s, language, None)).take(SERVICES).collect()
+    let services = portal.services.iter().filter(has_way).filter_map(|s| way(s, language, None));
+    of_portal(portal).chain(services).take(SERVICES).collect()
+}
+
+/// Whom to ask where no service is meant.
+fn of_portal(portal: &Portal) -> impl Iterator<Item = Value> {
+    portal.contact.iter().map(|contact| listed(contact, &portal.title, None, None))
 }
 
 /// All services, and how they are; the portal where it names none.
@@ -243,9 +251,12 @@ fn states(of: Of<'_>, language: &Language) -> Vec<Value> {
 
 /// A service as pages list it; `up`: how it is.
 fn way(service: &Service, language: &Language, up: Option<&str>) -> Option<Value> {
-    let (lang, name) = named(service, language)?;
+    named(service, language).map(|(lang, name)| listed(service, name, Some(lang), up))
+}
+
+fn listed(service: &Service, name: &str, lang: Option<&str>, up: Option<&str>) -> Value {
     let (phone, office, ussd) = (service.phone.as_deref(), service.office.as_deref(), service.ussd.as_deref());
-    Some(context! { name, lang, up, phone, tel => tel(service), office, ussd })
+    context! { name, lang, up, phone, tel => tel(service), office, ussd }
 }
 
 fn tel(service: &Service) -> String {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::portal::{Colour, Looks, OriginAddress, Routes, Service, SnapshotPlan};
+use crate::uptime::{Day, Served};
 use crate::wire::Hole;
 
 fn portal(title: &str, languages: &[&str]) -> Arc<Portal> {
@@ -31,6 +32,8 @@ fn portal(title: &str, languages: &[&str]) -> Arc<Portal> {
             phone: Some("+254 20".into()),
             ..Service::default()
         }],
+        contact: Some(Service { phone: Some("+254 700".into()), ..Service::default() }),
+        security: None,
         session_proof: vec![],
         session_cookies: vec![],
         routes: Routes::new(vec![]),
@@ -67,10 +70,11 @@ fn every_page_renders_in_every_language_with_its_holes_and_its_policy() {
             let html = shelf.page(0, language, page);
             let body = text(html);
             assert!(
-                body.contains("&lt;b&gt;&amp;&quot;Huduma") && !body.contains("<b>&"),
+                body.contains("&lt;b&gt;&amp;&quot;Huduma") && !body.contains("<b>&\""),
                 "{page:?}: the title is escaped"
             );
-            let out = body.contains("tel:+25420") || page.is_bare() && body.contains("\"/.well-known/boma/status\"");
+            let ways = body.contains("tel:+25420") && body.contains("tel:+254700");
+            let out = ways || page.is_bare() && body.contains("\"/.well-known/boma/status\"");
             assert!(out, "{page:?}: a way out");
             assert_eq!(body.matches("<h1>").count(), 1);
             assert!(!body.contains("{portal}"));
@@ -233,6 +237,12 @@ fn a_pages_own_policy_admits_the_banner_and_nothing_more() {
     }
 }
 
+fn week() -> Arc<[Day]> {
+    let served = Served { full: 1_000_000, copies: 30_000, delayed: 20_000, refused: 100 };
+    let day = |n: usize| Day { date: format!("2026-11-{:02}", n + 1), whole: n < 89, served };
+    (0..crate::bounds::UPTIME_DAYS).map(day).collect()
+}
+
 /// An incident that says as much as it may, in all languages.
 fn longest() -> News {
     use crate::bounds::*;
@@ -265,7 +275,11 @@ fn longest() -> News {
     }
     let ended = incident.withdraw(words(INCIDENT_TEXT_CHARS), "press".into(), 1_790_002_000).unwrap();
     let shown = |incident: &Incident, current| Shown { incident: Arc::new(incident.clone()), current, late: current };
-    News { incidents: vec![shown(&incident, true), shown(&ended, false), shown(&ended, false)], mood: None }
+    News {
+        incidents: vec![shown(&incident, true), shown(&ended, false), shown(&ended, false)],
+        mood: None,
+        days: week(),
+    }
 }
 
 #[test]
@@ -370,4 +384,13 @@ fn only_pages_of_portals_with_news_are_made_anew() {
         text(after.page(1, 1, Page::Busy)).contains("Neno na") && !text(before.page(1, 1, Page::Busy)).contains("Neno")
     );
     assert!(after.with(vec![none(), longest()], 2).is_none());
+    // A day that goes on is told by the sheets alone.
+    let (later, new) = after.with(vec![News { days: week(), ..none() }, longest()], 2).unwrap();
+    assert!(new.is_empty() && Arc::ptr_eq(&after.portals[0].pages, &later.portals[0].pages));
+    assert!(Arc::ptr_eq(&after.portals[1], &later.portals[1]));
+    let status = |shelf: &Shelf| String::from_utf8(shelf.sheet(0, 0, Sheet::Page).body.to_vec()).unwrap();
+    let day = "<li><b>2026-11-90</b> (so far)<br>In full 95.1\u{a0}% · From a copy 2.9\u{a0}% · Made to wait 1.9\u{a0}% · Not answered 0.1\u{a0}%";
+    assert!(!status(&after).contains("Not answered") && status(&later).contains(day), "{}", status(&later));
+    assert!(status(&later).contains("98.0\u{a0}% of people"), "who was made to wait was not answered at once");
+    assert_eq!(status(&later).matches("Made to wait").count(), crate::bounds::UPTIME_SHOWN);
 }

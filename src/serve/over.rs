@@ -142,7 +142,7 @@ mod tests {
     }
 
     fn answered(came: u64, took: u64, status: u16) -> Fate {
-        Fate { came, answered: came + took, origin: Some(status), limit: None }
+        Fate { came, answered: came + took, origin: Some(status), ..Fate::default() }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! Does not know: sockets, certificates' insides, what any room does with its settings.
 
 mod bots;
+mod contacts;
 mod looks;
 mod parts;
 mod portal;

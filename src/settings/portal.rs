@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{looks, parts};
+use super::{contacts, looks, parts};
 use crate::bounds;
 use crate::fault::{At, Section};
 use crate::portal::{Class, Fallback, OriginTls, Portal, Route, Routes, Service, SnapshotPlan, Texts};
@@ -90,6 +90,8 @@ fn portal(s: &Section<'_>, name: String, others: &[Portal], folder: &Path) -> Po
         max_in_flight: max_in_flight(s),
         pass_domain: pass_domain(s, &hosts),
         services: services(s),
+        contact: contacts::contact(s),
+        security: contacts::security(s),
         session_proof: paths(s, "session_proof", "/account*"),
         session_cookies: session_cookies(s),
         routes: Routes::new(routes),

@@ -41,6 +41,9 @@ pub struct Fate {
     pub origin: Option<u16>,
     /// The limit that refused it, by its id.
     pub limit: Option<u64>,
+    /// The rule or limit that decided, by its id, and whether boma sent it away.
+    pub rule: Option<u64>,
+    pub sent_away: bool,
 }
 
 /// Fields whose values are nobody's business.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use boma::incident::{Author, Draft, Incident};
 use boma::pages::{Html, Mood, News, Page, Restraint, Sheet, Shelf, Shown};
 use boma::settings;
+use boma::uptime::{Day, Served};
 use boma::wire::Hole;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
@@ -62,11 +63,16 @@ fn told() -> News {
     let reason = [("en".to_owned(), "It was another portal.".to_owned())].into();
     let withdrawn = withdrawn.withdraw(reason, "press".into(), NOW - 7000).unwrap();
     let shown = |incident: Incident, current| Shown { incident: Arc::new(incident), current, late: current };
-    News { incidents: vec![shown(incident, true), shown(withdrawn, false)], mood: None }
+    News { incidents: vec![shown(incident, true), shown(withdrawn, false)], mood: None, days: week() }
+}
+
+fn week() -> Arc<[Day]> {
+    let served = Served { full: 1_000_000, copies: 30_000, delayed: 20_000, refused: 100 };
+    (20..28).map(|n| Day { date: format!("2026-11-{n}"), whole: n < 27, served }).collect()
 }
 
 fn moody(what: Restraint) -> News {
-    News { incidents: Vec::new(), mood: Some(Mood { what, since: NOW - 900 }) }
+    News { incidents: Vec::new(), mood: Some(Mood { what, since: NOW - 900 }), days: week() }
 }
 
 fn body(html: &Html) -> String {

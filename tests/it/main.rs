@@ -31,6 +31,7 @@
 //! start       whatever is broken at start
 //! admin       the staff door: what it answers, what it says of itself, who finds a place
 //! staff       tokens and roles
+//! report      what is told after the end
 //! events      what changes, as it happens
 //! manners     how commands fail, and end
 //! log         the access log
@@ -72,6 +73,7 @@ mod posture;
 mod preview;
 mod programs;
 mod replay;
+mod report;
 mod settled;
 mod staff;
 mod start;

@@ -132,7 +132,7 @@ fn limits_on_answers_and_on_requests_at_once_are_judged_by_what_the_sample_tells
         (0..10).for_each(|_| came(&house, 30, |_| "/search".into(), fate));
         preview(&house, read(&[], draft))
     };
-    let answered = |status| move |_| Fate { came: 1000, answered: 3000, origin: Some(status), limit: None };
+    let answered = |status| move |_| Fate { came: 1000, answered: 3000, origin: Some(status), ..Fate::default() };
     let (good, bad) = (seen(&answered(200), &counting), seen(&answered(404), &counting));
     assert_eq!((good.limits[0].over, good.harm()), (0, None));
     assert_eq!(bad.limits[0].keys, 30);
