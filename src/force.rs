@@ -7,6 +7,7 @@
 //!
 //! Does not know: requests, files, who publishes.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +23,7 @@ use crate::bounds;
 use crate::challenge::{Challenge, Codes, Forms};
 use crate::client::canonical;
 use crate::clock::{Breath, Clock, Now, SECOND};
-use crate::incident::Incident;
+use crate::incident::{Incident, Wordings};
 use crate::known::Known;
 use crate::limit::Limits;
 use crate::origin::Fleet;
@@ -134,6 +135,8 @@ pub struct House {
     pub standing: ArcSwap<Standing>,
     /// All that are kept, oldest first.
     pub incidents: ArcSwap<Vec<Arc<Incident>>>,
+    /// What staff say of services in the place of the settings' words, by portal.
+    pub wordings: ArcSwap<BTreeMap<String, Wordings>>,
     /// Who may come in by the staff door.
     pub tokens: ArcSwap<Tokens>,
     pub board: Board,
@@ -228,6 +231,7 @@ impl House {
             law: ArcSwap::from_pointee(m.law),
             town: ArcSwap::from_pointee(town),
             standing: ArcSwap::from_pointee(m.standing),
+            wordings: ArcSwap::default(),
             incidents: ArcSwap::default(),
             board: Board::default(),
             references: m.secret.key("boma reference v1"),

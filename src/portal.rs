@@ -216,6 +216,10 @@ pub struct Service {
     pub phone: Option<String>,
     pub office: Option<String>,
     pub ussd: Option<String>,
+    /// What people can do instead.
+    pub instead: Texts,
+    /// Names in the place of which staff gave it others: who means it by one of them means it still.
+    pub known_as: Vec<String>,
 }
 
 /// Whom to tell of a vulnerability (RFC 9116).

@@ -16,6 +16,7 @@ mod measures;
 mod passes;
 mod report;
 mod routes;
+mod services;
 mod table;
 
 use std::net::{SocketAddr, TcpListener};

@@ -24,6 +24,11 @@ pub const INCIDENT_LANGUAGES: usize = 16;
 /// How long an incident that ended is on the status page, and entries of the feed.
 pub const INCIDENT_SHOWN: Duration = Duration::from_secs(14 * 86_400);
 pub const FEED_ENTRIES: usize = 50;
+/// Characters of what a service is called, and of a phone, an office or a code; and services of one portal that staff may speak of
+/// otherwise than the settings: more belong into these.
+pub const SERVICE_NAME_CHARS: usize = 120;
+pub const SERVICE_LINE_CHARS: usize = 80;
+pub const WORDINGS: usize = 100;
 /// Bytes of a page, packed or not: a first flight of packets.
 pub const PAGE_BYTES: usize = 14_000;
 /// Bytes of a challenge as it is sent, a form in it not counted.

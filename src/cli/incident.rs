@@ -257,7 +257,7 @@ impl Words {
 }
 
 /// `en=…` and its like.
-fn texts(key: &str, all: &[String]) -> Result<Map<String, Value>, Failed> {
+pub(super) fn texts(key: &str, all: &[String]) -> Result<Map<String, Value>, Failed> {
     let one = |given: &String| {
         let (tag, text) =
             given.split_once('=').filter(|(tag, _)| !tag.is_empty() && tag.len() <= 12 && !tag.contains(' '))?;
@@ -280,7 +280,7 @@ fn published(staff: &Staff, path: &str, body: &Value) -> Result<(), Failed> {
     Ok(())
 }
 
-fn print_warnings(value: &Value) {
+pub(super) fn print_warnings(value: &Value) {
     for warning in value["warnings"].as_array().into_iter().flatten() {
         println!("{}: {}: {}", plain(&warning["file"]), plain(&warning["message"]), plain(&warning["help"]));
     }

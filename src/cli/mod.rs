@@ -23,6 +23,7 @@ mod report;
 mod rules;
 mod run;
 pub mod sample;
+mod service;
 mod status;
 mod token;
 
@@ -74,6 +75,9 @@ enum Command {
     /// What citizens are told of what goes wrong or is planned
     #[command(subcommand)]
     Incident(incident::Incident),
+    /// What citizens are told of services and of whom to ask
+    #[command(subcommand)]
+    Service(service::Service),
     /// A first draft of the report after an attack or a failure
     Report(report::Report),
     /// Why a request gets what it gets, or what a citizen's reference code says
@@ -132,6 +136,7 @@ pub fn main() -> ExitCode {
         Command::Ban(ban) => ban.run(),
         Command::Pass(pass) => pass.run(),
         Command::Incident(incident) => incident.run(),
+        Command::Service(service) => service.run(),
         Command::Report(report) => report.run(),
         Command::Explain(explain) => explain.run(),
         Command::Replay(replay) => replay.run(),

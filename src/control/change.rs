@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+use super::services::Rewording;
 use crate::ban::Ban;
 use crate::fault::Fault;
 use crate::force::House;
@@ -112,6 +113,8 @@ pub enum Change {
         reason: String,
     },
     Incident(Telling),
+    /// What citizens are told of services and of whom to ask.
+    Reword(Rewording),
     /// Back to `auto`, of one portal or of all.
     Release(Option<String>),
     /// The ladder moved by itself.
@@ -195,6 +198,7 @@ impl Change {
             Change::Climb { portal, level, why } => format!("posture {level} of {portal}: {why}"),
             Change::Release(portal) => format!("posture auto{}", of(portal.as_deref())),
             Change::Incident(telling) => telling.what(),
+            Change::Reword(_) => "words of services".into(),
             Change::Expire => "expiry".into(),
         }
     }
@@ -216,7 +220,7 @@ impl Change {
             | Change::UndoMeasure { .. } => Kind::Measure,
             Change::AddBan { .. } | Change::RemoveBan(_) => Kind::Ban,
             Change::GiveCodes { .. } => Kind::Pass,
-            Change::Incident(_) => Kind::Incident,
+            Change::Incident(_) | Change::Reword(_) => Kind::Incident,
             // Of what ends only pins are told as a change; measures say so themselves.
             Change::Pin(_) | Change::Release(_) | Change::Climb { .. } | Change::Expire => Kind::Posture,
         }
@@ -244,6 +248,7 @@ impl Change {
             | Change::Tokens(text) => Some(text.clone()),
             Change::AddMeasure(measure) => Some(measure.text.clone()),
             Change::Incident(telling) => Some(telling.text()),
+            Change::Reword(rewording) => serde_json::to_string(rewording.wording.as_ref()?).ok(),
             _ => None,
         }
     }

@@ -90,8 +90,8 @@ impl Office {
 
     /// Whether every service that is named is one.
     fn names_services(&self, incident: &Incident, said: &Said) -> Result<(), Rejected> {
-        let town = self.house.town.load();
-        let portals: Vec<_> = town.portals.list.iter().filter(|p| incident.concerns(&p.name)).collect();
+        let told = self.told_portals();
+        let portals: Vec<_> = told.iter().filter(|p| incident.concerns(&p.name)).collect();
         let services = || portals.iter().flat_map(|p| &p.services);
         let affects = said.affects.iter().flatten().filter(|a| !a.starts_with('/'));
         for named in affects.chain(said.instead.keys()) {
@@ -192,7 +192,8 @@ impl Office {
     pub(super) fn tell(&self) {
         let (town, now) = (self.house.town.load_full(), self.house.now().unix());
         let news = town.portals.list.iter().map(|p| self.news(p, now)).collect();
-        if let Some((shelf, new)) = town.shelf.load().with(news, now) {
+        let told = town.portals.list.iter().map(|p| self.told_of(p)).collect();
+        if let Some((shelf, new)) = town.shelf.load().with(told, news, now) {
             town.shelf.store(Arc::new(shelf));
             self.dress(|name| new.iter().any(|at| town.portals.list[*at].name == name));
         }

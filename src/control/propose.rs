@@ -39,7 +39,7 @@ impl Office {
         if self.has_handed_over() && matches!(who, Who::Staff(..)) {
             return Err(Rejected::Leaving);
         }
-        let (kind, what, text, until) = (change.kind(), change.what(), change.text(), change.until());
+        let (kind, what, text, until) = (change.kind(), self.what(&change), change.text(), change.until());
         let quiet = matches!(change, Change::Expire);
         if !quiet {
             tracing::info!(%who, what, "change proposed");
@@ -77,6 +77,7 @@ impl Office {
             Change::RemoveBan(net) => self.remove_ban(net),
             Change::Pin(pin) => self.pin(&pin),
             Change::Incident(telling) => self.incident(telling),
+            Change::Reword(rewording) => self.reword(&rewording, who),
             Change::Release(Some(name)) | Change::GiveCodes { portal: Some(name), .. } if !self.has_portal(&name) => {
                 Err(Rejected::Unknown(format!("there is no portal {name:?}")))
             }
@@ -118,8 +119,7 @@ impl Office {
             Err(Rejected::Stale { .. }) => "rejected: made from an older generation".into(),
             Err(Rejected::ReadOnly(why)) => format!("rejected: the file cannot be written ({why})"),
             Err(Rejected::Leaving) => "rejected: another process has taken over".into(),
-            Err(Rejected::Harmful(why)) => format!("rejected: {why}"),
-            Err(Rejected::Unknown(why)) => format!("rejected: {why}"),
+            Err(Rejected::Harmful(why) | Rejected::Unknown(why)) => format!("rejected: {why}"),
         };
         if outcome.is_ok() {
             tracing::info!(%who, what, outcome = said, "change applied");

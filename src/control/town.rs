@@ -60,6 +60,8 @@ impl Office {
         let told = |portal: &Portal| self.news(portal, now);
         let town = Town::new(edition, Arc::new(new), outbound, (&house.counters, &house.books), (told, now));
         house.town.store(Arc::new(town));
+        // What staff say of services lies over the new settings too.
+        self.tell();
         self.dress(|_| true);
         Ok(Applied { changed: true, warnings: read.warnings, ..self.unchanged() })
     }

@@ -9,12 +9,14 @@
 mod draft;
 mod said;
 pub mod sms;
+mod wording;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use draft::{Draft, RESOLVED, TEMPLATES, template};
+pub use wording::{Kept, Wording, Wordings, differences};
 
 use crate::bounds;
 

@@ -183,8 +183,8 @@ impl Rack {
         }
     }
 
-    fn tells(&self, news: &News) -> bool {
-        self.news.incidents == news.incidents && self.news.mood == news.mood
+    fn tells(&self, portal: &Arc<Portal>, news: &News) -> bool {
+        self.portal == *portal && self.news.incidents == news.incidents && self.news.mood == news.mood
     }
 }
 
@@ -198,22 +198,22 @@ impl Shelf {
         Shelf { portals: portals.iter().zip(news).map(rack).collect(), plain: Arc::new(plain), plain_code }
     }
 
-    /// The same with other news, and for which portals pages differ; `None` where there is nothing new.
-    pub fn with(&self, news: Vec<News>, now_unix: u64) -> Option<(Shelf, Vec<usize>)> {
-        if self.portals.iter().zip(&news).all(|(rack, news)| rack.news == *news) {
+    /// The same with other news, or portals as staff speak of them now, and for which of them pages differ; `None` where there is
+    /// nothing new.
+    pub fn with(&self, told: Vec<Arc<Portal>>, news: Vec<News>, now_unix: u64) -> Option<(Shelf, Vec<usize>)> {
+        let all = || self.portals.iter().zip(told.iter().zip(&news));
+        if all().all(|(rack, (portal, news))| rack.portal == *portal && rack.news == *news) {
             return None;
         }
-        let new = (0..news.len()).filter(|at| !self.portals[*at].tells(&news[*at])).collect();
+        let differing = all().enumerate().filter(|(_, (rack, (portal, news)))| !rack.tells(portal, news));
+        let new = differing.map(|(at, _)| at).collect();
         let renderer = Renderer::new();
-        let rack = |(at, news)| {
-            let old: &Arc<Rack> = &self.portals[at];
-            match old.tells(&news) {
-                true if old.news == news => old.clone(),
-                true => Arc::new(old.with_days(&renderer, news, now_unix)),
-                false => Arc::new(Rack::new(&renderer, &old.portal, news, now_unix)),
-            }
+        let rack = |(old, (portal, news)): (&Arc<Rack>, (Arc<Portal>, News))| match old.tells(&portal, &news) {
+            true if old.news == news => old.clone(),
+            true => Arc::new(old.with_days(&renderer, news, now_unix)),
+            false => Arc::new(Rack::new(&renderer, &portal, news, now_unix)),
         };
-        let portals = news.into_iter().enumerate().map(rack).collect();
+        let portals = self.portals.iter().zip(told.iter().cloned().zip(news.iter().cloned())).map(rack).collect();
         Some((Shelf { portals, plain: self.plain.clone(), plain_code: self.plain_code.clone() }, new))
     }
 

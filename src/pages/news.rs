@@ -132,5 +132,6 @@ pub fn is(service: &Service, named: &str) -> bool {
     if named.starts_with('/') {
         return service.paths.iter().any(|p| p == named) || service.holds(named.trim_end_matches('*'));
     }
-    service.name.iter().any(|(_, name)| name.to_lowercase() == named.to_lowercase())
+    let names = service.name.iter().map(|(_, name)| name).chain(&service.known_as);
+    names.into_iter().any(|name| name.to_lowercase() == named.to_lowercase())
 }

@@ -71,10 +71,10 @@ impl Renderer {
         let told = matches!(page, Page::Statement | Page::StatementUnsure);
         let whole = of.filter(|_| told).and_then(|of| of.news.lead().map(|shown| (of, shown)));
         let line = of.filter(|_| whole.is_none()).map_or(String::new(), |of| self.line(of, language));
-        let made = |logo: &str| {
+        let made = |ways: usize, logo: &str| {
             let render = |updates: usize| {
                 let story = whole.map_or(String::new(), |(of, shown)| self.story(of, language, shown, updates));
-                self.one(of, language, page, (&line, &story), logo)
+                self.one(of, language, page, (&line, &story), (ways, logo))
             };
             let body = prepare(match whole {
                 Some((_, shown)) => fitting(shown.incident.updates.len(), render),
@@ -82,11 +82,11 @@ impl Renderer {
             });
             (Packed::new(&body), body)
         };
-        let is_light = |packed: &Option<Packed>| packed.as_ref().is_none_or(|p| p.sent() <= bounds::CHALLENGE_BYTES);
-        let (mut packed, mut body) = made(looks::logo(of));
-        if page.is_challenge() && !is_light(&packed) {
-            (packed, body) = made("");
-        }
+        // What does not fit is on the status page: services give way one by one, to the last two, and then the logo.
+        let logo = looks::logo(of);
+        let some = (2..=SERVICES).rev().map(|ways| (ways, logo)).chain([(2, ""), (1, "")]);
+        let fits = |made: &(Option<Packed>, Prepared)| is_light(page, made);
+        let (packed, body) = some.map(|(ways, logo)| made(ways, logo)).find(fits).unwrap_or_else(|| made(0, ""));
         let tag = of.map_or(language.tag, |of| shown_tag(&of.portal.languages[of.at], language));
         Html { packed, body, language: tag.to_owned(), csp: self.policy(of, page) }
     }
@@ -98,7 +98,7 @@ impl Renderer {
         language: &Language,
         page: Page,
         (line, story): (&str, &str),
-        logo: &str,
+        (ways, logo): (usize, &str),
     ) -> String {
         let key = key(page);
         let send = page.sends();
@@ -114,7 +114,7 @@ impl Renderer {
             portal => title,
             news => line,
             story => story,
-            services => portal.map(|p| ways_out(p, language)),
+            services => portal.map(|p| ways_out(p, language, ways)),
             languages => portal.filter(|_| keeps(page)).map(choices),
             status => portal.is_some() && keeps(page),
             retry => matches!(page, Page::Statement | Page::Busy | Page::Limited),
@@ -153,7 +153,7 @@ impl Renderer {
         let longest = of.news.incidents.iter().map(|s| s.incident.updates.len()).max().unwrap_or(0);
         let past: Vec<Value> = of.news.incidents.iter().filter_map(|s| teller.past(s)).collect();
         let tag = shown_tag(&of.portal.languages[of.at], language);
-        let render = |updates: usize| {
+        let render = |updates: usize, services: usize| {
             let told = |current: bool| {
                 let of_this = of.news.incidents.iter().filter(|s| s.current == current && s.incident.ended().is_none());
                 let story = |s: &Shown| Value::from_safe_string(self.story(of, language, s, updates));
@@ -172,7 +172,7 @@ impl Renderer {
                     mood => teller.mood(of.news),
                     current => told(true),
                     planned => told(false),
-                    services => states(of, language),
+                    services => states(of, language, services),
                     past => past[..kept].to_vec(),
                     contact => of_portal(of.portal).collect::<Vec<_>>(),
                     uptime => super::uptime::told(of.news, language),
@@ -182,7 +182,14 @@ impl Renderer {
                 },
             )
         };
-        let body = Prepared { bytes: fitting(longest.max(past.len() / 2 + 1), render).into(), holes: Vec::new() };
+        let mut whole = fitting(longest.max(past.len() / 2 + 1), |updates| render(updates, 2 * SERVICES));
+        for services in (0..2 * SERVICES).rev() {
+            if whole.len() <= bounds::PAGE_BYTES {
+                break;
+            }
+            whole = render(1, services);
+        }
+        let body = Prepared { bytes: whole.into(), holes: Vec::new() };
         Html { packed: Packed::new(&body), body, language: tag.to_owned(), csp: self.policy(Some(of), Page::Statement) }
     }
 
@@ -228,10 +235,10 @@ fn key(page: Page) -> &'static str {
 }
 
 /// Whom to ask, and services that can be had in another way.
-fn ways_out(portal: &Portal, language: &Language) -> Vec<Value> {
-    let has_way = |s: &&Service| s.phone.is_some() || s.office.is_some() || s.ussd.is_some();
+fn ways_out(portal: &Portal, language: &Language, most: usize) -> Vec<Value> {
+    let has_way = |s: &&Service| s.phone.is_some() || s.office.is_some() || s.ussd.is_some() || !s.instead.is_empty();
     let services = portal.services.iter().filter(has_way).filter_map(|s| way(s, language, None));
-    of_portal(portal).chain(services).take(SERVICES).collect()
+    of_portal(portal).chain(services).take(most).collect()
 }
 
 /// Whom to ask where no service is meant.
@@ -240,18 +247,21 @@ fn of_portal(portal: &Portal) -> impl Iterator<Item = Value> {
 }
 
 /// All services, and how they are; the portal where it names none.
-fn states(of: Of<'_>, language: &Language) -> Vec<Value> {
+fn states(of: Of<'_>, language: &Language, most: usize) -> Vec<Value> {
     let word = |up: Up| language.get(&format!("up_{}", up.as_str()));
     if of.portal.services.is_empty() {
         return vec![context! { name => of.portal.title.as_str(), up => word(of.news.up(None)) }];
     }
     let state = |service: &Service| way(service, language, Some(word(of.news.up(Some(service)))));
-    of.portal.services.iter().filter_map(state).take(2 * SERVICES).collect()
+    of.portal.services.iter().filter_map(state).take(most).collect()
 }
 
 /// A service as pages list it; `up`: how it is.
 fn way(service: &Service, language: &Language, up: Option<&str>) -> Option<Value> {
-    named(service, language).map(|(lang, name)| listed(service, name, Some(lang), up))
+    let (lang, name) = named(service, language)?;
+    let own = service.instead.iter().find(|(tag, _)| text::same_language(tag, language.tag));
+    let instead = own.or(service.instead.first()).map(|(lang, says)| context! { lang, says });
+    Some(context! { instead, ..listed(service, name, Some(lang), up) })
 }
 
 fn listed(service: &Service, name: &str, lang: Option<&str>, up: Option<&str>) -> Value {
@@ -277,6 +287,12 @@ fn fitting(updates: usize, render: impl Fn(usize) -> String) -> String {
         }
         n -= 1;
     }
+}
+
+/// Whether a page comes through on a slow line.
+fn is_light(page: Page, (packed, body): &(Option<Packed>, Prepared)) -> bool {
+    let sent = packed.as_ref().filter(|_| page.is_challenge()).map_or(0, Packed::sent);
+    body.bytes.len() <= bounds::PAGE_BYTES && sent <= bounds::CHALLENGE_BYTES
 }
 
 /// Whether a page may be left for another without losing a form.

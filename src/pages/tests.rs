@@ -376,16 +376,16 @@ fn only_pages_of_portals_with_news_are_made_anew() {
     let portals = [portal("One", &["en"]), portal("Two", &["en", "sw"])];
     let before = shelf(&portals);
     let none = || News::default();
-    assert!(before.with(vec![none(), none()], 1).is_none());
-    let (after, new) = before.with(vec![none(), longest()], 1).unwrap();
+    assert!(before.with(portals.to_vec(), vec![none(), none()], 1).is_none());
+    let (after, new) = before.with(portals.to_vec(), vec![none(), longest()], 1).unwrap();
     assert_eq!(new, [1]);
     assert!(Arc::ptr_eq(&before.portals[0], &after.portals[0]));
     assert!(
         text(after.page(1, 1, Page::Busy)).contains("Neno na") && !text(before.page(1, 1, Page::Busy)).contains("Neno")
     );
-    assert!(after.with(vec![none(), longest()], 2).is_none());
+    assert!(after.with(portals.to_vec(), vec![none(), longest()], 2).is_none());
     // A day that goes on is told by the sheets alone.
-    let (later, new) = after.with(vec![News { days: week(), ..none() }, longest()], 2).unwrap();
+    let (later, new) = after.with(portals.to_vec(), vec![News { days: week(), ..none() }, longest()], 2).unwrap();
     assert!(new.is_empty() && Arc::ptr_eq(&after.portals[0].pages, &later.portals[0].pages));
     assert!(Arc::ptr_eq(&after.portals[1], &later.portals[1]));
     let status = |shelf: &Shelf| String::from_utf8(shelf.sheet(0, 0, Sheet::Page).body.to_vec()).unwrap();
@@ -393,4 +393,53 @@ fn only_pages_of_portals_with_news_are_made_anew() {
     assert!(!status(&after).contains("Not answered") && status(&later).contains(day), "{}", status(&later));
     assert!(status(&later).contains("98.0\u{a0}% of people"), "who was made to wait was not answered at once");
     assert_eq!(status(&later).matches("Made to wait").count(), crate::bounds::UPTIME_SHOWN);
+    // What staff say of a service is told by all that is made of it.
+    let mut told = portals.to_vec();
+    let mut other = Portal::clone(&told[0]);
+    other.services[0].phone = Some("+254 999".into());
+    other.services[0].instead = vec![("sw".into(), "Lipa <benki>".into())];
+    told[0] = Arc::new(other);
+    let (reworded, new) = after.with(told, vec![none(), longest()], 3).unwrap();
+    assert_eq!(new, [0]);
+    let page = text(reworded.page(0, 0, Page::Busy));
+    assert!(
+        page.contains("tel:+254999") && page.contains("<span lang=\"sw\" dir=\"auto\">Lipa &lt;benki&gt;</span>"),
+        "{page}"
+    );
+}
+
+/// As many services as pages list, each with as much to say as it may.
+#[test]
+fn many_services_with_much_to_say_keep_pages_light_and_the_first_are_on_them() {
+    let mut portal = Portal::clone(&portal("Huduma", &["en", "sw", "fr", "sq", "ar"]));
+    let words = |of: &str, most: usize, n: usize| -> String {
+        (n..).map(|i| format!("{of}{i} ")).flat_map(|w| w.chars().collect::<Vec<_>>()).take(most).collect()
+    };
+    let (name, line, says) =
+        (crate::bounds::SERVICE_NAME_CHARS, crate::bounds::SERVICE_LINE_CHARS, crate::bounds::INCIDENT_INSTEAD_CHARS);
+    let service = |n: usize| Service {
+        name: vec![("ar".into(), words("خدمة", name, 17 * n))],
+        paths: vec!["/pay".into()],
+        phone: Some(words("+254 20 ", line, 31 * n)),
+        office: Some(words("مكتب", line, 41 * n)),
+        ussd: Some(words("*1#", line, 43 * n)),
+        instead: vec![("ar".into(), words("بنك", says, 47 * n))],
+        ..Service::default()
+    };
+    portal.services = (1..40).map(service).collect();
+    portal.looks.logo = largest();
+    let shelf = Shelf::new(&[Arc::new(portal)], vec![longest()], 1_790_000_000);
+    for language in 0..5 {
+        for page in Page::ALL {
+            let html = shelf.page(0, language, page);
+            let sent = html.packed.as_ref().filter(|_| page.is_challenge()).map_or(0, |p| p.fill(|_, _| {}).len());
+            let (body, ways) = (text(html), text(html).matches("<li><b").count());
+            println!("{page:?} {}: {} bytes, packed {sent}, {ways} ways", html.language, body.len());
+            assert!(body.len() <= 14_000 && sent <= 6000, "{page:?} in {}: {}, {sent}", html.language, body.len());
+            assert!(page.is_bare() || ways >= 1, "{page:?} in {}: {ways} ways out", html.language);
+        }
+        let code = shelf.code(Some(0), language, true).body.bytes.len();
+        let status = shelf.sheet(0, language, Sheet::Page).body.len();
+        assert!(code <= 14_000 && status <= 14_000, "{code}, {status}");
+    }
 }

@@ -256,6 +256,8 @@ fn services(s: &Section<'_>) -> Vec<Service> {
             phone: text("phone", "+254 20 000 0000"),
             office: text("office", "Huduma Centre, ground floor"),
             ussd: text("ussd", "*123#"),
+            instead: instead(&t),
+            known_as: Vec::new(),
         };
         if service.paths.is_empty() {
             t.fault(t.span(), "[[portal.service]] without paths", "write paths = [\"/pay/*\"]");
@@ -284,22 +286,33 @@ fn paths(t: &Section<'_>, key: &str, example: &str) -> Vec<String> {
     given.iter().filter_map(|p| parts::path_pattern(t, p, true)).collect()
 }
 
-fn names(t: &Section<'_>) -> Texts {
-    let mut names = Texts::new();
-    if let Some(table) = t.section("name") {
-        for key in table.keys() {
-            if !parts::is_language(&key.value) {
-                table.fault(
-                    key.span.clone(),
-                    format!("{:?} is no language tag", key.value),
-                    "write such as name = { en = \"Pay a licence\" }",
-                );
-            }
-            if let Some(text) = table.string(&key.value, "Pay a licence") {
-                names.push((key.value, text.value));
-            }
+fn texts(t: &Section<'_>, name: &str, example: &str, most: usize) -> Texts {
+    let mut texts = Texts::new();
+    let Some(table) = t.section(name) else { return texts };
+    for key in table.keys() {
+        if !parts::is_language(&key.value) {
+            table.fault(
+                key.span.clone(),
+                format!("{:?} is no language tag", key.value),
+                format!("write such as {name} = {{ en = {example:?} }}"),
+            );
         }
+        let Some(text) = table.string(&key.value, example) else { continue };
+        let length = text.value.chars().count();
+        if length > most {
+            table.fault(text.span, format!("`{name}` has {length} characters"), format!("write {most} at most"));
+        }
+        texts.push((key.value, text.value));
     }
+    texts
+}
+
+fn instead(t: &Section<'_>) -> Texts {
+    texts(t, "instead", "Pay at the bank", bounds::INCIDENT_INSTEAD_CHARS)
+}
+
+fn names(t: &Section<'_>) -> Texts {
+    let names = texts(t, "name", "Pay a licence", bounds::SERVICE_NAME_CHARS);
     if names.is_empty() {
         t.fault(t.span(), "[[portal.service]] without a name", "write name = { en = \"Pay a licence\" }");
     }

@@ -22,6 +22,7 @@
 //! bots        good ones, by the names of a small name server and by published networks
 //! fallback    the origin dead, hanging, failing; snapshots over a restart
 //! incident    what citizens are told, the origin dead
+//! service     what is told of services, changed while boma runs
 //! admit       permits
 //! places      countries and autonomous systems
 //! posture     pinned by hand, by file and by command, and climbing by itself
@@ -74,6 +75,7 @@ mod preview;
 mod programs;
 mod replay;
 mod report;
+mod service;
 mod settled;
 mod staff;
 mod start;

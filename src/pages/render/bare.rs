@@ -3,7 +3,7 @@
 //!
 //! Does not know: who gets it.
 
-use minijinja::{Value, context};
+use minijinja::context;
 
 use super::super::text::Language;
 use super::super::{Html, Page};
@@ -61,7 +61,7 @@ impl Renderer {
         let key = key(page);
         let portal = of.map(|of| of.portal.title.as_str());
         let lead = if page == Page::BareResend { "resend_by_hand".into() } else { format!("{key}_bare") };
-        let first_way = |of: Of<'_>| ways_out(of.portal, language).into_iter().take(1).collect::<Vec<Value>>();
+        let first_way = |of: Of<'_>| ways_out(of.portal, language, 1);
         self.render(
             "bare",
             context! {
