@@ -153,7 +153,7 @@ impl Renderer {
         let longest = of.news.incidents.iter().map(|s| s.incident.updates.len()).max().unwrap_or(0);
         let past: Vec<Value> = of.news.incidents.iter().filter_map(|s| teller.past(s)).collect();
         let tag = shown_tag(&of.portal.languages[of.at], language);
-        let render = |updates: usize| {
+        let render = |updates: usize, logo: &str| {
             let told = |current: bool| {
                 let of_this = of.news.incidents.iter().filter(|s| s.current == current && s.incident.ended().is_none());
                 let story = |s: &Shown| Value::from_safe_string(self.story(of, language, s, updates));
@@ -175,12 +175,17 @@ impl Renderer {
                     services => states(of, language),
                     past => past[..kept].to_vec(),
                     languages => choices(of.portal),
-                    logo => looks::logo(Some(of)),
+                    logo => logo,
                     css => self.style(Some(of)),
                 },
             )
         };
-        let body = Prepared { bytes: fitting(longest.max(past.len().div_ceil(2)), render).into(), holes: Vec::new() };
+        let updates = longest.max(past.len().div_ceil(2));
+        let mut whole = fitting(updates, |updates| render(updates, looks::logo(Some(of))));
+        if whole.len() > bounds::PAGE_BYTES {
+            whole = fitting(updates, |updates| render(updates, ""));
+        }
+        let body = Prepared { bytes: whole.into(), holes: Vec::new() };
         Html { packed: Packed::new(&body), body, language: tag.to_owned(), csp: self.policy(Some(of), Page::Statement) }
     }
 
