@@ -153,7 +153,7 @@ impl Renderer {
         let longest = of.news.incidents.iter().map(|s| s.incident.updates.len()).max().unwrap_or(0);
         let past: Vec<Value> = of.news.incidents.iter().filter_map(|s| teller.past(s)).collect();
         let tag = shown_tag(&of.portal.languages[of.at], language);
-        let render = |updates: usize, services: usize| {
+        let render = |updates: usize, services: usize, logo: &str| {
             let told = |current: bool| {
                 let of_this = of.news.incidents.iter().filter(|s| s.current == current && s.incident.ended().is_none());
                 let story = |s: &Shown| Value::from_safe_string(self.story(of, language, s, updates));
@@ -177,17 +177,21 @@ impl Renderer {
                     contact => of_portal(of.portal).collect::<Vec<_>>(),
                     uptime => super::uptime::told(of.news, language),
                     languages => choices(of.portal),
-                    logo => looks::logo(Some(of)),
+                    logo => logo,
                     css => self.style(Some(of)),
                 },
             )
         };
-        let mut whole = fitting(longest.max(past.len() / 2 + 1), |updates| render(updates, 2 * SERVICES));
-        for services in (0..2 * SERVICES).rev() {
+        let (updates, most) = (longest.max(past.len() / 2 + 1), 2 * SERVICES);
+        let mut whole = fitting(updates, |updates| render(updates, most, looks::logo(Some(of))));
+        if whole.len() > bounds::PAGE_BYTES {
+            whole = fitting(updates, |updates| render(updates, most, ""));
+        }
+        for services in (0..most).rev() {
             if whole.len() <= bounds::PAGE_BYTES {
                 break;
             }
-            whole = render(1, services);
+            whole = render(1, services, "");
         }
         let body = Prepared { bytes: whole.into(), holes: Vec::new() };
         Html { packed: Packed::new(&body), body, language: tag.to_owned(), csp: self.policy(Some(of), Page::Statement) }

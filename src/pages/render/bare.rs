@@ -11,7 +11,7 @@ use super::{Of, Packed, Renderer, choices, hash, keeps, key, mark, prepare, show
 use crate::bounds;
 use crate::wire::Hole;
 
-const STYLE: &str = ":root{color-scheme:light dark}body{font:1.1em/1.5 sans-serif;margin:1em;overflow-wrap:anywhere}a,button{display:inline-block;font:inherit;padding:.6em}:focus-visible{outline:3px solid}";
+const STYLE: &str = ":root{color-scheme:light dark}body{font:1.1em/1.5 sans-serif;margin:1em;overflow-wrap:anywhere;background:Canvas;color:CanvasText}a,button{display:inline-block;font:inherit;padding:.6em}:focus-visible{outline:3px solid}";
 
 /// What a page holds besides its button and its reference: the incident, a way out, the other languages.
 type Besides = (Told, bool, bool);
