@@ -71,20 +71,20 @@ pub struct Town {
 }
 
 impl Town {
-    /// `told`: what there is to tell of a portal, now.
+    /// `told`: a portal as staff speak of it, and what there is to tell of it, now.
     pub fn new(
         edition: u64,
         settings: Arc<Settings>,
         outbound: Outbound,
         (counters, books): (&Counters, &Books),
-        (told, now_unix): (impl Fn(&Portal) -> News, u64),
+        (told, now_unix): (impl Fn(&Arc<Portal>) -> (Arc<Portal>, News), u64),
     ) -> Town {
         let portals = Portals::new(settings.portals.clone());
         let gates = portals.list.iter().map(|p| Gate::new(counters.of(&p.name), p.max_in_flight)).collect();
         let signals = portals.list.iter().map(|p| books.ears.of(&p.name)).collect();
         let totals = portals.list.iter().map(|p| books.registers.of(&p.name)).collect();
-        let news = portals.list.iter().map(|p| told(p)).collect();
-        let shelf = ArcSwap::from_pointee(Shelf::new(&portals.list, news, now_unix));
+        let (told, news): (Vec<_>, Vec<_>) = portals.list.iter().map(told).unzip();
+        let shelf = ArcSwap::from_pointee(Shelf::new(&told, news, now_unix));
         Town { edition, portals, shelf, gates, signals, totals, outbound, settings }
     }
 
@@ -212,7 +212,7 @@ impl House {
     pub fn new(m: Materials) -> House {
         let counters = Counters::default();
         let books = Books::default();
-        let untold = (|_: &Portal| News::default(), m.clock.now().unix());
+        let untold = (|p: &Arc<Portal>| (p.clone(), News::default()), m.clock.now().unix());
         let town = Town::new(1, m.settings.clone(), m.outbound, (&counters, &books), untold);
         let pseudonym = pseudonym();
         let Tables { limits, known, settled, bans } = {

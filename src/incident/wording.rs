@@ -186,7 +186,10 @@ mod tests {
         assert_eq!(names, ["Pay for a licence", "Lipia leseni", "Payer une licence"]);
         assert_eq!(told.known_as, ["Pay a licence"], "incidents that named it go on meaning it");
         assert_eq!(told.instead, [("sw".to_owned(), "Lipa benki".to_owned())], "no old translation stays");
-        assert_eq!((told.phone.as_deref(), told.office.as_deref(), told.ussd.as_deref()), (Some("+254 2"), None, Some("*123#")));
+        assert_eq!(
+            (told.phone.as_deref(), told.office.as_deref(), told.ussd.as_deref()),
+            (Some("+254 2"), None, Some("*123#"))
+        );
         assert_eq!(told.paths, ["/pay/*"]);
         assert_eq!(
             differences(&written(), &told),
