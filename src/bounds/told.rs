@@ -24,6 +24,8 @@ pub const INCIDENT_LANGUAGES: usize = 16;
 /// How long an incident that ended is on the status page, and entries of the feed.
 pub const INCIDENT_SHOWN: Duration = Duration::from_secs(14 * 86_400);
 pub const FEED_ENTRIES: usize = 50;
+/// Characters of a portal's title: a challenge that is a button alone says it twice.
+pub const TITLE_CHARS: usize = 80;
 /// Characters of what a service is called, and of a phone, an office or a code; and services of one portal that staff may speak of
 /// otherwise than the settings: more belong into these.
 pub const SERVICE_NAME_CHARS: usize = 120;

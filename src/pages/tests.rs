@@ -137,9 +137,11 @@ fn a_challenge_is_small_as_it_is_sent_and_unpacks_to_the_page() {
 /// Without a script, and small to whoever does not unpack it too.
 #[test]
 fn a_button_alone_is_small_packed_or_not_and_says_what_it_must() {
-    let portals = [portal("Huduma", &["en", "sw", "fr", "sq", "ar"])];
-    for (at, news) in [News::default(), longest()].into_iter().enumerate() {
-        let shelf = Shelf::new(&portals, vec![news], 1_790_000_000);
+    let languages = ["en", "sw", "fr", "sq", "ar"];
+    let longest_title = "خدمة ".repeat(crate::bounds::TITLE_CHARS / 5);
+    let cases = [("Huduma", News::default()), ("Huduma", longest()), (longest_title.as_str(), News::default())];
+    for (at, (title, news)) in cases.into_iter().enumerate() {
+        let shelf = Shelf::new(&[portal(title, &languages)], vec![news], 1_790_000_000);
         for language in 0..5 {
             for page in [Page::Bare, Page::BareForm, Page::BareResend] {
                 let html = shelf.page(0, language, page);

@@ -53,11 +53,11 @@ fn palette(t: &Section<'_>, scheme: &str, palette: &mut Palette) {
         }
         // Where only the ground is the operator's it is the ground that does not fit.
         let Some(at) = own(part).or_else(|| own("ground")) else { continue };
-        let what = if part == "ink" { "text" } else { "links and buttons" };
+        let what = if part == "ink" { "text needs" } else { "links and buttons need" };
         t.fault(
             at.span,
             format!(
-                "`colours.{}` {colour} on `{}` {} has a contrast of {}.{:02}:1: {what} need 4.5:1 (WCAG 2.2, 1.4.3)",
+                "`colours.{}` {colour} on `{}` {} has a contrast of {}.{:02}:1: {what} 4.5:1 (WCAG 2.2, 1.4.3)",
                 name(part),
                 name("ground"),
                 palette.ground,
@@ -118,7 +118,7 @@ mod tests {
                     "links and buttons need 4.5:1",
                 ][..],
             ),
-            ("ink = \"#777777\"", &["`colours.ink` #777777", "4.47:1: text need", "write ink = \"#"]),
+            ("ink = \"#777777\"", &["`colours.ink` #777777", "4.47:1: text needs 4.5:1", "write ink = \"#"]),
             (
                 "ground_dark = \"#888888\"",
                 &["`colours.ink_dark` #f2f4f5 on `ground_dark` #888888", "`colours.accent_dark`"],

@@ -54,7 +54,7 @@ fn portal(s: &Section<'_>, name: String, others: &[Portal], folder: &Path) -> Po
     }
     let hosts = hosts(s, others);
     let host = canonical(s, &hosts);
-    let title = s.string("title", "Huduma").map_or_else(|| name.clone(), |t| t.value);
+    let title = title(s).unwrap_or_else(|| name.clone());
     let origins = s.strings("origins", false, "http://127.0.0.1:3000").unwrap_or_default();
     if s.has("origins") && origins.is_empty() {
         s.fault(s.span(), "`portal.origins` names none", "write origins = [\"http://127.0.0.1:3000\"]");
@@ -100,6 +100,16 @@ fn portal(s: &Section<'_>, name: String, others: &[Portal], folder: &Path) -> Po
         hosts,
         name,
     }
+}
+
+fn title(s: &Section<'_>) -> Option<String> {
+    let at = s.string("title", "Huduma")?;
+    let (length, most) = (at.value.chars().count(), bounds::TITLE_CHARS);
+    if length > most {
+        let help = format!("write {most} at most: it stands on every page, the smallest too");
+        s.fault(at.span, format!("`portal.title` has {length} characters"), help);
+    }
+    Some(at.value)
 }
 
 fn health(s: &Section<'_>) -> Option<String> {
