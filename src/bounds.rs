@@ -5,12 +5,14 @@
 
 mod kept;
 mod known;
+mod reported;
 mod told;
 
 use std::time::Duration;
 
 pub use kept::*;
 pub use known::*;
+pub use reported::*;
 pub use told::*;
 
 /// Fields in one request head that `[caps] fields` may ask for: room for them lies on the stack while parsing.
@@ -293,13 +295,6 @@ pub const MASS_MEMORY: Duration = Duration::from_secs(24 * 3600);
 pub const HARM_PREFIXES: usize = 5;
 pub const HARM_LEAST: u64 = 20;
 pub const HARM_SHARE: f64 = 5.0;
-/// Days of minutes that are kept whole, and days for which the hour before and after each change of posture is.
-pub const TOTALS_DAYS: u64 = 30;
-pub const TOTALS_KEPT_DAYS: u64 = 400;
-pub const TOTALS_NEAR: Duration = Duration::from_secs(3600);
-/// Minutes that one question is answered with: a week of two portals. Bytes of a day that are read: fifty portals' lines.
-pub const TOTALS_AT_ONCE: usize = 20_160;
-pub const TOTALS_BYTES: u64 = 64 * 1024 * 1024;
 /// Between two looks at what a measure in force has done, one measure a time: a look costs a tenth of a second at most.
 pub const HARM_EVERY: Duration = Duration::from_secs(5);
 /// Paths that are remembered as known, eight bytes each, and for how long.

@@ -7,6 +7,7 @@
 //!
 //! Does not know: requests, files, who publishes.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,7 +24,7 @@ use crate::cache::Cache;
 use crate::challenge::{Challenge, Codes, Forms};
 use crate::client::canonical;
 use crate::clock::{Breath, Clock, Now, SECOND};
-use crate::incident::Incident;
+use crate::incident::{Incident, Wordings};
 use crate::known::Known;
 use crate::limit::Limits;
 use crate::origin::Fleet;
@@ -71,20 +72,20 @@ pub struct Town {
 }
 
 impl Town {
-    /// `told`: what there is to tell of a portal, now.
+    /// `told`: a portal as staff speak of it, and what there is to tell of it, now.
     pub fn new(
         edition: u64,
         settings: Arc<Settings>,
         outbound: Outbound,
         (counters, books): (&Counters, &Books),
-        (told, now_unix): (impl Fn(&Portal) -> News, u64),
+        (told, now_unix): (impl Fn(&Arc<Portal>) -> (Arc<Portal>, News), u64),
     ) -> Town {
         let portals = Portals::new(settings.portals.clone());
         let gates = portals.list.iter().map(|p| Gate::new(counters.of(&p.name), p.max_in_flight)).collect();
         let signals = portals.list.iter().map(|p| books.ears.of(&p.name)).collect();
         let totals = portals.list.iter().map(|p| books.registers.of(&p.name)).collect();
-        let news = portals.list.iter().map(|p| told(p)).collect();
-        let shelf = ArcSwap::from_pointee(Shelf::new(&portals.list, news, now_unix));
+        let (told, news): (Vec<_>, Vec<_>) = portals.list.iter().map(told).unzip();
+        let shelf = ArcSwap::from_pointee(Shelf::new(&told, news, now_unix));
         Town { edition, portals, shelf, gates, signals, totals, outbound, settings }
     }
 
@@ -136,6 +137,8 @@ pub struct House {
     pub standing: ArcSwap<Standing>,
     /// All that are kept, oldest first.
     pub incidents: ArcSwap<Vec<Arc<Incident>>>,
+    /// What staff say of services in the place of the settings' words, by portal.
+    pub wordings: ArcSwap<BTreeMap<String, Wordings>>,
     /// Who may come in by the staff door.
     pub tokens: ArcSwap<Tokens>,
     pub board: Board,
@@ -154,6 +157,9 @@ pub struct House {
     /// How many passes of a prefix get a budget of their own: of those that were worked for, and of quiet ones.
     pub minted: Quota,
     pub quiet: Quota,
+    /// How many challenges a network is given before the whole page is kept from it, and for how long an answer gets it back.
+    pub unanswered: Quota,
+    pub answered: Quota,
     /// How many wrong access codes one prefix may send.
     pub wrong_codes: Quota,
     pub draining: AtomicBool,
@@ -208,7 +214,7 @@ impl House {
     pub fn new(m: Materials) -> House {
         let counters = Counters::default();
         let books = Books::default();
-        let untold = (|_: &Portal| News::default(), m.clock.now().unix());
+        let untold = (|p: &Arc<Portal>| (p.clone(), News::default()), m.clock.now().unix());
         let town = Town::new(1, m.settings.clone(), m.outbound, (&counters, &books), untold);
         let pseudonym = pseudonym();
         let Tables { limits, known, settled, bans } = {
@@ -228,6 +234,7 @@ impl House {
             law: ArcSwap::from_pointee(m.law),
             town: ArcSwap::from_pointee(town),
             standing: ArcSwap::from_pointee(m.standing),
+            wordings: ArcSwap::default(),
             incidents: ArcSwap::default(),
             board: Board::default(),
             references: m.secret.key("boma reference v1"),
@@ -238,6 +245,9 @@ impl House {
             // A form costs up to a hundred times as much, and few citizens send one in the minute in which they are checked.
             form_lane: own_quota("form-lane", SECOND / 20, 200),
             minted: own_quota("minted", bounds::MINTED_EVERY.as_nanos() as u64, bounds::MINTED),
+            unanswered: own_quota("unanswered", bounds::UNANSWERED_EVERY.as_nanos() as u64, bounds::UNANSWERED),
+            // Two, so that an answer within the time of another prolongs it.
+            answered: own_quota("answered", bounds::ANSWERED_FOR.as_nanos() as u64, 2),
             quiet: own_quota("quiet", bounds::QUIET_EVERY.as_nanos() as u64, bounds::QUIET),
             draining: AtomicBool::new(false),
             fleet: Arc::default(),

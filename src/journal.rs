@@ -24,6 +24,12 @@ pub struct Line {
     pub who: String,
     pub what: String,
     pub outcome: String,
+    /// What it is about, as events have it; older lines do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// When what was done ends by itself, in seconds since the Unix epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<u64>,
     /// SHA-256 of the text that was proposed, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
@@ -37,6 +43,19 @@ impl Line {
         let open = Line { hash: String::new(), ..self.clone() };
         sha256(&serde_json::to_vec(&open).unwrap_or_default())
     }
+}
+
+/// What is to be written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Note<'a> {
+    pub at: u64,
+    pub who: &'a str,
+    pub what: &'a str,
+    pub outcome: &'a str,
+    pub kind: &'a str,
+    pub until: Option<u64>,
+    /// What was proposed, word by word.
+    pub text: Option<&'a str>,
 }
 
 /// Lower-case hexadecimal.
@@ -106,16 +125,17 @@ impl Journal {
     ///
     /// # Errors
     /// The system's.
-    pub fn append(&mut self, at: u64, who: &str, what: &str, outcome: &str, text: Option<&str>) -> io::Result<()> {
+    pub fn append(&mut self, note: Note<'_>) -> io::Result<()> {
         let Some(file) = &mut self.file else { return Ok(()) };
-        let text = text.map(|t| sha256(t.as_bytes()));
         let mut line = Line {
             n: self.n + 1,
-            at,
-            who: who.into(),
-            what: cut(what),
-            outcome: cut(outcome),
-            text,
+            at: note.at,
+            who: note.who.into(),
+            what: cut(note.what),
+            outcome: cut(note.outcome),
+            kind: (!note.kind.is_empty()).then(|| note.kind.into()),
+            until: note.until,
+            text: note.text.map(|t| sha256(t.as_bytes())),
             prev: self.last.clone(),
             hash: String::new(),
         };
@@ -160,6 +180,23 @@ fn tail(file: &mut File) -> io::Result<(Option<Vec<u8>>, u64)> {
     let torn = (end.len() - whole) as u64;
     let line = end[..whole].strip_suffix(b"\n").and_then(|l| l.rsplit(|b| *b == b'\n').next());
     Ok((line.map(<[u8]>::to_vec), torn))
+}
+
+/// The lines from then to then, at most so many, and how many more there are; what is no line is left out.
+///
+/// # Errors
+/// The system's.
+pub fn read(path: &Path, (from, to): (u64, u64), most: usize) -> io::Result<(Vec<Line>, usize)> {
+    let (mut found, mut more) = (Vec::new(), 0);
+    let lines = BufReader::new(File::open(path)?).lines().map_while(Result::ok);
+    let wanted = |line: &Line| (from..=to).contains(&line.at);
+    for line in lines.filter_map(|text| serde_json::from_str::<Line>(&text).ok()).filter(wanted) {
+        match found.len() < most {
+            true => found.push(line),
+            false => more += 1,
+        }
+    }
+    Ok((found, more))
 }
 
 /// Checks a whole journal; how many lines it has.
@@ -207,15 +244,19 @@ mod tests {
         }
     }
 
+    fn note<'a>(at: u64, who: &'a str, what: &'a str) -> Note<'a> {
+        Note { at, who, what, outcome: "applied", ..Note::default() }
+    }
+
     fn filled(folder: &Folder) -> Vec<String> {
         let (mut journal, trouble) = Journal::open(&folder.0);
         assert_eq!(trouble, None);
         for i in 0..3 {
-            journal.append(i, "staff soc", "rules", "applied", Some("text")).unwrap();
+            journal.append(Note { text: Some("text"), ..note(i, "staff soc", "rules") }).unwrap();
         }
         drop(journal);
         let (mut journal, _) = Journal::open(&folder.0);
-        journal.append(3, "clock", "posture expiry", "applied", None).unwrap();
+        journal.append(Note { kind: "posture", until: Some(9), ..note(3, "clock", "posture expiry") }).unwrap();
         fs::read_to_string(file_in(&folder.0)).unwrap().lines().map(str::to_owned).collect()
     }
 
@@ -225,6 +266,10 @@ mod tests {
         let lines = filled(&folder);
         let path = file_in(&folder.0);
         assert_eq!(verify(&path), Ok(4));
+        let (some, more) = read(&path, (1, 3), 2).unwrap();
+        assert_eq!((some.iter().map(|l| l.n).collect::<Vec<_>>(), more), (vec![2, 3], 1));
+        // A line of an earlier version, which says no kind, keeps its hash.
+        assert!(!lines[0].contains("kind") && lines[3].contains("\"kind\":\"posture\",\"until\":9"), "{lines:?}");
         let check = |lines: Vec<String>| {
             fs::write(&path, lines.join("\n") + "\n").unwrap();
             verify(&path).unwrap_err()
@@ -252,12 +297,12 @@ mod tests {
         fs::write(&path, lines.join("\n") + "\n{\"n\":5,\"at\":7,\"wh").unwrap();
         let (mut journal, trouble) = Journal::open(&folder.0);
         assert!(trouble.is_some_and(|t| t.contains("torn")));
-        journal.append(9, "clock", "x", "applied", None).unwrap();
+        journal.append(note(9, "clock", "x")).unwrap();
         assert_eq!(verify(&path), Ok(5));
         fs::write(&path, "nonsense\n").unwrap();
         let (mut journal, trouble) = Journal::open(&folder.0);
         assert!(trouble.is_some_and(|t| t.contains("damaged")));
-        journal.append(9, "clock", "x", "applied", None).unwrap();
+        journal.append(note(9, "clock", "x")).unwrap();
         assert_eq!(verify(&path), Ok(1));
     }
 }

@@ -23,6 +23,7 @@ pub mod proofs;
 pub mod reason;
 pub mod seal;
 pub mod units;
+pub mod uptime;
 pub mod wire;
 // Floor 2: the rooms.
 pub mod admit;
@@ -37,6 +38,7 @@ pub mod origin;
 pub mod pages;
 pub mod places;
 pub mod posture;
+pub mod report;
 pub mod rules;
 pub mod settings;
 pub mod settled;

@@ -128,6 +128,11 @@ impl Settled {
         }
     }
 
+    /// Whether nothing speaks against a pass: it has kept to its budget, and was not made as one of a mass.
+    pub fn is_ordinary(&self, pass: &Pass, now: u64) -> bool {
+        !self.over.is_known(pass.id, now) && self.masses.load().binary_search(&(pass.born / 60)).is_err()
+    }
+
     /// Whether a pass is a settled citizen's; `attack`: when the posture rose, where it has.
     pub fn is(&self, pass: &Pass, attack: Option<u64>, now: u64) -> bool {
         if self.over.is_known(pass.id, now) {

@@ -15,7 +15,9 @@ mod hall;
 mod incidents;
 mod measures;
 mod passes;
+mod report;
 mod routes;
+mod services;
 mod table;
 
 use std::net::{SocketAddr, TcpListener};

@@ -5,7 +5,7 @@
 
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
-use super::{Desk, bans, cache, events, explain, incidents, measures, passes, routes};
+use super::{Desk, bans, cache, events, explain, incidents, measures, passes, report, routes, services};
 use crate::staff::Role::{self, Analyst, Communicator, Lead, Viewer};
 
 /// One method of one route.
@@ -66,7 +66,11 @@ pub const TABLE: &[Row] = &[
     row("POST", "/api/v1/incidents/{id}/updates", Some(Communicator), || post(incidents::update)),
     row("POST", "/api/v1/incidents/{id}/resolve", Some(Communicator), || post(incidents::resolve)),
     row("POST", "/api/v1/incidents/{id}/withdraw", Some(Communicator), || post(incidents::withdraw)),
+    row("GET", "/api/v1/services", Some(Viewer), || get(services::list)),
+    row("PATCH", "/api/v1/services", Some(Communicator), || patch(services::reword)),
+    row("POST", "/api/v1/services/reset", Some(Communicator), || post(services::reset)),
     row("GET", "/api/v1/totals", Some(Viewer), || get(routes::totals)),
+    row("GET", "/api/v1/report", Some(Viewer), || get(report::draft)),
     row("GET", "/api/v1/explain", Some(Viewer), || get(explain::reference)),
     row("POST", "/api/v1/explain", Some(Analyst), || post(explain::request)),
 ];

@@ -46,3 +46,9 @@ pub const WRONG_CODES: u32 = 20;
 pub const WRONG_CODE_EVERY: Duration = Duration::from_secs(10);
 /// Passes of one prefix that an origin vouches for without a session to count them by.
 pub const VOUCHED_PER_PREFIX: u32 = 64;
+/// Challenges that a network (/24, /48) is given before it gets a button alone, one more in so long, and for how long an answer
+/// makes up for it. Where thousands share a network one of the first dozens answers within seconds, and whoever meets the
+/// button until then gets through by it; 2,000 networks of bots that never answer get 33 whole pages a second between them.
+pub const UNANSWERED: u32 = 30;
+pub const UNANSWERED_EVERY: Duration = Duration::from_secs(60);
+pub const ANSWERED_FOR: Duration = Duration::from_secs(600);

@@ -33,6 +33,12 @@ pub enum Incident {
         #[command(flatten)]
         words: Box<Words>,
     },
+    /// Tell what was learned from one that is resolved
+    Postmortem {
+        id: u64,
+        #[command(flatten)]
+        words: Box<Words>,
+    },
     /// Take one back; a note with the reason stays to be read
     Withdraw {
         id: u64,
@@ -132,6 +138,11 @@ impl Incident {
                 let body = words.body()?;
                 let id = which(id, &words.staff)?;
                 published(&words.staff, &format!("/api/v1/incidents/{id}/resolve"), &body.into())
+            }
+            Incident::Postmortem { id, words } => {
+                let mut body = words.body()?;
+                body.insert("state".into(), json!(State::Postmortem.as_str()));
+                published(&words.staff, &format!("/api/v1/incidents/{id}/updates"), &body.into())
             }
             Incident::Withdraw { id, text, staff } => {
                 let body = json!({ "text": texts("text", &text)? });
@@ -246,7 +257,7 @@ impl Words {
 }
 
 /// `en=…` and its like.
-fn texts(key: &str, all: &[String]) -> Result<Map<String, Value>, Failed> {
+pub(super) fn texts(key: &str, all: &[String]) -> Result<Map<String, Value>, Failed> {
     let one = |given: &String| {
         let (tag, text) =
             given.split_once('=').filter(|(tag, _)| !tag.is_empty() && tag.len() <= 12 && !tag.contains(' '))?;
@@ -269,7 +280,7 @@ fn published(staff: &Staff, path: &str, body: &Value) -> Result<(), Failed> {
     Ok(())
 }
 
-fn print_warnings(value: &Value) {
+pub(super) fn print_warnings(value: &Value) {
     for warning in value["warnings"].as_array().into_iter().flatten() {
         println!("{}: {}: {}", plain(&warning["file"]), plain(&warning["message"]), plain(&warning["help"]));
     }
@@ -292,7 +303,8 @@ fn print_one(i: &Value) {
     let title = plain(&i["title"]);
     let updates = i["updates"].as_array().map_or(0, Vec::len);
     println!("incident {}   {state}   {updates} updates{portal}   {title}", i["id"]);
-    if i["present"]["next"].is_u64() && i["withdrawn"].is_null() && state != "resolved" {
+    if i["present"]["next"].is_u64() && i["withdrawn"].is_null() && !matches!(state.as_str(), "resolved" | "postmortem")
+    {
         let late = if i["overdue"] == true { "OVERDUE since" } else { "next update by" };
         println!("    {late} {}", at(&i["present"]["next"]));
     }

@@ -20,9 +20,11 @@ mod pass;
 mod posture;
 mod preview;
 mod replay;
+mod report;
 mod rules;
 mod run;
 pub mod sample;
+mod service;
 mod status;
 mod token;
 
@@ -77,6 +79,11 @@ enum Command {
     /// What citizens are told of what goes wrong or is planned
     #[command(subcommand)]
     Incident(incident::Incident),
+    /// What citizens are told of services and of whom to ask
+    #[command(subcommand)]
+    Service(service::Service),
+    /// A first draft of the report after an attack or a failure
+    Report(report::Report),
     /// Why a request gets what it gets, or what a citizen's reference code says
     Explain(explain::Explain),
     /// What rules would have done to the requests of an access log
@@ -134,6 +141,8 @@ pub fn main() -> ExitCode {
         Command::Cache(cache) => cache.run(),
         Command::Pass(pass) => pass.run(),
         Command::Incident(incident) => incident.run(),
+        Command::Service(service) => service.run(),
+        Command::Report(report) => report.run(),
         Command::Explain(explain) => explain.run(),
         Command::Replay(replay) => replay.run(),
         Command::Events(events) => events.run(),

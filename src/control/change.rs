@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicUsize;
 
 use ipnet::IpNet;
 
+use super::services::Rewording;
 use crate::ban::Ban;
 use crate::cache::What;
 use crate::fault::Fault;
@@ -120,6 +121,8 @@ pub enum Change {
         what: What,
         gone: Arc<AtomicUsize>,
     },
+    /// What citizens are told of services and of whom to ask.
+    Reword(Rewording),
     /// Back to `auto`, of one portal or of all.
     Release(Option<String>),
     /// The ladder moved by itself.
@@ -204,6 +207,7 @@ impl Change {
             Change::Release(portal) => format!("posture auto{}", of(portal.as_deref())),
             Change::Incident(telling) => telling.what(),
             Change::Purge { portal, what, .. } => format!("{what} purged from the cache{}", of(portal.as_deref())),
+            Change::Reword(_) => "words of services".into(),
             Change::Expire => "expiry".into(),
         }
     }
@@ -225,10 +229,22 @@ impl Change {
             | Change::UndoMeasure { .. } => Kind::Measure,
             Change::AddBan { .. } | Change::RemoveBan(_) => Kind::Ban,
             Change::GiveCodes { .. } => Kind::Pass,
-            Change::Incident(_) => Kind::Incident,
+            Change::Incident(_) | Change::Reword(_) => Kind::Incident,
             Change::Purge { .. } => Kind::Cache,
             // Of what ends only pins are told as a change; measures say so themselves.
             Change::Pin(_) | Change::Release(_) | Change::Climb { .. } | Change::Expire => Kind::Posture,
+        }
+    }
+
+    /// When it ends by itself.
+    pub(super) fn until(&self) -> Option<u64> {
+        match self {
+            Change::AddMeasure(measure) => Some(measure.until),
+            Change::ExtendMeasure { until, .. } => Some(*until),
+            Change::AddBan { ban, .. } => Some(ban.until),
+            Change::Pin(pin) => Some(pin.until).filter(|until| *until < u64::MAX),
+            Change::GiveCodes { ends, .. } => Some(*ends),
+            _ => None,
         }
     }
 
@@ -242,6 +258,7 @@ impl Change {
             | Change::Tokens(text) => Some(text.clone()),
             Change::AddMeasure(measure) => Some(measure.text.clone()),
             Change::Incident(telling) => Some(telling.text()),
+            Change::Reword(rewording) => serde_json::to_string(rewording.wording.as_ref()?).ok(),
             _ => None,
         }
     }

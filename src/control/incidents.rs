@@ -90,8 +90,8 @@ impl Office {
 
     /// Whether every service that is named is one.
     fn names_services(&self, incident: &Incident, said: &Said) -> Result<(), Rejected> {
-        let town = self.house.town.load();
-        let portals: Vec<_> = town.portals.list.iter().filter(|p| incident.concerns(&p.name)).collect();
+        let told = self.told_portals();
+        let portals: Vec<_> = told.iter().filter(|p| incident.concerns(&p.name)).collect();
         let services = || portals.iter().flat_map(|p| &p.services);
         let affects = said.affects.iter().flatten().filter(|a| !a.starts_with('/'));
         for named in affects.chain(said.instead.keys()) {
@@ -164,10 +164,11 @@ impl Office {
     /// What there is to tell of a portal.
     pub(super) fn news(&self, portal: &Portal, now: u64) -> News {
         let all = self.house.incidents.load();
-        let of_late = |i: &Incident| i.ended().is_none_or(|at| at + bounds::INCIDENT_SHOWN.as_secs() > now);
+        let over = |i: &Incident| Some(i.ended()?.max(i.postmortem().map_or(0, |u| u.at)));
+        let of_late = |i: &Incident| over(i).is_none_or(|at| at + bounds::INCIDENT_SHOWN.as_secs() > now);
         let shown = |i: &Arc<Incident>| Shown { incident: i.clone(), current: i.is_current(now), late: i.is_late(now) };
         let here = all.iter().rev().filter(|i| i.concerns(&portal.name) && of_late(i));
-        News { incidents: here.map(shown).collect(), mood: self.mood(portal, now) }
+        News { incidents: here.map(shown).collect(), mood: self.mood(portal, now), days: self.told_days(&portal.name) }
     }
 
     /// What boma itself can say truthfully: what the posture takes away, or that the origin fails, and since when. It
@@ -191,7 +192,8 @@ impl Office {
     pub(super) fn tell(&self) {
         let (town, now) = (self.house.town.load_full(), self.house.now().unix());
         let news = town.portals.list.iter().map(|p| self.news(p, now)).collect();
-        if let Some((shelf, new)) = town.shelf.load().with(news, now) {
+        let told = town.portals.list.iter().map(|p| self.told_of(p)).collect();
+        if let Some((shelf, new)) = town.shelf.load().with(told, news, now) {
             town.shelf.store(Arc::new(shelf));
             self.dress(|name| new.iter().any(|at| town.portals.list[*at].name == name));
         }
@@ -223,7 +225,7 @@ impl Office {
 
     fn overdue(&self, desk: &mut Desk, said: String) {
         let applied = Applied { changed: true, ..self.unchanged() };
-        self.note(desk, &Who::Clock, (Kind::Incident, said), None, &Ok(applied));
+        self.note(desk, &Who::Clock, (Kind::Incident, said, None), None, &Ok(applied));
     }
 
     pub(super) fn restore_incidents(&self, rows: Vec<(String, Vec<u8>)>) {

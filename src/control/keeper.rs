@@ -124,6 +124,7 @@ impl Office {
         self.restore_kept();
         self.restore_baselines(rows.remove(&Table::Baselines).unwrap_or_default());
         self.restore_bans(rows.remove(&Table::Bans).unwrap_or_default());
+        self.restore_wordings(rows.remove(&Table::Wordings).unwrap_or_default());
         self.restore_incidents(rows.remove(&Table::Incidents).unwrap_or_default());
         self.restore_snapshots(rows.remove(&Table::Snapshots).unwrap_or_default());
     }

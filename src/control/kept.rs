@@ -20,7 +20,10 @@ impl Office {
     /// these are its own by now, but for what was counted here meanwhile.
     pub fn keep(&self) {
         self.keep_minute(&self.counting());
+        let now = self.house.now().unix();
+        self.keep_seen(&mut self.counting().watching, now);
         if !self.has_handed_over() {
+            self.keep_days();
             self.keep_tables(true);
         }
     }

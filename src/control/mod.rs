@@ -19,10 +19,14 @@ mod pem;
 mod places;
 mod propose;
 mod purge;
+mod report;
+mod seen;
+mod services;
 mod start;
 mod tokens;
 mod totals;
 mod town;
+mod uptime;
 mod versions;
 mod watch;
 
@@ -41,6 +45,8 @@ use climb::Listener;
 pub use files::LastGood;
 pub use incidents::IncidentLine;
 pub use keeper::keep;
+pub use report::Wanted;
+pub use services::{Meant, PortalServices, Rewording};
 pub use start::{Given, Started, sink, start};
 pub use versions::{GENERATION, Version};
 pub use watch::{Bell, watch};
@@ -69,6 +75,7 @@ pub struct Office {
     old_laws: Mutex<Vec<Arc<Law>>>,
     judge: Judge,
     counting: Mutex<totals::Counting>,
+    uptime: Mutex<uptime::Uptime>,
 }
 
 /// What the office remembers of its own work.
@@ -192,6 +199,7 @@ impl Office {
             old_laws: Mutex::default(),
             judge,
             counting: Mutex::default(),
+            uptime: Mutex::default(),
         };
         office.reloaded(differs.is_empty());
         office.desk().differs = differs;
@@ -239,6 +247,10 @@ impl Office {
 
     fn counting(&self) -> MutexGuard<'_, totals::Counting> {
         self.counting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn uptime(&self) -> MutexGuard<'_, uptime::Uptime> {
+        self.uptime.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn listeners(&self) -> MutexGuard<'_, HashMap<String, Listener>> {

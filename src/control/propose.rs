@@ -13,6 +13,7 @@ use super::{Desk, Differs, Entry, Office, files};
 use crate::bounds;
 use crate::fault::Fault;
 use crate::force::Law;
+use crate::journal::Note;
 use crate::plan::Ladder;
 use crate::posture::{self, Pin, Standing};
 use crate::rules::{self, Measure, RuleSet, Sources};
@@ -38,7 +39,7 @@ impl Office {
         if self.has_handed_over() && matches!(who, Who::Staff(..)) {
             return Err(Rejected::Leaving);
         }
-        let (kind, what, text) = (change.kind(), change.what(), change.text());
+        let (kind, what, text, until) = (change.kind(), self.what(&change), change.text(), change.until());
         let quiet = matches!(change, Change::Expire);
         if !quiet {
             tracing::info!(%who, what, "change proposed");
@@ -76,6 +77,7 @@ impl Office {
             Change::RemoveBan(net) => self.remove_ban(net),
             Change::Pin(pin) => self.pin(&pin),
             Change::Incident(telling) => self.incident(telling),
+            Change::Reword(rewording) => self.reword(&rewording, who),
             Change::Release(Some(name)) | Change::GiveCodes { portal: Some(name), .. } if !self.has_portal(&name) => {
                 Err(Rejected::Unknown(format!("there is no portal {name:?}")))
             }
@@ -95,7 +97,7 @@ impl Office {
         };
         self.keep_version(&mut desk, who);
         if !quiet || outcome.as_ref().is_ok_and(|a| a.changed) {
-            self.note(&mut desk, who, (kind, what), text.as_deref(), &outcome);
+            self.note(&mut desk, who, (kind, what, until), text.as_deref(), &outcome);
         }
         outcome
     }
@@ -104,7 +106,7 @@ impl Office {
         &self,
         desk: &mut Desk,
         who: &Who,
-        (kind, what): (Kind, String),
+        (kind, what, until): (Kind, String, Option<u64>),
         text: Option<&str>,
         outcome: &Result<Applied, Rejected>,
     ) {
@@ -118,8 +120,7 @@ impl Office {
             Err(Rejected::Stale { .. }) => "rejected: made from an older generation".into(),
             Err(Rejected::ReadOnly(why)) => format!("rejected: the file cannot be written ({why})"),
             Err(Rejected::Leaving) => "rejected: another process has taken over".into(),
-            Err(Rejected::Harmful(why)) => format!("rejected: {why}"),
-            Err(Rejected::Unknown(why)) => format!("rejected: {why}"),
+            Err(Rejected::Harmful(why) | Rejected::Unknown(why)) => format!("rejected: {why}"),
         };
         if outcome.is_ok() {
             tracing::info!(%who, what, outcome = said, "change applied");
@@ -130,7 +131,9 @@ impl Office {
             }
         }
         let at = self.house.now().unix();
-        let written = desk.journal.as_mut().map(|j| j.append(at, &who.to_string(), &what, &said, text));
+        let name = who.to_string();
+        let note = Note { at, who: &name, what: &what, outcome: &said, kind: kind.as_str(), until, text };
+        let written = desk.journal.as_mut().map(|j| j.append(note));
         if let Some(journal) = &desk.journal {
             let row = serde_json::to_vec(&journal.end()).unwrap_or_default();
             self.house.store.put_surely(Table::Standing, "journal", row);
@@ -138,8 +141,8 @@ impl Office {
         if let Some(Err(e)) = written {
             self.house.trouble(format!("the journal cannot be written ({e})"));
         }
-        self.house.feed.tell(at, kind, &who.to_string(), &what, &said);
-        let entry = Entry { at, who: who.to_string(), what, outcome: said };
+        self.house.feed.tell(at, kind, &name, &what, &said);
+        let entry = Entry { at, who: name, what, outcome: said };
         desk.history.push(entry);
         if desk.history.len() > bounds::HISTORY {
             desk.history.remove(0);
@@ -309,7 +312,7 @@ impl Office {
         for ended in self.end_measures() {
             let what = format!("measure {}, laid for: {}", ended.name, ended.reason);
             let applied = Applied { changed: true, ..self.unchanged() };
-            self.note(desk, &Who::Clock, (Kind::Measure, format!("end of {what}")), None, &Ok(applied));
+            self.note(desk, &Who::Clock, (Kind::Measure, format!("end of {what}"), None), None, &Ok(applied));
             self.retry_rules(desk);
         }
         let (standing, expired) = self.house.standing.load().expire(self.house.now().unix());
@@ -321,7 +324,7 @@ impl Office {
             if one.alarm {
                 self.house.trouble(one.text.clone());
             }
-            self.note(desk, &Who::Clock, (Kind::Posture, one.text), None, &Ok(applied.clone()));
+            self.note(desk, &Who::Clock, (Kind::Posture, one.text, None), None, &Ok(applied.clone()));
         }
         self.unchanged()
     }
@@ -332,6 +335,7 @@ impl Office {
         let row = serde_json::to_vec(&standing).unwrap_or_default();
         self.house.store.put_surely(Table::Standing, "now", row);
         self.house.standing.store(Arc::new(standing));
+        self.watch_minutes(&mut self.counting().watching);
         self.tell();
         Applied { changed: true, ..self.unchanged() }
     }

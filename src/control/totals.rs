@@ -9,21 +9,27 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
+
+use super::seen::{SEEN, Watching};
 use super::{Office, files};
 use crate::bounds;
 use crate::plan::Level;
+use crate::telemetry::metrics::FareLabels;
 use crate::telemetry::totals::{self, Minute};
+use crate::uptime::Fare;
 
-const DAY: u64 = 86_400;
+pub(super) const DAY: u64 = 86_400;
 /// What is left of a day after thirty.
 const KEPT: &str = "kept.jsonl";
-const WHOLE: &str = "jsonl";
+pub(super) const WHOLE: &str = "jsonl";
 
 /// The minute that is being counted.
 #[derive(Default)]
 pub(super) struct Counting {
     at: u64,
     highest: HashMap<String, Level>,
+    pub watching: Watching,
 }
 
 impl Office {
@@ -31,14 +37,15 @@ impl Office {
     pub(super) fn count(&self, counting: &mut Counting) {
         let now = self.house.now().unix();
         let minute = now - now % 60;
-        if counting.at != minute {
+        let new = counting.at != minute;
+        if new {
             if counting.at != 0 {
                 self.keep_minute(counting);
             }
             if counting.at / DAY != minute / DAY && !self.has_handed_over() {
                 self.thin(now);
             }
-            *counting = Counting { at: minute, ..Counting::default() };
+            (counting.at, counting.highest) = (minute, HashMap::new());
         }
         let standing = self.house.standing.load();
         for portal in &self.house.town.load().portals.list {
@@ -46,6 +53,9 @@ impl Office {
             let highest = counting.highest.entry(portal.name.clone()).or_insert(level);
             *highest = level.max(*highest);
         }
+        self.watch_minutes(&mut counting.watching);
+        self.keep_seen_minutes(&mut counting.watching);
+        self.add_up(new);
     }
 
     /// Writes the minute, finished or not. A process that another one has taken over from goes on with it to the end of its
@@ -59,6 +69,10 @@ impl Office {
         for (portal, totals) in town.portals.list.iter().zip(&town.totals) {
             let posture = counting.highest.get(&portal.name).copied().unwrap_or(Level::Normal);
             let minute = Minute { at, portal: portal.name.clone(), posture, counts: totals.take() };
+            let labels = |fare: Fare| FareLabels { portal: portal.name.clone(), outcome: fare.as_str() };
+            for (fare, n) in Fare::ALL.into_iter().zip(minute.served().all()).filter(|(_, n)| *n > 0) {
+                self.house.metrics.citizens.get_or_create(&labels(fare)).inc_by(n);
+            }
             if !minute.counts.is_empty() || posture > Level::Normal {
                 lines.push_str(&serde_json::to_string(&minute).unwrap_or_default());
                 lines.push('\n');
@@ -84,18 +98,17 @@ impl Office {
         OpenOptions::new().append(true).create(true).mode(0o600).open(path)?.write_all(lines.as_bytes())
     }
 
-    fn totals_folder(&self) -> PathBuf {
+    pub(super) fn totals_folder(&self) -> PathBuf {
         self.state_dir.join("totals")
     }
 
     /// The minutes that are kept from then to then, at most [`bounds::TOTALS_AT_ONCE`] of them, the oldest first.
     pub fn totals(&self, from: u64, to: u64) -> Vec<Minute> {
         let mut found = Vec::new();
-        let first = from / DAY;
-        for day in first..=(to / DAY).min(first + bounds::TOTALS_DAYS) {
+        for day in days_between(from, to) {
             for kind in [KEPT, WHOLE] {
-                let path = self.totals_folder().join(format!("{}.{kind}", day_of(day * DAY)));
-                found.extend(read(&path, |m| (from..=to).contains(&m.at)).take(bounds::TOTALS_AT_ONCE));
+                let path = self.totals_folder().join(format!("{day}.{kind}"));
+                found.extend(read(&path, |m: &Minute| (from..=to).contains(&m.at)).take(bounds::TOTALS_AT_ONCE));
             }
             if found.len() >= bounds::TOTALS_AT_ONCE {
                 break;
@@ -104,6 +117,17 @@ impl Office {
         found.sort_by_key(|m| m.at);
         found.truncate(bounds::TOTALS_AT_ONCE);
         found
+    }
+
+    /// Every line of these minutes, of one portal or of all; not in order.
+    pub(super) fn each_minute(&self, (from, to): (u64, u64), portal: Option<&str>, mut see: impl FnMut(Minute)) {
+        for day in days_between(from, to) {
+            for kind in [KEPT, WHOLE] {
+                let path = self.totals_folder().join(format!("{day}.{kind}"));
+                let wanted = move |m: &Minute| (from..=to).contains(&m.at);
+                read(&path, wanted).filter(|m| portal.is_none_or(|name| name == m.portal)).for_each(&mut see);
+            }
+        }
     }
 
     /// Of days that are over thirty days old only what lies near changes of posture stays, for a year.
@@ -121,6 +145,7 @@ impl Office {
             let outcome = match kind {
                 KEPT if *day < *kept => fs::remove_file(&path),
                 WHOLE if *day < *whole => thin_day(&folder, day),
+                SEEN if *day < *oldest(bounds::SEEN_DAYS) => fs::remove_file(&path),
                 _ => Ok(()),
             };
             if let Err(error) = outcome {
@@ -135,8 +160,11 @@ fn thin_day(folder: &Path, day: &str) -> io::Result<()> {
     let noon = format!("{day}T12:00:00Z").parse::<jiff::Timestamp>();
     let noon = u64::try_from(noon.map_err(io::Error::other)?.as_second()).unwrap_or(0);
     let days = [noon.saturating_sub(DAY), noon, noon + DAY].map(day_of);
-    let minutes: Vec<Minute> =
-        days.iter().flat_map(|day| [KEPT, WHOLE].map(|kind| read(&path(day, kind), |_| true))).flatten().collect();
+    let minutes: Vec<Minute> = days
+        .iter()
+        .flat_map(|day| [KEPT, WHOLE].map(|kind| read(&path(day, kind), |_: &Minute| true)))
+        .flatten()
+        .collect();
     let of_day = |m: &Minute| day_of(m.at) == day;
     let near = totals::near_changes(&minutes, bounds::TOTALS_NEAR.as_secs()).into_iter().filter(of_day);
     let lines: Vec<String> = near.filter_map(|m| serde_json::to_string(&m).ok()).collect();
@@ -147,14 +175,24 @@ fn thin_day(folder: &Path, day: &str) -> io::Result<()> {
 }
 
 /// What can be read of a day and is wanted; a line that was torn by a power cut is left out.
-fn read<F: Fn(&Minute) -> bool>(path: &Path, wanted: F) -> impl Iterator<Item = Minute> + use<F> {
+pub(super) fn read<T, F>(path: &Path, wanted: F) -> impl Iterator<Item = T> + use<T, F>
+where
+    T: DeserializeOwned,
+    F: Fn(&T) -> bool,
+{
     let lines = fs::File::open(path).map(|file| BufReader::new(file.take(bounds::TOTALS_BYTES)).lines());
-    let lines = lines.into_iter().flatten().map_while(Result::ok);
+    let lines = lines.into_iter().flatten().map_while(io::Result::ok);
     lines.filter_map(move |line| serde_json::from_str(&line).ok().filter(|m| wanted(m)))
 }
 
+/// The UTC days of a span, at most [`bounds::TOTALS_DAYS`] and one.
+pub(super) fn days_between(from: u64, to: u64) -> impl Iterator<Item = String> {
+    let first = from / DAY;
+    (first..=(to / DAY).min(first + bounds::TOTALS_DAYS)).map(|day| day_of(day * DAY))
+}
+
 /// Days are UTC's, so that none has twenty-five hours.
-fn day_of(unix: u64) -> String {
+pub(super) fn day_of(unix: u64) -> String {
     let at = i64::try_from(unix).ok().and_then(|s| jiff::Timestamp::from_second(s).ok()).unwrap_or_default();
     at.strftime("%Y-%m-%d").to_string()
 }
@@ -175,7 +213,7 @@ mod tests {
             let posture = |m| if change.is_some_and(|at| m >= at) { "attack" } else { "normal" };
             (n * 1440..(n + 1) * 1440).map(|m| line(m, posture(m))).collect()
         };
-        let kept = |name: &str| read(&folder.join(name), |_| true).count();
+        let kept = |name: &str| read(&folder.join(name), |_: &Minute| true).count();
         fs::write(folder.join("2026-01-01.jsonl"), day(0, None)).unwrap();
         fs::write(folder.join("2026-01-02.jsonl"), day(1, Some(1450)) + "{\"at\":torn").unwrap();
         thin_day(&folder, "2026-01-01").unwrap();

@@ -58,7 +58,7 @@ impl Office {
         let edition = house.town.load().edition + 1;
         house.challenge.store(Arc::new(Challenge::new(&house.secret, new.challenge.pass_lifetime)));
         let now = house.now().unix();
-        let told = |portal: &Portal| self.news(portal, now);
+        let told = |portal: &Arc<Portal>| (self.told_of(portal), self.news(portal, now));
         let town = Town::new(edition, Arc::new(new), outbound, (&house.counters, &house.books), (told, now));
         house.town.store(Arc::new(town));
         self.dress(|_| true);

@@ -9,12 +9,14 @@
 mod draft;
 mod said;
 pub mod sms;
+mod wording;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use draft::{Draft, RESOLVED, TEMPLATES, template};
+pub use wording::{Kept, Wording, Wordings, differences};
 
 use crate::bounds;
 
@@ -22,7 +24,7 @@ use crate::bounds;
 pub type Texts = BTreeMap<String, String>;
 
 /// How far it has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     Scheduled,
@@ -30,10 +32,12 @@ pub enum State {
     Identified,
     Monitoring,
     Resolved,
+    /// What was learned, once it is over.
+    Postmortem,
 }
 
 impl State {
-    pub const NAMES: [&str; 5] = ["scheduled", "investigating", "identified", "monitoring", "resolved"];
+    pub const NAMES: [&str; 6] = ["scheduled", "investigating", "identified", "monitoring", "resolved", "postmortem"];
 
     pub fn as_str(self) -> &'static str {
         State::NAMES[self as usize]
@@ -167,7 +171,7 @@ impl Incident {
             );
         }
         let state = *said.state.get_or_insert(State::Investigating);
-        if state == State::Resolved {
+        if state >= State::Resolved {
             return Err("what is opened is not resolved yet: leave the state out".into());
         }
         if state == State::Scheduled && said.starts.is_none() {
@@ -187,7 +191,13 @@ impl Incident {
         if said.text.is_empty() {
             return Err("there is no text: write such as --text en=\"We know the cause.\"".into());
         }
-        if self.state() == State::Resolved && said.state.is_none() {
+        if said.state == Some(State::Postmortem) && self.ended().is_none() {
+            return Err(format!(
+                "it is not over: write its postmortem once it is resolved (boma incident resolve {})",
+                self.id
+            ));
+        }
+        if self.state() >= State::Resolved && said.state.is_none() {
             return Err("it is resolved: to open it again name its state, such as --state monitoring".into());
         }
         if self.updates.len() >= bounds::INCIDENT_UPDATES {
@@ -226,7 +236,7 @@ impl Incident {
     /// What does not fit, and what to write.
     pub fn correct(&self, n: u32, said: Said, by: String, now: u64) -> Result<Incident, String> {
         self.not_withdrawn()?;
-        let said = said.checked()?;
+        let said = said.checked_for(self.updates.iter().find(|u| u.n == n).and_then(|u| u.said.state))?;
         if said.state.is_some() || said.next.is_some() {
             return Err("a correction mends words: write a state and a next update as an update of their own".into());
         }
@@ -287,8 +297,17 @@ impl Incident {
 
     /// When it was resolved or withdrawn.
     pub fn ended(&self) -> Option<u64> {
-        let resolved = || self.updates.last().filter(|_| self.state() == State::Resolved).map(|u| u.at);
+        let resolved = || {
+            let said = self.updates.iter().rev().find(|u| u.said.state == Some(State::Resolved));
+            said.filter(|_| self.state() >= State::Resolved).map(|u| u.at)
+        };
         self.withdrawn.as_ref().map(|w| w.at).or_else(resolved)
+    }
+
+    /// What was learned, where that was written.
+    pub fn postmortem(&self) -> Option<&Update> {
+        let last = self.updates.iter().rev().find(|u| u.said.state == Some(State::Postmortem));
+        last.filter(|_| self.state() == State::Postmortem && self.withdrawn.is_none())
     }
 
     /// When anything of it last changed.

@@ -2,7 +2,7 @@
 //!
 //! Does not know: incidents.
 
-use super::{Said, Texts};
+use super::{Said, State, Texts};
 use crate::bounds;
 
 impl Said {
@@ -38,7 +38,20 @@ impl Said {
     /// # Errors
     /// What is too long or cannot be shown, and what to write.
     pub(super) fn checked(self) -> Result<Said, String> {
-        let (long, short) = (bounds::INCIDENT_TEXT_CHARS, bounds::INCIDENT_ANSWER_CHARS);
+        let state = self.state;
+        self.checked_for(state)
+    }
+
+    /// The same of what is said in this state: what was learned takes more words.
+    ///
+    /// # Errors
+    /// As [`Said::checked`].
+    pub(super) fn checked_for(self, state: Option<State>) -> Result<Said, String> {
+        let long = match state {
+            Some(State::Postmortem) => bounds::INCIDENT_POSTMORTEM_CHARS,
+            _ => bounds::INCIDENT_TEXT_CHARS,
+        };
+        let short = bounds::INCIDENT_ANSWER_CHARS;
         let mut instead = std::collections::BTreeMap::new();
         for (service, said) in self.instead {
             let what = format!("what to do instead of {service:?}");

@@ -12,6 +12,7 @@ mod render;
 mod sheets;
 mod teller;
 mod text;
+mod uptime;
 
 use std::sync::Arc;
 
@@ -49,6 +50,10 @@ pub enum Page {
     ChallengeForm,
     /// After an unsafe method that cannot ride: solve, then ask to send again. Never turned into a GET in silence.
     ChallengeResend,
+    /// The same three as a button alone, for networks that are given many and solve none.
+    Bare,
+    BareForm,
+    BareResend,
     /// A form that goes on when its citizen presses Send.
     AskForm,
     /// A form that was sent on already.
@@ -70,10 +75,13 @@ pub enum Page {
 }
 
 impl Page {
-    pub const ALL: [Page; 17] = [
+    pub const ALL: [Page; 20] = [
         Page::Challenge,
         Page::ChallengeForm,
         Page::ChallengeResend,
+        Page::Bare,
+        Page::BareForm,
+        Page::BareResend,
         Page::AskForm,
         Page::SentForm,
         Page::Statement,
@@ -94,6 +102,20 @@ impl Page {
         matches!(self, Page::Challenge | Page::ChallengeForm | Page::ChallengeResend)
     }
 
+    /// The button alone in the place of a challenge.
+    pub fn bare(self) -> Page {
+        match self {
+            Page::Challenge => Page::Bare,
+            Page::ChallengeForm => Page::BareForm,
+            Page::ChallengeResend => Page::BareResend,
+            other => other,
+        }
+    }
+
+    fn is_bare(self) -> bool {
+        matches!(self, Page::Bare | Page::BareForm | Page::BareResend)
+    }
+
     /// Whether it holds a form that goes on when somebody presses Send.
     pub fn sends(self) -> bool {
         matches!(self, Page::AskForm | Page::StatementForm | Page::BusyForm | Page::LimitedForm)
@@ -101,7 +123,7 @@ impl Page {
 
     /// Whether a form rides along.
     pub fn carries(self) -> bool {
-        self == Page::ChallengeForm || self.sends()
+        matches!(self, Page::ChallengeForm | Page::BareForm) || self.sends()
     }
 }
 
@@ -128,9 +150,9 @@ struct Rack {
     news: News,
     languages: Vec<&'static Language>,
     /// By language, then by page.
-    pages: Vec<Vec<Html>>,
+    pages: Arc<Vec<Vec<Html>>>,
     /// By language: where an access code is written, at first and after a wrong one.
-    codes: Vec<[Html; 2]>,
+    codes: Arc<Vec<[Html; 2]>>,
     /// By language, then by sheet.
     sheets: Vec<Vec<Document>>,
 }
@@ -140,10 +162,29 @@ impl Rack {
         let languages: Vec<_> = portal.languages.iter().map(|tag| text::language(tag)).collect();
         let of = |at: usize| Of { portal: portal.as_ref(), at, news: &news };
         let page = |at: usize| Page::ALL.iter().map(|p| renderer.page(Some(of(at)), languages[at], *p)).collect();
-        let pages = (0..languages.len()).map(page).collect();
-        let codes = (0..languages.len()).map(|at| renderer.code(Some(of(at)), languages[at])).collect();
+        let pages: Vec<Vec<Html>> = (0..languages.len()).map(page).collect();
+        let codes: Vec<[Html; 2]> = (0..languages.len()).map(|at| renderer.code(Some(of(at)), languages[at])).collect();
         let sheets = (0..languages.len()).map(|at| sheets::all(renderer, of(at), languages[at], now_unix)).collect();
+        let (pages, codes) = (Arc::new(pages), Arc::new(codes));
         Rack { portal: portal.clone(), languages, pages, codes, sheets, news }
+    }
+
+    /// The same with other sheets, where nothing that pages tell has changed.
+    fn with_days(&self, renderer: &Renderer, news: News, now_unix: u64) -> Rack {
+        let of = |at: usize| Of { portal: self.portal.as_ref(), at, news: &news };
+        let sheets = |(at, language): (usize, &&'static Language)| sheets::all(renderer, of(at), language, now_unix);
+        Rack {
+            portal: self.portal.clone(),
+            languages: self.languages.clone(),
+            pages: self.pages.clone(),
+            codes: self.codes.clone(),
+            sheets: self.languages.iter().enumerate().map(sheets).collect(),
+            news,
+        }
+    }
+
+    fn tells(&self, portal: &Arc<Portal>, news: &News) -> bool {
+        self.portal == *portal && self.news.incidents == news.incidents && self.news.mood == news.mood
     }
 }
 
@@ -157,22 +198,22 @@ impl Shelf {
         Shelf { portals: portals.iter().zip(news).map(rack).collect(), plain: Arc::new(plain), plain_code }
     }
 
-    /// The same with other news, and for which portals they differ; `None` where there is nothing new.
-    pub fn with(&self, news: Vec<News>, now_unix: u64) -> Option<(Shelf, Vec<usize>)> {
-        let differs = |(rack, news): (&Arc<Rack>, &News)| rack.news != *news;
-        let new: Vec<usize> = (0..news.len()).filter(|at| differs((&self.portals[*at], &news[*at]))).collect();
-        if new.is_empty() {
+    /// The same with other news, or portals as staff speak of them now, and for which of them pages differ; `None` where there is
+    /// nothing new.
+    pub fn with(&self, told: Vec<Arc<Portal>>, news: Vec<News>, now_unix: u64) -> Option<(Shelf, Vec<usize>)> {
+        let all = || self.portals.iter().zip(told.iter().zip(&news));
+        if all().all(|(rack, (portal, news))| rack.portal == *portal && rack.news == *news) {
             return None;
         }
+        let differing = all().enumerate().filter(|(_, (rack, (portal, news)))| !rack.tells(portal, news));
+        let new = differing.map(|(at, _)| at).collect();
         let renderer = Renderer::new();
-        let rack = |(at, news)| {
-            let old: &Arc<Rack> = &self.portals[at];
-            if !new.contains(&at) {
-                return old.clone();
-            }
-            Arc::new(Rack::new(&renderer, &old.portal, news, now_unix))
+        let rack = |(old, (portal, news)): (&Arc<Rack>, (Arc<Portal>, News))| match old.tells(&portal, &news) {
+            true if old.news == news => old.clone(),
+            true => Arc::new(old.with_days(&renderer, news, now_unix)),
+            false => Arc::new(Rack::new(&renderer, &portal, news, now_unix)),
         };
-        let portals = news.into_iter().enumerate().map(rack).collect();
+        let portals = self.portals.iter().zip(told.iter().cloned().zip(news.iter().cloned())).map(rack).collect();
         Some((Shelf { portals, plain: self.plain.clone(), plain_code: self.plain_code.clone() }, new))
     }
 

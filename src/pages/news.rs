@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::incident::{Impact, Incident, State};
 use crate::portal::{Portal, Service};
+use crate::uptime::Day;
 
 /// What is to be told of one portal; pages are made anew where it differs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct News {
     /// Newest first: under way, planned, and ended of late.
     pub incidents: Vec<Shown>,
     pub mood: Option<Mood>,
+    /// How citizens were served, the oldest day first. Only the sheets tell of it.
+    pub days: Arc<[Day]>,
 }
 
 /// An incident, and what the time makes of it.
@@ -129,5 +132,6 @@ pub fn is(service: &Service, named: &str) -> bool {
     if named.starts_with('/') {
         return service.paths.iter().any(|p| p == named) || service.holds(named.trim_end_matches('*'));
     }
-    service.name.iter().any(|(_, name)| name.to_lowercase() == named.to_lowercase())
+    let names = service.name.iter().map(|(_, name)| name).chain(&service.known_as);
+    names.into_iter().any(|name| name.to_lowercase() == named.to_lowercase())
 }

@@ -61,6 +61,11 @@ impl Packed {
         Some(Packed { bytes: bytes.into(), holes, crc })
     }
 
+    /// Bytes as they are sent.
+    pub fn sent(&self) -> usize {
+        self.bytes.len()
+    }
+
     pub fn fill(&self, mut filling: impl FnMut(Hole, &mut [u8])) -> Bytes {
         let mut copy = BytesMut::from(self.bytes.as_ref());
         let mut crc = self.crc;

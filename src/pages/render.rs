@@ -2,7 +2,9 @@
 //!
 //! Does not know: who asks for a page.
 
+mod bare;
 mod code;
+mod looks;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
@@ -19,7 +21,7 @@ use crate::portal::{Portal, Service};
 use crate::wire::{Hole, Prepared};
 
 /// What pages begin with, the other ways that they list, the current incidents, and pages.
-const TEMPLATES: [(&str, &str); 7] = [
+const TEMPLATES: [(&str, &str); 8] = [
     ("front", include_str!("assets/front.html")),
     ("ways", include_str!("assets/ways.html")),
     ("news", include_str!("assets/news.html")),
@@ -27,6 +29,7 @@ const TEMPLATES: [(&str, &str); 7] = [
     ("story", include_str!("assets/story.html")),
     ("status", include_str!("assets/status.html")),
     ("code", include_str!("assets/code.html")),
+    ("bare", include_str!("assets/bare.html")),
 ];
 const STYLE: &str = include_str!("assets/boma.css");
 const SCRIPT: &str = include_str!("assets/challenge.js");
@@ -61,24 +64,42 @@ impl Renderer {
 
     /// One page; without `of` it is no portal's.
     pub fn page(&self, of: Option<Of<'_>>, language: &'static Language, page: Page) -> Html {
+        if page.is_bare() {
+            return self.bare(of, language, page);
+        }
         // Where the whole is told the line that names it would say it twice.
         let told = matches!(page, Page::Statement | Page::StatementUnsure);
         let whole = of.filter(|_| told).and_then(|of| of.news.lead().map(|shown| (of, shown)));
         let line = of.filter(|_| whole.is_none()).map_or(String::new(), |of| self.line(of, language));
-        let render = |updates: usize| {
-            let story = whole.map_or(String::new(), |(of, shown)| self.story(of, language, shown, updates));
-            self.one(of, language, page, (&line, &story))
+        let made = |ways: usize, logo: &str| {
+            let render = |updates: usize| {
+                let story = whole.map_or(String::new(), |(of, shown)| self.story(of, language, shown, updates));
+                self.one(of, language, page, (&line, &story), (ways, logo))
+            };
+            let body = prepare(match whole {
+                Some((_, shown)) => fitting(shown.incident.updates.len(), render),
+                None => render(0),
+            });
+            (Packed::new(&body), body)
         };
-        let body = prepare(match whole {
-            Some((_, shown)) => fitting(shown.incident.updates.len(), render),
-            None => render(0),
-        });
+        // What does not fit is on the status page: services give way one by one, to the last two, and then the logo.
+        let logo = looks::logo(of);
+        let some = (2..=SERVICES).rev().map(|ways| (ways, logo)).chain([(2, ""), (1, "")]);
+        let fits = |made: &(Option<Packed>, Prepared)| is_light(page, made);
+        let (packed, body) = some.map(|(ways, logo)| made(ways, logo)).find(fits).unwrap_or_else(|| made(0, ""));
         let tag = of.map_or(language.tag, |of| shown_tag(&of.portal.languages[of.at], language));
-        Html { packed: Packed::new(&body), body, language: tag.to_owned(), csp: self.policy(page) }
+        Html { packed, body, language: tag.to_owned(), csp: self.policy(of, page) }
     }
 
     /// What a page says of incidents: in a line, and as a whole.
-    fn one(&self, of: Option<Of<'_>>, language: &Language, page: Page, (line, story): (&str, &str)) -> String {
+    fn one(
+        &self,
+        of: Option<Of<'_>>,
+        language: &Language,
+        page: Page,
+        (line, story): (&str, &str),
+        (ways, logo): (usize, &str),
+    ) -> String {
         let key = key(page);
         let send = page.sends();
         let portal = of.map(|of| of.portal);
@@ -93,7 +114,7 @@ impl Renderer {
             portal => title,
             news => line,
             story => story,
-            services => portal.map(|p| ways_out(p, language)),
+            services => portal.map(|p| ways_out(p, language, ways)),
             languages => portal.filter(|_| keeps(page)).map(choices),
             status => portal.is_some() && keeps(page),
             retry => matches!(page, Page::Statement | Page::Busy | Page::Limited),
@@ -104,7 +125,8 @@ impl Renderer {
             by_hand => language.get(if page == Page::ChallengeResend { "resend_by_hand" } else { "challenge_by_hand" }),
             form => page.carries().then(|| mark(Hole::Form)),
             wait => mark(Hole::Wait),
-            css => self.style.as_str(),
+            logo => logo,
+            css => self.style(of),
             js => self.script.as_str(),
             seal => mark(Hole::Seal),
             reference => mark(Hole::Reference),
@@ -112,8 +134,12 @@ impl Renderer {
     }
 
     fn line(&self, of: Of<'_>, language: &'static Language) -> String {
+        self.news(of, language, false)
+    }
+
+    fn news(&self, of: Of<'_>, language: &'static Language, brief: bool) -> String {
         let line = Teller::new(of.portal, language).line(of.news);
-        line.map_or(String::new(), |line| self.render("news", context! { t => texts(language), line => line }))
+        line.map_or(String::new(), |line| self.render("news", context! { t => texts(language), line, brief }))
     }
 
     fn story(&self, of: Of<'_>, language: &'static Language, shown: &Shown, updates: usize) -> String {
@@ -127,14 +153,14 @@ impl Renderer {
         let longest = of.news.incidents.iter().map(|s| s.incident.updates.len()).max().unwrap_or(0);
         let past: Vec<Value> = of.news.incidents.iter().filter_map(|s| teller.past(s)).collect();
         let tag = shown_tag(&of.portal.languages[of.at], language);
-        let render = |updates: usize| {
+        let render = |updates: usize, services: usize, logo: &str| {
             let told = |current: bool| {
                 let of_this = of.news.incidents.iter().filter(|s| s.current == current && s.incident.ended().is_none());
                 let story = |s: &Shown| Value::from_safe_string(self.story(of, language, s, updates));
                 of_this.map(story).collect::<Vec<_>>()
             };
             // What ended long ago makes room before what is said now.
-            let kept = past.len().min(2 * updates + 1);
+            let kept = past.len().min(2 * updates - 1);
             self.render(
                 "status",
                 context! {
@@ -146,23 +172,37 @@ impl Renderer {
                     mood => teller.mood(of.news),
                     current => told(true),
                     planned => told(false),
-                    services => states(of, language),
+                    services => states(of, language, services),
                     past => past[..kept].to_vec(),
+                    contact => of_portal(of.portal).collect::<Vec<_>>(),
+                    uptime => super::uptime::told(of.news, language),
                     languages => choices(of.portal),
-                    css => self.style.as_str(),
+                    logo => logo,
+                    css => self.style(Some(of)),
                 },
             )
         };
-        let body = Prepared { bytes: fitting(longest.max(past.len().div_ceil(2)), render).into(), holes: Vec::new() };
-        Html { packed: Packed::new(&body), body, language: tag.to_owned(), csp: self.policy(Page::Statement) }
+        let (updates, most) = (longest.max(past.len() / 2 + 1), 2 * SERVICES);
+        let mut whole = fitting(updates, |updates| render(updates, most, looks::logo(Some(of))));
+        if whole.len() > bounds::PAGE_BYTES {
+            whole = fitting(updates, |updates| render(updates, most, ""));
+        }
+        for services in (0..most).rev() {
+            if whole.len() <= bounds::PAGE_BYTES {
+                break;
+            }
+            whole = render(1, services, "");
+        }
+        let body = Prepared { bytes: whole.into(), holes: Vec::new() };
+        Html { packed: Packed::new(&body), body, language: tag.to_owned(), csp: self.policy(Some(of), Page::Statement) }
     }
 
     fn render(&self, name: &str, with: Value) -> String {
         lines(&self.templates.get_template(name).and_then(|template| template.render(with)).unwrap_or_default())
     }
 
-    fn policy(&self, page: Page) -> String {
-        let style = hash(&self.style);
+    fn policy(&self, of: Option<Of<'_>>, page: Page) -> String {
+        let style = hash(&self.style(of));
         let common =
             format!("default-src 'none'; style-src '{style}'; img-src data:; base-uri 'none'; frame-ancestors 'none'");
         if page.is_challenge() {
@@ -181,9 +221,9 @@ pub fn shown_tag<'a>(wanted: &'a str, language: &'a Language) -> &'a str {
 
 fn key(page: Page) -> &'static str {
     match page {
-        Page::Challenge => "challenge",
-        Page::ChallengeForm => "carried",
-        Page::ChallengeResend => "resend",
+        Page::Challenge | Page::Bare => "challenge",
+        Page::ChallengeForm | Page::BareForm => "carried",
+        Page::ChallengeResend | Page::BareResend => "resend",
         Page::AskForm => "ask",
         Page::SentForm => "sent",
         Page::Statement | Page::StatementForm => "statement",
@@ -198,27 +238,39 @@ fn key(page: Page) -> &'static str {
     }
 }
 
-/// Services that can be had in another way.
-fn ways_out(portal: &Portal, language: &Language) -> Vec<Value> {
-    let has_way = |s: &&Service| s.phone.is_some() || s.office.is_some() || s.ussd.is_some();
-    portal.services.iter().filter(has_way).filter_map(|s| way(s, language, None)).take(SERVICES).collect()
+/// Whom to ask, and services that can be had in another way.
+fn ways_out(portal: &Portal, language: &Language, most: usize) -> Vec<Value> {
+    let has_way = |s: &&Service| s.phone.is_some() || s.office.is_some() || s.ussd.is_some() || !s.instead.is_empty();
+    let services = portal.services.iter().filter(has_way).filter_map(|s| way(s, language, None));
+    of_portal(portal).chain(services).take(most).collect()
+}
+
+/// Whom to ask where no service is meant.
+fn of_portal(portal: &Portal) -> impl Iterator<Item = Value> {
+    portal.contact.iter().map(|contact| listed(contact, &portal.title, None, None))
 }
 
 /// All services, and how they are; the portal where it names none.
-fn states(of: Of<'_>, language: &Language) -> Vec<Value> {
+fn states(of: Of<'_>, language: &Language, most: usize) -> Vec<Value> {
     let word = |up: Up| language.get(&format!("up_{}", up.as_str()));
     if of.portal.services.is_empty() {
         return vec![context! { name => of.portal.title.as_str(), up => word(of.news.up(None)) }];
     }
     let state = |service: &Service| way(service, language, Some(word(of.news.up(Some(service)))));
-    of.portal.services.iter().filter_map(state).take(2 * SERVICES).collect()
+    of.portal.services.iter().filter_map(state).take(most).collect()
 }
 
 /// A service as pages list it; `up`: how it is.
 fn way(service: &Service, language: &Language, up: Option<&str>) -> Option<Value> {
     let (lang, name) = named(service, language)?;
+    let own = service.instead.iter().find(|(tag, _)| text::same_language(tag, language.tag));
+    let instead = own.or(service.instead.first()).map(|(lang, says)| context! { lang, says });
+    Some(context! { instead, ..listed(service, name, Some(lang), up) })
+}
+
+fn listed(service: &Service, name: &str, lang: Option<&str>, up: Option<&str>) -> Value {
     let (phone, office, ussd) = (service.phone.as_deref(), service.office.as_deref(), service.ussd.as_deref());
-    Some(context! { name, lang, up, phone, tel => tel(service), office, ussd })
+    context! { name, lang, up, phone, tel => tel(service), office, ussd }
 }
 
 fn tel(service: &Service) -> String {
@@ -241,9 +293,16 @@ fn fitting(updates: usize, render: impl Fn(usize) -> String) -> String {
     }
 }
 
+/// Whether a page comes through on a slow line.
+fn is_light(page: Page, (packed, body): &(Option<Packed>, Prepared)) -> bool {
+    let sent = packed.as_ref().filter(|_| page.is_challenge()).map_or(0, Packed::sent);
+    body.bytes.len() <= bounds::PAGE_BYTES && sent <= bounds::CHALLENGE_BYTES
+}
+
 /// Whether a page may be left for another without losing a form.
 fn keeps(page: Page) -> bool {
-    !matches!(page, Page::ChallengeResend | Page::StatementUnsure | Page::SentForm) && !page.carries()
+    !matches!(page, Page::ChallengeResend | Page::BareResend | Page::StatementUnsure | Page::SentForm)
+        && !page.carries()
 }
 
 /// Links to the other languages.

@@ -104,6 +104,8 @@ impl Writer<'_> {
             "components": self.components(),
             "incidents": live().filter(|s| !planned(s)).map(|s| self.incident(s)).collect::<Vec<_>>(),
             "scheduled_maintenances": live().filter(planned).map(|s| self.planned(s)).collect::<Vec<_>>(),
+            "postmortems": self.news.incidents.iter().filter_map(|s| self.postmortem(s)).collect::<Vec<_>>(),
+            "uptime": { "definition": crate::uptime::DEFINITION, "days": *self.news.days },
         })
     }
 
@@ -139,6 +141,16 @@ impl Writer<'_> {
             "components": affected.map(|(at, s)| self.component(Some(s), at)).collect::<Vec<_>>(),
             "incident_updates": incident.updates.iter().rev().map(|u| self.update(incident, u)).collect::<Vec<_>>(),
         })
+    }
+
+    /// Statuspage's words, but not in its summary, which tells of what is open alone.
+    fn postmortem(&self, shown: &Shown) -> Option<Value> {
+        let learned = shown.incident.postmortem()?;
+        let mut value = self.incident(shown);
+        value["resolved_at"] = shown.incident.ended().map(stamp).into();
+        value["postmortem_body"] = self.teller.plain(&learned.said.text).into();
+        value["postmortem_published_at"] = stamp(learned.at).into();
+        Some(value)
     }
 
     fn update(&self, incident: &Incident, update: &Update) -> Value {

@@ -1,7 +1,8 @@
 //! Every page in every language, the banner, and who reads what.
 
 use super::*;
-use crate::portal::{OriginAddress, Routes, Service, SnapshotPlan};
+use crate::portal::{Colour, Looks, OriginAddress, Routes, Service, SnapshotPlan};
+use crate::uptime::{Day, Served};
 use crate::wire::Hole;
 
 fn portal(title: &str, languages: &[&str]) -> Arc<Portal> {
@@ -11,6 +12,7 @@ fn portal(title: &str, languages: &[&str]) -> Arc<Portal> {
         host: None,
         canonical_host_header: false,
         title: title.into(),
+        looks: Looks::default(),
         timezone: "Africa/Nairobi".into(),
         languages: languages.iter().map(|l| (*l).to_owned()).collect(),
         body_timeout: std::time::Duration::from_secs(60),
@@ -30,6 +32,8 @@ fn portal(title: &str, languages: &[&str]) -> Arc<Portal> {
             phone: Some("+254 20".into()),
             ..Service::default()
         }],
+        contact: Some(Service { phone: Some("+254 700".into()), ..Service::default() }),
+        security: None,
         session_proof: vec![],
         session_cookies: vec![],
         routes: Routes::new(vec![]),
@@ -66,21 +70,25 @@ fn every_page_renders_in_every_language_with_its_holes_and_its_policy() {
             let html = shelf.page(0, language, page);
             let body = text(html);
             assert!(
-                body.contains("&lt;b&gt;&amp;&quot;Huduma") && !body.contains("<b>&"),
+                body.contains("&lt;b&gt;&amp;&quot;Huduma") && !body.contains("<b>&\""),
                 "{page:?}: the title is escaped"
             );
-            assert!(body.contains("tel:+25420"), "{page:?}: a way out");
+            let ways = body.contains("tel:+25420") && body.contains("tel:+254700");
+            let out = ways || page.is_bare() && body.contains("\"/.well-known/boma/status\"");
+            assert!(out, "{page:?}: a way out");
             assert_eq!(body.matches("<h1>").count(), 1);
             assert!(!body.contains("{portal}"));
             let holes: Vec<_> = html.body.holes.iter().map(|(h, r)| (*h, r.len())).collect();
             let (seal, wait, reference) = ((Hole::Seal, 96), (Hole::Wait, 3), (Hole::Reference, 20));
             match page {
                 Page::Challenge | Page::ChallengeResend => assert_eq!(holes, [seal, wait, reference], "{page:?}"),
+                Page::Bare | Page::BareResend => assert_eq!(holes, [wait, seal, reference], "{page:?}"),
+                Page::BareForm => assert_eq!([holes[0], holes[1], holes[3]], [wait, seal, reference]),
                 Page::ChallengeForm => assert_eq!([holes[0], holes[2], holes[3]], [seal, wait, reference]),
                 _ if page.carries() => assert_eq!((holes[0].0, holes[1]), (Hole::Form, reference), "{page:?}"),
                 _ => assert_eq!(holes, [reference], "{page:?}"),
             }
-            let sends = page.carries() || page == Page::Challenge || page == Page::ChallengeResend;
+            let sends = page.carries() || page.is_challenge() || page.is_bare();
             assert_eq!(html.csp.contains("form-action 'none'"), !sends, "{page:?}");
             assert!(body.len() < 14_000, "{page:?} has {} bytes", body.len());
             for (open, close) in [("<style>", "</style>"), ("<script>", "</script>")] {
@@ -123,6 +131,36 @@ fn a_challenge_is_small_as_it_is_sent_and_unpacks_to_the_page() {
             }
         }
         assert!(shelf.page(0, language, Page::ChallengeForm).packed.is_none(), "a form may have any width");
+    }
+}
+
+/// Without a script, and small to whoever does not unpack it too.
+#[test]
+fn a_button_alone_is_small_packed_or_not_and_says_what_it_must() {
+    let languages = ["en", "sw", "fr", "sq", "ar"];
+    let longest_title = "خدمة ".repeat(crate::bounds::TITLE_CHARS / 5);
+    let cases = [("Huduma", News::default()), ("Huduma", longest()), (longest_title.as_str(), News::default())];
+    for (at, (title, news)) in cases.into_iter().enumerate() {
+        let shelf = Shelf::new(&[portal(title, &languages)], vec![news], 1_790_000_000);
+        for language in 0..5 {
+            for page in [Page::Bare, Page::BareForm, Page::BareResend] {
+                let html = shelf.page(0, language, page);
+                let (body, filled) = (text(html), html.body.fill(b"", |_, _| {}).len());
+                let packed = html.packed.as_ref().map(|p| p.fill(|_, _| {}).len());
+                println!("{page:?} {} with news {at}: {filled} bytes, packed {packed:?}", html.language);
+                assert!(filled <= 1500 && packed.is_none_or(|p| p <= 1500), "{page:?} in {}: {filled}", html.language);
+                assert_eq!(packed.is_none(), page == Page::BareForm);
+                assert!(!body.contains("<script") && !html.csp.contains("script-src"));
+                for part in ["name=\"boma-seal\"", "name=\"boma-work\"", "<button>", "\"/.well-known/boma/status\""] {
+                    assert!(body.contains(part), "{page:?} in {} has no {part}", html.language);
+                }
+                let order: Vec<_> =
+                    ["boma-seal", "boma-work", "boma-form"].iter().filter_map(|f| body.find(f)).collect();
+                assert!(order.is_sorted() && order.len() == if page == Page::BareForm { 3 } else { 2 });
+                let told = (body.contains("<aside"), body.contains("2026-09-21 18:13"));
+                assert_eq!(told, (at == 1, at == 1), "{page:?} in {}: by when there is news", html.language);
+            }
+        }
     }
 }
 
@@ -201,6 +239,12 @@ fn a_pages_own_policy_admits_the_banner_and_nothing_more() {
     }
 }
 
+fn week() -> Arc<[Day]> {
+    let served = Served { full: 1_000_000, copies: 30_000, delayed: 20_000, refused: 100 };
+    let day = |n: usize| Day { date: format!("2026-11-{:02}", n + 1), whole: n < 89, served };
+    (0..crate::bounds::UPTIME_DAYS).map(day).collect()
+}
+
 /// An incident that says as much as it may, in all languages.
 fn longest() -> News {
     use crate::bounds::*;
@@ -233,7 +277,11 @@ fn longest() -> News {
     }
     let ended = incident.withdraw(words(INCIDENT_TEXT_CHARS), "press".into(), 1_790_002_000).unwrap();
     let shown = |incident: &Incident, current| Shown { incident: Arc::new(incident.clone()), current, late: current };
-    News { incidents: vec![shown(&incident, true), shown(&ended, false), shown(&ended, false)], mood: None }
+    News {
+        incidents: vec![shown(&incident, true), shown(&ended, false), shown(&ended, false)],
+        mood: None,
+        days: week(),
+    }
 }
 
 #[test]
@@ -249,7 +297,7 @@ fn every_page_names_the_incident_and_keeps_its_weight() {
                 body.contains("<aside"),
                 body.contains("<section"),
             ];
-            assert_eq!(told[1..], [!told[0], told[0]], "{page:?}: in a line, or whole");
+            assert_eq!(told[1..], [!told[0], told[0]], "{page:?} in {}: in a line, or whole", html.language);
             assert!(body.contains("2026-09-21 18:13 EAT"), "{page:?}: the next update");
             let sent = html.packed.as_ref().map_or(body.len(), |p| p.fill(|_, _| {}).len());
             let most = if page.is_challenge() { 6000 } else { 14_000 };
@@ -265,17 +313,135 @@ fn every_page_names_the_incident_and_keeps_its_weight() {
     }
 }
 
+/// A logo as large as may be, of points that hardly pack.
+fn largest() -> String {
+    let mut n: u64 = 7;
+    let mut digits = String::new();
+    while digits.len() + 60 < crate::bounds::LOGO_BYTES {
+        n = n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        digits.push_str(&format!("L{}.{}", n >> 57, n >> 50 & 63));
+    }
+    format!("<svg aria-hidden=\"true\" viewBox=\"0 0 9 9\"><path d=\"{digits}\"/></svg>")
+}
+
+#[test]
+fn a_portals_looks_are_on_its_pages_under_their_policy_and_within_their_weight() {
+    let mut portal = Portal::clone(&portal("Huduma", &["en", "sw", "fr", "sq", "ar"]));
+    portal.looks.light.accent = Colour::read("#a0183c").unwrap();
+    portal.looks.logo = largest();
+    let portals = [Arc::new(portal)];
+    let quiet = self::shelf(&portals);
+    let shelf = Shelf::new(&portals, vec![longest()], 1_790_000_000);
+    for language in 0..5 {
+        for page in Page::ALL.iter().filter(|p| p.is_challenge()) {
+            assert!(text(quiet.page(0, language, *page)).contains("<header><svg aria-hidden"), "{page:?}");
+        }
+        let code = shelf.code(Some(0), language, false);
+        let pages = Page::ALL.iter().filter(|p| !p.is_bare()).map(|p| (Some(*p), shelf.page(0, language, *p)));
+        for (page, html) in pages.chain([(None, code)]) {
+            let body = text(html);
+            let logo = body.contains("<header><svg aria-hidden");
+            assert!(body.contains("--act:#a0183c") && (logo || page.is_some_and(Page::is_challenge)), "{page:?}");
+            let style = body.split("<style>").nth(1).unwrap().split("</style>").next().unwrap();
+            assert!(html.csp.contains(&render::hash(style)), "{page:?}");
+            let sent = html.packed.as_ref().map_or(body.len(), |p| p.fill(|_, _| {}).len());
+            println!("{page:?} {}: {} bytes, packed {sent}", html.language, body.len());
+            let most = if page.is_some_and(Page::is_challenge) && html.packed.is_some() { 6000 } else { 14_000 };
+            assert!(body.len() <= 14_000 && sent <= most, "{page:?} in {}: {} and {sent}", html.language, body.len());
+        }
+        let status = shelf.sheet(0, language, Sheet::Page);
+        assert!(status.body.len() <= 14_000, "the status page has {} bytes", status.body.len());
+    }
+}
+
+#[test]
+fn the_houses_colours_are_those_of_its_style() {
+    let style = include_str!("assets/boma.css");
+    let (light, dark) = style.split_once("@media(prefers-color-scheme:dark)").unwrap();
+    let set = |part: &str, name: &str| {
+        let value = part.split(&format!("--{name}:")).nth(1).unwrap();
+        let value: String = value.chars().take_while(|c| *c == '#' || c.is_ascii_hexdigit()).collect();
+        Colour::read(&value).unwrap_or_else(|| panic!("{name}: {value}"))
+    };
+    let house = Looks::default();
+    for (part, palette) in [(light, house.light), (dark, house.dark)] {
+        assert_eq!(
+            [set(part, "ground"), set(part, "ink"), set(part, "soft"), set(part, "act")],
+            [palette.ground, palette.ink, palette.soft, palette.accent]
+        );
+        assert!(palette.soft.contrast(palette.ground) >= 450);
+    }
+}
+
 #[test]
 fn only_pages_of_portals_with_news_are_made_anew() {
     let portals = [portal("One", &["en"]), portal("Two", &["en", "sw"])];
     let before = shelf(&portals);
     let none = || News::default();
-    assert!(before.with(vec![none(), none()], 1).is_none());
-    let (after, new) = before.with(vec![none(), longest()], 1).unwrap();
+    assert!(before.with(portals.to_vec(), vec![none(), none()], 1).is_none());
+    let (after, new) = before.with(portals.to_vec(), vec![none(), longest()], 1).unwrap();
     assert_eq!(new, [1]);
     assert!(Arc::ptr_eq(&before.portals[0], &after.portals[0]));
     assert!(
         text(after.page(1, 1, Page::Busy)).contains("Neno na") && !text(before.page(1, 1, Page::Busy)).contains("Neno")
     );
-    assert!(after.with(vec![none(), longest()], 2).is_none());
+    assert!(after.with(portals.to_vec(), vec![none(), longest()], 2).is_none());
+    // A day that goes on is told by the sheets alone.
+    let (later, new) = after.with(portals.to_vec(), vec![News { days: week(), ..none() }, longest()], 2).unwrap();
+    assert!(new.is_empty() && Arc::ptr_eq(&after.portals[0].pages, &later.portals[0].pages));
+    assert!(Arc::ptr_eq(&after.portals[1], &later.portals[1]));
+    let status = |shelf: &Shelf| String::from_utf8(shelf.sheet(0, 0, Sheet::Page).body.to_vec()).unwrap();
+    let day = "<li><b>2026-11-90</b> (so far)<br>In full 95.1\u{a0}% · From a copy 2.9\u{a0}% · Made to wait 1.9\u{a0}% · Not answered 0.1\u{a0}%";
+    assert!(!status(&after).contains("Not answered") && status(&later).contains(day), "{}", status(&later));
+    assert!(status(&later).contains("98.0\u{a0}% of people"), "who was made to wait was not answered at once");
+    assert_eq!(status(&later).matches("Made to wait").count(), crate::bounds::UPTIME_SHOWN);
+    // What staff say of a service is told by all that is made of it.
+    let mut told = portals.to_vec();
+    let mut other = Portal::clone(&told[0]);
+    other.services[0].phone = Some("+254 999".into());
+    other.services[0].instead = vec![("sw".into(), "Lipa <benki>".into())];
+    told[0] = Arc::new(other);
+    let (reworded, new) = after.with(told, vec![none(), longest()], 3).unwrap();
+    assert_eq!(new, [0]);
+    let page = text(reworded.page(0, 0, Page::Busy));
+    assert!(
+        page.contains("tel:+254999") && page.contains("<span lang=\"sw\" dir=\"auto\">Lipa &lt;benki&gt;</span>"),
+        "{page}"
+    );
+}
+
+/// As many services as pages list, each with as much to say as it may.
+#[test]
+fn many_services_with_much_to_say_keep_pages_light_and_the_first_are_on_them() {
+    let mut portal = Portal::clone(&portal("Huduma", &["en", "sw", "fr", "sq", "ar"]));
+    let words = |of: &str, most: usize, n: usize| -> String {
+        (n..).map(|i| format!("{of}{i} ")).flat_map(|w| w.chars().collect::<Vec<_>>()).take(most).collect()
+    };
+    let (name, line, says) =
+        (crate::bounds::SERVICE_NAME_CHARS, crate::bounds::SERVICE_LINE_CHARS, crate::bounds::INCIDENT_INSTEAD_CHARS);
+    let service = |n: usize| Service {
+        name: vec![("ar".into(), words("خدمة", name, 17 * n))],
+        paths: vec!["/pay".into()],
+        phone: Some(words("+254 20 ", line, 31 * n)),
+        office: Some(words("مكتب", line, 41 * n)),
+        ussd: Some(words("*1#", line, 43 * n)),
+        instead: vec![("ar".into(), words("بنك", says, 47 * n))],
+        ..Service::default()
+    };
+    portal.services = (1..40).map(service).collect();
+    portal.looks.logo = largest();
+    let shelf = Shelf::new(&[Arc::new(portal)], vec![longest()], 1_790_000_000);
+    for language in 0..5 {
+        for page in Page::ALL {
+            let html = shelf.page(0, language, page);
+            let sent = html.packed.as_ref().filter(|_| page.is_challenge()).map_or(0, |p| p.fill(|_, _| {}).len());
+            let (body, ways) = (text(html), text(html).matches("<li><b").count());
+            println!("{page:?} {}: {} bytes, packed {sent}, {ways} ways", html.language, body.len());
+            assert!(body.len() <= 14_000 && sent <= 6000, "{page:?} in {}: {}, {sent}", html.language, body.len());
+            assert!(page.is_bare() || ways >= 1, "{page:?} in {}: {ways} ways out", html.language);
+        }
+        let code = shelf.code(Some(0), language, true).body.bytes.len();
+        let status = shelf.sheet(0, language, Sheet::Page).body.len();
+        assert!(code <= 14_000 && status <= 14_000, "{code}, {status}");
+    }
 }

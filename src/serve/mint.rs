@@ -36,14 +36,28 @@ pub fn ask(visit: &Visit<'_>, head: &dyn Head) -> Ask {
 }
 
 /// A sealed challenge. Nothing is kept of it.
-pub fn issue(visit: &Visit<'_>, ask: &Ask) -> [u8; SEAL_WIDTH] {
+pub fn issue(visit: &mut Visit<'_>, ask: &Ask) -> [u8; SEAL_WIDTH] {
     count(visit, "issued");
+    visit.unheard = is_unheard(visit);
+    if visit.unheard {
+        count(visit, "bare");
+    }
     if visit.portal.is_some() {
         visit.signals().issued(&visit.client);
     }
     let mut seal = [0; SEAL_WIDTH];
     visit.house.challenge.load().issue(ask, visit.now.unix(), &mut seal);
     seal
+}
+
+/// Whether the network (/24, /48) was given many challenges of late and answered none: on robots the whole page is wasted. One
+/// answer, by script or by button, gets it back for all in the network; who comes with a pass of any kind is no stranger.
+fn is_unheard(visit: &Visit<'_>) -> bool {
+    let (house, network, now) = (visit.house, Key::Network(visit.client.network.0), visit.now.mono);
+    if visit.pass.is_some() || house.limits.used(&house.answered, network, now) > 0 {
+        return false;
+    }
+    house.limits.take(&house.unanswered, network, network, 1000, now).is_err()
 }
 
 /// Notes what became of a challenge.
@@ -56,6 +70,8 @@ pub fn count(visit: &Visit<'_>, outcome: &'static str) {
 pub fn earned(visit: &mut Visit<'_>, mut pass: Pass) -> Pass {
     count(visit, "solved");
     let house = visit.house;
+    let network = Key::Network(visit.client.network.0);
+    let _ = house.limits.take(&house.answered, network, network, 1000, visit.now.mono);
     house.settled.made(&pass, origin_of(&visit.client), visit.now.unix());
     if visit.portal.is_some() {
         visit.signals().solved(&visit.client);
@@ -120,4 +136,55 @@ fn cookie(visit: &Visit<'_>, request: &Request, pass: &Pass) -> String {
     }
     cookie.push_str(if request.scheme == "https" { "; Secure; SameSite=None" } else { "; SameSite=Lax" });
     cookie
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::tests::house;
+    use super::*;
+    use crate::force::House;
+    use crate::wire::Arrival;
+
+    fn visit<'h>(house: &'h House, from: &str) -> Visit<'h> {
+        let client = Client::new(from.parse().unwrap(), from.parse().unwrap(), 64, false);
+        Visit::open(house, String::new(), client, Arrival { scheme: "http", redirect_https: false })
+    }
+
+    /// Whether whoever comes from there is given the button alone.
+    fn is_bare(visit: &mut Visit<'_>) -> bool {
+        issue(visit, &Ask { level: 1, work: Work::step(0), wait: 3, browser: 0 });
+        visit.unheard
+    }
+
+    #[test]
+    fn a_network_that_answers_nothing_has_one_whole_page_a_minute_until_it_answers() {
+        let house = house("");
+        let whole = |most: u32| (0..most).filter(|n| !is_bare(&mut visit(&house, &format!("203.0.113.{n}")))).count();
+        assert_eq!(whole(100), bounds::UNANSWERED as usize);
+        assert!(!is_bare(&mut visit(&house, "203.0.114.1")), "another network");
+        house.clock.advance(Duration::from_secs(60));
+        assert_eq!(whole(100), 1);
+        let mut known = visit(&house, "203.0.113.1");
+        known.pass = Some(Pass::proven(7, 0, 0, u64::MAX));
+        assert!(!is_bare(&mut known), "who has a pass of any kind is no stranger");
+
+        earned(&mut visit(&house, "203.0.113.9"), Pass::proven(8, 1, house.now().unix(), u64::MAX));
+        assert_eq!(whole(100), 100);
+        house.clock.advance(bounds::ANSWERED_FOR / 2);
+        earned(&mut visit(&house, "203.0.113.9"), Pass::proven(9, 1, house.now().unix(), u64::MAX));
+        house.clock.advance(bounds::ANSWERED_FOR / 2 + Duration::from_secs(5));
+        assert_eq!(whole(100), 100, "another answer prolongs it");
+        house.clock.advance(bounds::ANSWERED_FOR);
+        assert_eq!(whole(100), 20, "twenty minutes in which none was counted");
+    }
+
+    #[test]
+    fn of_ipv6_the_48_is_one_network() {
+        let house = house("");
+        let bare = (0..40).filter(|n| is_bare(&mut visit(&house, &format!("2001:db8:1:{n:x}::1")))).count();
+        assert_eq!(bare, 40 - bounds::UNANSWERED as usize);
+        assert!(!is_bare(&mut visit(&house, "2001:db8:2::1")));
+    }
 }

@@ -30,6 +30,7 @@ mod record;
 pub mod reference;
 pub mod replay;
 mod respond;
+mod security;
 mod trial;
 mod upload;
 mod visit;

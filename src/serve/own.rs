@@ -19,8 +19,9 @@ use crate::{bounds, pages};
 use super::code;
 use super::decide;
 use super::mint;
-use super::read::{OWN, Request};
+use super::read::{OWN, Request, SECURITY};
 use super::respond::{self, Made};
+use super::security;
 use super::visit::Visit;
 
 /// What the JSON pair calls the puzzle: `count` searches for the smallest c with SHA-256(seal "." i "." c) beginning with
@@ -28,7 +29,7 @@ use super::visit::Visit;
 const ALGORITHM: &str = "boma-sha256-v1";
 
 pub async fn answer(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, head: &dyn Head, body: BodyBox) -> Made {
-    let name = request.path.strip_prefix(OWN).unwrap_or("");
+    let name = request.path.strip_prefix(OWN).unwrap_or(&request.path);
     if name == "live" {
         // For balancers, on any host and before rules: whatever is done to traffic, boma itself is up.
         return Made::empty(204, Reason::Own);
@@ -51,8 +52,9 @@ pub async fn answer(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, h
         ("status", "GET" | "HEAD") => respond::sheet(visit, head, Sheet::Page),
         ("status.json", "GET" | "HEAD") => respond::sheet(visit, head, Sheet::Json),
         ("status.atom", "GET" | "HEAD") => respond::sheet(visit, head, Sheet::Atom),
+        (SECURITY, "GET" | "HEAD") => security::answer(visit),
         ("challenge", _) => only("GET, HEAD, POST"),
-        ("status" | "status.json" | "status.atom", _) => only("GET, HEAD"),
+        (SECURITY | "status" | "status.json" | "status.atom", _) => only("GET, HEAD"),
         _ => respond::refusal(visit, head, Reason::OwnNotFound),
     }
 }

@@ -18,6 +18,8 @@ use super::visit::Visit;
 
 /// Where boma's own citizens' paths lie.
 pub const OWN: &str = "/.well-known/boma/";
+/// Whom to tell of a vulnerability; boma's own where the settings say it, or the origin's.
+pub const SECURITY: &str = "/.well-known/security.txt";
 pub const LIVE: &str = "/.well-known/boma/live";
 /// The cookie of a pass, and the field by which a program may send one.
 pub const COOKIE: &str = "boma_pass";
@@ -102,7 +104,6 @@ pub fn read(visit: &mut Visit<'_>, head: &dyn Head) -> Result<Request, Reason> {
         return Err(Reason::Loop);
     }
     visit.path.clone_from(&path);
-    let own = path.starts_with(OWN);
     let live = path == LIVE;
     match visit.town.portals.find(&host) {
         Some((at, portal)) => {
@@ -122,6 +123,8 @@ pub fn read(visit: &mut Visit<'_>, head: &dyn Head) -> Result<Request, Reason> {
         visit.asn = visit.house.places.load().asn(visit.client.address);
     }
     visit.claim = visit.house.bots.claim(head.field("user-agent"), visit.client.address, visit.now.unix());
+    let security = || visit.portal.is_some_and(|p| visit.town.portals.list[p].security.is_some());
+    let own = path.starts_with(OWN) || (path == SECURITY && security());
     let safe = crate::facts::safe(head.method());
     visit.pass = best_pass(visit.house, head, visit.now.unix()).filter(|pass| {
         // What was opened while it held may still be finished.
@@ -204,10 +207,7 @@ fn is_spared(head: &dyn Head, path: &str) -> bool {
             && head.field("origin").is_some()
             && head.field("access-control-request-method").is_some()
     };
-    path == "/robots.txt"
-        || path == "/.well-known/security.txt"
-        || path.starts_with("/.well-known/acme-challenge/")
-        || preflight()
+    path == "/robots.txt" || path == SECURITY || path.starts_with("/.well-known/acme-challenge/") || preflight()
 }
 
 /// The strongest of the passes that came: tabs and hosts may have left several cookies of the name.

@@ -13,11 +13,12 @@ use prometheus_client::metrics::counter::Counter;
 
 use crate::client::{Client, Fingerprint};
 use crate::clock::{Now, SECOND};
+use crate::facts::Kind;
 use crate::force::House;
 use crate::held::Held;
 use crate::limit::Entered;
 use crate::plan::quota_id;
-use crate::reason::Reason;
+use crate::reason::{Blame, Reason};
 use crate::seal;
 use crate::telemetry::access::Batch;
 use crate::telemetry::metrics::{FailureLabels, RequestLabels};
@@ -140,6 +141,8 @@ impl Recorder {
                 .then_some(made.status),
             free: visit.free,
             limit: visit.rule.as_deref().filter(|_| limited).map(quota_id),
+            rule: visit.rule.as_deref().map(quota_id),
+            sent_away: matches!(made.reason.row().verdict, "challenged" | "limited" | "denied" | "dropped"),
         }
     }
 
@@ -161,8 +164,9 @@ impl Recorder {
         };
         counters.handles.entry(key).or_insert_with(new).inc();
         if let Some(portal) = visit.portal {
-            let totals = &visit.town.totals[portal];
-            totals.count(visit.route().class, outcome(visit, reason), visit.vouched().is_some());
+            let outcome = outcome(visit, status, reason);
+            let citizens = is_citizens(visit, outcome);
+            visit.town.totals[portal].count(visit.route().class, outcome, visit.vouched().is_some(), citizens);
         }
     }
 
@@ -209,19 +213,37 @@ impl Recorder {
 }
 
 /// As a citizen would tell it.
-fn outcome(visit: &Visit<'_>, reason: Reason) -> Outcome {
+fn outcome(visit: &Visit<'_>, status: u16, reason: Reason) -> Outcome {
     match (reason, reason.row().verdict) {
-        (Reason::Own | Reason::OwnNotFound | Reason::Solved | Reason::Unsolved | Reason::ToHttps, _) => Outcome::Own,
+        (Reason::Solved, _) => Outcome::Solved,
+        (Reason::Own | Reason::OwnNotFound | Reason::Unsolved | Reason::ToHttps, _) => Outcome::Own,
         (Reason::WrongCode | Reason::FormVoid | Reason::FormSent, _) => Outcome::Own,
         (Reason::ClientGone, _) => Outcome::Gone,
         _ if visit.cache == Some("snapshot") => Outcome::Copy,
         _ if visit.from_cache => Outcome::Cache,
+        (Reason::Busy, _) => Outcome::Waiting,
+        // What it does not know how to do says nothing of its health.
+        (Reason::Served, _) if status >= 500 && !matches!(status, 501 | 505) => Outcome::Failed,
         (_, "allowed") => Outcome::Full,
         (_, "challenged") => Outcome::Challenged,
         (_, "limited") => Outcome::Limited,
         (_, "dropped") => Outcome::Dropped,
+        (_, "denied") if reason.row().blame == Blame::Client => Outcome::Faulty,
         (_, "denied") => Outcome::Denied,
         _ => Outcome::Statement,
+    }
+}
+
+/// Whether a citizen's ([`crate::uptime::DEFINITION`]). A flood that is sent away must not make the portal look as if it
+/// refused people; while all is quiet there is none, and most people have no pass yet.
+fn is_citizens(visit: &Visit<'_>, outcome: Outcome) -> bool {
+    if visit.kind == Kind::Subresource || visit.claim.is_some() {
+        return false;
+    }
+    let sent_away = matches!(outcome, Outcome::Challenged | Outcome::Limited | Outcome::Denied | Outcome::Dropped);
+    match visit.vouched() {
+        Some(pass) => visit.house.settled.is_ordinary(pass, visit.now.unix()),
+        None => visit.effects().quiet && !sent_away,
     }
 }
 

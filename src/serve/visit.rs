@@ -44,6 +44,8 @@ pub struct Visit<'h> {
     pub rule: Option<String>,
     pub noted: Vec<String>,
     pub reference: Option<String>,
+    /// The challenge that was issued is one of many that nobody in the network has answered.
+    pub unheard: bool,
     pub cache: Option<&'static str>,
     /// What answers was kept in the cache.
     pub from_cache: bool,
@@ -86,6 +88,7 @@ impl<'h> Visit<'h> {
             rule: None,
             noted: Vec::new(),
             reference: None,
+            unheard: false,
             cache: None,
             from_cache: false,
             fresh: false,

@@ -4,9 +4,12 @@
 //! Does not know: sockets, certificates' insides, what any room does with its settings.
 
 mod bots;
+mod contacts;
+mod looks;
 mod parts;
 mod portal;
 mod server;
+mod svg;
 mod wire;
 
 use std::net::SocketAddr;

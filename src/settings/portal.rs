@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::parts;
+use super::{contacts, looks, parts};
 use crate::bounds;
 use crate::fault::{At, Section};
 use crate::portal::{Caching, Class, Fallback, OriginTls, Portal, Route, Routes, Service, SnapshotPlan, Texts};
@@ -55,7 +55,7 @@ fn portal(s: &Section<'_>, name: String, others: &[Portal], folder: &Path) -> Po
     }
     let hosts = hosts(s, others);
     let host = canonical(s, &hosts);
-    let title = s.string("title", "Huduma").map_or_else(|| name.clone(), |t| t.value);
+    let title = title(s).unwrap_or_else(|| name.clone());
     let origins = s.strings("origins", false, "http://127.0.0.1:3000").unwrap_or_default();
     if s.has("origins") && origins.is_empty() {
         s.fault(s.span(), "`portal.origins` names none", "write origins = [\"http://127.0.0.1:3000\"]");
@@ -74,6 +74,7 @@ fn portal(s: &Section<'_>, name: String, others: &[Portal], folder: &Path) -> Po
     }
     Portal {
         title,
+        looks: looks::looks(s),
         timezone: timezone(s),
         languages: languages(s),
         origins: origins.iter().filter_map(|o| parts::origin(s, o)).collect(),
@@ -90,6 +91,8 @@ fn portal(s: &Section<'_>, name: String, others: &[Portal], folder: &Path) -> Po
         max_in_flight: max_in_flight(s),
         pass_domain: pass_domain(s, &hosts),
         services: services(s),
+        contact: contacts::contact(s),
+        security: contacts::security(s),
         session_proof: paths(s, "session_proof", "/account*"),
         session_cookies: session_cookies(s),
         routes: Routes::new(routes),
@@ -98,6 +101,16 @@ fn portal(s: &Section<'_>, name: String, others: &[Portal], folder: &Path) -> Po
         hosts,
         name,
     }
+}
+
+fn title(s: &Section<'_>) -> Option<String> {
+    let at = s.string("title", "Huduma")?;
+    let (length, most) = (at.value.chars().count(), bounds::TITLE_CHARS);
+    if length > most {
+        let help = format!("write {most} at most: it stands on every page, the smallest too");
+        s.fault(at.span, format!("`portal.title` has {length} characters"), help);
+    }
+    Some(at.value)
 }
 
 fn health(s: &Section<'_>) -> Option<String> {
@@ -254,6 +267,8 @@ fn services(s: &Section<'_>) -> Vec<Service> {
             phone: text("phone", "+254 20 000 0000"),
             office: text("office", "Huduma Centre, ground floor"),
             ussd: text("ussd", "*123#"),
+            instead: instead(&t),
+            known_as: Vec::new(),
         };
         if service.paths.is_empty() {
             t.fault(t.span(), "[[portal.service]] without paths", "write paths = [\"/pay/*\"]");
@@ -282,22 +297,33 @@ fn paths(t: &Section<'_>, key: &str, example: &str) -> Vec<String> {
     given.iter().filter_map(|p| parts::path_pattern(t, p, true)).collect()
 }
 
-fn names(t: &Section<'_>) -> Texts {
-    let mut names = Texts::new();
-    if let Some(table) = t.section("name") {
-        for key in table.keys() {
-            if !parts::is_language(&key.value) {
-                table.fault(
-                    key.span.clone(),
-                    format!("{:?} is no language tag", key.value),
-                    "write such as name = { en = \"Pay a licence\" }",
-                );
-            }
-            if let Some(text) = table.string(&key.value, "Pay a licence") {
-                names.push((key.value, text.value));
-            }
+fn texts(t: &Section<'_>, name: &str, example: &str, most: usize) -> Texts {
+    let mut texts = Texts::new();
+    let Some(table) = t.section(name) else { return texts };
+    for key in table.keys() {
+        if !parts::is_language(&key.value) {
+            table.fault(
+                key.span.clone(),
+                format!("{:?} is no language tag", key.value),
+                format!("write such as {name} = {{ en = {example:?} }}"),
+            );
         }
+        let Some(text) = table.string(&key.value, example) else { continue };
+        let length = text.value.chars().count();
+        if length > most {
+            table.fault(text.span, format!("`{name}` has {length} characters"), format!("write {most} at most"));
+        }
+        texts.push((key.value, text.value));
     }
+    texts
+}
+
+fn instead(t: &Section<'_>) -> Texts {
+    texts(t, "instead", "Pay at the bank", bounds::INCIDENT_INSTEAD_CHARS)
+}
+
+fn names(t: &Section<'_>) -> Texts {
+    let names = texts(t, "name", "Pay a licence", bounds::SERVICE_NAME_CHARS);
     if names.is_empty() {
         t.fault(t.span(), "[[portal.service]] without a name", "write name = { en = \"Pay a licence\" }");
     }

@@ -22,7 +22,7 @@ use redb::{Database, ReadableTable, StorageBackend, TableDefinition};
 
 use crate::bounds;
 
-const TABLES: [Table; 7] = [
+const TABLES: [Table; 8] = [
     Table::Snapshots,
     Table::Standing,
     Table::Measures,
@@ -30,6 +30,7 @@ const TABLES: [Table; 7] = [
     Table::Bans,
     Table::Baselines,
     Table::Incidents,
+    Table::Wordings,
 ];
 
 /// The tables there are.
@@ -45,6 +46,8 @@ pub enum Table {
     Baselines,
     /// What staff told citizens.
     Incidents,
+    /// What they say of services, by portal.
+    Wordings,
 }
 
 impl Table {
@@ -57,6 +60,7 @@ impl Table {
             Table::Bans => "bans",
             Table::Baselines => "baselines",
             Table::Incidents => "incidents",
+            Table::Wordings => "wordings",
         })
     }
 }

@@ -33,6 +33,12 @@ pub struct PortalLabel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct FareLabels {
+    pub portal: String,
+    pub outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct OutcomeLabel {
     pub outcome: &'static str,
 }
@@ -46,6 +52,7 @@ pub struct BuildLabels {
 pub struct Metrics {
     registry: Registry,
     pub requests: Family<RequestLabels, Counter>,
+    pub citizens: Family<FareLabels, Counter>,
     pub duration: Seconds,
     pub in_flight: Gauge<i64, AtomicI64>,
     pub connections: Gauge<i64, AtomicI64>,
@@ -82,6 +89,7 @@ impl Default for Metrics {
         let mut m = Metrics {
             registry: Registry::default(),
             requests: Family::default(),
+            citizens: Family::default(),
             duration: Seconds::default(),
             in_flight: Gauge::default(),
             connections: Gauge::default(),
@@ -122,6 +130,7 @@ impl Metrics {
         self.cache_hit = self.cache.get_or_create_owned(&OutcomeLabel { outcome: "hit" });
         let r = &mut self.registry;
         r.register("boma_http_requests", "Requests by portal, route, status and what was done", self.requests.clone());
+        r.register("boma_citizens", "Citizens' requests by how they fared, once a minute: full, copies, delayed, refused", self.citizens.clone());
         r.register("boma_http_request_duration_seconds", "From the request's head to the end of the answer", self.duration.clone());
         r.register("boma_http_in_flight", "Requests being answered", self.in_flight.clone());
         r.register("boma_connections", "Connections of clients", self.connections.clone());

@@ -43,6 +43,9 @@ pub struct Fate {
     pub limit: Option<u64>,
     /// Out of the cache, before it spent anything of any limit.
     pub free: bool,
+    /// The rule or limit that decided, by its id, and whether boma sent it away.
+    pub rule: Option<u64>,
+    pub sent_away: bool,
 }
 
 /// Fields whose values are nobody's business.

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::plan::Level;
 use crate::portal::Class;
+use crate::uptime::{Fare, Served};
 
 /// What a request ended with, as a citizen would tell it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,10 +32,18 @@ pub enum Outcome {
     Statement,
     /// The client left before an answer.
     Gone,
+    /// Too many at once.
+    Waiting,
+    /// A challenge was passed.
+    Solved,
+    /// The origin's own error.
+    Failed,
+    /// The request itself was wrong.
+    Faulty,
 }
 
 impl Outcome {
-    const ALL: [(Outcome, &str); 10] = [
+    pub const ALL: [(Outcome, &str); 14] = [
         (Outcome::Full, "full"),
         (Outcome::Copy, "copy"),
         (Outcome::Cache, "cache"),
@@ -45,35 +54,81 @@ impl Outcome {
         (Outcome::Dropped, "dropped"),
         (Outcome::Statement, "statement"),
         (Outcome::Gone, "gone"),
+        (Outcome::Waiting, "waiting"),
+        (Outcome::Solved, "solved"),
+        (Outcome::Failed, "failed"),
+        (Outcome::Faulty, "faulty"),
     ];
+}
+
+impl Outcome {
+    pub fn named(name: &str) -> Option<Outcome> {
+        Outcome::ALL.into_iter().find(|(_, n)| *n == name).map(|(outcome, _)| outcome)
+    }
+
+    /// What it means, for reports.
+    pub fn says(self) -> &'static str {
+        match self {
+            Outcome::Full => "answered by the origin",
+            Outcome::Copy => "answered with a dated copy",
+            Outcome::Cache => "answered from the cache",
+            Outcome::Own => "boma's own paths, such as status page and checks",
+            Outcome::Challenged => "given a check to pass first",
+            Outcome::Limited => "refused by a limit",
+            Outcome::Denied => "refused by a rule or a ban",
+            Outcome::Dropped => "closed without an answer",
+            Outcome::Statement => "told that the service cannot be had now",
+            Outcome::Gone => "its sender left before the answer",
+            Outcome::Waiting => "told to come again: too many at once",
+            Outcome::Solved => "passed a check",
+            Outcome::Failed => "the origin answered with an error of its own",
+            Outcome::Faulty => "malformed, or for no portal",
+        }
+    }
+
+    /// How it is for a citizen; `None`: it says nothing of the service.
+    pub fn fare(self) -> Option<Fare> {
+        match self {
+            Outcome::Full => Some(Fare::Full),
+            Outcome::Copy | Outcome::Cache => Some(Fare::Copies),
+            Outcome::Challenged | Outcome::Solved | Outcome::Waiting => Some(Fare::Delayed),
+            Outcome::Limited | Outcome::Denied | Outcome::Dropped | Outcome::Statement | Outcome::Failed => {
+                Some(Fare::Refused)
+            }
+            Outcome::Own | Outcome::Gone | Outcome::Faulty => None,
+        }
+    }
 }
 
 const OUTCOMES: usize = Outcome::ALL.len();
 
-/// One portal's counters: requests, and of them those with a pass.
+/// One portal's counters: requests, of them those with a pass, and of them citizens' ([`crate::uptime::DEFINITION`]).
 #[derive(Debug, Default)]
-pub struct Totals([[[AtomicU64; 2]; OUTCOMES]; Class::ALL.len()]);
+pub struct Totals([[[AtomicU64; 3]; OUTCOMES]; Class::ALL.len()]);
 
 impl Totals {
-    pub fn count(&self, class: Class, outcome: Outcome, with_pass: bool) {
+    pub fn count(&self, class: Class, outcome: Outcome, with_pass: bool, citizens: bool) {
         let place = &self.0[class as usize][outcome as usize];
         place[0].fetch_add(1, Ordering::Relaxed);
         if with_pass {
             place[1].fetch_add(1, Ordering::Relaxed);
         }
+        if citizens {
+            place[2].fetch_add(1, Ordering::Relaxed);
+        }
     }
 
-    /// Takes what was counted since the last call: class → outcome → requests, and of them with a pass. What is zero is
-    /// left out.
+    /// Takes what was counted since the last call: class → outcome → requests, of them with a pass, of them citizens'. What
+    /// is zero is left out.
     pub fn take(&self) -> Map<String, Value> {
         let mut classes = Map::new();
         for class in Class::ALL {
             let mut outcomes = Map::new();
             for (outcome, name) in Outcome::ALL {
-                let [all, with_pass] =
-                    [0, 1].map(|i| self.0[class as usize][outcome as usize][i].swap(0, Ordering::Relaxed));
+                let [all, with_pass, citizens] =
+                    [0, 1, 2].map(|i| self.0[class as usize][outcome as usize][i].swap(0, Ordering::Relaxed));
                 if all > 0 {
-                    outcomes.insert(name.into(), json!([all, with_pass]));
+                    outcomes.insert(name.into(), json!([all, with_pass, citizens]));
                 }
             }
             if !outcomes.is_empty() {
@@ -102,8 +157,33 @@ pub struct Minute {
     pub portal: String,
     /// The highest posture in it.
     pub posture: Level,
-    /// Class → outcome → requests, and of them with a pass.
+    /// Class → outcome → requests, of them with a pass, of them citizens'.
     pub counts: Map<String, Value>,
+}
+
+impl Minute {
+    /// Every count: class, outcome, and the three numbers.
+    pub fn each(&self, mut see: impl FnMut(&str, Outcome, [u64; 3])) {
+        for (class, outcomes) in &self.counts {
+            for (name, numbers) in outcomes.as_object().into_iter().flatten() {
+                let number = |i: usize| numbers.get(i).and_then(Value::as_u64).unwrap_or(0);
+                if let Some(outcome) = Outcome::named(name) {
+                    see(class, outcome, [0, 1, 2].map(number));
+                }
+            }
+        }
+    }
+
+    /// How citizens fared in it.
+    pub fn served(&self) -> Served {
+        let mut served = Served::default();
+        self.each(|_, outcome, [_, _, citizens]| {
+            if let Some(fare) = outcome.fare() {
+                served.add(fare, citizens);
+            }
+        });
+        served
+    }
 }
 
 /// Of the minutes of a day those that lie near a change of posture: what is worth keeping for longer.
@@ -129,12 +209,21 @@ mod tests {
     #[test]
     fn what_is_counted_is_taken_once() {
         let totals = Registers::default().of("huduma");
-        totals.count(Class::Payment, Outcome::Full, true);
-        totals.count(Class::Payment, Outcome::Full, false);
-        totals.count(Class::Information, Outcome::Limited, false);
+        totals.count(Class::Payment, Outcome::Full, true, true);
+        totals.count(Class::Payment, Outcome::Full, false, true);
+        totals.count(Class::Payment, Outcome::Faulty, false, true);
+        totals.count(Class::Information, Outcome::Limited, true, true);
+        totals.count(Class::Information, Outcome::Limited, false, false);
+        let counts = totals.take();
         assert_eq!(
-            Value::from(totals.take()),
-            json!({ "payment": { "full": [2, 1] }, "information": { "limited": [1, 0] } })
+            Value::from(counts.clone()),
+            json!({ "payment": { "full": [2, 1, 2], "faulty": [1, 0, 1] }, "information": { "limited": [2, 1, 1] } })
+        );
+        let minute = Minute { at: 0, portal: "huduma".into(), posture: Level::Normal, counts };
+        assert_eq!(
+            minute.served(),
+            Served { full: 2, refused: 1, ..Served::default() },
+            "what was malformed says nothing"
         );
         assert!(totals.take().is_empty());
         for (place, (outcome, _)) in Outcome::ALL.into_iter().enumerate() {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use boma::challenge::{asked, work};
 
-use crate::harness::{Answer, Origin, Setup, get, navigate, request};
+use crate::harness::{Answer, Origin, Setup, eventually, get, navigate, request};
 
 const ATTRIBUTE: &str = "name=\"boma-seal\" value=\"";
 
@@ -178,4 +178,45 @@ fn passes_outlive_a_restart() {
     let boma = crate::harness::Boma::start(boma.kill(), &[]);
     assert_eq!(navigate(boma.at(), "/").status, 503, "the pinned posture outlives it too");
     assert_eq!(with(boma.at(), "/", &pass).status, 200);
+}
+
+#[test]
+fn a_network_that_answers_nothing_gets_a_button_alone_until_somebody_answers() {
+    let origin = Origin::start();
+    let boma = Setup::new().settings("[client]\ntrusted_proxies = [\"127.0.0.1\"]\n").start(origin.address);
+    boma.posture("attack");
+    let page = "Accept: text/html\r\nSec-Fetch-Mode: navigate\r\nCookie: session=1\r\n";
+    let from = |address: &str, more: &str| {
+        request(boma.at(), "GET", "/a", &format!("{page}{more}X-Forwarded-For: {address}\r\n"), "")
+    };
+    let is_whole = |page: &Answer| page.text().contains("<script>");
+    for n in 0..30 {
+        let first = from(&format!("203.0.113.{n}"), "");
+        assert!(first.status == 503 && is_whole(&first), "{n}: {}", first.text());
+    }
+    let bare = from("203.0.113.200", "");
+    let policy = bare.field("content-security-policy").unwrap();
+    assert!(bare.status == 503 && !is_whole(&bare) && !policy.contains("script-src"), "{}", bare.text());
+    assert_eq!(bare.field("cache-control"), Some("no-store"));
+    assert!(bare.body.len() <= 1500, "{} bytes", bare.body.len());
+    let packed = from("203.0.113.201", "Accept-Encoding: gzip\r\n");
+    assert!(packed.field("content-encoding") == Some("gzip") && packed.body.len() <= 1500);
+    println!("sent: {} bytes, packed {}", bare.body.len(), packed.body.len());
+    assert!(is_whole(&from("198.51.100.1", "")), "another network");
+    assert!(boma.metric("boma_challenge_total{outcome=\"bare\"}") >= 2.0);
+
+    // A citizen behind it who presses the button, first too early.
+    let press = || {
+        let body = format!("boma-seal={}&boma-work=", seal(&bare));
+        let own = "Sec-Fetch-Site: same-origin\r\nContent-Type: application/x-www-form-urlencoded\r\n";
+        request(boma.at(), "POST", "/a", &format!("{page}{own}X-Forwarded-For: 203.0.113.200\r\n"), &body)
+    };
+    let early = press();
+    assert!(early.status == 503 && early.text().contains(&seal(&bare)), "the same, with what is left to wait");
+    let through = eventually("the wait is over", || Some(press()).filter(|a| a.status != 503));
+    assert_eq!((through.status, through.field("location")), (303, Some("http://huduma.example/a")));
+    let pass = through.pass().unwrap();
+    let opened = from("203.0.113.200", &format!("Cookie: {pass}\r\n"));
+    assert_eq!(opened.status, 200, "{}", opened.text());
+    assert!(is_whole(&from("203.0.113.77", "")), "one answer gets the page back for all");
 }

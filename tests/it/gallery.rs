@@ -9,6 +9,7 @@ use std::sync::Arc;
 use boma::incident::{Author, Draft, Incident};
 use boma::pages::{Html, Mood, News, Page, Restraint, Sheet, Shelf, Shown};
 use boma::settings;
+use boma::uptime::{Day, Served};
 use boma::wire::Hole;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
@@ -36,6 +37,15 @@ office = "Huduma Centre"
 ussd = "*000#"
 "#;
 
+/// What a portal of its own looks writes besides.
+const LOOKS: &str = r##"
+colours = { accent = "#a0183c", ground = "#fdf6e9", ink = "#2b1d12", accent_dark = "#ffb3c6", ground_dark = "#201016" }
+logo = """
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 120 40"><rect width="40" height="40" fill="#a0183c"/>
+<path d="M8 32 20 8 32 32z" fill="#fff"/><circle cx="80" cy="20" r="18" fill="none" stroke="#2b1d12" stroke-width="4"/></svg>
+"""
+[[portal.service]]"##;
+
 /// An incident with an update and a correction, and one that was withdrawn.
 fn told() -> News {
     let author = || Author { by: "press".into(), office: Some("Press office".into()) };
@@ -53,11 +63,16 @@ fn told() -> News {
     let reason = [("en".to_owned(), "It was another portal.".to_owned())].into();
     let withdrawn = withdrawn.withdraw(reason, "press".into(), NOW - 7000).unwrap();
     let shown = |incident: Incident, current| Shown { incident: Arc::new(incident), current, late: current };
-    News { incidents: vec![shown(incident, true), shown(withdrawn, false)], mood: None }
+    News { incidents: vec![shown(incident, true), shown(withdrawn, false)], mood: None, days: week() }
+}
+
+fn week() -> Arc<[Day]> {
+    let served = Served { full: 1_000_000, copies: 30_000, delayed: 20_000, refused: 100 };
+    (20..28).map(|n| Day { date: format!("2026-11-{n}"), whole: n < 27, served }).collect()
 }
 
 fn moody(what: Restraint) -> News {
-    News { incidents: Vec::new(), mood: Some(Mood { what, since: NOW - 900 }) }
+    News { incidents: Vec::new(), mood: Some(Mood { what, since: NOW - 900 }), days: week() }
 }
 
 fn body(html: &Html) -> String {
@@ -72,15 +87,18 @@ fn body(html: &Html) -> String {
 
 /// Name, language, page and policy of each.
 fn hung() -> Vec<Value> {
-    let read = settings::read("boma.toml", SETTINGS, &PathBuf::from("."));
-    assert!(read.faults.is_empty(), "{:?}", read.faults);
-    let portals: Vec<_> = read.value.portals.into_iter().map(Arc::new).collect();
+    let read = |text: &str| {
+        let read = settings::read("boma.toml", text, &PathBuf::from("."));
+        assert!(read.faults.is_empty(), "{:?}", read.faults);
+        read.value.portals.into_iter().map(Arc::new).collect::<Vec<_>>()
+    };
+    let portals = read(SETTINGS);
     let mut all = Vec::new();
     let moods = [Restraint::Slow, Restraint::Failing, Restraint::Copies, Restraint::Closed];
     let quiet = ("".to_owned(), News::default(), true);
-    let told = ("told-".to_owned(), told(), true);
+    let told_of = ("told-".to_owned(), told(), true);
     let moods = moods.into_iter().map(|m| (format!("{m:?}-").to_lowercase(), moody(m), false));
-    for (prefix, news, every) in [quiet, told].into_iter().chain(moods) {
+    for (prefix, news, every) in [quiet, told_of].into_iter().chain(moods) {
         let shelf = Shelf::new(&portals, vec![news], NOW);
         for (at, language) in LANGUAGES.iter().enumerate() {
             let mut hang = |name: &str, body: String, csp: &str| {
@@ -98,13 +116,29 @@ fn hung() -> Vec<Value> {
             hang("status", String::from_utf8(status.body.to_vec()).unwrap(), status.csp.as_deref().unwrap());
         }
     }
+    let own = read(&SETTINGS.replacen("[[portal.service]]", LOOKS, 1));
+    let shelf = Shelf::new(&own, vec![told()], NOW);
+    for (at, language) in LANGUAGES.iter().enumerate() {
+        let html = |page| shelf.page(0, at, page);
+        let (challenge, statement) = (html(Page::Challenge), html(Page::Statement));
+        let status = shelf.sheet(0, at, Sheet::Page);
+        let status_body = String::from_utf8(status.body.to_vec()).unwrap();
+        for (name, body, csp) in [
+            ("own-challenge", body(challenge), &challenge.csp),
+            ("own-statement", body(statement), &statement.csp),
+            ("own-status", status_body, status.csp.as_ref().unwrap()),
+        ] {
+            assert!(body.contains("<svg aria-hidden=\"true\"") && body.contains("--act:#a0183c"), "{name}");
+            all.push(json!({ "name": name, "language": language, "body": body, "csp": csp }));
+        }
+    }
     all
 }
 
 #[test]
 fn every_page_in_every_language_is_whole_on_a_phone_by_keyboard_light_and_dark() {
     let pages = hung();
-    assert_eq!(pages.len(), 5 * (2 * (Page::ALL.len() + 3) + 4 * 2));
+    assert_eq!(pages.len(), 5 * (2 * (Page::ALL.len() + 3) + 4 * 2 + 3));
     let folder = Folder::new();
     let shots = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/browser/shots/gallery");
     std::fs::create_dir_all(&shots).unwrap();

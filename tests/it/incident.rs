@@ -297,7 +297,10 @@ fn the_summary_has_statuspages_shape() {
         ],
     );
     let all = summary(&boma);
-    assert_eq!(keys(&all), ["components", "incidents", "page", "scheduled_maintenances", "status"]);
+    assert_eq!(
+        keys(&all),
+        ["components", "incidents", "page", "postmortems", "scheduled_maintenances", "status", "uptime"]
+    );
     assert_eq!(keys(&all["page"]), ["id", "name", "time_zone", "updated_at", "url"]);
     assert_eq!((&all["page"]["id"], &all["page"]["time_zone"]), (&"huduma".into(), &"Africa/Nairobi".into()));
     assert_eq!(all["page"]["url"], "https://huduma.example/.well-known/boma/status");

@@ -22,6 +22,7 @@
 //! bots        good ones, by the names of a small name server and by published networks
 //! fallback    the origin dead, hanging, failing; snapshots over a restart
 //! incident    what citizens are told, the origin dead
+//! service     what is told of services, changed while boma runs
 //! admit       permits
 //! places      countries and autonomous systems
 //! posture     pinned by hand, by file and by command, and climbing by itself
@@ -31,6 +32,7 @@
 //! start       whatever is broken at start
 //! admin       the staff door: what it answers, what it says of itself, who finds a place
 //! staff       tokens and roles
+//! report      what is told after the end
 //! events      what changes, as it happens
 //! manners     how commands fail, and end
 //! log         the access log
@@ -73,6 +75,8 @@ mod posture;
 mod preview;
 mod programs;
 mod replay;
+mod report;
+mod service;
 mod settled;
 mod staff;
 mod start;

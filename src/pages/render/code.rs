@@ -6,7 +6,8 @@ use minijinja::context;
 
 use super::super::text::Language;
 use super::super::{CODE_FIELD_WIDTH, Html};
-use super::{Of, Renderer, choices, hash, mark, prepare, shown_tag, texts, ways_out};
+use super::{Of, Renderer, SERVICES, choices, hash, looks, mark, prepare, shown_tag, texts, ways_out};
+use crate::bounds;
 use crate::wire::Hole;
 
 impl Renderer {
@@ -19,10 +20,10 @@ impl Renderer {
         // An answer to the form leads to the front page.
         let csp = format!(
             "default-src 'none'; style-src '{}'; img-src data:; base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
-            hash(&self.style)
+            hash(&self.style(of))
         );
-        [false, true].map(|wrong| {
-            let text = self.render(
+        let written = |wrong: bool, ways: usize| {
+            self.render(
                 "code",
                 context! {
                     t => texts(language),
@@ -32,14 +33,19 @@ impl Renderer {
                     news => news.as_str(),
                     wrong => wrong,
                     portal => title,
-                    services => of.map(|of| ways_out(of.portal, language)),
+                    services => of.map(|of| ways_out(of.portal, language, ways)),
                     languages => of.map(|of| choices(of.portal)),
-                    css => self.style.as_str(),
+                    logo => looks::logo(of),
+                    css => self.style(of),
                     code => mark(Hole::Code),
                     reference => mark(Hole::Reference),
                 },
-            );
-            let body = prepare(text);
+            )
+        };
+        [false, true].map(|wrong| {
+            let fits = |text: &String| text.len() <= bounds::PAGE_BYTES;
+            let text = (1..=SERVICES).rev().map(|ways| written(wrong, ways)).find(fits);
+            let body = prepare(text.unwrap_or_else(|| written(wrong, 0)));
             Html { packed: None, body, language: tag.to_owned(), csp: csp.clone() }
         })
     }

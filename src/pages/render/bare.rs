@@ -1,0 +1,86 @@
+//! The challenge as a button alone, for whom the whole page is wasted on: no script, and so small that a flood takes little of
+//! the line. What does not fit is left to the status page.
+//!
+//! Does not know: who gets it.
+
+use minijinja::context;
+
+use super::super::text::Language;
+use super::super::{Html, Page};
+use super::{Of, Packed, Renderer, choices, hash, keeps, key, mark, prepare, shown_tag, texts, ways_out};
+use crate::bounds;
+use crate::wire::Hole;
+
+const STYLE: &str = ":root{color-scheme:light dark}body{font:1.1em/1.5 sans-serif;margin:1em;overflow-wrap:anywhere;background:Canvas;color:CanvasText}a,button{display:inline-block;font:inherit;padding:.6em}:focus-visible{outline:3px solid}";
+
+/// What a page holds besides its button and its reference: the incident, a way out, the other languages.
+type Besides = (Told, bool, bool);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Whole,
+    /// Without its title.
+    Brief,
+    Nothing,
+}
+
+/// From the most on: the first that fits is taken. What happens is said before all else; the status page, which every portal's
+/// page leads to, says the rest.
+const FITTING: [Besides; 8] = [
+    (Told::Whole, true, true),
+    (Told::Whole, false, true),
+    (Told::Whole, true, false),
+    (Told::Whole, false, false),
+    (Told::Brief, true, true),
+    (Told::Brief, false, true),
+    (Told::Brief, false, false),
+    (Told::Nothing, true, true),
+];
+
+impl Renderer {
+    pub(super) fn bare(&self, of: Option<Of<'_>>, language: &'static Language, page: Page) -> Html {
+        let fits = |text: &String| text.len() <= bounds::BARE_BYTES;
+        let with = |besides| self.bare_with(of, language, page, besides);
+        let text = FITTING.into_iter().map(with).find(fits).unwrap_or_else(|| with((Told::Nothing, false, false)));
+        let csp = format!(
+            "default-src 'none'; style-src '{}'; img-src data:; base-uri 'none'; frame-ancestors 'none'",
+            hash(STYLE)
+        );
+        let body = prepare(text);
+        let tag = of.map_or(language.tag, |of| shown_tag(&of.portal.languages[of.at], language));
+        Html { packed: Packed::new(&body), body, language: tag.to_owned(), csp }
+    }
+
+    fn bare_with(
+        &self,
+        of: Option<Of<'_>>,
+        language: &'static Language,
+        page: Page,
+        (told, way, languages): Besides,
+    ) -> String {
+        let key = key(page);
+        let portal = of.map(|of| of.portal.title.as_str());
+        let lead = if page == Page::BareResend { "resend_by_hand".into() } else { format!("{key}_bare") };
+        let first_way = |of: Of<'_>| ways_out(of.portal, language, 1);
+        self.render(
+            "bare",
+            context! {
+                t => texts(language),
+                lang => of.map_or(language.tag, |of| shown_tag(&of.portal.languages[of.at], language)),
+                title => language.get(&format!("{key}_title")),
+                lead => language.get(&lead).replace("{portal}", portal.unwrap_or("boma")),
+                portal => portal,
+                news => of.filter(|_| told != Told::Nothing).map_or(String::new(), |of| self.news(of, language, told == Told::Brief)),
+                services => of.filter(|_| way).map(first_way),
+                resend => page == Page::BareResend,
+                form => page.carries().then(|| mark(Hole::Form)),
+                languages => of.filter(|_| languages && keeps(page)).map(|of| choices(of.portal)),
+                leave => keeps(page),
+                css => STYLE,
+                wait => mark(Hole::Wait),
+                seal => mark(Hole::Seal),
+                reference => mark(Hole::Reference),
+            },
+        )
+    }
+}

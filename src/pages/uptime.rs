@@ -1,0 +1,29 @@
+//! How citizens were served in the last days, for the status page: a line a day. A table of five columns is wider than a phone.
+//!
+//! Does not know: what is counted.
+
+use minijinja::{Value, context};
+
+use super::news::News;
+use super::text::Language;
+use crate::bounds;
+use crate::uptime::{self, Fare, Served};
+
+/// `None`: nobody was counted.
+pub fn told(news: &News, language: &Language) -> Option<Value> {
+    let days = &news.days[news.days.len().saturating_sub(bounds::UPTIME_SHOWN)..];
+    let all = days.iter().fold(Served::default(), |all, day| all.with(&day.served));
+    let [full, copies, ..] = all.shares()?;
+    let rows = days.iter().rev().filter_map(|day| {
+        // What nobody met is not named.
+        let shares = Fare::ALL.into_iter().zip(day.served.shares()?).filter(|(_, share)| *share > 0);
+        let share = |(fare, share): (Fare, u32)| {
+            format!("{} {}", language.get(&format!("days_{}", fare.as_str())), uptime::percent(share))
+        };
+        let says = shares.map(share).collect::<Vec<_>>().join(" · ");
+        Some(context! { date => day.date.as_str(), whole => day.whole, says })
+    });
+    // Whom a check or a full house made wait was not answered yet; what came of it counts by itself.
+    let sum = language.get("days_sum").replace("{share}", &uptime::percent(full + copies));
+    Some(context! { sum, days => rows.collect::<Vec<_>>() })
+}

@@ -1,0 +1,349 @@
+//! What is told after the end: how citizens were served by day, the draft of the report, what was learned; and whom to tell.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Boma, Client, Origin, Setup, eventually, get, navigate, request};
+
+fn now() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
+}
+
+fn stamp(unix: u64) -> String {
+    let done = Command::new("date").args(["-u", "-d", &format!("@{unix}"), "+%Y-%m-%dT%H:%M:%SZ"]).output().unwrap();
+    String::from_utf8(done.stdout).unwrap().trim().to_owned()
+}
+
+fn done(boma: &Boma, arguments: &[&str]) -> String {
+    let (code, said) = boma.command(arguments);
+    assert_eq!(code, 0, "{arguments:?}: {said}");
+    said
+}
+
+/// A setup whose state holds the totals of two hours of which everything is known, and when they began: an hour of quiet, ten
+/// minutes of attack, ten that are guarded.
+fn two_known_hours(setup: Setup) -> (Setup, u64) {
+    let base = now() / 60 * 60 - 7200;
+    let quiet = json!({ "information": { "full": [100, 40, 90] } });
+    let flood = json!({
+        "information": { "full": [50, 50, 50], "challenged": [6000, 0, 0] },
+        "payment": { "statement": [20, 20, 20], "full": [30, 30, 30] },
+    });
+    let after = json!({ "payment": { "full": [10, 10, 10] } });
+    std::fs::create_dir_all(setup.file("state/totals")).unwrap();
+    for n in 0..80 {
+        let (posture, counts) = match n {
+            0..60 => ("normal", &quiet),
+            60..70 => ("attack", &flood),
+            _ => ("guarded", &after),
+        };
+        let at = base + n * 60;
+        let line = json!({ "at": at, "portal": "huduma", "posture": posture, "counts": counts });
+        let day = stamp(at)[..10].to_owned();
+        let path = setup.file(&format!("state/totals/{day}.jsonl"));
+        let before = std::fs::read_to_string(&path).unwrap_or_default();
+        std::fs::write(path, format!("{before}{line}\n")).unwrap();
+    }
+    (setup, base)
+}
+
+#[test]
+fn each_figure_of_a_report_is_what_the_totals_hold() {
+    let origin = Origin::start();
+    let (setup, base) = two_known_hours(Setup::new());
+    let boma = setup.start(origin.address);
+    let report: Value =
+        serde_json::from_str(&done(&boma, &["report", "--from", &stamp(base), "--to", "10m", "--format", "json"]))
+            .unwrap();
+    let traffic = &report["traffic"];
+    assert_eq!((&traffic["minutes"], &traffic["requests"]), (&80.into(), &(6000 + 61_000 + 100).into()));
+    assert_eq!(traffic["sent_away"], 60_000);
+    assert_eq!(traffic["peak"], json!({ "at": stamp(base + 3600), "requests": 6100, "sent_away": 6000 }));
+    let outcomes = traffic["outcomes"].as_array().unwrap().iter();
+    let told: Vec<Value> = outcomes.map(|b| json!([b["outcome"], b["requests"], b["with_pass"]])).collect();
+    assert_eq!(json!(told), json!([["full", 6900, 3300], ["challenged", 60_000, 0], ["statement", 200, 200]]));
+    let citizens = &report["citizens"];
+    let four = ["full", "copies", "delayed", "refused"].map(|key| citizens[key].as_u64().unwrap());
+    assert_eq!(four, [5400 + 500 + 300 + 100, 0, 0, 200]);
+    assert_eq!(citizens["classes"][1], json!(["payment", { "full": 400, "copies": 0, "delayed": 0, "refused": 200 }]));
+    assert_eq!((&citizens["minutes_risen"], &citizens["minutes_hurt"]), (&20.into(), &10.into()));
+    let moments = &report["moments"];
+    for (key, expected) in [("onset", 3600), ("detected", 3600), ("contained", 4200), ("recovered", 4800)] {
+        assert_eq!(moments[key], stamp(base + expected), "{key}");
+    }
+    assert_eq!(moments["first_statement"], Value::Null);
+    let level = |at: usize| report["postures"][at]["level"].as_str().unwrap().to_owned();
+    assert_eq!((level(0), level(1)), ("attack".into(), "guarded".into()));
+    assert_eq!(report["notices"][0]["due"], stamp(base + 3600 + 86_400));
+    assert_eq!(report["seen"], Value::Null, "nothing is made up");
+    // The same two hours as citizens read them, a moment after the start, and after another one.
+    let days = |boma: &Boma| {
+        let summary = get(boma.at(), "/.well-known/boma/status.json").json();
+        let days = summary["uptime"]["days"].as_array().unwrap().clone();
+        ["full", "copies", "delayed", "refused"].map(|key| days.iter().map(|d| d[key].as_u64().unwrap()).sum::<u64>())
+    };
+    eventually("the days are told", || (days(&boma) == four).then_some(()));
+    let mut boma = boma;
+    boma.signal("TERM");
+    assert!(boma.wait().success());
+    let boma = Boma::start(boma.kill(), &[]);
+    eventually("and none is counted twice", || (days(&boma) == four).then_some(()));
+    let page = navigate(boma.at(), "/.well-known/boma/status?lang=en").text();
+    assert!(page.contains("How people were served") && page.contains("96.9\u{a0}% of people"), "{page}");
+    for (arguments, code, hint) in [
+        (&["report"][..], 2, "--from"),
+        (&["report", "--from", "yesterday"], 1, "2026-12-01T22:00"),
+        (&["report", "--incident", "9"], 1, "there is no incident 9"),
+        (&["report", "--from", "2h", "--portal", "none"], 1, "there is no portal"),
+        (&["report", "--from", "90d"], 1, "longer than 14d"),
+        (&["report", "--from", "1h", "--to", "2h"], 1, "ends before it begins"),
+        (&["report", "--from", "1h", "--tlp", "white"], 2, "clear"),
+    ] {
+        let (got, said) = boma.command(arguments);
+        assert!(got == code && said.contains(hint), "{arguments:?}: {got} {said}");
+    }
+}
+
+#[test]
+fn a_report_of_an_incident_says_who_came_who_did_what_and_what_it_rests_on() {
+    let origin = Origin::start();
+    let mut boma = Setup::new()
+        .portal("timezone = \"Africa/Nairobi\"\n")
+        .rules("[[rule]]\nname = \"no-search\"\nmatch = { path = \"/search*\" }\nthen = \"deny\"\n")
+        .start(origin.address);
+    boma.posture("guarded");
+    done(&boma, &["incident", "open", "--template", "flood", "--next", "30m"]);
+    done(
+        &boma,
+        &["measure", "add", "m", "--match", "path = \"/m\"", "--then", "deny", "--reason", "INC-42", "--owner", "soc"],
+    );
+    // A second is looked at when it is over, and each worker hands on its own.
+    let rules = std::fs::read_to_string(boma.setup.file("rules.toml")).unwrap();
+    let held = |boma: &Boma, n: u64| {
+        eventually("the sample holds them", || {
+            (boma.staff("POST", "/api/v1/rules/preview", "", &rules).json()["requests"] == n).then_some(())
+        });
+    };
+    assert_eq!(get(boma.at(), "/once").status, 200);
+    held(&boma, 1);
+    for n in 0..60 {
+        let mut client = Client::connect_from(&format!("127.0.9.{}", n % 6 + 1), boma.at()).unwrap();
+        let agent = "User-Agent: Flood | <b>1</b>\r\nCookie: secret=value\r\n";
+        assert_eq!(
+            client.ask("GET", "/search/now?q=secret", &format!("Host: huduma.example\r\n{agent}"), "").unwrap().status,
+            403
+        );
+    }
+    held(&boma, 61);
+    done(&boma, &["incident", "update", "--state", "identified", "--text", "en=We know the cause."]);
+    done(&boma, &["measure", "remove", "m"]);
+    done(&boma, &["posture", "auto"]);
+    done(&boma, &["incident", "resolve"]);
+    // What the last minute was made of is kept at the end of the process too.
+    boma.signal("TERM");
+    assert!(boma.wait().success());
+    let boma = Boma::start(boma.kill(), &[]);
+    let folder = boma.setup.file("after");
+    let out = folder.to_str().unwrap();
+    let said = done(&boma, &["report", "--incident", "1", "--tlp", "amber+strict", "--out", out]);
+    assert_eq!(said.lines().count(), 6, "{said}");
+    let checked = Command::new("sha256sum").args(["-c", "SHA256SUMS"]).current_dir(&folder).output().unwrap();
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
+    let (code, again) = boma.command(&["report", "--incident", "1", "--out", out]);
+    assert!(code == 2 && again.contains("is there already"), "{again}");
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let report: Value = serde_json::from_str(&read("report.json")).unwrap();
+    assert_eq!(report["tlp"], "TLP:AMBER+STRICT");
+    assert_eq!(
+        (&report["incident"]["title"], &report["incident"]["state"]),
+        (&"Huduma is slow".into(), &"resolved".into())
+    );
+    assert_eq!(report["moments"]["detected_by"], "staff administrator (admin)");
+    assert_eq!(report["moments"]["first_statement"], report["incident"]["opened"]);
+    let span = [&report["from"], &report["to"]].map(|t| t.as_str().unwrap().to_owned());
+    let unix = |text: &str| -> u64 {
+        let done = Command::new("date").args(["-u", "-d", text, "+%s"]).output().unwrap();
+        String::from_utf8(done.stdout).unwrap().trim().parse().unwrap()
+    };
+    let totals =
+        boma.staff("GET", &format!("/api/v1/totals?from={}&to={}", unix(&span[0]), unix(&span[1])), "", "").json();
+    let mut sum = 0;
+    for minute in totals["minutes"].as_array().unwrap() {
+        for outcomes in minute["counts"].as_object().unwrap().values() {
+            sum += outcomes.as_object().unwrap().values().map(|n| n[0].as_u64().unwrap()).sum::<u64>();
+        }
+    }
+    assert_eq!(
+        (report["traffic"]["requests"].as_u64(), report["traffic"]["sent_away"].as_u64()),
+        (Some(sum), Some(60)),
+        "{totals}"
+    );
+    let seen = &report["seen"];
+    let network = &seen["networks"][0];
+    assert_eq!(
+        (&network["net"], &network["requests"], &network["sent_away"], &network["with_pass"]),
+        (&"127.0.9.0/24".into(), &60.into(), &60.into(), &0.into()),
+        "{seen}"
+    );
+    assert_eq!(
+        (&seen["paths"], &seen["rules"]),
+        (&json!([["/search/now", 60]]), &json!([["no-search", 60]])),
+        "{seen}"
+    );
+    let measure = &report["measures"][0];
+    assert!(
+        measure["name"] == "measure m" && measure["reason"] == "INC-42" && measure["until"].is_string(),
+        "{measure}"
+    );
+    assert_eq!(measure["how_ended"], "taken out by staff administrator (admin)");
+    let text = read("report.md");
+    for part in [
+        "No request is known to have been a citizen's.",
+        "The public was told at 20",
+        " EAT",
+        "We know the cause.",
+        "measure m for: INC-42, until 20",
+        "Flood \\| \\<b\\>1\\</b\\>",
+        "lines, all as they were written.",
+        "> _To fill in:_ by what way it came, its root cause",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    let journal = std::fs::read(boma.setup.file("state/journal.jsonl")).unwrap();
+    let hash = Command::new("sha256sum").arg(boma.setup.file("state/journal.jsonl")).output().unwrap();
+    let hash = String::from_utf8(hash.stdout).unwrap()[..64].to_owned();
+    let evidence = report["evidence"].as_array().unwrap();
+    assert!(evidence.iter().any(|e| e["sha256"] == hash && e["bytes"] == journal.len()), "{evidence:?}");
+    for name in ["report.md", "report.html", "report.json", "indicators.csv", "indicators.stix.json"] {
+        assert!(!read(name).contains("secret"), "{name} holds no query and no cookie");
+    }
+    assert!(read("report.html").contains("<div class=\"tlp\">TLP:AMBER+STRICT</div>"));
+    assert!(read("indicators.csv").contains("network,127.0.9.0/24,"));
+    let stix: Value = serde_json::from_str(&read("indicators.stix.json")).unwrap();
+    assert_eq!(stix["objects"][2]["pattern"], "[ipv4-addr:value ISSUBSET '127.0.9.0/24']");
+    assert_eq!(
+        done(&boma, &["report", "--from", "1h", "--indicators", "csv"]).lines().next().unwrap().split(',').count(),
+        13
+    );
+}
+
+#[test]
+fn what_was_learned_is_told_once_it_is_over_and_not_edited() {
+    let origin = Origin::start();
+    let address = origin.kill();
+    let boma = Setup::new().start(address);
+    done(&boma, &["incident", "open", "--template", "flood"]);
+    let learned = ["incident", "postmortem", "1", "--text", "en=Too many requests came."];
+    let (code, said) = boma.command(&learned);
+    assert!(code == 1 && said.contains("it is not over"), "{said}");
+    done(&boma, &["incident", "resolve"]);
+    let resolved = boma.staff("GET", "/api/v1/incidents/1", "", "").json()["updates"][1]["at"].clone();
+    assert!(done(&boma, &learned).contains("incident 1   postmortem   3 updates"));
+    done(
+        &boma,
+        &["incident", "update", "1", "--correct", "3", "--text", &format!("en=Far too many.{}", " More.".repeat(100))],
+    );
+    let page = navigate(boma.at(), "/.well-known/boma/status?lang=en").text();
+    assert!(page.contains("What we learned") && page.contains("Far too many."), "{page}");
+    assert!(!navigate(boma.at(), "/x").text().contains("is slow"), "it is over");
+    let summary = get(boma.at(), "/.well-known/boma/status.json?lang=en").json();
+    assert_eq!(summary["incidents"], json!([]));
+    let told = &summary["postmortems"][0];
+    assert_eq!(
+        (&told["status"], told["resolved_at"].as_str()),
+        (&"postmortem".into(), Some(stamp(resolved.as_u64().unwrap()).as_str()))
+    );
+    assert!(
+        told["postmortem_body"].as_str().unwrap().starts_with("Far too many.")
+            && told["postmortem_published_at"].is_string()
+    );
+    let feed = get(boma.at(), "/.well-known/boma/status.atom?lang=en").text();
+    assert!(feed.contains("Far too many.") && feed.contains("Before, it said: Too many requests came."), "{feed}");
+    let (code, said) = boma.command(&["incident", "update", "1", "--text", "en=x"]);
+    assert!(code == 1 && said.contains("to open it again"), "{said}");
+    let (code, said) = boma.command(&["incident", "postmortem", "1", "--text", &format!("en={}", "x".repeat(1001))]);
+    assert!(code == 1 && said.contains("1 to 1000"), "{said}");
+    done(&boma, &["incident", "update", "1", "--state", "monitoring", "--text", "en=Again."]);
+    assert_eq!(get(boma.at(), "/.well-known/boma/status.json").json()["postmortems"], json!([]));
+}
+
+#[test]
+fn whom_to_tell_and_whom_to_ask_is_served_with_the_origin_dead_and_in_every_posture() {
+    let origin = Origin::start();
+    let at = "/.well-known/security.txt";
+    let without = Setup::new().start(origin.address);
+    assert_eq!(get(without.at(), at).status, 200);
+    assert_eq!(origin.reached_by_citizens().last().unwrap().target, at, "where nothing is said it is the origin's");
+    let address = origin.kill();
+    let portal = "contact = { phone = \"+254 700 000 000\" }\nsecurity = { contact = [\"mailto:csirt@huduma.example\", \"tel:+254-20-1\"], policy = \"https://huduma.example/p\" }\n";
+    let boma = Setup::new().portal(portal).start(address);
+    for level in ["normal", "attack", "static", "closed"] {
+        boma.posture(level);
+        let told = get(boma.at(), at);
+        assert_eq!((told.status, told.field("content-type")), (200, Some("text/plain; charset=utf-8")), "{level}");
+        let text = told.text();
+        let lines: Vec<&str> = text.split("\r\n").collect();
+        assert_eq!(&lines[..2], ["Contact: mailto:csirt@huduma.example", "Contact: tel:+254-20-1"], "{text}");
+        let expires = lines.iter().filter_map(|l| l.strip_prefix("Expires: ")).collect::<Vec<_>>();
+        assert!(expires.len() == 1 && expires[0] > stamp(now() + 20 * 86_400).as_str(), "{text}");
+        assert!(expires[0] < stamp(now() + 365 * 86_400).as_str() && expires[0].ends_with("T00:00:00Z"), "{text}");
+        assert_eq!(
+            &lines[3..],
+            [
+                "Policy: https://huduma.example/p",
+                "Preferred-Languages: en, sw",
+                "Canonical: https://huduma.example/.well-known/security.txt",
+                ""
+            ],
+            "{text}"
+        );
+        for path in ["/x", "/.well-known/boma/status", "/.well-known/boma/nothing"] {
+            assert!(navigate(boma.at(), path).text().contains("<a href=\"tel:+254700000000\">"), "{level} {path}");
+        }
+    }
+    let other = request(boma.at(), "POST", at, "", "");
+    assert_eq!((other.status, other.field("allow")), (405, Some("GET, HEAD")));
+    let setup = Setup::new()
+        .portal("contact = {}\nsecurity = { contact = [\"csirt@huduma.example\"], policy = \"http://x\" }\n");
+    setup.write("127.0.0.1:1");
+    let done = Command::new(env!("CARGO_BIN_EXE_boma"))
+        .args(["check", "--config"])
+        .arg(setup.file("boma.toml"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8([done.stdout, done.stderr].concat()).unwrap();
+    for fault in
+        ["`portal.contact` says nothing", "\"csirt@huduma.example\" is no address", "\"http://x\" is no address"]
+    {
+        assert!(done.status.code() == Some(78) && said.contains(fault), "{fault} in {said}");
+    }
+}
+
+#[test]
+fn a_flood_that_is_sent_away_does_not_make_the_portal_look_as_if_it_refused_people() {
+    let origin = Origin::start();
+    let rules = "[[rule]]\nname = \"no\"\nmatch = { path = \"/no\" }\nthen = \"deny\"\n";
+    let mut boma = Setup::new().rules(rules).start(origin.address);
+    (0..5).for_each(|_| assert_eq!(navigate(boma.at(), "/page").status, 200));
+    (0..20).for_each(|_| assert_eq!(navigate(boma.at(), "/no").status, 403));
+    // Parts of pages, robots that say so and boma's own paths are nobody's requests.
+    let part = "Sec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: image\r\nSec-Fetch-Site: same-origin\r\n";
+    assert_eq!(request(boma.at(), "GET", "/a.png", part, "").status, 200);
+    assert_eq!(get(boma.at(), "/.well-known/boma/status").status, 200);
+    boma.posture("attack");
+    (0..20).for_each(|_| assert_eq!(navigate(boma.at(), "/page").status, 503));
+    done(&boma, &["posture", "auto"]);
+    origin.kill();
+    assert_eq!(navigate(boma.at(), "/page").status, 503);
+    boma.signal("TERM");
+    assert!(boma.wait().success());
+    let boma = Boma::start(boma.kill(), &[]);
+    let days = eventually("the day is told", || {
+        let summary = get(boma.at(), "/.well-known/boma/status.json").json();
+        summary["uptime"]["days"].as_array().filter(|days| !days.is_empty()).cloned()
+    });
+    let sum = |key: &str| days.iter().map(|d| d[key].as_u64().unwrap()).sum::<u64>();
+    assert_eq!(["full", "copies", "delayed", "refused"].map(sum), [5, 0, 0, 1], "{days:?}");
+    assert!(days.iter().all(|d| d["date"].as_str().unwrap().len() == 10 && d["whole"].is_boolean()));
+}
