@@ -142,8 +142,7 @@ impl Office {
             self.house.trouble(format!("the journal cannot be written ({e})"));
         }
         self.house.feed.tell(at, kind, &name, &what, &said);
-        let entry = Entry { at, who: name, what, outcome: said };
-        desk.history.push(entry);
+        desk.history.push(Entry { at, who: name, what, outcome: said });
         if desk.history.len() > bounds::HISTORY {
             desk.history.remove(0);
         }

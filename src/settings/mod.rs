@@ -8,6 +8,7 @@ mod contacts;
 mod looks;
 mod parts;
 mod portal;
+mod routes;
 mod server;
 mod svg;
 mod wire;
