@@ -157,6 +157,11 @@ impl Service {
     pub fn holds(&self, path: &str) -> bool {
         any_holds(&self.paths, path)
     }
+
+    /// Whether it can be had by phone, at an office or by a code.
+    pub fn has_way(&self) -> bool {
+        self.phone.is_some() || self.office.is_some() || self.ussd.is_some()
+    }
 }
 
 impl Portal {

@@ -84,6 +84,49 @@ impl Head for NoHead {
     fn each(&self, _: &mut dyn FnMut(&str, &[u8])) {}
 }
 
+/// The head of a GET of which nothing counts but its fields, their names in lower case.
+pub struct FieldsAlone<'a>(pub &'a [(String, Vec<u8>)]);
+
+impl Head for FieldsAlone<'_> {
+    fn method(&self) -> &str {
+        "GET"
+    }
+    fn path(&self) -> &str {
+        ""
+    }
+    fn query(&self) -> Option<&str> {
+        None
+    }
+    fn authority(&self) -> Option<&str> {
+        None
+    }
+    fn version(&self) -> Version {
+        Version::Http11
+    }
+    fn field(&self, name: &str) -> Option<&[u8]> {
+        self.0.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_slice())
+    }
+    fn any(&self, name: &str, test: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        self.0.iter().filter(|(n, _)| n == name).any(|(_, v)| test(v))
+    }
+    fn each(&self, visit: &mut dyn FnMut(&str, &[u8])) {
+        self.0.iter().for_each(|(n, v)| visit(n, v));
+    }
+}
+
+/// A cookie's value shorter than this is a flag such as `lang=sw`, which pages repeat lawfully.
+const SECRET_BYTES: usize = 8;
+
+/// Whether a body repeats the value of a cookie (a `Set-Cookie` field's value) that is long enough to be a secret: such a
+/// body is for its own visitor alone.
+pub fn repeats_cookie(body: &[u8], set: &[u8]) -> bool {
+    let pair = set.split(|b| *b == b';').next().unwrap_or(set);
+    let Some(at) = pair.iter().position(|b| *b == b'=') else { return false };
+    let value = pair[at + 1..].trim_ascii();
+    let value = value.strip_prefix(b"\"").and_then(|v| v.strip_suffix(b"\"")).unwrap_or(value);
+    value.len() >= SECRET_BYTES && memchr::memmem::find(body, value).is_some()
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
     Http10,

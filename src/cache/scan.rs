@@ -4,13 +4,10 @@
 use miniz_oxide::inflate::decompress_to_vec_with_limit;
 
 use crate::bounds;
-use crate::wire::Fields;
+use crate::wire::{Fields, repeats_cookie};
 
 /// How servers write sessions into links.
 const WRITTEN: [&str; 4] = [";jsessionid=", "phpsessid=", "aspsessionid", "/(s("];
-/// A cookie's value shorter than this is a flag such as `lang=sw`, which pages repeat lawfully.
-const SECRET_BYTES: usize = 8;
-
 /// Whether `body` tells its visitor; `set` are the cookies that came with it, `names` the portal's session cookies.
 /// What cannot be read is believed only where no cookie came with it.
 pub fn tells(fields: &Fields, body: &[u8], set: &[Vec<u8>], names: &[String]) -> bool {
@@ -20,7 +17,7 @@ pub fn tells(fields: &Fields, body: &[u8], set: &[Vec<u8>], names: &[String]) ->
         return false;
     }
     let names = if page { names } else { &[] };
-    let holds = |plain: &[u8]| repeats(plain, set) || (page && writes(plain, names));
+    let holds = |plain: &[u8]| set.iter().any(|cookie| repeats_cookie(plain, cookie)) || (page && writes(plain, names));
     match fields.first("content-encoding").map(<[u8]>::to_ascii_lowercase).as_deref() {
         None | Some(b"" | b"identity") => holds(body),
         Some(b"gzip" | b"x-gzip") => match gunzip(body) {
@@ -42,24 +39,11 @@ pub fn is_sealed(fields: &Fields) -> bool {
     is_page(fields) && !matches!(coding.as_deref(), None | Some(b"" | b"identity" | b"gzip" | b"x-gzip"))
 }
 
-fn repeats(body: &[u8], set: &[Vec<u8>]) -> bool {
-    set.iter().filter_map(|cookie| secret(cookie)).any(|secret| memchr::memmem::find(body, secret).is_some())
-}
-
 fn writes(body: &[u8], names: &[String]) -> bool {
     let lower = body.to_ascii_lowercase();
     let named = names.iter().map(|n| format!("{}=", n.to_ascii_lowercase()));
     let written = WRITTEN.iter().map(|w| (*w).to_owned());
     written.chain(named).any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some())
-}
-
-/// A cookie's value, where it is long enough to be a secret.
-fn secret(cookie: &[u8]) -> Option<&[u8]> {
-    let pair = cookie.split(|b| *b == b';').next()?;
-    let at = pair.iter().position(|b| *b == b'=')?;
-    let value = pair[at + 1..].trim_ascii();
-    let value = value.strip_prefix(b"\"").and_then(|v| v.strip_suffix(b"\"")).unwrap_or(value);
-    (value.len() >= SECRET_BYTES).then_some(value)
 }
 
 /// The bytes of one gzip member (RFC 1952), within bounds.

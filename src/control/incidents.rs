@@ -50,6 +50,11 @@ impl Office {
         Ok(Applied { changed: true, incident: Some(id), warnings, ..self.unchanged() })
     }
 
+    pub(super) fn incident_of(&self, id: u64) -> Result<Arc<Incident>, Rejected> {
+        let found = self.house.incidents.load().iter().find(|i| i.id == id).cloned();
+        found.ok_or_else(|| Rejected::Unknown(format!("there is no incident {id}: `boma incident list` shows them")))
+    }
+
     /// The incident as it would be.
     ///
     /// # Errors
@@ -57,17 +62,10 @@ impl Office {
     pub fn told(&self, telling: Telling) -> Result<Incident, Rejected> {
         let now = self.house.now().unix();
         let all = self.house.incidents.load();
-        let known = |id: u64| {
-            let found = all.iter().find(|i| i.id == id).cloned();
-            found
-                .ok_or_else(|| Rejected::Unknown(format!("there is no incident {id}: `boma incident list` shows them")))
-        };
         let named = telling.said().cloned().unwrap_or_default();
         let incident = match telling {
             Telling::Open { portal, said, author } => {
-                if let Some(name) = portal.as_deref().filter(|name| !self.has_portal(name)) {
-                    return Err(Rejected::Unknown(format!("there is no portal {name:?}")));
-                }
+                self.knows(portal.as_deref())?;
                 let open = all.iter().filter(|i| i.ended().is_none()).count();
                 if open >= bounds::INCIDENTS_OPEN {
                     let help = "resolve or withdraw one, or write an update of it";
@@ -76,9 +74,9 @@ impl Office {
                 let id = all.last().map_or(1, |i| i.id + 1);
                 Incident::open(id, portal, said, author, now)
             }
-            Telling::Update { id, said, author } => known(id)?.update(said, author, now),
-            Telling::Correct { id, n, said, by } => known(id)?.correct(n, said, by, now),
-            Telling::Withdraw { id, reason, by } => known(id)?.withdraw(reason, by, now),
+            Telling::Update { id, said, author } => self.incident_of(id)?.update(said, author, now),
+            Telling::Correct { id, n, said, by } => self.incident_of(id)?.correct(n, said, by, now),
+            Telling::Withdraw { id, reason, by } => self.incident_of(id)?.withdraw(reason, by, now),
         };
         let incident = incident.map_err(|why| {
             let (what, help) = why.split_once(": ").unwrap_or((&why, ""));

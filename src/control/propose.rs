@@ -78,16 +78,15 @@ impl Office {
             Change::Pin(pin) => self.pin(&pin),
             Change::Incident(telling) => self.incident(telling),
             Change::Reword(rewording) => self.reword(&rewording, who),
-            Change::Release(Some(name)) | Change::GiveCodes { portal: Some(name), .. } if !self.has_portal(&name) => {
-                Err(Rejected::Unknown(format!("there is no portal {name:?}")))
-            }
             Change::Purge { portal, what, gone } => self.purge(portal.as_deref(), &what, &gone),
             // What is given out is the journal's to remember, and nobody else's.
-            Change::GiveCodes { .. } => Ok(Applied { changed: true, ..self.unchanged() }),
-            Change::Release(portal) => {
-                self.house.untrouble(|t| t.contains("has expired; now "));
-                Ok(self.stand(self.house.standing.load().release(portal.as_deref())))
+            Change::GiveCodes { portal, .. } => {
+                self.knows(portal.as_deref()).map(|()| Applied { changed: true, ..self.unchanged() })
             }
+            Change::Release(portal) => self.knows(portal.as_deref()).map(|()| {
+                self.house.untrouble(|t| t.contains("has expired; now "));
+                self.stand(self.house.standing.load().release(portal.as_deref()))
+            }),
             Change::Climb { portal, level, .. } => Ok(self.stand(self.house.standing.load().climb(&portal, level))),
             Change::Expire => {
                 self.put_old_laws_away();
@@ -294,16 +293,8 @@ impl Office {
         Ok(Applied { generation, changed: true, ..self.unchanged() })
     }
 
-    pub(super) fn has_portal(&self, name: &str) -> bool {
-        self.house.town.load().portals.list.iter().any(|p| p.name == name)
-    }
-
     fn pin(&self, pin: &Pin) -> Result<Applied, Rejected> {
-        if let Some(name) = &pin.portal
-            && !self.has_portal(name)
-        {
-            return Err(Rejected::Unknown(format!("there is no portal {name:?}")));
-        }
+        self.knows(pin.portal.as_deref())?;
         Ok(self.stand(self.house.standing.load().pin(pin.clone())))
     }
 

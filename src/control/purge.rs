@@ -10,9 +10,7 @@ use crate::cache::What;
 
 impl Office {
     pub(super) fn purge(&self, portal: Option<&str>, what: &What, gone: &AtomicUsize) -> Result<Applied, Rejected> {
-        if let Some(name) = portal.filter(|name| !self.has_portal(name)) {
-            return Err(Rejected::Unknown(format!("there is no portal {name:?}")));
-        }
+        self.knows(portal)?;
         gone.store(self.house.cache.purge(portal, what), Ordering::Relaxed);
         Ok(Applied { changed: true, ..self.unchanged() })
     }

@@ -171,10 +171,7 @@ impl Office {
         let town = self.house.town.load();
         let all = &town.portals.list;
         match named {
-            Some(name) => {
-                let found = all.iter().find(|p| p.name == name).cloned();
-                found.ok_or_else(|| Rejected::Unknown(format!("there is no portal {name:?}")))
-            }
+            Some(name) => self.portal_of(name),
             None if all.len() == 1 => Ok(all[0].clone()),
             None => {
                 let names: Vec<&str> = all.iter().map(|p| p.name.as_str()).collect();
@@ -248,7 +245,7 @@ fn reworded(portal: &Portal, wordings: &Wordings) -> Portal {
     }
     if let Some(kept) = &wordings.contact {
         let contact = kept.wording.over(told.contact.as_ref().unwrap_or(&Service::default()));
-        told.contact = Some(contact).filter(|c| c.phone.is_some() || c.office.is_some() || c.ussd.is_some());
+        told.contact = Some(contact).filter(Service::has_way);
     }
     told
 }

@@ -17,6 +17,16 @@ use crate::portal::Portal;
 use crate::settings::{self, Settings};
 
 impl Office {
+    /// Whether there is a portal of this name, where one is named.
+    pub(super) fn knows(&self, portal: Option<&str>) -> Result<(), Rejected> {
+        portal.map_or(Ok(()), |name| self.portal_of(name).map(drop))
+    }
+
+    pub(super) fn portal_of(&self, name: &str) -> Result<Arc<Portal>, Rejected> {
+        let found = self.house.town.load().portals.list.iter().find(|p| p.name == name).cloned();
+        found.ok_or_else(|| Rejected::Unknown(format!("there is no portal {name:?}")))
+    }
+
     /// What reloads live is taken over; what needs a restart stays as it is and is named.
     pub(super) fn settings(&self, desk: &mut Desk, text: &str, places: Option<Loaded>) -> Result<Applied, Rejected> {
         let house = &self.house;

@@ -13,38 +13,9 @@ use crate::cache::{
     reuse,
 };
 use crate::clock::{Now, SECOND};
-use crate::wire::{Fields, Head, Version};
+use crate::wire::{Fields, FieldsAlone, Head};
 
-/// Lines of `name: value`; those before an empty line are the request's, the others the answer's.
-struct Asks(Vec<(String, Vec<u8>)>);
-
-impl Head for Asks {
-    fn method(&self) -> &str {
-        "GET"
-    }
-    fn path(&self) -> &str {
-        "/"
-    }
-    fn query(&self) -> Option<&str> {
-        None
-    }
-    fn authority(&self) -> Option<&str> {
-        None
-    }
-    fn version(&self) -> Version {
-        Version::Http11
-    }
-    fn field(&self, name: &str) -> Option<&[u8]> {
-        self.0.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_slice())
-    }
-    fn any(&self, name: &str, test: &mut dyn FnMut(&[u8]) -> bool) -> bool {
-        self.0.iter().filter(|(n, _)| n == name).any(|(_, v)| test(v))
-    }
-    fn each(&self, visit: &mut dyn FnMut(&str, &[u8])) {
-        self.0.iter().for_each(|(n, v)| visit(n, v));
-    }
-}
-
+/// Lines of `name: value`.
 fn lines(data: &[u8]) -> Vec<(String, Vec<u8>)> {
     let line = |l: &[u8]| {
         let at = l.iter().position(|b| *b == b':')?;
@@ -60,7 +31,8 @@ fn at(second: u64) -> Now {
 /// A request and an answer as lines of fields with an empty line between.
 pub fn cache_fields(data: &[u8]) {
     let cut = data.windows(2).position(|w| w == b"\n\n").unwrap_or(0);
-    let asks = Asks(lines(&data[..cut]));
+    let fields = lines(&data[..cut]);
+    let asks = FieldsAlone(&fields);
     let mut answer = Fields::default();
     lines(&data[cut..]).into_iter().for_each(|(n, v)| answer.push(Cow::Owned(n), v));
     let said = Said::of(&answer);

@@ -240,7 +240,7 @@ fn key(page: Page) -> &'static str {
 
 /// Whom to ask, and services that can be had in another way.
 fn ways_out(portal: &Portal, language: &Language, most: usize) -> Vec<Value> {
-    let has_way = |s: &&Service| s.phone.is_some() || s.office.is_some() || s.ussd.is_some() || !s.instead.is_empty();
+    let has_way = |s: &&Service| s.has_way() || !s.instead.is_empty();
     let services = portal.services.iter().filter(has_way).filter_map(|s| way(s, language, None));
     of_portal(portal).chain(services).take(most).collect()
 }

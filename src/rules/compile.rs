@@ -28,10 +28,11 @@ pub struct Compiled {
     from: Vec<Level>,
     index: Index,
     /// How many conditions there are.
-    conditions: u32,
-    /// By condition: the rules that wait for it, as [`Waiting`] packs them. Last those that only say what must not be: they
-    /// are looked at always.
+    conditions: usize,
+    /// By condition: the rules that wait for it, as [`Waiting`] packs them.
     waiting: Rows,
+    /// Rules that only say what must not be, likewise: they are looked at always.
+    always: Vec<u32>,
 }
 
 pub struct One {
@@ -156,8 +157,8 @@ pub fn compile(mut drafts: Vec<Draft>, lists: Lists, pause: &dyn Fn()) -> Result
         compiled.all.push(One { name, shadow, meaning, ban });
     }
     waiting.resize(conditions.numbers.len(), Vec::new());
-    compiled.conditions = waiting.len() as u32;
-    waiting.push(always);
+    compiled.conditions = waiting.len();
+    compiled.always = Waiting::row(always);
     for records in waiting {
         compiled.waiting.push(&Waiting::row(records));
     }
@@ -228,10 +229,10 @@ impl Conditions {
 impl Compiled {
     /// Gives the rules in force at a posture whose every condition the request satisfies, in no order.
     pub fn matching(&self, facts: &Facts<'_>, level: Level, mut each: impl FnMut(u32)) {
-        let mut holding = Holding::new(self.conditions as usize);
+        let mut holding = Holding::new(self.conditions);
         self.index.look(facts, level, &mut holding);
-        for condition in holding.all().iter().chain([&self.conditions]) {
-            let mut row = self.waiting.row(*condition);
+        let rows = holding.all().iter().map(|condition| self.waiting.row(*condition));
+        for mut row in rows.chain([self.always.as_slice()]) {
             while let Some((waiting, rest)) = row.split_first() {
                 let waiting = Waiting(*waiting);
                 if !waiting.holds_at(level) {

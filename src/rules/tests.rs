@@ -185,6 +185,12 @@ fn every_case_file_is_answered_as_it_says() {
 }
 
 #[test]
+fn no_law_wants_nothing() {
+    let read = read("rules.toml", "", &sources());
+    assert_eq!((read.faults, plan_of(&read.value, "GET /")), (vec![], plan_of(&RuleSet::empty(), "GET /")));
+}
+
+#[test]
 fn the_shipped_reference_is_good() {
     let read = read("config/rules.toml", include_str!("../../config/rules.toml"), &sources());
     assert_eq!(read.faults, []);

@@ -13,7 +13,7 @@ use crate::cache::{self, Address, Asked, Asking, Kept, Key, Landed, Leader, Requ
 use crate::force::{House, Town};
 use crate::origin::{Answer, Came, OriginFault, Origins, Own};
 use crate::reason::Reason;
-use crate::wire::{Head, Version};
+use crate::wire::FieldsAlone;
 
 pub struct Errand {
     pub house: Arc<House>,
@@ -29,36 +29,6 @@ pub struct Errand {
     pub fields: Vec<(String, Vec<u8>)>,
     /// What is kept already, to be asked about.
     pub kept: Option<Arc<Kept>>,
-}
-
-/// The head of such a fetch.
-struct Plain<'a>(&'a [(String, Vec<u8>)]);
-
-impl Head for Plain<'_> {
-    fn method(&self) -> &str {
-        "GET"
-    }
-    fn path(&self) -> &str {
-        ""
-    }
-    fn query(&self) -> Option<&str> {
-        None
-    }
-    fn authority(&self) -> Option<&str> {
-        None
-    }
-    fn version(&self) -> Version {
-        Version::Http11
-    }
-    fn field(&self, name: &str) -> Option<&[u8]> {
-        self.0.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_slice())
-    }
-    fn any(&self, name: &str, test: &mut dyn FnMut(&[u8]) -> bool) -> bool {
-        self.0.iter().filter(|(n, _)| n == name).any(|(_, v)| test(v))
-    }
-    fn each(&self, visit: &mut dyn FnMut(&str, &[u8])) {
-        self.0.iter().for_each(|(n, v)| visit(n, v));
-    }
 }
 
 impl Errand {
@@ -97,7 +67,7 @@ impl Errand {
             return Landed::Failed(Reason::OriginError);
         }
         let cookies: Vec<Vec<u8>> = fields.all("set-cookie").map(<[u8]>::to_vec).collect();
-        let head = Plain(&self.fields);
+        let head = FieldsAlone(&self.fields);
         let request = Request { asking: Asking { head: &head, encoding: None }, personal: false, word: self.word };
         if status == 304
             && let Some(kept) = self.kept.as_ref().filter(|kept| cache::is_about(kept, &fields))

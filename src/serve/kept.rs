@@ -85,8 +85,11 @@ fn is_personal(visit: &Visit<'_>, head: &dyn Head) -> bool {
     }
     let Some(cookies) = read::foreign_cookies(head) else { return false };
     let names = &visit.town.portals.list[visit.portal.unwrap_or(0)].session_cookies;
-    let name = |pair: &[u8]| pair.split(|b| *b == b'=').next().unwrap_or(pair).trim_ascii().to_vec();
-    names.is_empty() || cookies.split(|b| *b == b';').map(name).any(|n| names.iter().any(|s| s.as_bytes() == n))
+    let is_session = |pair: &[u8]| {
+        let name = pair.split(|b| *b == b'=').next().unwrap_or(pair).trim_ascii();
+        names.iter().any(|s| s.as_bytes() == name)
+    };
+    names.is_empty() || cookies.split(|b| *b == b';').any(is_session)
 }
 
 /// Looks whether anything is kept; `None` where the cache has nothing to do with the request.

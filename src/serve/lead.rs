@@ -220,13 +220,6 @@ impl Corridor {
         land(leader, landed);
         made
     }
-
-    /// What the whole house learns of a good answer.
-    fn told(&self, visit: &Visit<'_>, request: &Request, status: u16) {
-        if (200..300).contains(&status) {
-            self.house.known.note((&*visit.portal().name, &*request.match_path), visit.now.unix());
-        }
-    }
 }
 
 /// A request that was sent for many, or may be of use to them.

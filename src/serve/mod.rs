@@ -271,6 +271,13 @@ impl Corridor {
         sent
     }
 
+    /// What the whole house learns of a good answer.
+    fn told(&self, visit: &Visit<'_>, request: &Request, status: u16) {
+        if (200..300).contains(&status) {
+            self.house.known.note((&*visit.portal().name, &*request.match_path), visit.now.unix());
+        }
+    }
+
     /// What becomes of what came.
     fn came(
         &self,
@@ -282,9 +289,7 @@ impl Corridor {
         match sent {
             Ok(mut answer) => {
                 kept::void(visit, request, head, &answer);
-                if (200..300).contains(&answer.status) {
-                    self.house.known.note((&*visit.portal().name, &*request.match_path), visit.now.unix());
-                }
+                self.told(visit, request, answer.status);
                 vouch::hear(visit, request, head, &mut answer);
                 if answer.status >= 500 {
                     self.recorder.origin_failed(visit, Reason::OriginError);

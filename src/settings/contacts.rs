@@ -15,7 +15,7 @@ pub fn contact(s: &Section<'_>) -> Option<Service> {
         ussd: text("ussd", "*123#"),
         ..Service::default()
     };
-    if contact.phone.is_none() && contact.office.is_none() && contact.ussd.is_none() {
+    if !contact.has_way() {
         t.fault(t.span(), "`portal.contact` says nothing", "write phone, office or ussd");
     }
     t.finish();

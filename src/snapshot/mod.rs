@@ -14,7 +14,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::bounds;
-use crate::wire::Fields;
+use crate::wire::{Fields, repeats_cookie};
 
 /// A page as the origin gave it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,8 +76,6 @@ const KEPT: [&str; 6] = [
     "referrer-policy",
     "content-disposition",
 ];
-/// A cookie's value shorter than this is a flag such as `lang=sw`, which pages repeat lawfully.
-const SECRET_BYTES: usize = 8;
 
 /// Judges a fetched page.
 ///
@@ -104,7 +102,7 @@ pub fn judge(status: u16, fields: &Fields, body: Bytes, now_unix: u64) -> Result
     if fields.all("cache-control").any(private) {
         return Err(Refused::Private);
     }
-    if fields.all("set-cookie").any(|cookie| repeats(&body, cookie)) {
+    if fields.all("set-cookie").any(|cookie| repeats_cookie(&body, cookie)) {
         return Err(Refused::RepeatsCookie);
     }
     let kept = |(name, value): &(std::borrow::Cow<'static, str>, Bytes)| {
@@ -117,14 +115,6 @@ pub fn judge(status: u16, fields: &Fields, body: Bytes, now_unix: u64) -> Result
         fields: fields.0.iter().filter_map(kept).collect(),
     };
     Ok(Snapshot { about, body })
-}
-
-fn repeats(body: &[u8], cookie: &[u8]) -> bool {
-    let pair = cookie.split(|b| *b == b';').next().unwrap_or(cookie);
-    let Some(at) = pair.iter().position(|b| *b == b'=') else { return false };
-    let value = pair[at + 1..].trim_ascii();
-    let value = value.strip_prefix(b"\"").and_then(|v| v.strip_suffix(b"\"")).unwrap_or(value);
-    value.len() >= SECRET_BYTES && std::str::from_utf8(value).is_ok_and(|v| String::from_utf8_lossy(body).contains(v))
 }
 
 /// Writes a snapshot as the store keeps it: a line of JSON, then the body.

@@ -59,9 +59,7 @@ impl Outcome {
         (Outcome::Failed, "failed"),
         (Outcome::Faulty, "faulty"),
     ];
-}
 
-impl Outcome {
     pub fn named(name: &str) -> Option<Outcome> {
         Outcome::ALL.into_iter().find(|(_, n)| *n == name).map(|(outcome, _)| outcome)
     }

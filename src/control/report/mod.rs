@@ -41,20 +41,9 @@ impl Office {
     /// What is missing or cannot be read, and what to write.
     pub fn report(&self, wanted: &Wanted) -> Result<Report, Rejected> {
         let now = self.house.now().unix();
-        let incident = match wanted.incident {
-            None => None,
-            Some(id) => {
-                let all = self.house.incidents.load();
-                let found = all.iter().find(|i| i.id == id).cloned();
-                let unknown =
-                    || Rejected::Unknown(format!("there is no incident {id}: `boma incident list` shows them"));
-                Some(found.ok_or_else(unknown)?)
-            }
-        };
+        let incident = wanted.incident.map(|id| self.incident_of(id)).transpose()?;
         let name = wanted.portal.clone().or_else(|| incident.as_ref()?.portal.clone());
-        if let Some(name) = name.as_deref().filter(|name| !self.has_portal(name)) {
-            return Err(Rejected::Unknown(format!("there is no portal {name:?}")));
-        }
+        self.knows(name.as_deref())?;
         let zone = self.zone(name.as_deref());
         let (from, to) = self.span(wanted, incident.as_deref(), name.as_deref(), (&zone, now))?;
         let town = self.house.town.load_full();
