@@ -122,6 +122,7 @@ impl App {
             })
         })?;
         let crowd = Arc::new(Crowd::new(descriptors()));
+        office.house.pulse.connections.store(crowd.most, Ordering::Relaxed);
         let (phase, heard) = watch::channel(Phase::Serving);
         let mut running = Vec::new();
         for (i, doors) in sockets.of_worker.into_iter().enumerate() {

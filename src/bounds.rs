@@ -72,6 +72,11 @@ pub const PASS_LEAD: u64 = 8;
 pub const PERMIT_FLOWS: usize = 4 * PERMIT_WAITERS;
 /// How often deadlines and caps are looked at: one look over all connections instead of a timer for each.
 pub const SWEEP: Duration = Duration::from_millis(200);
+/// Between requests a connection is kept this long where the machine is strained: as long as one reader takes for one page.
+pub const STRAINED_IDLE: Duration = Duration::from_secs(5);
+/// Readings, one a second, that raise a strain where a busy second is no sign, and that ease it by a step.
+pub const STRAIN_UP: u8 = 3;
+pub const STRAIN_DOWN: u8 = 5;
 /// A connection younger than this is not evicted for want of a head: its bytes may be on the way.
 pub const EVICT_AGE: Duration = Duration::from_secs(1);
 /// When the house is full, one connection in this many makes room at once, so that looking for them pays.

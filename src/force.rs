@@ -40,6 +40,7 @@ use crate::settled::Settled;
 use crate::snapshot::Board;
 use crate::staff::Tokens;
 use crate::store::Store;
+use crate::strain::Pulse;
 use crate::telemetry::{AccessLog, Feed, Kind, Metrics, Recent, Registers, Totals};
 
 /// The rules in force and the table of postures under them.
@@ -163,6 +164,8 @@ pub struct House {
     /// How many wrong access codes one prefix may send.
     pub wrong_codes: Quota,
     pub draining: AtomicBool,
+    /// How hard pressed the machine is.
+    pub pulse: Pulse,
     /// How all origins have been doing.
     pub fleet: Arc<Fleet>,
     /// What `Via` calls this process: a request that comes back with it has gone round.
@@ -250,6 +253,7 @@ impl House {
             answered: own_quota("answered", bounds::ANSWERED_FOR.as_nanos() as u64, 2),
             quiet: own_quota("quiet", bounds::QUIET_EVERY.as_nanos() as u64, bounds::QUIET),
             draining: AtomicBool::new(false),
+            pulse: Pulse::default(),
             fleet: Arc::default(),
             feed: Feed::new(pseudonym.clone()),
             pseudonym,

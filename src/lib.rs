@@ -22,6 +22,7 @@ pub mod portal;
 pub mod proofs;
 pub mod reason;
 pub mod seal;
+pub mod strain;
 pub mod units;
 pub mod uptime;
 pub mod wire;

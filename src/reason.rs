@@ -44,6 +44,7 @@ pub enum Reason {
     FormAsks,
     WrongCode,
     NotCached,
+    Strained,
 }
 
 /// Whose doing a reason is.
@@ -74,7 +75,7 @@ pub struct Row {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 38] = [
+    pub const ALL: [Reason; 39] = [
         Reason::Served,
         Reason::Own,
         Reason::OwnNotFound,
@@ -113,6 +114,7 @@ impl Reason {
         Reason::FormAsks,
         Reason::WrongCode,
         Reason::NotCached,
+        Reason::Strained,
     ];
 
     #[rustfmt::skip]
@@ -159,6 +161,7 @@ impl Reason {
             Reason::FormSent         => row("challenge.form_sent", "denied",   Client, 409, "http_request_error", 0, "This form has been sent already"),
             Reason::FormAsks         => row("challenge.form_asks", "challenged", Policy, 409, "http_request_denied", 0, "This form waits for its sender to press Send"),
             Reason::WrongCode        => row("challenge.code",    "denied",     Client, 403, "http_request_denied", 0, "This access code is not right, or has ended"),
+            Reason::Strained         => row("admit.strained",    "fallback",   Policy, 503, "connection_limit_reached", 30, "Too many requests at once"),
             Reason::NotCached        => row("cache.only_if_cached", "denied",  Client, 504, "", 0, "Nothing is kept at this address, and the request wanted nothing else"),
         }
     }

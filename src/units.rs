@@ -55,6 +55,19 @@ pub fn bytes(text: &str) -> Option<u64> {
     n.checked_mul(unit)
 }
 
+/// "100Mbit" and its like, by the second, in bytes a second.
+pub fn line_rate(text: &str) -> Option<u64> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let n: u64 = text.get(..digits)?.parse().ok()?;
+    let unit = match text[digits..].trim_start() {
+        "kbit" => 1000,
+        "Mbit" => 1_000_000,
+        "Gbit" => 1_000_000_000,
+        _ => return None,
+    };
+    n.checked_mul(unit).map(|bits| bits / 8)
+}
+
 /// The known name nearest to a mistyped one, if any is near.
 pub fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     let best = known.iter().map(|k| (distance(name, k), *k)).min()?;
@@ -91,5 +104,7 @@ mod tests {
         assert_eq!(human(Duration::from_secs(5400)), "90m");
         assert_eq!(bytes("8MiB"), Some(8 << 20));
         assert_eq!(bytes("8MB"), None);
+        assert_eq!(line_rate("100Mbit"), Some(12_500_000));
+        assert_eq!(line_rate("100MiB"), None);
     }
 }

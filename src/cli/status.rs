@@ -71,6 +71,9 @@ fn print(status: &Value) {
         status["limits"]["capacity"],
         list("snapshots").len()
     );
+    for (source, at) in status["strain"].as_object().into_iter().flatten().filter(|(_, at)| *at != "none") {
+        println!("  strained: {source} is {}", plain(at));
+    }
     for (key, label) in [("troubles", "TROUBLE"), ("restart_needed", "needs a restart"), ("not_built", "not built")] {
         for item in list(key) {
             println!("  {label}: {}", plain(&item));

@@ -32,6 +32,7 @@ pub async fn keep(office: Arc<Office>, stop: Arc<AtomicBool>) {
     // Beside the snapshots, which may wait long for a slow page.
     let checks = tokio::task::spawn_local(check_health(office.clone()));
     let ladder = tokio::task::spawn_local(super::climb::listen(office.clone()));
+    let strain = tokio::task::spawn_local(super::strain::watch(office.clone()));
     let bots = tokio::task::spawn_local(super::bots::verify(office.clone()));
     let mut due: HashMap<(String, String), u64> = HashMap::new();
     let mut edition = 0;
@@ -86,6 +87,7 @@ pub async fn keep(office: Arc<Office>, stop: Arc<AtomicBool>) {
     checks.abort();
     ladder.abort();
     bots.abort();
+    strain.abort();
 }
 
 /// Asks the origins of portals with `health` how they are; a posture that spares the origin spares it this too.

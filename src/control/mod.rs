@@ -23,6 +23,7 @@ mod report;
 mod seen;
 mod services;
 mod start;
+mod strain;
 mod tokens;
 mod totals;
 mod town;
@@ -30,7 +31,7 @@ mod uptime;
 mod versions;
 mod watch;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -59,6 +60,7 @@ use crate::journal::Journal;
 use crate::places::Age;
 use crate::posture::Pin;
 use crate::rules::Measure;
+use crate::strain::Source;
 
 /// The office. One lock: changes are rare, and must not pass each other.
 pub struct Office {
@@ -136,6 +138,8 @@ pub struct Status {
     pub snapshots: Vec<SnapshotLine>,
     pub limits: LimitLine,
     pub store_keeps: bool,
+    /// How hard pressed the machine is, by what runs out.
+    pub strain: BTreeMap<&'static str, &'static str>,
     pub history: Vec<Entry>,
 }
 
@@ -301,6 +305,7 @@ impl Office {
                 shared: house.limits.shared(),
             },
             store_keeps: house.store.keeps(),
+            strain: Source::ALL.map(|s| (s.as_str(), house.pulse.of(s).as_str())).into(),
             history: desk.history.clone(),
         }
     }
@@ -323,6 +328,10 @@ impl Office {
         let open = self.open_incidents();
         m.incidents.set(open.len() as i64);
         m.incident_overdue.set(open.iter().filter(|i| i.overdue).count() as i64);
+        for source in Source::ALL {
+            let label = crate::telemetry::metrics::SourceLabel { source: source.as_str() };
+            m.strain.get_or_create(&label).set(house.pulse.of(source) as i64);
+        }
         m.store_lost.set(house.store.lost() as i64);
     }
 }

@@ -81,6 +81,12 @@ impl Ticket {
         self.moved_at.set(self.room.at.get());
     }
 
+    /// `n` bytes went out.
+    pub fn sent(&self, n: usize) {
+        self.moved(n);
+        self.room.sent.set(self.room.sent.get() + n as u64);
+    }
+
     /// A transfer waits on the client, until the guard is dropped.
     pub fn waits(&self, on: bool) {
         self.waits.set(if on { self.waits.get() + 1 } else { self.waits.get().saturating_sub(1) });
@@ -204,6 +210,8 @@ pub struct Room {
     tickets: RefCell<Slab<Rc<Ticket>>>,
     /// Milliseconds, as of the last sweep: near enough for deadlines.
     at: Cell<u64>,
+    /// Bytes sent to clients since they were last asked for.
+    sent: Cell<u64>,
     draining: Cell<bool>,
 }
 
@@ -213,11 +221,21 @@ fn key_of(address: IpAddr) -> u128 {
 
 impl Room {
     pub fn new(crowd: Arc<Crowd>, at: u64) -> Rc<Room> {
-        Rc::new(Room { crowd, tickets: RefCell::default(), at: Cell::new(at), draining: Cell::new(false) })
+        Rc::new(Room {
+            crowd,
+            tickets: RefCell::default(),
+            at: Cell::new(at),
+            sent: Cell::new(0),
+            draining: Cell::new(false),
+        })
     }
 
     pub fn open(&self) -> usize {
         self.tickets.borrow().len()
+    }
+
+    pub fn take_sent(&self) -> u64 {
+        self.sent.take()
     }
 
     pub fn draining(&self) -> bool {

@@ -42,6 +42,7 @@ use crate::bounds;
 use crate::certificate::Keyring;
 use crate::force::House;
 use crate::serve::Corridor;
+use crate::strain::Strain;
 
 const MILLISECOND: u64 = 1_000_000;
 
@@ -102,12 +103,21 @@ pub async fn work(shared: Shared, doors: Vec<(Door, std::net::TcpListener)>) {
 
 async fn tick(corridor: Rc<Corridor>, house: Arc<House>, room: Rc<Room>) {
     let mut beat = tokio::time::interval(bounds::SWEEP);
+    let mut last = house.now();
     loop {
         beat.tick().await;
+        let late = house.now().since(last).saturating_sub(bounds::SWEEP.as_nanos() as u64);
+        last = house.now();
+        house.pulse.beat(late / MILLISECOND, room.take_sent());
         corridor.tick();
         let town = house.town.load();
-        let pressed = town.gates.iter().any(Gate::is_pressed);
-        room.sweep(house.now().mono / MILLISECOND, pressed, &town.settings.deadlines, &town.settings.caps);
+        let strained = house.pulse.strain() > Strain::None;
+        let pressed = strained || town.gates.iter().any(Gate::is_pressed);
+        let mut deadlines = town.settings.deadlines;
+        if strained {
+            deadlines.idle = deadlines.idle.min(bounds::STRAINED_IDLE);
+        }
+        room.sweep(house.now().mono / MILLISECOND, pressed, &deadlines, &town.settings.caps);
     }
 }
 
@@ -149,6 +159,11 @@ impl Post {
         if !trusted && self.house.bans.holds(peer.ip(), self.house.now().unix()) {
             self.house.metrics.banned.inc();
             // Nothing of it is to stay in the system's tables either.
+            let _ = stream.set_zero_linger();
+            return;
+        }
+        if !trusted && self.house.pulse.strain() == Strain::Spent {
+            self.house.metrics.connections_refused.inc();
             let _ = stream.set_zero_linger();
             return;
         }

@@ -82,7 +82,7 @@ impl AsyncRead for Tcp {
 impl AsyncWrite for Tcp {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let n = ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
-        self.ticket.moved(n);
+        self.ticket.sent(n);
         Poll::Ready(Ok(n))
     }
 
@@ -92,7 +92,7 @@ impl AsyncWrite for Tcp {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let n = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs))?;
-        self.ticket.moved(n);
+        self.ticket.sent(n);
         Poll::Ready(Ok(n))
     }
 

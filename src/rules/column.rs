@@ -6,6 +6,9 @@
 use std::collections::BTreeMap;
 
 use regex::{RegexSet, RegexSetBuilder};
+use regex_automata::dfa::{Automaton, StartKind, dense};
+use regex_automata::nfa::thompson;
+use regex_automata::{Input, util::syntax};
 use smallvec::SmallVec;
 
 use super::conditions::{Holding, Numbers};
@@ -29,9 +32,15 @@ pub struct Column {
 
 #[derive(Debug)]
 struct Set {
+    /// Says whether any matches, where they are few and plain: a table alone, without the set's memory and its choices.
+    table: Option<dense::DFA<Vec<u32>>>,
     set: RegexSet,
     conditions: Vec<Numbers>,
 }
+
+/// Bytes that expressions may have together for a table, and that it may have itself and while it is made.
+const TABLED: usize = 256;
+const TABLE_BYTES: usize = 64 * 1024;
 
 impl Column {
     /// # Errors
@@ -102,15 +111,36 @@ impl Set {
         builder.case_insensitive(ignores_case).size_limit(bounds::EXPRESSIONS_BYTES);
         let set = builder.dfa_size_limit(bounds::EXPRESSIONS_CACHE).build();
         let set = set.map_err(|e| e.to_string())?;
-        Ok(Some(Set { set, conditions: sources.values().map(|c| (*c).clone()).collect() }))
+        let table = table(sources.keys().copied(), ignores_case);
+        Ok(Some(Set { table, set, conditions: sources.values().map(|c| (*c).clone()).collect() }))
+    }
+
+    fn may_match(&self, value: &str) -> bool {
+        let Some(table) = &self.table else { return self.set.is_match(value) };
+        // A table may give up at what it was not made for.
+        table.try_search_fwd(&Input::new(value).earliest(true)).map_or(true, |end| end.is_some())
     }
 
     fn visit(&self, value: &str, holding: &mut Holding) {
         // Asked first because it needs no memory, and most values match none.
-        if self.set.is_match(value) {
+        if self.may_match(value) {
             self.set.matches(value).iter().for_each(|i| holding.add_all(&self.conditions[i]));
         }
     }
+}
+
+fn table<'s>(sources: impl Iterator<Item = &'s str> + Clone, ignores_case: bool) -> Option<dense::DFA<Vec<u32>>> {
+    if sources.clone().map(str::len).sum::<usize>() > TABLED {
+        return None;
+    }
+    let bounds = dense::Config::new().dfa_size_limit(Some(TABLE_BYTES)).determinize_size_limit(Some(TABLE_BYTES));
+    let sources: Vec<&str> = sources.collect();
+    dense::Builder::new()
+        .syntax(syntax::Config::new().case_insensitive(ignores_case))
+        .thompson(thompson::Config::new().nfa_size_limit(Some(TABLE_BYTES)))
+        .configure(bounds.start_kind(StartKind::Unanchored))
+        .build_many(&sources)
+        .ok()
 }
 
 #[cfg(test)]

@@ -13,9 +13,11 @@ use crate::force::Law;
 use crate::limit::{Key, Limited};
 use crate::places::Country;
 use crate::plan::{Per, Plan, Quota, Reach, Refusal, Then};
+use crate::portal::Class;
 use crate::proofs::Cleared;
 use crate::reason::Reason;
 use crate::store::Table;
+use crate::strain::Strain;
 use crate::wire::Head;
 use crate::{bounds, client::Client};
 
@@ -75,10 +77,23 @@ fn judge(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, head: &dyn H
     if let Some(decision) = before_limits(visit, plan) {
         return decision;
     }
+    if is_strained_out(visit) {
+        return Decision::Fallback(Reason::Strained);
+    }
     match take_limits(visit, plan, head) {
         Ok(asked_by_limit) => after_limits(visit, request, plan, asked_by_limit),
         Err(over) => Decision::Limited(over),
     }
+}
+
+/// Whether the machine is so strained that strangers get no more than a page. Call-backs and emergencies are nobody's to shed.
+fn is_strained_out(visit: &Visit<'_>) -> bool {
+    let known = || {
+        let urgent = matches!(visit.route().class, Class::Emergency | Class::Payment);
+        let staff = || visit.law.rules.staff().iter().any(|net| net.contains(&visit.client.address));
+        urgent || visit.vouched().is_some() || visit.bot().is_some() || staff()
+    };
+    visit.house.pulse.strain() >= Strain::Scarce && !known()
 }
 
 /// What would become of a request that exceeds no limit.

@@ -23,7 +23,7 @@ pub fn answer(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reason:
     let unsure = visit.unsafe_sent && reason.row().blame == Blame::Origin;
     let page = match reason {
         _ if unsure => Page::StatementUnsure,
-        Reason::Busy => Page::Busy,
+        Reason::Busy | Reason::Strained => Page::Busy,
         _ => Page::Statement,
     };
     let status = match (visit.kind, visit.route().fallback, reason.row().blame) {

@@ -139,7 +139,7 @@ pub fn given_back(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, for
 
 /// An exit's page with a form that was not sent on, and a button to send it again.
 pub fn again_page(visit: &mut Visit<'_>, end: (u16, Reason), text: &str) -> Made {
-    let page = if end.1 == Reason::Busy { Page::BusyForm } else { Page::StatementForm };
+    let page = if matches!(end.1, Reason::Busy | Reason::Strained) { Page::BusyForm } else { Page::StatementForm };
     mint::count(visit, "form_returned");
     respond::form_page(visit, page, end, None, text)
 }

@@ -146,7 +146,8 @@ impl Corridor {
         line: &dyn Line,
         (decision, look): (Decision, Option<Look>),
     ) -> Made {
-        if let (Decision::Fallback(reason @ (Reason::Posture | Reason::StaticRule)), Some(look)) = (&decision, &look)
+        if let (Decision::Fallback(reason @ (Reason::Posture | Reason::StaticRule | Reason::Strained)), Some(look)) =
+            (&decision, &look)
             && let Some(made) = kept::stand_in(visit, request, head, look, *reason)
         {
             return made;

@@ -221,7 +221,7 @@ pub fn challenge_page(visit: &mut Visit<'_>, head: &dyn Head, page: Page, reason
 pub fn challenge_again(visit: &mut Visit<'_>, page: Page, reason: Reason, filling: Filling<'_>) -> Made {
     let status = visit.town.settings.challenge.status;
     let retry = retry_after(visit, reason, None);
-    let page = if visit.unheard { page.bare() } else { page };
+    let page = if visit.unheard || visit.house.pulse.is_line_full() { page.bare() } else { page };
     html(visit, page, (status, reason), retry, filling)
 }
 

@@ -55,6 +55,10 @@ pub struct Server {
     pub secret: Option<PathBuf>,
     /// Name servers by which bots are verified; none: the system's.
     pub resolvers: Vec<SocketAddr>,
+    /// Bytes that the process should keep to; `None`: nine tenths of what its control group or the machine has.
+    pub memory: Option<u64>,
+    /// Bytes a second that the line to clients carries, where that is known.
+    pub egress: Option<u64>,
 }
 
 /// `[[listen]]`
@@ -224,6 +228,8 @@ pub fn restart_needed(old: &Settings, new: &Settings) -> Vec<String> {
         ("server.drain", a.drain == b.drain),
         ("server.secret", a.secret == b.secret),
         ("server.resolvers", a.resolvers == b.resolvers),
+        ("server.memory", a.memory == b.memory),
+        ("server.egress", a.egress == b.egress),
         ("listen", old.listen == new.listen),
         ("client.memory", old.client.memory == new.client.memory),
         ("cache.memory", old.cache == new.cache),

@@ -10,6 +10,7 @@ use super::parts;
 use super::{AccessSink, Admin, Cache, Certificate, Challenge, ClientSettings, Listen, Log, QueryLog, Server};
 use crate::bounds;
 use crate::fault::{At, Section};
+use crate::units;
 
 const MIB: u64 = 1 << 20;
 const SEAL_MAX: usize = 64 << 10;
@@ -41,6 +42,8 @@ pub fn server(top: &Section<'_>, folder: &Path) -> Server {
         drain: Duration::from_secs(30),
         secret: None,
         resolvers: Vec::new(),
+        memory: None,
+        egress: None,
     };
     let Some(s) = top.section("server") else { return server };
     if s.is_integer("workers") {
@@ -62,9 +65,30 @@ pub fn server(top: &Section<'_>, folder: &Path) -> Server {
     server.postures = file(&s, "postures", "postures.toml", folder);
     server.secret = file(&s, "secret", "secret.key", folder);
     server.resolvers = resolvers(&s);
+    let memory = "\"auto\" or a size of at least 64MiB, such as \"2GiB\"";
+    server.memory = amount(&s, ("memory", "auto", memory), |text| match text {
+        "auto" => Some(None),
+        size => units::bytes(size).filter(|n| *n >= 64 * MIB).map(Some),
+    });
+    let egress = "what the line carries in a second, at least \"1Mbit\": digits and one of kbit, Mbit, Gbit";
+    server.egress =
+        amount(&s, ("egress", "100Mbit", egress), |text| units::line_rate(text).filter(|n| *n >= 125_000).map(Some));
     server.drain = s.duration("drain", Duration::ZERO, Duration::from_secs(3600)).map_or(server.drain, |d| d.value);
     s.finish();
     server
+}
+
+/// What `read` makes of a text; it says `None` to what is wrong.
+fn amount(
+    s: &Section<'_>,
+    (key, example, want): (&str, &str, &str),
+    read: impl Fn(&str) -> Option<Option<u64>>,
+) -> Option<u64> {
+    let at = s.string(key, example)?;
+    read(&at.value).unwrap_or_else(|| {
+        s.fault(at.span, format!("`server.{key}` is {:?}", at.value), format!("write {want}"));
+        None
+    })
 }
 
 fn resolvers(s: &Section<'_>) -> Vec<SocketAddr> {

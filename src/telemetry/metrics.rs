@@ -44,6 +44,11 @@ pub struct OutcomeLabel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct SourceLabel {
+    pub source: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct BuildLabels {
     pub version: &'static str,
 }
@@ -82,6 +87,7 @@ pub struct Metrics {
     pub banned: Counter,
     pub admin_refused: Family<OutcomeLabel, Counter>,
     pub bot_checks: Family<OutcomeLabel, Counter>,
+    pub strain: Family<SourceLabel, Gauge>,
 }
 
 impl Default for Metrics {
@@ -118,6 +124,7 @@ impl Default for Metrics {
             banned: Counter::default(),
             admin_refused: Family::default(),
             bot_checks: Family::default(),
+            strain: Family::default(),
         };
         m.register();
         m
@@ -158,6 +165,7 @@ impl Metrics {
         r.register("boma_incident_overdue", "Open incidents whose promised update has not come", self.incident_overdue.clone());
         r.register("boma_admin_refused", "Calls of the staff door turned away: a wrong or expired token, too many of those, a role that may not", self.admin_refused.clone());
         r.register("boma_bot_checks", "Addresses of self-styled bots that were looked up, by outcome", self.bot_checks.clone());
+        r.register("boma_strain", "How hard pressed the machine is: 0 none, 1 tight, 2 scarce (strangers are turned away), 3 spent", self.strain.clone());
         // A counter that appears with its first event hides that event from `rate()`.
         for outcome in ["verified", "refuted", "unanswered"] {
             drop(self.bot_checks.get_or_create(&OutcomeLabel { outcome }));

@@ -35,6 +35,7 @@
 //! report      what is told after the end
 //! events      what changes, as it happens
 //! manners     how commands fail, and end
+//! strain      memory or the line run short
 //! log         the access log
 //! life        signals, drain, ports, TLS, settings that change
 //! browser     a real Chromium
@@ -80,6 +81,7 @@ mod service;
 mod settled;
 mod staff;
 mod start;
+mod strain;
 mod strict;
 mod tls;
 mod tunnel;
