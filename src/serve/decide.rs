@@ -91,7 +91,7 @@ fn is_strained_out(visit: &Visit<'_>) -> bool {
     let known = || {
         let urgent = matches!(visit.route().class, Class::Emergency | Class::Payment);
         let staff = || visit.law.rules.staff().iter().any(|net| net.contains(&visit.client.address));
-        urgent || visit.vouched().is_some() || visit.bot().is_some() || staff()
+        urgent || visit.pass.is_some() || visit.bot().is_some() || staff()
     };
     visit.house.pulse.strain() >= Strain::Scarce && !known()
 }

@@ -29,7 +29,7 @@ fn strangers_wait(boma: &Boma, pass: &str) {
     assert!(refused.field("retry-after").is_some());
     let page = navigate(boma.at(), "/");
     assert!(page.status == 503 && page.text().contains("<h1>"), "{}", page.text());
-    let held = request(boma.at(), "GET", "/", &format!("{PROGRAM}Cookie: boma_pass={pass}\r\n"), "");
+    let held = request(boma.at(), "GET", "/", &format!("{PROGRAM}Cookie: {pass}\r\n"), "");
     assert_eq!(held.status, 200, "who was here before is served: {}", held.text());
     assert_eq!(request(boma.at(), "POST", "/pay/back", PROGRAM, "paid=1").status, 200, "a payment's call-back is");
     assert_eq!(get(boma.at(), "/.well-known/boma/status").status, 200);
@@ -72,7 +72,7 @@ fn near_a_full_line_strangers_wait() {
     let pass = navigate(boma.at(), "/").pass().unwrap();
     origin.title(&"x".repeat(200_000));
     let full = |_: &str| {
-        let _ = request(boma.at(), "GET", "/", &format!("{PROGRAM}Cookie: boma_pass={pass}\r\n"), "");
+        let _ = request(boma.at(), "GET", "/", &format!("{PROGRAM}Cookie: {pass}\r\n"), "");
         (strain(&boma, "uplink") == "scarce").then_some(())
     };
     eventually("the line is full", || full("/"));
