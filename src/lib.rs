@@ -25,6 +25,7 @@ pub mod seal;
 pub mod units;
 pub mod uptime;
 pub mod wire;
+pub mod words;
 // Floor 2: the rooms.
 pub mod admit;
 pub mod ban;

@@ -29,6 +29,7 @@ mod town;
 mod uptime;
 mod versions;
 mod watch;
+mod words;
 
 use std::collections::HashMap;
 use std::path::PathBuf;

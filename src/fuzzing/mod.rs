@@ -27,6 +27,7 @@ use crate::rules::{RuleSet, Sources};
 use crate::seal::{self, Cipher, Secret};
 use crate::telemetry::reading::{self, Format, Lines, Logged};
 use crate::wire::{Head, Version};
+use crate::words::Words;
 use crate::{path, rules, settings};
 
 pub use kept::cache_fields;
@@ -84,7 +85,7 @@ pub fn settings_text(data: &[u8]) {
         }
     }
     // Pages are the slow part, and one portal's are made like another's.
-    let _ = Shelf::new(&portals.list[..1], vec![News::default()], NOW);
+    let _ = Shelf::new(&Words::shipped(), &portals.list[..1], vec![News::default()], NOW);
 }
 
 /// What is taken has one spelling: without dot segments, controls and backslashes, plain or encoded.
@@ -224,7 +225,8 @@ pub fn sealed_form(data: &[u8]) {
 }
 
 /// The pages of one portal.
-static SHELF: LazyLock<Shelf> = LazyLock::new(|| Shelf::new(&[portal()], vec![News::default()], NOW));
+static SHELF: LazyLock<Shelf> =
+    LazyLock::new(|| Shelf::new(&Words::shipped(), &[portal()], vec![News::default()], NOW));
 
 /// A page keeps every byte under its banner, which comes once; a policy that admits it needs no second widening.
 pub fn banner(data: &[u8]) {

@@ -11,6 +11,7 @@ use boma::pages::{Html, Mood, News, Page, Restraint, Sheet, Shelf, Shown};
 use boma::settings;
 use boma::uptime::{Day, Served};
 use boma::wire::Hole;
+use boma::words::Words;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
@@ -99,7 +100,7 @@ fn hung() -> Vec<Value> {
     let told_of = ("told-".to_owned(), told(), true);
     let moods = moods.into_iter().map(|m| (format!("{m:?}-").to_lowercase(), moody(m), false));
     for (prefix, news, every) in [quiet, told_of].into_iter().chain(moods) {
-        let shelf = Shelf::new(&portals, vec![news], NOW);
+        let shelf = Shelf::new(&Words::shipped(), &portals, vec![news], NOW);
         for (at, language) in LANGUAGES.iter().enumerate() {
             let mut hang = |name: &str, body: String, csp: &str| {
                 all.push(json!({ "name": format!("{prefix}{name}"), "language": language, "body": body, "csp": csp }));
@@ -117,7 +118,7 @@ fn hung() -> Vec<Value> {
         }
     }
     let own = read(&SETTINGS.replacen("[[portal.service]]", LOOKS, 1));
-    let shelf = Shelf::new(&own, vec![told()], NOW);
+    let shelf = Shelf::new(&Words::shipped(), &own, vec![told()], NOW);
     for (at, language) in LANGUAGES.iter().enumerate() {
         let html = |page| shelf.page(0, at, page);
         let (challenge, statement) = (html(Page::Challenge), html(Page::Statement));
