@@ -250,6 +250,7 @@ impl Office {
             town.shelf.store(Arc::new(shelf));
             self.dress(|_| true);
         }
+        warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let applied = Applied { changed, warnings, ..self.unchanged() };
         if faults.is_empty() {
             return Ok(applied);

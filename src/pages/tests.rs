@@ -431,3 +431,81 @@ fn many_services_with_much_to_say_keep_pages_light_and_the_first_are_on_them() {
         assert!(code <= 14_000 && status <= 14_000, "{code}, {status}");
     }
 }
+
+/// Persian, of which there is a part; the rest the portal's first language says.
+fn persian() -> Words {
+    let read = crate::words::read(
+        "fa.toml",
+        "name = \"فارسی\"\ndir = \"rtl\"\nstatement_title = \"متأسفیم\"\nchallenge_left = \"{n}\"\nstatus_title = \"{portal}\"\n",
+        "fa",
+    );
+    assert!(read.faults.is_empty(), "{:?}", read.faults);
+    Words::new(vec![read.value])
+}
+
+#[test]
+fn what_a_language_does_not_say_is_marked_wherever_it_stands() {
+    let portals = [portal("Huduma", &["sw", "fa", "fa-IR", "ar", "xx"])];
+    let shelf = Shelf::new(&persian(), &portals, vec![longest()], 1_790_000_000);
+    let statement = text(shelf.page(0, 1, Page::Statement));
+    for part in [
+        "<html lang=\"fa\" dir=\"rtl\">",
+        "<title>متأسفیم · Huduma</title>",
+        "<h1>متأسفیم</h1>",
+        "<dt><span lang=\"sw\" dir=\"ltr\">",
+        "<b><span lang=\"sw\" dir=\"ltr\">Tunachunguza",
+        "<span lang=\"sw\" dir=\"ltr\">Jaribu tena</span></a>",
+        "lang=\"fa\" hreflang=\"fa\">فارسی</a>",
+        "lang=\"ar\" hreflang=\"ar\">العربية</a>",
+    ] {
+        assert!(statement.contains(part), "{part} in {statement}");
+    }
+    assert!(text(shelf.page(0, 1, Page::Busy)).contains("<title lang=\"sw\" dir=\"ltr\">Samahani"));
+    // The script speaks one language, though this one has a sentence of it.
+    let challenge = text(shelf.page(0, 1, Page::Challenge));
+    let said = "<p role=\"status\" id=\"said\" lang=\"sw\" dir=\"ltr\">Kivinjari chako";
+    assert!(challenge.contains(said) && !challenge.contains("data-left=\"{n}\""), "{challenge}");
+    assert_eq!(challenge.matches("aria-label=\"<").count() + challenge.matches("=\"&lt;span").count(), 0);
+    let status = String::from_utf8(shelf.sheet(0, 2, Sheet::Page).body.to_vec()).unwrap();
+    assert!(status.contains("<html lang=\"fa-IR\" dir=\"rtl\">") && status.contains("<h1>Huduma</h1>"), "{status}");
+    // A language of its own is marked nowhere, and one that nobody has is the portal's first.
+    for (at, html) in [(0, "<html lang=\"sw\">"), (3, "<html lang=\"ar\" dir=\"rtl\">"), (4, "<html lang=\"sw\">")] {
+        let page = text(shelf.page(0, at, Page::Busy));
+        assert!(page.contains(html) && !page.contains("<span lang"), "{page}");
+    }
+    let banner = String::from_utf8(shelf.banner(0, b"<html lang=fa><body>x", 1_790_000_000)).unwrap();
+    assert!(banner.contains("lang=\"fa\" dir=\"rtl\"><span lang=\"sw\" dir=\"ltr\">Hii ni nakala"), "{banner}");
+}
+
+#[test]
+fn sentences_that_fit_together_are_told_from_those_that_do_not() {
+    let portal = portal("Huduma", &["en"]);
+    for tag in ["en", "sw", "fr", "sq", "ar"] {
+        assert_eq!(heavy(&Words::shipped(), &portal, tag), [], "{tag}");
+    }
+    assert_eq!(heavy(&persian(), &portal, "fa"), []);
+    // Each as long as it may be, and of letters that pack badly.
+    let mut n = 1_u64;
+    let mut letters = |most: usize| -> String {
+        let mut next = || {
+            n = n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            char::from_u32(0x1200 + (n >> 33) as u32 % 300).unwrap_or('ሀ')
+        };
+        (0..most).map(|_| next()).collect()
+    };
+    let leads = ["challenge_lead", "challenge_bare", "carried_lead", "challenge_cookies", "resend_by_hand"];
+    let line = |key: &str| {
+        format!(
+            "{key} = \"{}{}\"\n",
+            if key.starts_with("challenge_c") || key.starts_with("resend") { "" } else { "{portal} " },
+            letters(330)
+        )
+    };
+    let long = format!("name = \"አማርኛ\"\ndir = \"ltr\"\n{}", leads.map(line).concat());
+    let read = crate::words::read("am.toml", &long, "am");
+    assert!(read.faults.is_empty(), "{:?}", read.faults);
+    let found = heavy(&Words::new(vec![read.value]), &portal, "am");
+    let keys: Vec<&str> = found.iter().map(|h| h.key.as_str()).collect();
+    assert!(keys.contains(&"challenge_bare") && keys.contains(&"resend_by_hand"), "{found:?}");
+    assert!(found.iter().all(|h| h.bytes > h.most), "{found:?}");
+}
