@@ -38,12 +38,14 @@ impl<'a> Teller<'a> {
     /// As HTML, marked where it is in another language; empty where nothing is said.
     fn html(&self, texts: &Texts) -> Value {
         let Some((tag, text)) = self.pick(texts) else { return Value::from(()) };
-        let text = HtmlEscape(&text).to_string().replace('\n', "<br>");
-        Value::from_safe_string(if same_language(tag, &self.voice.tag) {
-            text
-        } else {
-            format!("<span lang=\"{}\" dir=\"auto\">{text}</span>", HtmlEscape(tag))
-        })
+        Value::from_safe_string(self.marked(tag, HtmlEscape(&text).to_string().replace('\n', "<br>")))
+    }
+
+    fn marked(&self, tag: &str, html: String) -> String {
+        if same_language(tag, &self.voice.tag) {
+            return html;
+        }
+        format!("<span lang=\"{}\" dir=\"auto\">{html}</span>", HtmlEscape(tag))
     }
 
     /// A sentence of the language's, plain.
@@ -161,7 +163,7 @@ impl<'a> Teller<'a> {
             context! { ask => self.label(key), says => if texts.is_empty() { unknown() } else { self.html(texts) } }
         };
         let instead = present.instead.iter().map(|(service, says)| {
-            context! { service => self.service(service), says => self.html(says) }
+            context! { service => self.service_html(service), says => self.html(says) }
         });
         let ends = incident.ended().is_none().then_some(present.ends).flatten();
         context! {
@@ -210,8 +212,18 @@ impl<'a> Teller<'a> {
     fn affected(&self, present: &Said) -> Value {
         match present.affects.as_deref() {
             None | Some([]) => self.label("affects_all"),
-            Some(_) => Value::from(self.affects(present)),
+            Some(all) => {
+                let named = all.iter().map(|named| self.service_html(named).to_string());
+                Value::from_safe_string(named.collect::<Vec<_>>().join(" · "))
+            }
         }
+    }
+
+    /// A service's name as HTML, marked where it is in another language.
+    fn service_html(&self, written: &str) -> Value {
+        let found = self.portal.services.iter().find(|s| news::is(s, written));
+        let (tag, name) = found.and_then(|s| named(s, &self.voice.tag)).unwrap_or((&self.voice.tag, written));
+        Value::from_safe_string(self.marked(tag, HtmlEscape(name).to_string()))
     }
 
     /// A service's name for this reader.
@@ -262,7 +274,7 @@ impl<'a> Teller<'a> {
             }
         }
         for (service, old) in said.instead.iter().filter(|(service, _)| later.instead.contains_key(*service)) {
-            all.push(context! { label => self.service(service), says => self.html(old) });
+            all.push(context! { label => self.service_html(service), says => self.html(old) });
         }
         for (key, old, new) in [("begins", said.starts, later.starts), ("ends", said.ends, later.ends)] {
             if let (Some(old), Some(_)) = (old, new) {

@@ -453,7 +453,7 @@ fn what_a_language_does_not_say_is_marked_wherever_it_stands() {
         "<title>متأسفیم · Huduma</title>",
         "<h1>متأسفیم</h1>",
         "<dt><span lang=\"sw\" dir=\"ltr\">",
-        "<b><span lang=\"sw\" dir=\"ltr\">Tunachunguza",
+        "<b><span lang=\"sw\" dir=\"ltr\">Tunalichunguza",
         "<span lang=\"sw\" dir=\"ltr\">Jaribu tena</span></a>",
         "lang=\"fa\" hreflang=\"fa\">فارسی</a>",
         "lang=\"ar\" hreflang=\"ar\">العربية</a>",
@@ -493,19 +493,24 @@ fn sentences_that_fit_together_are_told_from_those_that_do_not() {
         };
         (0..most).map(|_| next()).collect()
     };
-    let leads = ["challenge_lead", "challenge_bare", "carried_lead", "challenge_cookies", "resend_by_hand"];
-    let line = |key: &str| {
-        format!(
-            "{key} = \"{}{}\"\n",
-            if key.starts_with("challenge_c") || key.starts_with("resend") { "" } else { "{portal} " },
-            letters(330)
-        )
+    let english = Words::shipped().english().clone();
+    let mut found_at = |tenths: usize| {
+        let mut line = |key: &str| {
+            let text = english.get(key).unwrap();
+            let holes: String =
+                ["{portal}", "{time}", "{n}", "{share}"].into_iter().filter(|h| text.contains(h)).collect();
+            format!("{key} = \"{holes}{}\"\n", letters(text.chars().count() * tenths / 10))
+        };
+        let long: String = english.keys().map(&mut line).collect();
+        let read = crate::words::read("am.toml", &format!("name = \"አማርኛ\"\ndir = \"ltr\"\n{long}"), "am");
+        assert!(read.faults.is_empty(), "{:?}", read.faults);
+        heavy(&Words::new(vec![read.value]), &portal, "am")
     };
-    let long = format!("name = \"አማርኛ\"\ndir = \"ltr\"\n{}", leads.map(line).concat());
-    let read = crate::words::read("am.toml", &long, "am");
-    assert!(read.faults.is_empty(), "{:?}", read.faults);
-    let found = heavy(&Words::new(vec![read.value]), &portal, "am");
-    let keys: Vec<&str> = found.iter().map(|h| h.key.as_str()).collect();
-    assert!(keys.contains(&"challenge_bare") && keys.contains(&"resend_by_hand"), "{found:?}");
+    let found = found_at(30);
+    for (key, most) in [("challenge_lead", 14_000), ("challenge_bare", 1500), ("resend_by_hand", 1500)] {
+        assert!(found.iter().any(|h| (h.key.as_str(), h.most) == (key, most)), "{key} in {found:?}");
+    }
+    let packed = |tenths: usize| found_at(tenths).iter().any(|h| h.most == 6000 && h.bytes > 6000);
+    assert!((10..30).step_by(2).any(packed), "a challenge that is small enough until it is packed");
     assert!(found.iter().all(|h| h.bytes > h.most), "{found:?}");
 }

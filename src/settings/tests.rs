@@ -54,7 +54,7 @@ fn a_language_without_words_is_refused_by_name() {
     let read = read_spoken("boma.toml", text, Path::new("/etc/boma"), &spoken);
     let said: Vec<String> = read.faults.iter().map(ToString::to_string).collect();
     let help = "write one of sw, so, or put om.toml into the folder that `server.languages` names";
-    assert_eq!(said, [format!("boma.toml:9:28: nobody has words in \"om\"\n    {help}")]);
+    assert_eq!(said, [format!("boma.toml:9:29: nobody has words in \"om\"\n    {help}")]);
 }
 
 #[test]

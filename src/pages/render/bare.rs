@@ -3,11 +3,11 @@
 //!
 //! Does not know: who gets it.
 
-use minijinja::context;
+use minijinja::{Value, context};
 
 use super::super::text::Voice;
 use super::super::{Html, Page};
-use super::{Of, Packed, Renderer, called, choices, hash, keeps, key, mark, prepare, titled, ways_out};
+use super::{Of, Packed, Renderer, choices, hash, keeps, key, mark, prepare, titled, ways_out};
 use crate::bounds;
 use crate::wire::Hole;
 
@@ -58,7 +58,8 @@ impl Renderer {
         self.render(
             "bare",
             context! {
-                lead => called(voice, &lead, portal),
+                lead => voice.get(&lead).replace("{portal}", portal.unwrap_or("boma")),
+                lead_marks => Value::from_safe_string(voice.marks(&lead)),
                 portal => portal,
                 news => of.filter(|_| told != Told::Nothing).map_or(String::new(), |of| self.news(of, voice, told == Told::Brief)),
                 services => of.filter(|_| way).map(first_way),
