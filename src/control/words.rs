@@ -278,7 +278,8 @@ impl Office {
     ) -> (bool, Vec<Fault>, Vec<Fault>) {
         let before = self.house.words.load_full();
         let words = heard.words(portals, before.written());
-        if let Some(folder) = &heard.folder {
+        let old = self.house.town.load().settings.server.languages.clone();
+        for folder in [heard.folder.as_ref(), old.as_ref()].into_iter().flatten() {
             desk.differs.retain(|d| Path::new(&d.file) != folder && Path::new(&d.file).parent() != Some(folder));
             self.settled(&folder.display().to_string());
         }

@@ -5,6 +5,7 @@
 
 mod kept;
 mod wire;
+mod words;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -30,6 +31,7 @@ use crate::wire::{Head, Version};
 use crate::words::Words;
 use crate::{path, rules, settings};
 
+pub use self::words::language_text;
 pub use kept::cache_fields;
 pub use wire::{client_hello, fields, frames, http1_request, http1_response, proxy_header};
 
