@@ -298,6 +298,7 @@ fn found(
         outbound: started.outbound,
         places: started.places,
         tokens: started.tokens,
+        words: started.words,
         troubles,
     }));
     house.bots.publish(started.bots);

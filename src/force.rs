@@ -42,6 +42,7 @@ use crate::staff::Tokens;
 use crate::store::Store;
 use crate::strain::Pulse;
 use crate::telemetry::{AccessLog, Feed, Kind, Metrics, Recent, Registers, Totals};
+use crate::words::Words;
 
 /// The rules in force and the table of postures under them.
 pub struct Law {
@@ -79,6 +80,7 @@ impl Town {
         settings: Arc<Settings>,
         outbound: Outbound,
         (counters, books): (&Counters, &Books),
+        words: &Words,
         (told, now_unix): (impl Fn(&Arc<Portal>) -> (Arc<Portal>, News), u64),
     ) -> Town {
         let portals = Portals::new(settings.portals.clone());
@@ -86,7 +88,7 @@ impl Town {
         let signals = portals.list.iter().map(|p| books.ears.of(&p.name)).collect();
         let totals = portals.list.iter().map(|p| books.registers.of(&p.name)).collect();
         let (told, news): (Vec<_>, Vec<_>) = portals.list.iter().map(told).unzip();
-        let shelf = ArcSwap::from_pointee(Shelf::new(&told, news, now_unix));
+        let shelf = ArcSwap::from_pointee(Shelf::new(words, &told, news, now_unix));
         Town { edition, portals, shelf, gates, signals, totals, outbound, settings }
     }
 
@@ -136,6 +138,8 @@ pub struct House {
     pub law: ArcSwap<Law>,
     pub town: ArcSwap<Town>,
     pub standing: ArcSwap<Standing>,
+    /// What boma says, in all languages.
+    pub words: ArcSwap<Words>,
     /// All that are kept, oldest first.
     pub incidents: ArcSwap<Vec<Arc<Incident>>>,
     /// What staff say of services in the place of the settings' words, by portal.
@@ -210,6 +214,7 @@ pub struct Materials {
     pub outbound: Outbound,
     pub places: Places,
     pub tokens: Tokens,
+    pub words: Words,
     pub troubles: Vec<String>,
 }
 
@@ -218,7 +223,7 @@ impl House {
         let counters = Counters::default();
         let books = Books::default();
         let untold = (|p: &Arc<Portal>| (p.clone(), News::default()), m.clock.now().unix());
-        let town = Town::new(1, m.settings.clone(), m.outbound, (&counters, &books), untold);
+        let town = Town::new(1, m.settings.clone(), m.outbound, (&counters, &books), &m.words, untold);
         let pseudonym = pseudonym();
         let Tables { limits, known, settled, bans } = {
             let client = &m.settings.client;
@@ -238,6 +243,7 @@ impl House {
             town: ArcSwap::from_pointee(town),
             standing: ArcSwap::from_pointee(m.standing),
             wordings: ArcSwap::default(),
+            words: ArcSwap::from_pointee(m.words),
             incidents: ArcSwap::default(),
             board: Board::default(),
             references: m.secret.key("boma reference v1"),

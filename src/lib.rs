@@ -26,6 +26,7 @@ pub mod strain;
 pub mod units;
 pub mod uptime;
 pub mod wire;
+pub mod words;
 // Floor 2: the rooms.
 pub mod admit;
 pub mod ban;

@@ -24,6 +24,7 @@ fn target(name: &str) -> fn(&[u8]) {
         "http1_response" => fuzzing::http1_response,
         "proxy_header" => fuzzing::proxy_header,
         "forwarded" => fuzzing::forwarded,
+        "language_text" => fuzzing::language_text,
         "pass" => fuzzing::pass,
         "path" => fuzzing::path,
         "sealed_form" => fuzzing::sealed_form,

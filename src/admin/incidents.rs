@@ -173,8 +173,9 @@ pub async fn preview(State(desk): State<Desk>, badge: Badge, body: Bytes) -> Res
         let shown = Shown { current: true, late: false, incident: incident.into() };
         let town = office.house.town.load();
         let portals = town.portals.list.iter().filter(|p| shown.incident.concerns(&p.name));
+        let words = office.house.words.load();
         let read: Vec<Value> = portals
-            .map(|p| json!({ "portal": p.name, "languages": pages::preview(&office.told_of(p), &shown) }))
+            .map(|p| json!({ "portal": p.name, "languages": pages::preview(&words, &office.told_of(p), &shown) }))
             .collect();
         Ok(json!({ "portals": read, "warnings": warnings }))
     });

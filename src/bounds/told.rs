@@ -41,5 +41,12 @@ pub const BARE_BYTES: usize = 1500;
 /// when it is packed, so that a challenge goes out in 6 kB still; one that an incident fills leaves it out.
 pub const LOGO_WRITTEN_BYTES: usize = 64 * 1024;
 pub const LOGO_BYTES: usize = 1536;
+/// Operators' files of languages: more than any state has official ones, and each costs pages of every portal that speaks it.
+pub const LANGUAGES: usize = 64;
+/// Characters of a language's own name, and of a sentence: so many times those of the English one, and so many more, because short
+/// words grow the most. The longest that is shipped has 2.6 times as many.
+pub const LANGUAGE_NAME_CHARS: usize = 40;
+pub const SENTENCE_TIMES: usize = 3;
+pub const SENTENCE_MORE: usize = 40;
 /// How long a status page may be taken from a cache.
 pub const STATUS_AGE: Duration = Duration::from_secs(15);

@@ -70,6 +70,8 @@ pub enum Change {
     Places,
     /// The files of good bots' networks.
     Bots,
+    /// The files of operators' languages.
+    Languages,
     /// New rules from staff, to be written to the file; `generation` is the one that they were made from.
     Rules {
         text: String,
@@ -183,6 +185,7 @@ impl Change {
             Change::Lists => "lists".into(),
             Change::Places => "countries and autonomous systems".into(),
             Change::Bots => "networks of good bots".into(),
+            Change::Languages => "languages".into(),
             Change::Postures(_) => "postures".into(),
             Change::Settings(_) => "settings".into(),
             Change::Certificates => "certificates".into(),
@@ -220,9 +223,12 @@ impl Change {
             | Change::Rules { .. }
             | Change::Postures(_)
             | Change::RollBack { .. } => Kind::Rules,
-            Change::Places | Change::Bots | Change::Settings(_) | Change::Certificates | Change::Tokens(_) => {
-                Kind::Settings
-            }
+            Change::Places
+            | Change::Bots
+            | Change::Languages
+            | Change::Settings(_)
+            | Change::Certificates
+            | Change::Tokens(_) => Kind::Settings,
             Change::AddMeasure(_)
             | Change::ExtendMeasure { .. }
             | Change::RemoveMeasure(_)

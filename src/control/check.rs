@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use super::files;
 use super::start::{Found, POSTURES, Reading, unreadable};
+use super::words::{Heard, settings_with};
 use crate::fault::Fault;
 use crate::places::Places;
 use crate::plan::Ladder;
 use crate::posture;
 use crate::rules::RuleSet;
-use crate::settings::{self, Settings};
+use crate::settings::Settings;
 
 /// What `boma check` found.
 pub struct Checked {
@@ -25,11 +26,12 @@ pub fn check(config: &Path) -> Checked {
     let config = std::path::absolute(config).unwrap_or_else(|_| config.to_owned());
     let folder = config.parent().unwrap_or(Path::new("/")).to_owned();
     let mut reading = Reading::as_written();
-    if let Some(settings) = settings(&mut reading, &config) {
+    if let Some((settings, heard)) = settings(&mut reading, &config) {
         let now = crate::clock::Clock::system().now().unix();
         reading.places(&settings.client);
         reading.bots(&settings.bots);
         reading.tokens(settings.admin.tokens.as_deref());
+        reading.words(heard, &settings.portals);
         reading.rules(&settings.server.rules, &settings.client, now);
         ladder(&mut reading, &settings);
         reading.certificates(&settings.certificates);
@@ -60,7 +62,7 @@ pub struct Book {
 pub fn book(config: &Path, more_rules: Option<&Path>) -> Result<Book, Vec<Fault>> {
     let config = std::path::absolute(config).unwrap_or_else(|_| config.to_owned());
     let mut reading = Reading::as_written();
-    let Some(settings) = settings(&mut reading, &config) else { return Err(reading.found.faults) };
+    let Some((settings, _)) = settings(&mut reading, &config) else { return Err(reading.found.faults) };
     let now = crate::clock::Clock::system().now().unix();
     let places = reading.places(&settings.client);
     let named = more_rules.map(|path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
@@ -81,14 +83,15 @@ pub fn book(config: &Path, more_rules: Option<&Path>) -> Result<Book, Vec<Fault>
 }
 
 /// Even settings with faults say well enough where the other files are.
-fn settings(reading: &mut Reading, config: &Path) -> Option<Settings> {
+fn settings(reading: &mut Reading, config: &Path) -> Option<(Settings, Heard)> {
     let shown = config.display().to_string();
     let folder = config.parent().unwrap_or(Path::new("/"));
     match files::read_text(config) {
         Ok(text) => {
-            let got = settings::read(&shown, &text, folder);
+            let hear = |languages: Option<&Path>| Reading::hear(true, &reading.last_good, languages);
+            let (got, heard) = settings_with((&shown, &text, folder), true, hear);
             reading.found.faults.extend(got.faults.iter().cloned());
-            Some(reading.take(got))
+            Some((reading.take(got), heard))
         }
         Err(e) => {
             reading.found.faults.push(unreadable(&shown, &e));

@@ -91,6 +91,12 @@ impl LastGood {
         read_up_to(&self.folder.as_ref()?.join(name), most).ok()
     }
 
+    /// What copies there are.
+    pub fn names(&self) -> Vec<String> {
+        let found = self.folder.as_ref().and_then(|folder| fs::read_dir(folder).ok());
+        found.into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect()
+    }
+
     /// When a copy was written, in seconds since the Unix epoch.
     pub fn written(&self, name: &str) -> u64 {
         let about = self.folder.as_ref().and_then(|folder| fs::metadata(folder.join(name)).ok());

@@ -30,6 +30,7 @@ mod town;
 mod uptime;
 mod versions;
 mod watch;
+mod words;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;

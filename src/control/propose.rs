@@ -60,6 +60,7 @@ impl Office {
                 let settings = self.house.town.load().settings.clone();
                 self.bots(&mut desk, &settings.bots, false)
             }
+            Change::Languages => self.languages(&mut desk, who),
             Change::Postures(text) => self.postures(&mut desk, &text),
             Change::Settings(text) => self.settings(&mut desk, &text, read),
             Change::Certificates => self.certificates(&mut desk),

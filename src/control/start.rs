@@ -2,12 +2,14 @@
 //!
 //! Does not know: sockets, threads.
 
+use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::files::{self, LastGood};
 use super::lists::ListFiles;
+use super::words::settings_with;
 use super::{pem, places};
 use crate::bots::Roll;
 use crate::certificate::Certificates;
@@ -20,7 +22,8 @@ use crate::rules::{RuleSet, Sources};
 use crate::seal::Secret;
 use crate::settings::{AccessSink, Certificate, ClientSettings, Settings};
 use crate::staff::Tokens;
-use crate::{posture, rules, settings};
+use crate::words::Words;
+use crate::{posture, rules};
 
 /// Names of last good copies.
 pub const SETTINGS: &str = "boma.toml";
@@ -51,6 +54,7 @@ pub struct Started {
     pub places: Places,
     pub bots: Roll,
     pub tokens: Tokens,
+    pub words: Words,
     pub state_dir: PathBuf,
     pub last_good: LastGood,
     pub troubles: Vec<String>,
@@ -76,11 +80,18 @@ pub fn start(given: &Given, now_unix: u64) -> Result<Started, Vec<Fault>> {
     let last_good = LastGood::new(&lookup);
     let mut reading = Reading { strict: given.strict, last_good, found: Found::default() };
 
-    let settings = reading.file(&config, SETTINGS, |file, text| settings::read(file, text, &folder), None);
+    let (strict, copies, heard) = (given.strict, reading.last_good.clone(), RefCell::default());
+    let read = |file: &str, text: &str| {
+        let (read, all) = settings_with((file, text, &folder), true, |from| Reading::hear(strict, &copies, from));
+        heard.replace(all);
+        read
+    };
+    let settings = reading.file(&config, SETTINGS, read, None);
     let Some(settings) = settings else { return Err(reading.found.faults) };
     let places = reading.places(&settings.client);
     let bots = reading.bots(&settings.bots);
     let tokens = reading.tokens(settings.admin.tokens.as_deref());
+    let words = reading.words(heard.into_inner(), &settings.portals);
     let rules = reading.rules(&settings.server.rules, &settings.client, now_unix);
     let ladder = match &settings.server.postures {
         Some(path) => reading.file(path, POSTURES, posture::read_ladder, None),
@@ -107,6 +118,7 @@ pub fn start(given: &Given, now_unix: u64) -> Result<Started, Vec<Fault>> {
             places,
             bots,
             tokens,
+            words,
             state_dir,
             last_good,
             troubles: found.troubles,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::change::{Applied, Rejected};
 use super::places::Loaded;
 use super::start::SETTINGS;
+use super::words::settings_with;
 use super::{Desk, Office, pem};
 use crate::certificate::Certificates;
 use crate::challenge::Challenge;
@@ -32,14 +33,14 @@ impl Office {
         let house = &self.house;
         let path = self.config.display().to_string();
         let folder = self.config.parent().unwrap_or(Path::new("/"));
-        let read = settings::read(&path, text, folder);
+        let (read, heard) = settings_with((&path, text, folder), false, |languages| self.hear_languages(languages));
         if !read.faults.is_empty() {
             return Err(self.refused(desk, &path, read.faults));
         }
         let old = house.town.load().settings.clone();
         desk.restart_needed = settings::restart_needed(&old, &read.value);
         let new = Settings {
-            server: old.server.clone(),
+            server: settings::Server { languages: read.value.server.languages, ..old.server.clone() },
             listen: old.listen.clone(),
             admin: settings::Admin { address: old.admin.address, ..read.value.admin },
             log: old.log.clone(),
@@ -62,14 +63,22 @@ impl Office {
         if new.admin.tokens != old.admin.tokens {
             self.other_tokens(desk, new.admin.tokens.as_deref());
         }
-        if new == *old {
+        let (other_words, ..) = self.take_words(desk, heard, &new.portals);
+        if new == *old && !other_words {
             return Ok(self.unchanged());
         }
         let edition = house.town.load().edition + 1;
         house.challenge.store(Arc::new(Challenge::new(&house.secret, new.challenge.pass_lifetime)));
         let now = house.now().unix();
         let told = |portal: &Arc<Portal>| (self.told_of(portal), self.news(portal, now));
-        let town = Town::new(edition, Arc::new(new), outbound, (&house.counters, &house.books), (told, now));
+        let town = Town::new(
+            edition,
+            Arc::new(new),
+            outbound,
+            (&house.counters, &house.books),
+            &house.words.load(),
+            (told, now),
+        );
         house.town.store(Arc::new(town));
         self.dress(|_| true);
         Ok(Applied { changed: true, warnings: read.warnings, ..self.unchanged() })

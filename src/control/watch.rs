@@ -17,7 +17,7 @@ use std::time::Duration;
 use notify::{RecursiveMode, Watcher};
 
 use super::start::Stamps;
-use super::{Change, Office, Who, files, places, step_aside};
+use super::{Change, Office, Who, files, places, step_aside, words as languages};
 use crate::bounds;
 
 /// Wakes the watcher: HUP, or the house that closes.
@@ -88,9 +88,10 @@ struct Watch {
     files: Files,
     watcher: Option<notify::RecommendedWatcher>,
     folders: Vec<PathBuf>,
-    /// Certificates or lists changed, and what they belong to is to be read once nothing settles any more.
+    /// Certificates, lists or languages changed, and what they belong to is to be read once nothing settles any more.
     certificates: bool,
     lists: bool,
+    languages: bool,
 }
 
 impl Watch {
@@ -110,6 +111,7 @@ impl Watch {
             folders: Vec::new(),
             certificates: false,
             lists: false,
+            languages: false,
         };
         // What was not there at the start has been said.
         for (path, _) in watch.paths() {
@@ -130,6 +132,16 @@ impl Watch {
         files.extend(law.rules.files().iter().map(|(list, _)| (beside.join(list), Kind::Lists)));
         files.extend(places::named(&settings.client).map(|(_, path)| (path.clone(), Kind::Places)));
         files.extend(settings.bots.iter().filter_map(|b| Some((b.ranges.clone()?, Kind::Bots))));
+        if let Some(folder) = &settings.server.languages {
+            // Those that are there, and those that were.
+            let words = self.office.house.words.load();
+            let mut all = languages::listed(folder).unwrap_or_default();
+            all.extend(words.written().iter().map(|w| folder.join(format!("{}.toml", w.tag))));
+            all.extend(self.office.refused_in(folder));
+            all.sort();
+            all.dedup();
+            files.extend(all.into_iter().map(|path| (path, Kind::Languages)));
+        }
         files.extend(settings.server.postures.iter().map(|p| (p.clone(), Kind::Postures)));
         files.extend(settings.admin.tokens.iter().map(|p| (p.clone(), Kind::Tokens)));
         for certificate in &settings.certificates {
@@ -173,6 +185,7 @@ impl Watch {
                 Look::Settling => settling = true,
                 Look::Changed if kind == Kind::Certificates => self.certificates = true,
                 Look::Changed if kind == Kind::Lists => self.lists = true,
+                Look::Changed if kind == Kind::Languages => self.languages = true,
                 Look::Changed => self.propose(&path, kind),
             }
         }
@@ -184,12 +197,21 @@ impl Watch {
         if !settling && std::mem::take(&mut self.lists) {
             let _ = self.office.propose(Change::Lists, &Who::File);
         }
+        if !settling && std::mem::take(&mut self.languages) {
+            let _ = self.office.propose(Change::Languages, &Who::File);
+            // Settings that name a language may have waited for its file.
+            if self.office.is_refused(&self.office.config) {
+                self.files.0.remove(&self.office.config);
+                settling = true;
+            }
+        }
         settling
     }
 
     fn propose(&self, path: &Path, kind: Kind) {
         let change = match kind {
             Kind::Lists => Ok(Change::Lists),
+            Kind::Languages => Ok(Change::Languages),
             Kind::Places => Ok(Change::Places),
             Kind::Bots => Ok(Change::Bots),
             Kind::Certificates => Ok(Change::Certificates),
@@ -206,7 +228,9 @@ impl Watch {
 
     /// Watches the folders, not the files: editors and ConfigMaps put a new file in the old one's place.
     fn watch_folders(&mut self) {
-        let folders: Vec<PathBuf> = self.paths().iter().filter_map(|(p, _)| p.parent().map(Path::to_owned)).collect();
+        let languages = self.office.house.town.load().settings.server.languages.clone();
+        let beside = self.paths().into_iter().filter_map(|(p, _)| p.parent().map(Path::to_owned));
+        let folders: Vec<PathBuf> = beside.chain(languages).collect();
         let Some(watcher) = &mut self.watcher else { return };
         for folder in folders {
             if !self.folders.contains(&folder) {
@@ -224,6 +248,7 @@ enum Kind {
     Settings,
     Rules,
     Lists,
+    Languages,
     Places,
     Bots,
     Postures,

@@ -5,6 +5,7 @@
 
 mod kept;
 mod wire;
+mod words;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -27,8 +28,10 @@ use crate::rules::{RuleSet, Sources};
 use crate::seal::{self, Cipher, Secret};
 use crate::telemetry::reading::{self, Format, Lines, Logged};
 use crate::wire::{Head, Version};
+use crate::words::Words;
 use crate::{path, rules, settings};
 
+pub use self::words::language_text;
 pub use kept::cache_fields;
 pub use wire::{client_hello, fields, frames, http1_request, http1_response, proxy_header};
 
@@ -84,7 +87,7 @@ pub fn settings_text(data: &[u8]) {
         }
     }
     // Pages are the slow part, and one portal's are made like another's.
-    let _ = Shelf::new(&portals.list[..1], vec![News::default()], NOW);
+    let _ = Shelf::new(&Words::shipped(), &portals.list[..1], vec![News::default()], NOW);
 }
 
 /// What is taken has one spelling: without dot segments, controls and backslashes, plain or encoded.
@@ -224,7 +227,8 @@ pub fn sealed_form(data: &[u8]) {
 }
 
 /// The pages of one portal.
-static SHELF: LazyLock<Shelf> = LazyLock::new(|| Shelf::new(&[portal()], vec![News::default()], NOW));
+static SHELF: LazyLock<Shelf> =
+    LazyLock::new(|| Shelf::new(&Words::shipped(), &[portal()], vec![News::default()], NOW));
 
 /// A page keeps every byte under its banner, which comes once; a policy that admits it needs no second widening.
 pub fn banner(data: &[u8]) {

@@ -5,7 +5,7 @@
 use minijinja::HtmlEscape;
 
 use super::render;
-use super::text::Language;
+use super::text::Voice;
 
 /// How much of a page is searched for its language and for `<body`.
 const HEAD_BYTES: usize = 256 * 1024;
@@ -23,8 +23,8 @@ pub fn declared_language(html: &[u8]) -> Option<String> {
 
 /// The page with its banner after `<body …>`, or before everything where there is no body, and its forms inert.
 /// `news`: what there is to tell besides, as HTML.
-pub fn put(html: &[u8], language: &Language, timezone: &str, taken_unix: u64, news: &str) -> Vec<u8> {
-    let banner = banner(language, timezone, taken_unix, news);
+pub fn put(html: &[u8], voice: &Voice, timezone: &str, taken_unix: u64, news: &str) -> Vec<u8> {
+    let banner = banner(voice, timezone, taken_unix, news);
     let at = tag(&html[..html.len().min(HEAD_BYTES)], b"body", 0).map_or_else(|| after_doctype(html), |(_, end)| end);
     let mut out = Vec::with_capacity(html.len() + banner.len() + 64);
     inert_forms(&html[..at], &mut out);
@@ -33,14 +33,14 @@ pub fn put(html: &[u8], language: &Language, timezone: &str, taken_unix: u64, ne
     out
 }
 
-fn banner(language: &Language, timezone: &str, taken_unix: u64, news: &str) -> String {
+fn banner(voice: &Voice, timezone: &str, taken_unix: u64, news: &str) -> String {
     let zone = jiff::tz::TimeZone::get(timezone).unwrap_or(jiff::tz::TimeZone::UTC);
     let time = jiff::Timestamp::from_second(taken_unix as i64).unwrap_or_default().to_zoned(zone);
     let shown = time.strftime("%Y-%m-%d %H:%M %Z").to_string();
     let machine = time.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
     let time = format!("<bdi><time datetime=\"{machine}\">{}</time></bdi>", HtmlEscape(&shown));
-    let sentence = HtmlEscape(language.get("banner")).to_string().replace("{time}", &time);
-    let (tag, dir) = (language.tag, language.get("dir"));
+    let sentence = voice.html("banner", &[("{time}", &time)]);
+    let (tag, dir) = (&voice.tag, voice.dir());
     format!(
         "<style>{STYLE}</style><div id=\"boma-banner\" role=\"region\" aria-label=\"boma\" lang=\"{tag}\" dir=\"{dir}\">{sentence}{news}</div>"
     )

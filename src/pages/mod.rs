@@ -21,16 +21,18 @@ use serde::Serialize;
 pub use banner::admit_banner;
 pub use news::{Mood, News, Restraint, Shown};
 pub use pack::{Packed, takes_gzip};
+pub use render::heavy;
 use render::{Of, Renderer};
 pub use sheets::{Document, Sheet};
 use teller::Teller;
-use text::Language;
+use text::Voice;
 pub use text::choose;
 
 use crate::incident::Texts;
 use crate::incident::sms::Sms;
 use crate::portal::Portal;
 use crate::wire::Prepared;
+use crate::words::{Words, same_language};
 
 /// Characters of [`crate::wire::Hole::Reference`].
 pub const REFERENCE_WIDTH: usize = 20;
@@ -148,7 +150,8 @@ pub struct Shelf {
 struct Rack {
     portal: Arc<Portal>,
     news: News,
-    languages: Vec<&'static Language>,
+    /// By language.
+    voices: Arc<Vec<Voice>>,
     /// By language, then by page.
     pages: Arc<Vec<Vec<Html>>>,
     /// By language: where an access code is written, at first and after a wrong one.
@@ -158,27 +161,25 @@ struct Rack {
 }
 
 impl Rack {
-    fn new(renderer: &Renderer, portal: &Arc<Portal>, news: News, now_unix: u64) -> Rack {
-        let languages: Vec<_> = portal.languages.iter().map(|tag| text::language(tag)).collect();
-        let of = |at: usize| Of { portal: portal.as_ref(), at, news: &news };
-        let page = |at: usize| Page::ALL.iter().map(|p| renderer.page(Some(of(at)), languages[at], *p)).collect();
-        let pages: Vec<Vec<Html>> = (0..languages.len()).map(page).collect();
-        let codes: Vec<[Html; 2]> = (0..languages.len()).map(|at| renderer.code(Some(of(at)), languages[at])).collect();
-        let sheets = (0..languages.len()).map(|at| sheets::all(renderer, of(at), languages[at], now_unix)).collect();
+    fn new(renderer: &Renderer, portal: &Arc<Portal>, voices: Arc<Vec<Voice>>, news: News, now_unix: u64) -> Rack {
+        let of = Of { portal: portal.as_ref(), voices: &voices, news: &news };
+        let page = |voice: &Voice| Page::ALL.iter().map(|p| renderer.page(Some(of), voice, *p)).collect();
+        let pages: Vec<Vec<Html>> = voices.iter().map(page).collect();
+        let codes: Vec<[Html; 2]> = voices.iter().map(|voice| renderer.code(Some(of), voice)).collect();
+        let sheets = voices.iter().map(|voice| sheets::all(renderer, of, voice, now_unix)).collect();
         let (pages, codes) = (Arc::new(pages), Arc::new(codes));
-        Rack { portal: portal.clone(), languages, pages, codes, sheets, news }
+        Rack { portal: portal.clone(), voices, pages, codes, sheets, news }
     }
 
     /// The same with other sheets, where nothing that pages tell has changed.
     fn with_days(&self, renderer: &Renderer, news: News, now_unix: u64) -> Rack {
-        let of = |at: usize| Of { portal: self.portal.as_ref(), at, news: &news };
-        let sheets = |(at, language): (usize, &&'static Language)| sheets::all(renderer, of(at), language, now_unix);
+        let of = Of { portal: self.portal.as_ref(), voices: &self.voices, news: &news };
         Rack {
             portal: self.portal.clone(),
-            languages: self.languages.clone(),
+            voices: self.voices.clone(),
             pages: self.pages.clone(),
             codes: self.codes.clone(),
-            sheets: self.languages.iter().enumerate().map(sheets).collect(),
+            sheets: self.voices.iter().map(|voice| sheets::all(renderer, of, voice, now_unix)).collect(),
             news,
         }
     }
@@ -190,11 +191,15 @@ impl Rack {
 
 impl Shelf {
     /// `news` of each portal in their order.
-    pub fn new(portals: &[Arc<Portal>], news: Vec<News>, now_unix: u64) -> Shelf {
+    pub fn new(words: &Words, portals: &[Arc<Portal>], news: Vec<News>, now_unix: u64) -> Shelf {
         let renderer = Renderer::new();
-        let rack = |(portal, news)| Arc::new(Rack::new(&renderer, portal, news, now_unix));
-        let plain = Page::ALL.iter().map(|p| renderer.page(None, text::language("en"), *p)).collect();
-        let plain_code = Arc::new(renderer.code(None, text::language("en")));
+        let rack = |(portal, news): (&Arc<Portal>, News)| {
+            let voices = voices(words, &portal.languages);
+            Arc::new(Rack::new(&renderer, portal, Arc::new(voices), news, now_unix))
+        };
+        let english = Voice::english(words);
+        let plain = Page::ALL.iter().map(|p| renderer.page(None, &english, *p)).collect();
+        let plain_code = Arc::new(renderer.code(None, &english));
         Shelf { portals: portals.iter().zip(news).map(rack).collect(), plain: Arc::new(plain), plain_code }
     }
 
@@ -211,7 +216,7 @@ impl Shelf {
         let rack = |(old, (portal, news)): (&Arc<Rack>, (Arc<Portal>, News))| match old.tells(&portal, &news) {
             true if old.news == news => old.clone(),
             true => Arc::new(old.with_days(&renderer, news, now_unix)),
-            false => Arc::new(Rack::new(&renderer, &portal, news, now_unix)),
+            false => Arc::new(Rack::new(&renderer, &portal, old.voices.clone(), news, now_unix)),
         };
         let portals = self.portals.iter().zip(told.iter().cloned().zip(news.iter().cloned())).map(rack).collect();
         Some((Shelf { portals, plain: self.plain.clone(), plain_code: self.plain_code.clone() }, new))
@@ -242,10 +247,10 @@ impl Shelf {
     pub fn banner(&self, portal: usize, html: &[u8], taken_unix: u64) -> Vec<u8> {
         let rack = &self.portals[portal];
         let declared = banner::declared_language(html);
-        let language = declared.and_then(|tag| rack.portal.languages.iter().position(|l| text::same_language(l, &tag)));
-        let language = rack.languages[language.unwrap_or(0)];
-        let news = Teller::new(&rack.portal, language).banner(&rack.news);
-        banner::put(html, language, &rack.portal.timezone, taken_unix, &news)
+        let language = declared.and_then(|tag| rack.portal.languages.iter().position(|l| same_language(l, &tag)));
+        let voice = &rack.voices[language.unwrap_or(0)];
+        let news = Teller::new(&rack.portal, voice).banner(&rack.news);
+        banner::put(html, voice, &rack.portal.timezone, taken_unix, &news)
     }
 }
 
@@ -258,24 +263,27 @@ pub struct Preview {
     pub sms: Sms,
 }
 
-pub fn preview(portal: &Portal, shown: &Shown) -> Vec<Preview> {
-    let one = |tag: &String| {
-        let language = text::language(tag);
-        let teller = Teller::new(portal, language);
-        let name = language.get("name").to_owned();
-        Preview { language: tag.clone(), name, lines: teller.lines(shown), sms: teller.sms(shown) }
+pub fn preview(words: &Words, portal: &Portal, shown: &Shown) -> Vec<Preview> {
+    let one = |voice: &Voice| {
+        let (teller, name) = (Teller::new(portal, voice), voice.name().to_owned());
+        Preview { language: voice.tag.clone(), name, lines: teller.lines(shown), sms: teller.sms(shown) }
     };
-    portal.languages.iter().map(one).collect()
+    voices(words, &portal.languages).iter().map(one).collect()
+}
+
+fn voices(words: &Words, tags: &[String]) -> Vec<Voice> {
+    (0..tags.len()).map(|at| Voice::new(words, tags, at)).collect()
 }
 
 /// A text as the portal's first readers get it.
 pub fn title(portal: &Portal, texts: &Texts) -> String {
-    Teller::new(portal, text::language(portal.languages.first().map_or("en", String::as_str))).plain(texts)
+    let first = portal.languages.first().map_or("en", String::as_str);
+    teller::pick(portal, texts, first).map_or(String::new(), |(_, text)| text)
 }
 
 /// The portal's languages that a text is not in.
 pub fn missing<'p>(portal: &'p Portal, texts: &Texts) -> Vec<&'p str> {
-    let is_in = |tag: &str| texts.keys().any(|t| text::same_language(t, tag));
+    let is_in = |tag: &str| texts.keys().any(|t| same_language(t, tag));
     portal.languages.iter().map(String::as_str).filter(|tag| !is_in(tag)).collect()
 }
 

@@ -5,20 +5,22 @@
 mod bare;
 mod code;
 mod looks;
+mod weight;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use minijinja::{AutoEscape, Environment, Value, context};
+use minijinja::{AutoEscape, Environment, HtmlEscape, Value, context};
 
 use super::news::{News, Shown, Up};
 use super::pack::Packed;
 use super::teller::{Teller, named};
-use super::text::{self, Language};
+use super::text::{self, Voice};
 use super::{Html, Page, REFERENCE_WIDTH, SEAL_WIDTH, WAIT_WIDTH};
 use crate::bounds;
 use crate::portal::{Portal, Service};
 use crate::wire::{Hole, Prepared};
+pub use weight::heavy;
 
 /// What pages begin with, the other ways that they list, the current incidents, and pages.
 const TEMPLATES: [(&str, &str); 8] = [
@@ -39,11 +41,11 @@ const SERVICES: usize = 12;
 /// Updates that a page tries to hold at most.
 const UPDATES: usize = 12;
 
-/// Whose page it is: the portal, which of its languages, and what there is to tell.
+/// Whose page it is: the portal, its languages, and what there is to tell.
 #[derive(Clone, Copy)]
 pub struct Of<'a> {
     pub portal: &'a Portal,
-    pub at: usize,
+    pub voices: &'a [Voice],
     pub news: &'a News,
 }
 
@@ -63,18 +65,18 @@ impl Renderer {
     }
 
     /// One page; without `of` it is no portal's.
-    pub fn page(&self, of: Option<Of<'_>>, language: &'static Language, page: Page) -> Html {
+    pub fn page(&self, of: Option<Of<'_>>, voice: &Voice, page: Page) -> Html {
         if page.is_bare() {
-            return self.bare(of, language, page);
+            return self.bare(of, voice, page);
         }
         // Where the whole is told the line that names it would say it twice.
         let told = matches!(page, Page::Statement | Page::StatementUnsure);
         let whole = of.filter(|_| told).and_then(|of| of.news.lead().map(|shown| (of, shown)));
-        let line = of.filter(|_| whole.is_none()).map_or(String::new(), |of| self.line(of, language));
+        let line = of.filter(|_| whole.is_none()).map_or(String::new(), |of| self.line(of, voice));
         let made = |ways: usize, logo: &str| {
             let render = |updates: usize| {
-                let story = whole.map_or(String::new(), |(of, shown)| self.story(of, language, shown, updates));
-                self.one(of, language, page, (&line, &story), (ways, logo))
+                let story = whole.map_or(String::new(), |(of, shown)| self.story(of, voice, shown, updates));
+                self.one(of, voice, page, (&line, &story), (ways, logo))
             };
             let body = prepare(match whole {
                 Some((_, shown)) => fitting(shown.incident.updates.len(), render),
@@ -87,15 +89,14 @@ impl Renderer {
         let some = (2..=SERVICES).rev().map(|ways| (ways, logo)).chain([(2, ""), (1, "")]);
         let fits = |made: &(Option<Packed>, Prepared)| is_light(page, made);
         let (packed, body) = some.map(|(ways, logo)| made(ways, logo)).find(fits).unwrap_or_else(|| made(0, ""));
-        let tag = of.map_or(language.tag, |of| shown_tag(&of.portal.languages[of.at], language));
-        Html { packed, body, language: tag.to_owned(), csp: self.policy(of, page) }
+        Html { packed, body, language: voice.tag.clone(), csp: self.policy(of, page) }
     }
 
     /// What a page says of incidents: in a line, and as a whole.
     fn one(
         &self,
         of: Option<Of<'_>>,
-        language: &Language,
+        voice: &Voice,
         page: Page,
         (line, story): (&str, &str),
         (ways, logo): (usize, &str),
@@ -104,59 +105,63 @@ impl Renderer {
         let send = page.sends();
         let portal = of.map(|of| of.portal);
         let title = portal.map(|p| p.title.as_str());
-        let lead = language.get(&format!("{key}_lead")).replace("{portal}", title.unwrap_or("boma"));
-        self.render("page", context! {
-            t => texts(language),
-            lang => of.map_or(language.tag, |of| shown_tag(&of.portal.languages[of.at], language)),
-            title => language.get(&format!("{key}_title")),
-            lead => lead,
-            note => language.get(if send && page != Page::AskForm { "send_note".into() } else { format!("{key}_note") }.as_str()),
-            portal => title,
-            news => line,
-            story => story,
-            services => portal.map(|p| ways_out(p, language, ways)),
-            languages => portal.filter(|_| keeps(page)).map(choices),
-            status => portal.is_some() && keeps(page),
-            retry => matches!(page, Page::Statement | Page::Busy | Page::Limited),
-            script => page.is_challenge(),
-            send => send,
-            resend => page == Page::ChallengeResend,
-            done => language.get(if page == Page::ChallengeResend { "resend_done" } else { "challenge_done" }),
-            by_hand => language.get(if page == Page::ChallengeResend { "resend_by_hand" } else { "challenge_by_hand" }),
-            form => page.carries().then(|| mark(Hole::Form)),
-            wait => mark(Hole::Wait),
-            logo => logo,
-            css => self.style(of),
-            js => self.script.as_str(),
-            seal => mark(Hole::Seal),
-            reference => mark(Hole::Reference),
-        })
+        let (head, lead) = (format!("{key}_title"), format!("{key}_lead"));
+        let note = if send && page != Page::AskForm { "send_note".into() } else { format!("{key}_note") };
+        let resend = page == Page::ChallengeResend;
+        self.render(
+            "page",
+            context! {
+                lead => called(voice, &lead, title),
+                note => Value::from_safe_string(voice.html(&note, &[])),
+                portal => title,
+                news => line,
+                story => story,
+                services => portal.map(|p| ways_out(p, voice, ways)),
+                languages => of.filter(|_| keeps(page)).map(choices),
+                status => portal.is_some() && keeps(page),
+                retry => matches!(page, Page::Statement | Page::Busy | Page::Limited),
+                script => page.is_challenge(),
+                send => send,
+                resend => resend,
+                aloud => Value::from_safe_string(voice.aloud()),
+                done => voice.get(if resend { "resend_done" } else { "challenge_done" }),
+                by_hand => voice.get(if resend { "resend_by_hand" } else { "challenge_by_hand" }),
+                form => page.carries().then(|| mark(Hole::Form)),
+                wait => mark(Hole::Wait),
+                logo => logo,
+                css => self.style(of),
+                js => self.script.as_str(),
+                seal => mark(Hole::Seal),
+                reference => mark(Hole::Reference),
+                ..titled(voice, &head, title)
+            },
+        )
     }
 
-    fn line(&self, of: Of<'_>, language: &'static Language) -> String {
-        self.news(of, language, false)
+    fn line(&self, of: Of<'_>, voice: &Voice) -> String {
+        self.news(of, voice, false)
     }
 
-    fn news(&self, of: Of<'_>, language: &'static Language, brief: bool) -> String {
-        let line = Teller::new(of.portal, language).line(of.news);
-        line.map_or(String::new(), |line| self.render("news", context! { t => texts(language), line, brief }))
+    fn news(&self, of: Of<'_>, voice: &Voice, brief: bool) -> String {
+        let line = Teller::new(of.portal, voice).line(of.news);
+        line.map_or(String::new(), |line| self.render("news", context! { line, brief, ..spoken(voice) }))
     }
 
-    fn story(&self, of: Of<'_>, language: &'static Language, shown: &Shown, updates: usize) -> String {
-        let story = Teller::new(of.portal, language).story(shown, updates);
-        self.render("story", context! { t => texts(language), s => story })
+    fn story(&self, of: Of<'_>, voice: &Voice, shown: &Shown, updates: usize) -> String {
+        let story = Teller::new(of.portal, voice).story(shown, updates);
+        self.render("story", context! { s => story, ..spoken(voice) })
     }
 
     /// The status page.
-    pub fn status(&self, of: Of<'_>, language: &'static Language) -> Html {
-        let teller = Teller::new(of.portal, language);
+    pub fn status(&self, of: Of<'_>, voice: &Voice) -> Html {
+        let teller = Teller::new(of.portal, voice);
         let longest = of.news.incidents.iter().map(|s| s.incident.updates.len()).max().unwrap_or(0);
         let past: Vec<Value> = of.news.incidents.iter().filter_map(|s| teller.past(s)).collect();
-        let tag = shown_tag(&of.portal.languages[of.at], language);
+        let title = of.portal.title.as_str();
         let render = |updates: usize, services: usize, logo: &str| {
             let told = |current: bool| {
                 let of_this = of.news.incidents.iter().filter(|s| s.current == current && s.incident.ended().is_none());
-                let story = |s: &Shown| Value::from_safe_string(self.story(of, language, s, updates));
+                let story = |s: &Shown| Value::from_safe_string(self.story(of, voice, s, updates));
                 of_this.map(story).collect::<Vec<_>>()
             };
             // What ended long ago makes room before what is said now.
@@ -164,21 +169,19 @@ impl Renderer {
             self.render(
                 "status",
                 context! {
-                    t => texts(language),
-                    lang => tag,
-                    title => language.get("status_title").replace("{portal}", &of.portal.title),
-                    portal => of.portal.title.as_str(),
-                    overall => teller.overall(of.news.worst(of.portal)),
+                    portal => title,
+                    overall => teller.label(Teller::overall_key(of.news.worst(of.portal))),
                     mood => teller.mood(of.news),
                     current => told(true),
                     planned => told(false),
-                    services => states(of, language, services),
+                    services => states(of, voice, services),
                     past => past[..kept].to_vec(),
                     contact => of_portal(of.portal).collect::<Vec<_>>(),
-                    uptime => super::uptime::told(of.news, language),
-                    languages => choices(of.portal),
+                    uptime => super::uptime::told(of.news, voice),
+                    languages => choices(of),
                     logo => logo,
                     css => self.style(Some(of)),
+                    ..titled(voice, "status_title", Some(title))
                 },
             )
         };
@@ -194,7 +197,12 @@ impl Renderer {
             whole = render(1, services, "");
         }
         let body = Prepared { bytes: whole.into(), holes: Vec::new() };
-        Html { packed: Packed::new(&body), body, language: tag.to_owned(), csp: self.policy(Some(of), Page::Statement) }
+        Html {
+            packed: Packed::new(&body),
+            body,
+            language: voice.tag.clone(),
+            csp: self.policy(Some(of), Page::Statement),
+        }
     }
 
     fn render(&self, name: &str, with: Value) -> String {
@@ -214,9 +222,25 @@ impl Renderer {
     }
 }
 
-/// A language that is not shipped is shown in English, and says so.
-pub fn shown_tag<'a>(wanted: &'a str, language: &'a Language) -> &'a str {
-    if text::same_language(wanted, language.tag) { wanted } else { language.tag }
+/// What every template is given.
+fn spoken(voice: &Voice) -> Value {
+    context! { t => voice.html.clone(), plain => voice.plain.clone(), lang => voice.tag.as_str() }
+}
+
+/// The same, with the page's title: for the tab, and for its heading.
+fn titled(voice: &Voice, key: &str, portal: Option<&str>) -> Value {
+    context! {
+        title => voice.get(key).replace("{portal}", portal.unwrap_or("boma")),
+        title_marks => Value::from_safe_string(voice.marks(key)),
+        head => called(voice, key, portal),
+        ..spoken(voice)
+    }
+}
+
+/// A sentence in which the portal may be called by its title.
+fn called(voice: &Voice, key: &str, portal: Option<&str>) -> Value {
+    let title = HtmlEscape(portal.unwrap_or("boma")).to_string();
+    Value::from_safe_string(voice.html(key, &[("{portal}", &title)]))
 }
 
 fn key(page: Page) -> &'static str {
@@ -239,9 +263,9 @@ fn key(page: Page) -> &'static str {
 }
 
 /// Whom to ask, and services that can be had in another way.
-fn ways_out(portal: &Portal, language: &Language, most: usize) -> Vec<Value> {
+fn ways_out(portal: &Portal, voice: &Voice, most: usize) -> Vec<Value> {
     let has_way = |s: &&Service| s.has_way() || !s.instead.is_empty();
-    let services = portal.services.iter().filter(has_way).filter_map(|s| way(s, language, None));
+    let services = portal.services.iter().filter(has_way).filter_map(|s| way(s, voice, None));
     of_portal(portal).chain(services).take(most).collect()
 }
 
@@ -251,34 +275,31 @@ fn of_portal(portal: &Portal) -> impl Iterator<Item = Value> {
 }
 
 /// All services, and how they are; the portal where it names none.
-fn states(of: Of<'_>, language: &Language, most: usize) -> Vec<Value> {
-    let word = |up: Up| language.get(&format!("up_{}", up.as_str()));
+fn states(of: Of<'_>, voice: &Voice, most: usize) -> Vec<Value> {
+    let word = |up: Up| Value::from_safe_string(voice.html(&format!("up_{}", up.as_str()), &[]));
     if of.portal.services.is_empty() {
         return vec![context! { name => of.portal.title.as_str(), up => word(of.news.up(None)) }];
     }
-    let state = |service: &Service| way(service, language, Some(word(of.news.up(Some(service)))));
+    let state = |service: &Service| way(service, voice, Some(word(of.news.up(Some(service)))));
     of.portal.services.iter().filter_map(state).take(most).collect()
 }
 
 /// A service as pages list it; `up`: how it is.
-fn way(service: &Service, language: &Language, up: Option<&str>) -> Option<Value> {
-    let (lang, name) = named(service, language)?;
-    let own = service.instead.iter().find(|(tag, _)| text::same_language(tag, language.tag));
-    let instead = own.or(service.instead.first()).map(|(lang, says)| context! { lang, says });
+fn way(service: &Service, voice: &Voice, up: Option<Value>) -> Option<Value> {
+    let (lang, name) = named(service, &voice.tag)?;
+    let all = || service.instead.iter().map(|(lang, says)| (lang, says));
+    let own = text::find(all(), &voice.tag).or_else(|| all().next().map(|(lang, says)| (lang.as_str(), says)));
+    let instead = own.map(|(lang, says)| context! { lang, says });
     Some(context! { instead, ..listed(service, name, Some(lang), up) })
 }
 
-fn listed(service: &Service, name: &str, lang: Option<&str>, up: Option<&str>) -> Value {
+fn listed(service: &Service, name: &str, lang: Option<&str>, up: Option<Value>) -> Value {
     let (phone, office, ussd) = (service.phone.as_deref(), service.office.as_deref(), service.ussd.as_deref());
     context! { name, lang, up, phone, tel => tel(service), office, ussd }
 }
 
 fn tel(service: &Service) -> String {
     service.phone.as_deref().unwrap_or("").chars().filter(|c| c.is_ascii_digit() || *c == '+').collect()
-}
-
-fn texts(language: &Language) -> Value {
-    Value::from_pairs(language.texts.iter().map(|(k, v)| (k.as_str(), v.as_str())))
 }
 
 /// With as many updates as leave the page within a first flight of packets; with one at least.
@@ -305,11 +326,10 @@ fn keeps(page: Page) -> bool {
         && !page.carries()
 }
 
-/// Links to the other languages.
-fn choices(portal: &Portal) -> Vec<Value> {
-    let shown =
-        portal.languages.iter().map(|tag| context! { tag => tag.as_str(), name => text::language(tag).get("name") });
-    if portal.languages.len() > 1 { shown.collect() } else { Vec::new() }
+/// Links to the portal's languages, by their own names.
+fn choices(of: Of<'_>) -> Vec<Value> {
+    let shown = of.voices.iter().map(|v| context! { tag => v.tag.as_str(), name => v.name() });
+    if of.voices.len() > 1 { shown.collect() } else { Vec::new() }
 }
 
 /// What stands in a template where a hole will be; as wide as the hole, and nothing that a title could hold by

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 
 use super::news::{self, News, Shown};
 use super::pack::Packed;
-use super::render::{Of, Renderer, shown_tag};
+use super::render::{Of, Renderer};
 use super::teller::Teller;
-use super::text::Language;
+use super::text::Voice;
 use crate::bounds;
 use crate::incident::{Impact, Incident, State, Update};
 use crate::portal::{Portal, Service};
@@ -55,11 +55,11 @@ impl Document {
 }
 
 /// In the order of [`Sheet`].
-pub fn all(renderer: &Renderer, of: Of<'_>, language: &'static Language, now_unix: u64) -> Vec<Document> {
-    let page = renderer.status(of, language);
-    let tag = shown_tag(&of.portal.languages[of.at], language);
+pub fn all(renderer: &Renderer, of: Of<'_>, voice: &Voice, now_unix: u64) -> Vec<Document> {
+    let page = renderer.status(of, voice);
+    let tag = &voice.tag;
     let plain = |text: String| Prepared { bytes: text.into(), holes: Vec::new() };
-    let teller = Teller::new(of.portal, language);
+    let teller = Teller::new(of.portal, voice);
     let writer = Writer { teller, news: of.news, now: now_unix };
     vec![
         Document::new(&page.body, "text/html; charset=utf-8", tag, Some(page.csp.clone())),
@@ -100,7 +100,7 @@ impl Writer<'_> {
                 "id": portal.name, "name": portal.title, "url": self.url("/.well-known/boma/status"),
                 "time_zone": portal.timezone, "updated_at": stamp(self.now),
             },
-            "status": { "indicator": worst.indicator(), "description": self.teller.overall(worst) },
+            "status": { "indicator": worst.indicator(), "description": self.teller.name(Teller::overall_key(worst)) },
             "components": self.components(),
             "incidents": live().filter(|s| !planned(s)).map(|s| self.incident(s)).collect::<Vec<_>>(),
             "scheduled_maintenances": live().filter(planned).map(|s| self.planned(s)).collect::<Vec<_>>(),
@@ -182,7 +182,7 @@ impl Writer<'_> {
 
     fn feed(&self, tag: &str) -> String {
         let (portal, t) = (self.portal(), |text: &str| xml(text));
-        let title = self.teller.language.get("status_title").replace("{portal}", &portal.title);
+        let title = self.teller.name("status_title");
         let mut entries: Vec<(u64, String)> = Vec::new();
         for shown in &self.news.incidents {
             let incident = &shown.incident;

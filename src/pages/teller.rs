@@ -8,29 +8,27 @@ use jiff::tz::TimeZone;
 use minijinja::{HtmlEscape, Value, context};
 
 use super::news::{self, Mood, News, Restraint, Shown, Up};
-use super::text::{self, Language};
+use super::text::{self, Voice};
 use crate::incident::sms::{self, Sms};
 use crate::incident::{Incident, Said, State, Texts, Update};
 use crate::portal::{Portal, Service};
+use crate::words::same_language;
 
 pub struct Teller<'a> {
     pub portal: &'a Portal,
-    pub language: &'static Language,
+    pub voice: &'a Voice,
     zone: TimeZone,
 }
 
 impl<'a> Teller<'a> {
-    pub fn new(portal: &'a Portal, language: &'static Language) -> Teller<'a> {
+    pub fn new(portal: &'a Portal, voice: &'a Voice) -> Teller<'a> {
         let zone = TimeZone::get(&portal.timezone).unwrap_or(TimeZone::UTC);
-        Teller { portal, language, zone }
+        Teller { portal, voice, zone }
     }
 
     /// The text for this reader, and its tag.
     pub fn pick<'t>(&self, texts: &'t Texts) -> Option<(&'t str, String)> {
-        let of = |tag: &str| texts.iter().find(|(t, _)| text::same_language(t, tag));
-        let found = of(self.language.tag).or_else(|| self.portal.languages.iter().find_map(|tag| of(tag)));
-        let (tag, text) = found.or_else(|| texts.iter().next())?;
-        Some((tag, text.replace("{portal}", &self.portal.title)))
+        pick(self.portal, texts, &self.voice.tag)
     }
 
     pub fn plain(&self, texts: &Texts) -> String {
@@ -40,16 +38,30 @@ impl<'a> Teller<'a> {
     /// As HTML, marked where it is in another language; empty where nothing is said.
     fn html(&self, texts: &Texts) -> Value {
         let Some((tag, text)) = self.pick(texts) else { return Value::from(()) };
-        let text = HtmlEscape(&text).to_string().replace('\n', "<br>");
-        Value::from_safe_string(if text::same_language(tag, self.language.tag) {
-            text
-        } else {
-            format!("<span lang=\"{}\" dir=\"auto\">{text}</span>", HtmlEscape(tag))
-        })
+        Value::from_safe_string(self.marked(tag, HtmlEscape(&text).to_string().replace('\n', "<br>")))
     }
 
-    fn name(&self, key: &str) -> String {
-        self.language.get(key).replace("{portal}", &self.portal.title)
+    fn marked(&self, tag: &str, html: String) -> String {
+        if same_language(tag, &self.voice.tag) {
+            return html;
+        }
+        format!("<span lang=\"{}\" dir=\"auto\">{html}</span>", HtmlEscape(tag))
+    }
+
+    /// A sentence of the language's, plain.
+    pub fn name(&self, key: &str) -> String {
+        self.voice.get(key).replace("{portal}", &self.portal.title)
+    }
+
+    /// The same as HTML, marked where it is in another language.
+    pub fn label(&self, key: &str) -> Value {
+        self.filled(key, &[])
+    }
+
+    fn filled(&self, key: &str, more: &[(&str, &str)]) -> Value {
+        let title = HtmlEscape(&self.portal.title).to_string();
+        let holes: Vec<_> = [("{portal}", title.as_str())].into_iter().chain(more.iter().copied()).collect();
+        Value::from_safe_string(self.voice.html(key, &holes))
     }
 
     pub fn shown_time(&self, unix: u64) -> String {
@@ -67,23 +79,26 @@ impl<'a> Teller<'a> {
 
     /// A sentence of the language's with a time in it, as HTML.
     fn sentence(&self, key: &str, unix: u64) -> Value {
-        let sentence = HtmlEscape(&self.name(key)).to_string();
-        Value::from_safe_string(sentence.replace("{time}", &self.time(unix)))
+        self.filled(key, &[("{time}", &self.time(unix))])
     }
 
     pub fn plain_sentence(&self, key: &str, unix: u64) -> String {
         self.name(key).replace("{time}", &self.shown_time(unix))
     }
 
-    pub fn overall(&self, worst: Up) -> &str {
-        self.language.get(if worst == Up::Operational { "all_well" } else { "not_well" })
+    pub fn overall_key(worst: Up) -> &'static str {
+        if worst == Up::Operational { "all_well" } else { "not_well" }
     }
 
-    pub fn state(&self, incident: &Incident) -> String {
-        self.name(&match incident.withdrawn {
+    fn state_key(incident: &Incident) -> String {
+        match incident.withdrawn {
             Some(_) => "state_withdrawn".to_owned(),
             None => format!("state_{}", incident.state().as_str()),
-        })
+        }
+    }
+
+    fn state(&self, incident: &Incident) -> Value {
+        self.label(&Teller::state_key(incident))
     }
 
     fn next(&self, shown: &Shown) -> Option<(&'static str, u64)> {
@@ -132,7 +147,7 @@ impl<'a> Teller<'a> {
         if line.is_empty() {
             return line;
         }
-        let link = HtmlEscape(self.language.get("status_link")).to_string();
+        let link = self.voice.html("status_link", &[]);
         format!("<br>{line}<br><a href=\"/.well-known/boma/status\">{link}</a>")
     }
 
@@ -143,12 +158,12 @@ impl<'a> Teller<'a> {
         let planned = incident.state() == State::Scheduled || present.starts.is_some();
         let entries: Vec<Value> =
             incident.updates.iter().rev().take(updates).map(|u| self.entry(incident, u)).collect();
-        let unknown = || Value::from(self.name("unknown"));
+        let unknown = || self.label("unknown");
         let ask = |key: &str, texts: &Texts| {
-            context! { ask => self.name(key), says => if texts.is_empty() { unknown() } else { self.html(texts) } }
+            context! { ask => self.label(key), says => if texts.is_empty() { unknown() } else { self.html(texts) } }
         };
         let instead = present.instead.iter().map(|(service, says)| {
-            context! { service => self.service(service), says => self.html(says) }
+            context! { service => self.service_html(service), says => self.html(says) }
         });
         let ends = incident.ended().is_none().then_some(present.ends).flatten();
         context! {
@@ -159,7 +174,7 @@ impl<'a> Teller<'a> {
             begins => present.starts.filter(|_| planned).map(|at| self.sentence("begins", at)),
             since => (!planned).then(|| self.sentence("since", incident.opened())),
             ends => ends.map(|at| self.sentence("ends", at)),
-            affects => self.affects(&present),
+            affects => self.affected(&present),
             works => self.html(&present.works),
             instead => instead.collect::<Vec<_>>(),
             deadlines => self.html(&present.deadlines),
@@ -193,6 +208,24 @@ impl<'a> Teller<'a> {
         }
     }
 
+    /// The same as HTML.
+    fn affected(&self, present: &Said) -> Value {
+        match present.affects.as_deref() {
+            None | Some([]) => self.label("affects_all"),
+            Some(all) => {
+                let named = all.iter().map(|named| self.service_html(named).to_string());
+                Value::from_safe_string(named.collect::<Vec<_>>().join(" · "))
+            }
+        }
+    }
+
+    /// A service's name as HTML, marked where it is in another language.
+    fn service_html(&self, written: &str) -> Value {
+        let found = self.portal.services.iter().find(|s| news::is(s, written));
+        let (tag, name) = found.and_then(|s| named(s, &self.voice.tag)).unwrap_or((&self.voice.tag, written));
+        Value::from_safe_string(self.marked(tag, HtmlEscape(name).to_string()))
+    }
+
     /// A service's name for this reader.
     fn service(&self, named: &str) -> String {
         let found = self.portal.services.iter().find(|s| news::is(s, named));
@@ -200,7 +233,7 @@ impl<'a> Teller<'a> {
     }
 
     pub fn service_name(&self, service: &Service) -> String {
-        named(service, self.language).map_or(String::new(), |(_, name)| name.to_owned())
+        named(service, &self.voice.tag).map_or(String::new(), |(_, name)| name.to_owned())
     }
 
     /// Who says an update.
@@ -222,7 +255,7 @@ impl<'a> Teller<'a> {
         }
         context! {
             n => update.n,
-            state => update.said.state.map(|s| self.name(&format!("state_{}", s.as_str()))),
+            state => update.said.state.map(|s| self.label(&format!("state_{}", s.as_str()))),
             time => Value::from_safe_string(self.time(update.at)),
             office => self.office(update),
             says => self.html(&update.said.text),
@@ -237,11 +270,11 @@ impl<'a> Teller<'a> {
         let mut all = Vec::new();
         for ((key, old), (_, new)) in facts(said).into_iter().zip(facts(later)) {
             if !old.is_empty() && !new.is_empty() {
-                all.push(context! { label => self.name(key), says => self.html(old) });
+                all.push(context! { label => self.label(key), says => self.html(old) });
             }
         }
         for (service, old) in said.instead.iter().filter(|(service, _)| later.instead.contains_key(*service)) {
-            all.push(context! { label => self.service(service), says => self.html(old) });
+            all.push(context! { label => self.service_html(service), says => self.html(old) });
         }
         for (key, old, new) in [("begins", said.starts, later.starts), ("ends", said.ends, later.ends)] {
             if let (Some(old), Some(_)) = (old, new) {
@@ -263,7 +296,7 @@ impl<'a> Teller<'a> {
             all.extend(old.filter(|_| old != new).map(|at| self.sentence(key, at)));
         }
         if before.affects.is_some() && before.affects != after.affects {
-            all.push(Value::from(self.affects(before)));
+            all.push(self.affected(before));
         }
         all
     }
@@ -272,7 +305,7 @@ impl<'a> Teller<'a> {
     pub fn lines(&self, shown: &Shown) -> Vec<String> {
         let incident = &shown.incident;
         let present = incident.present();
-        let mut lines = vec![self.plain(&present.title), self.state(incident)];
+        let mut lines = vec![self.plain(&present.title), self.name(&Teller::state_key(incident))];
         lines.extend(self.next(shown).map(|(key, at)| self.plain_sentence(key, at)));
         lines.extend(present.starts.map(|at| self.plain_sentence("begins", at)));
         lines.extend(present.ends.map(|at| self.plain_sentence("ends", at)));
@@ -313,7 +346,15 @@ fn asks(said: &Said) -> [(&'static str, &Texts); 3] {
 }
 
 /// A service's name in a language, else its first, and the tag of that.
-pub fn named<'s>(service: &'s Service, language: &Language) -> Option<(&'s str, &'s str)> {
-    let own = service.name.iter().find(|(tag, _)| text::same_language(tag, language.tag));
-    own.or(service.name.first()).map(|(tag, name)| (tag.as_str(), name.as_str()))
+pub fn named<'s>(service: &'s Service, tag: &str) -> Option<(&'s str, &'s str)> {
+    let all = || service.name.iter().map(|(tag, name)| (tag, name.as_str()));
+    text::find(all(), tag).or_else(|| all().next().map(|(tag, name)| (tag.as_str(), name)))
+}
+
+/// The text for readers of a language, else of the portal's, and its tag.
+pub fn pick<'t>(portal: &Portal, texts: &'t Texts, tag: &str) -> Option<(&'t str, String)> {
+    let wanted = [tag].into_iter().chain(portal.languages.iter().map(String::as_str));
+    let found = wanted.into_iter().find_map(|tag| text::find(texts.iter(), tag));
+    let (tag, text) = found.or_else(|| texts.iter().next().map(|(tag, text)| (tag.as_str(), text)))?;
+    Some((tag, text.replace("{portal}", &portal.title)))
 }

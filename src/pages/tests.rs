@@ -41,25 +41,11 @@ fn portal(title: &str, languages: &[&str]) -> Arc<Portal> {
 }
 
 fn shelf(portals: &[Arc<Portal>]) -> Shelf {
-    Shelf::new(portals, vec![News::default(); portals.len()], 1_790_000_000)
+    Shelf::new(&Words::shipped(), portals, vec![News::default(); portals.len()], 1_790_000_000)
 }
 
 fn text(html: &Html) -> String {
     String::from_utf8(html.body.bytes.to_vec()).unwrap()
-}
-
-#[test]
-fn every_language_has_every_key() {
-    let english: std::collections::BTreeSet<&String> = text::shipped()[0].texts.keys().collect();
-    assert!(english.len() > 40);
-    for language in text::shipped() {
-        assert_eq!(language.texts.keys().collect::<std::collections::BTreeSet<_>>(), english, "{}", language.tag);
-        assert!(
-            language.texts.values().all(|t| !t.is_empty() && !t.to_lowercase().contains("maintenance")),
-            "{}",
-            language.tag
-        );
-    }
 }
 
 #[test]
@@ -141,7 +127,7 @@ fn a_button_alone_is_small_packed_or_not_and_says_what_it_must() {
     let longest_title = "خدمة ".repeat(crate::bounds::TITLE_CHARS / 5);
     let cases = [("Huduma", News::default()), ("Huduma", longest()), (longest_title.as_str(), News::default())];
     for (at, (title, news)) in cases.into_iter().enumerate() {
-        let shelf = Shelf::new(&[portal(title, &languages)], vec![news], 1_790_000_000);
+        let shelf = Shelf::new(&Words::shipped(), &[portal(title, &languages)], vec![news], 1_790_000_000);
         for language in 0..5 {
             for page in [Page::Bare, Page::BareForm, Page::BareResend] {
                 let html = shelf.page(0, language, page);
@@ -287,7 +273,7 @@ fn longest() -> News {
 #[test]
 fn every_page_names_the_incident_and_keeps_its_weight() {
     let portals = [portal("Huduma", &["en", "sw", "fr", "sq", "ar"])];
-    let shelf = Shelf::new(&portals, vec![longest()], 1_790_000_000);
+    let shelf = Shelf::new(&Words::shipped(), &portals, vec![longest()], 1_790_000_000);
     for language in 0..5 {
         for page in Page::ALL {
             let html = shelf.page(0, language, page);
@@ -331,7 +317,7 @@ fn a_portals_looks_are_on_its_pages_under_their_policy_and_within_their_weight()
     portal.looks.logo = largest();
     let portals = [Arc::new(portal)];
     let quiet = self::shelf(&portals);
-    let shelf = Shelf::new(&portals, vec![longest()], 1_790_000_000);
+    let shelf = Shelf::new(&Words::shipped(), &portals, vec![longest()], 1_790_000_000);
     for language in 0..5 {
         for page in Page::ALL.iter().filter(|p| p.is_challenge()) {
             assert!(text(quiet.page(0, language, *page)).contains("<header><svg aria-hidden"), "{page:?}");
@@ -430,7 +416,7 @@ fn many_services_with_much_to_say_keep_pages_light_and_the_first_are_on_them() {
     };
     portal.services = (1..40).map(service).collect();
     portal.looks.logo = largest();
-    let shelf = Shelf::new(&[Arc::new(portal)], vec![longest()], 1_790_000_000);
+    let shelf = Shelf::new(&Words::shipped(), &[Arc::new(portal)], vec![longest()], 1_790_000_000);
     for language in 0..5 {
         for page in Page::ALL {
             let html = shelf.page(0, language, page);
@@ -444,4 +430,87 @@ fn many_services_with_much_to_say_keep_pages_light_and_the_first_are_on_them() {
         let status = shelf.sheet(0, language, Sheet::Page).body.len();
         assert!(code <= 14_000 && status <= 14_000, "{code}, {status}");
     }
+}
+
+/// Persian, of which there is a part; the rest the portal's first language says.
+fn persian() -> Words {
+    let read = crate::words::read(
+        "fa.toml",
+        "name = \"فارسی\"\ndir = \"rtl\"\nstatement_title = \"متأسفیم\"\nchallenge_left = \"{n}\"\nstatus_title = \"{portal}\"\n",
+        "fa",
+    );
+    assert!(read.faults.is_empty(), "{:?}", read.faults);
+    Words::new(vec![read.value])
+}
+
+#[test]
+fn what_a_language_does_not_say_is_marked_wherever_it_stands() {
+    let portals = [portal("Huduma", &["sw", "fa", "fa-IR", "ar", "xx"])];
+    let shelf = Shelf::new(&persian(), &portals, vec![longest()], 1_790_000_000);
+    let statement = text(shelf.page(0, 1, Page::Statement));
+    for part in [
+        "<html lang=\"fa\" dir=\"rtl\">",
+        "<title>متأسفیم · Huduma</title>",
+        "<h1>متأسفیم</h1>",
+        "<dt><span lang=\"sw\" dir=\"ltr\">",
+        "<b><span lang=\"sw\" dir=\"ltr\">Tunalichunguza",
+        "<span lang=\"sw\" dir=\"ltr\">Jaribu tena</span></a>",
+        "lang=\"fa\" hreflang=\"fa\">فارسی</a>",
+        "lang=\"ar\" hreflang=\"ar\">العربية</a>",
+    ] {
+        assert!(statement.contains(part), "{part} in {statement}");
+    }
+    assert!(text(shelf.page(0, 1, Page::Busy)).contains("<title lang=\"sw\" dir=\"ltr\">Samahani"));
+    // The script speaks one language, though this one has a sentence of it.
+    let challenge = text(shelf.page(0, 1, Page::Challenge));
+    let said = "<p role=\"status\" id=\"said\" lang=\"sw\" dir=\"ltr\">Kivinjari chako";
+    assert!(challenge.contains(said) && !challenge.contains("data-left=\"{n}\""), "{challenge}");
+    assert_eq!(challenge.matches("aria-label=\"<").count() + challenge.matches("=\"&lt;span").count(), 0);
+    let status = String::from_utf8(shelf.sheet(0, 2, Sheet::Page).body.to_vec()).unwrap();
+    assert!(status.contains("<html lang=\"fa-IR\" dir=\"rtl\">") && status.contains("<h1>Huduma</h1>"), "{status}");
+    // A language of its own is marked nowhere, and one that nobody has is the portal's first.
+    for (at, html) in [(0, "<html lang=\"sw\">"), (3, "<html lang=\"ar\" dir=\"rtl\">"), (4, "<html lang=\"sw\">")] {
+        let page = text(shelf.page(0, at, Page::Busy));
+        assert!(page.contains(html) && !page.contains("<span lang"), "{page}");
+    }
+    let banner = String::from_utf8(shelf.banner(0, b"<html lang=fa><body>x", 1_790_000_000)).unwrap();
+    assert!(banner.contains("lang=\"fa\" dir=\"rtl\"><span lang=\"sw\" dir=\"ltr\">Hii ni nakala"), "{banner}");
+}
+
+#[test]
+fn sentences_that_fit_together_are_told_from_those_that_do_not() {
+    let portal = portal("Huduma", &["en"]);
+    for tag in ["en", "sw", "fr", "sq", "ar"] {
+        assert_eq!(heavy(&Words::shipped(), &portal, tag), [], "{tag}");
+    }
+    assert_eq!(heavy(&persian(), &portal, "fa"), []);
+    // Each as long as it may be, and of letters that pack badly.
+    let mut n = 1_u64;
+    let mut letters = |most: usize| -> String {
+        let mut next = || {
+            n = n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            char::from_u32(0x1200 + (n >> 33) as u32 % 300).unwrap_or('ሀ')
+        };
+        (0..most).map(|_| next()).collect()
+    };
+    let english = Words::shipped().english().clone();
+    let mut found_at = |tenths: usize| {
+        let mut line = |key: &str| {
+            let text = english.get(key).unwrap();
+            let holes: String =
+                ["{portal}", "{time}", "{n}", "{share}"].into_iter().filter(|h| text.contains(h)).collect();
+            format!("{key} = \"{holes}{}\"\n", letters(text.chars().count() * tenths / 10))
+        };
+        let long: String = english.keys().map(&mut line).collect();
+        let read = crate::words::read("am.toml", &format!("name = \"አማርኛ\"\ndir = \"ltr\"\n{long}"), "am");
+        assert!(read.faults.is_empty(), "{:?}", read.faults);
+        heavy(&Words::new(vec![read.value]), &portal, "am")
+    };
+    let found = found_at(30);
+    for (key, most) in [("challenge_lead", 14_000), ("challenge_bare", 1500), ("resend_by_hand", 1500)] {
+        assert!(found.iter().any(|h| (h.key.as_str(), h.most) == (key, most)), "{key} in {found:?}");
+    }
+    let packed = |tenths: usize| found_at(tenths).iter().any(|h| h.most == 6000 && h.bytes > 6000);
+    assert!((10..30).step_by(2).any(packed), "a challenge that is small enough until it is packed");
+    assert!(found.iter().all(|h| h.bytes > h.most), "{found:?}");
 }

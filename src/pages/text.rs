@@ -1,55 +1,125 @@
-//! The sentences, one file per language, and which language a reader gets.
+//! How a portal speaks one of its languages, and which of them a reader gets.
 //!
 //! Does not know: layout.
 
-use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::sync::Arc;
 
-/// The files in `config/lang`, shipped inside the binary.
-const SHIPPED: [(&str, &str); 5] = [
-    ("en", include_str!("../../config/lang/en.toml")),
-    ("sw", include_str!("../../config/lang/sw.toml")),
-    ("fr", include_str!("../../config/lang/fr.toml")),
-    ("sq", include_str!("../../config/lang/sq.toml")),
-    ("ar", include_str!("../../config/lang/ar.toml")),
-];
+use minijinja::{HtmlEscape, Value};
+
+use crate::words::{Language, Words, same_language};
 
 /// Languages read or chosen from at most this many entries of `Accept-Language`.
 const ACCEPTED: usize = 16;
+/// What the challenge's script says: without marks, so that all of it is in one language.
+const ALOUD: [&str; 11] = [
+    "challenge_working",
+    "challenge_left",
+    "challenge_progress",
+    "challenge_done",
+    "challenge_failed",
+    "challenge_retry",
+    "challenge_cookies",
+    "challenge_slow",
+    "challenge_by_hand",
+    "resend_done",
+    "resend_by_hand",
+];
 
-pub struct Language {
-    pub tag: &'static str,
-    pub texts: HashMap<String, String>,
+/// A language of a portal's. What it does not say the portal's first language says, or English; that is marked on pages.
+pub struct Voice {
+    /// As the portal writes it, and as pages say it.
+    pub tag: String,
+    language: Arc<Language>,
+    instead: [Arc<Language>; 2],
+    /// Whose the script's texts are.
+    aloud: Arc<Language>,
+    /// All sentences as HTML with their marks, and as plain text for attributes, which cannot be marked; by key.
+    pub html: Value,
+    pub plain: Value,
 }
 
-impl Language {
+impl Voice {
+    /// Of the language at `at`; of a language that nobody has the portal's first one, or English, whose tag is said then.
+    pub fn new(words: &Words, tags: &[String], at: usize) -> Voice {
+        let english = words.english();
+        let first = tags.first().and_then(|tag| words.find(tag)).unwrap_or(english);
+        let own = tags.get(at).and_then(|tag| Some((tag.clone(), words.find(tag)?)));
+        let (tag, language) = own.unwrap_or_else(|| (first.tag.clone(), first));
+        let says_all = |l: &&Arc<Language>| ALOUD.iter().all(|key| l.get(key).is_some());
+        let aloud = [language, first].into_iter().find(says_all).unwrap_or(english).clone();
+        let instead = [first.clone(), english.clone()];
+        let none = || Value::from(());
+        let mut voice = Voice { tag, language: language.clone(), instead, aloud, html: none(), plain: none() };
+        let keys = || english.keys().chain(["dir"]);
+        let html = Value::from_pairs(keys().map(|k| (k, Value::from_safe_string(voice.html(k, &[])))));
+        let plain = Value::from_pairs(keys().map(|k| (k, voice.get(k))));
+        (voice.html, voice.plain) = (html, plain);
+        voice
+    }
+
+    /// English, where no portal is meant.
+    pub fn english(words: &Words) -> Voice {
+        Voice::new(words, &[], 0)
+    }
+
+    /// As its readers call the language.
+    pub fn name(&self) -> &str {
+        &self.language.name
+    }
+
+    pub fn dir(&self) -> &'static str {
+        self.language.dir()
+    }
+
+    fn says(&self, key: &str) -> (&str, &Arc<Language>) {
+        let all = || [&self.language].into_iter().chain(&self.instead);
+        let all = all().filter(|l| !ALOUD.contains(&key) || Arc::ptr_eq(l, &self.aloud));
+        all.filter_map(|l| Some((l.get(key)?, l))).next().unwrap_or(("", &self.language))
+    }
+
+    /// A sentence, whosever it is.
     pub fn get(&self, key: &str) -> &str {
-        self.texts.get(key).map_or("", String::as_str)
+        if key == "dir" { self.dir() } else { self.says(key).0 }
+    }
+
+    /// A sentence as HTML, with HTML in its holes, marked where it is in another language.
+    pub fn html(&self, key: &str, holes: &[(&str, &str)]) -> String {
+        let mut text = HtmlEscape(self.get(key)).to_string();
+        for (hole, filling) in holes {
+            text = text.replace(hole, filling);
+        }
+        let marks = self.marks(key);
+        if marks.is_empty() { text } else { format!("<span{marks}>{text}</span>") }
+    }
+
+    /// The attributes of an element that holds a sentence and nothing else; empty where it is in the page's language.
+    pub fn marks(&self, key: &str) -> String {
+        self.of(self.says(key).1)
+    }
+
+    /// The same of one that holds what the script says.
+    pub fn aloud(&self) -> String {
+        self.of(&self.aloud)
+    }
+
+    fn of(&self, language: &Arc<Language>) -> String {
+        if Arc::ptr_eq(language, &self.language) {
+            return String::new();
+        }
+        let dir = if language.right_to_left == self.language.right_to_left {
+            String::new()
+        } else {
+            format!(" dir=\"{}\"", language.dir())
+        };
+        format!(" lang=\"{}\"{dir}", language.tag)
     }
 }
 
-static LANGUAGES: LazyLock<Vec<Language>> = LazyLock::new(|| {
-    // The files are part of the build and a test reads them all: one that cannot be read has no texts.
-    let one = |(tag, text): (&'static str, &str)| Language { tag, texts: toml::from_str(text).unwrap_or_default() };
-    SHIPPED.into_iter().map(one).collect()
-});
-
-/// The shipped language of a tag, by its first part; English where there is none.
-pub fn language(tag: &str) -> &'static Language {
-    LANGUAGES.iter().find(|l| same_language(l.tag, tag)).unwrap_or(&LANGUAGES[0])
-}
-
-#[cfg(test)]
-pub fn shipped() -> &'static [Language] {
-    &LANGUAGES
-}
-
-pub fn same_language(a: &str, b: &str) -> bool {
-    primary(a).eq_ignore_ascii_case(primary(b))
-}
-
-fn primary(tag: &str) -> &str {
-    tag.split(['-', '_']).next().unwrap_or(tag)
+/// The text of a language: of the tag itself, else of the same language elsewhere.
+pub fn find<'t, T>(all: impl Iterator<Item = (&'t String, T)> + Clone, tag: &str) -> Option<(&'t str, T)> {
+    let mut same = all.clone().filter(|(t, _)| same_language(t, tag));
+    let exact = all.clone().find(|(t, _)| t.eq_ignore_ascii_case(tag));
+    exact.or_else(|| same.next()).map(|(tag, text)| (tag.as_str(), text))
 }
 
 /// Index into `tags` of the language for a reader: `?lang=`, else by `Accept-Language` (RFC 9110 section 12.5.4, with the

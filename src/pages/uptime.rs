@@ -5,12 +5,12 @@
 use minijinja::{Value, context};
 
 use super::news::News;
-use super::text::Language;
+use super::text::Voice;
 use crate::bounds;
 use crate::uptime::{self, Fare, Served};
 
 /// `None`: nobody was counted.
-pub fn told(news: &News, language: &Language) -> Option<Value> {
+pub fn told(news: &News, voice: &Voice) -> Option<Value> {
     let days = &news.days[news.days.len().saturating_sub(bounds::UPTIME_SHOWN)..];
     let all = days.iter().fold(Served::default(), |all, day| all.with(&day.served));
     let [full, copies, ..] = all.shares()?;
@@ -18,12 +18,12 @@ pub fn told(news: &News, language: &Language) -> Option<Value> {
         // What nobody met is not named.
         let shares = Fare::ALL.into_iter().zip(day.served.shares()?).filter(|(_, share)| *share > 0);
         let share = |(fare, share): (Fare, u32)| {
-            format!("{} {}", language.get(&format!("days_{}", fare.as_str())), uptime::percent(share))
+            format!("{} {}", voice.html(&format!("days_{}", fare.as_str()), &[]), uptime::percent(share))
         };
-        let says = shares.map(share).collect::<Vec<_>>().join(" · ");
+        let says = Value::from_safe_string(shares.map(share).collect::<Vec<_>>().join(" · "));
         Some(context! { date => day.date.as_str(), whole => day.whole, says })
     });
     // Whom a check or a full house made wait was not answered yet; what came of it counts by itself.
-    let sum = language.get("days_sum").replace("{share}", &uptime::percent(full + copies));
+    let sum = Value::from_safe_string(voice.html("days_sum", &[("{share}", &uptime::percent(full + copies))]));
     Some(context! { sum, days => rows.collect::<Vec<_>>() })
 }

@@ -26,6 +26,7 @@ use crate::store::Store;
 use crate::telemetry::access::{AccessLog, Query, Sink};
 use crate::telemetry::reading::Logged;
 use crate::telemetry::{Fact, Metrics};
+use crate::words::Words;
 
 /// What a law is tried upon.
 pub struct Ground {
@@ -157,6 +158,7 @@ pub fn vacant(ground: &Ground, rules: RuleSet, clock: Clock) -> Result<House, St
         outbound: Vec::new(),
         places: Places::default(),
         tokens: Tokens::default(),
+        words: Words::shipped(),
         troubles: Vec::new(),
     });
     house.places.store(ground.places.clone());

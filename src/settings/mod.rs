@@ -49,6 +49,8 @@ pub struct Server {
     /// Whether the file names the state directory; only then does it beat `$STATE_DIRECTORY`.
     pub state_dir_given: bool,
     pub rules: PathBuf,
+    /// The folder of operators' files of languages.
+    pub languages: Option<PathBuf>,
     /// A file that replaces the built-in table of postures as a whole.
     pub postures: Option<PathBuf>,
     pub drain: Duration,
@@ -190,12 +192,27 @@ pub enum QueryLog {
 /// Keys of the contract that this version holds at their default, whether or not their table is written.
 pub const NOT_BUILT: [&str; 2] = ["portal.max_in_flight = \"adaptive\"", "portal.snapshot.sitemap"];
 
-/// Reads the text of `boma.toml`; relative paths start at `folder`. The value counts only where there are no faults.
+/// The tags of which there are words, with operators' files in the folder that the settings name.
+pub type Spoken<'a> = &'a dyn Fn(Option<&Path>) -> Vec<String>;
+
+/// Reads the text of `boma.toml`; relative paths start at `folder`. The value counts only where there are no faults. Nobody is
+/// asked whether there are words in the portals' languages.
 pub fn read(file: &str, text: &str, folder: &Path) -> Read<Settings> {
+    read_with(file, text, folder, None)
+}
+
+/// The same; a language of which there are no words is a fault.
+pub fn read_spoken(file: &str, text: &str, folder: &Path, spoken: Spoken<'_>) -> Read<Settings> {
+    read_with(file, text, folder, Some(spoken))
+}
+
+fn read_with(file: &str, text: &str, folder: &Path, spoken: Option<Spoken<'_>>) -> Read<Settings> {
     fault::read(file, text, |top| {
         let certificates = server::certificates(top, folder);
+        let server = server::server(top, folder);
+        let spoken = spoken.map(|tags| tags(server.languages.as_deref()));
         let mut settings = Settings {
-            server: server::server(top, folder),
+            server,
             listen: server::listen(top, certificates.is_empty()),
             certificates,
             client: server::client(top, folder),
@@ -206,7 +223,7 @@ pub fn read(file: &str, text: &str, folder: &Path) -> Read<Settings> {
             deadlines: wire::deadlines(top),
             caps: wire::caps(top),
             bots: bots::bots(top, folder),
-            portals: portal::portals(top, folder),
+            portals: portal::portals(top, folder, spoken.as_deref()),
         };
         for portal in &mut settings.portals {
             portal.body_timeout = settings.deadlines.origin_body;

@@ -130,13 +130,3 @@ pub fn path_pattern(s: &Section<'_>, at: &At<String>, prefix: bool) -> Option<St
         }
     }
 }
-
-/// A language tag of one or two parts (BCP 47): `en`, `pt-BR`.
-pub fn is_language(tag: &str) -> bool {
-    let (language, region) = tag.split_once('-').map_or((tag, None), |(l, r)| (l, Some(r)));
-    let alpha = |t: &str, least: usize, most: usize| {
-        (least..=most).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_alphabetic())
-    };
-    alpha(language, 2, 3)
-        && region.is_none_or(|r| alpha(r, 2, 4) || (r.len() == 3 && r.bytes().all(|b| b.is_ascii_digit())))
-}

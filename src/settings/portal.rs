@@ -9,10 +9,12 @@ use super::{contacts, looks, parts, routes};
 use crate::bounds;
 use crate::fault::{At, Section};
 use crate::portal::{Fallback, OriginTls, Portal, Routes, Service, SnapshotPlan, Texts};
+use crate::words;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-pub fn portals(top: &Section<'_>, folder: &Path) -> Vec<Portal> {
+/// `spoken`: the tags of which there are words; `None`: whatever a portal speaks is taken.
+pub fn portals(top: &Section<'_>, folder: &Path, spoken: Option<&[String]>) -> Vec<Portal> {
     let sections = top.sections("portal");
     if sections.is_empty() {
         top.fault(
@@ -39,14 +41,14 @@ pub fn portals(top: &Section<'_>, folder: &Path) -> Vec<Portal> {
                 s.fault(span.clone(), format!("two portals are named {value:?}"), "give each its own name");
             }
         }
-        let portal = portal(&s, name.map(|n| n.value).unwrap_or_default(), &all, folder);
+        let portal = portal(&s, name.map(|n| n.value).unwrap_or_default(), &all, (folder, spoken));
         s.finish();
         all.push(portal);
     }
     all
 }
 
-fn portal(s: &Section<'_>, name: String, others: &[Portal], folder: &Path) -> Portal {
+fn portal(s: &Section<'_>, name: String, others: &[Portal], (folder, spoken): (&Path, Option<&[String]>)) -> Portal {
     for key in ["name", "hosts", "origins"] {
         if !s.has(key) {
             s.fault(s.span(), format!("[[portal]] without {key}"), format!("write {key}"));
@@ -75,7 +77,7 @@ fn portal(s: &Section<'_>, name: String, others: &[Portal], folder: &Path) -> Po
         title,
         looks: looks::looks(s),
         timezone: timezone(s),
-        languages: languages(s),
+        languages: languages(s, spoken),
         origins: origins.iter().filter_map(|o| parts::origin(s, o)).collect(),
         canonical_host_header: s
             .word("host_header", &["preserve", "canonical"])
@@ -194,18 +196,27 @@ fn timezone(s: &Section<'_>) -> String {
     at.value
 }
 
-fn languages(s: &Section<'_>) -> Vec<String> {
+fn languages(s: &Section<'_>, spoken: Option<&[String]>) -> Vec<String> {
     let Some(written) = s.strings("languages", false, "en") else { return vec!["en".into()] };
     if written.is_empty() {
         s.fault(s.span(), "`portal.languages` names none", "write languages = [\"en\"]; the first is the default");
     }
     for at in &written {
-        if !parts::is_language(&at.value) {
+        if !words::is_tag(&at.value) {
             s.fault(
                 at.span.clone(),
                 format!("{:?} is no language tag", at.value),
                 "write such as \"sw\", \"en\" or \"pt-BR\"",
             );
+        } else if let Some(all) = spoken
+            && !words::speak(all, &at.value)
+        {
+            let help = format!(
+                "write one of {}, or put {}.toml into the folder that `server.languages` names",
+                all.join(", "),
+                at.value
+            );
+            s.fault(at.span.clone(), format!("nobody has words in {:?}", at.value), help);
         }
     }
     written.into_iter().map(|at| at.value).collect()
@@ -300,7 +311,7 @@ fn texts(t: &Section<'_>, name: &str, example: &str, most: usize) -> Texts {
     let mut texts = Texts::new();
     let Some(table) = t.section(name) else { return texts };
     for key in table.keys() {
-        if !parts::is_language(&key.value) {
+        if !words::is_tag(&key.value) {
             table.fault(
                 key.span.clone(),
                 format!("{:?} is no language tag", key.value),

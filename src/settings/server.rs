@@ -38,6 +38,7 @@ pub fn server(top: &Section<'_>, folder: &Path) -> Server {
         state_dir: path(folder, "state"),
         state_dir_given: false,
         rules: path(folder, "rules.toml"),
+        languages: None,
         postures: None,
         drain: Duration::from_secs(30),
         secret: None,
@@ -62,6 +63,7 @@ pub fn server(top: &Section<'_>, folder: &Path) -> Server {
         server.state_dir_given = true;
     }
     server.rules = file(&s, "rules", "rules.toml", folder).unwrap_or(server.rules);
+    server.languages = file(&s, "languages", "lang", folder);
     server.postures = file(&s, "postures", "postures.toml", folder);
     server.secret = file(&s, "secret", "secret.key", folder);
     server.resolvers = resolvers(&s);

@@ -45,6 +45,19 @@ fn the_shipped_reference_is_good_and_says_the_defaults() {
 }
 
 #[test]
+fn a_language_without_words_is_refused_by_name() {
+    let text = "[server]\nlanguages = \"lang\"\n[[listen]]\naddress = \"127.0.0.1:8080\"\n[[portal]]\nname = \"p\"\nhosts = [\"p.example\"]\norigins = [\"http://127.0.0.1:3000\"]\nlanguages = [\"sw-KE\", \"so\", \"om\"]\n";
+    let spoken = |folder: Option<&Path>| {
+        assert_eq!(folder, Some(Path::new("/etc/boma/lang")));
+        vec!["sw".to_owned(), "so".to_owned()]
+    };
+    let read = read_spoken("boma.toml", text, Path::new("/etc/boma"), &spoken);
+    let said: Vec<String> = read.faults.iter().map(ToString::to_string).collect();
+    let help = "write one of sw, so, or put om.toml into the folder that `server.languages` names";
+    assert_eq!(said, [format!("boma.toml:9:29: nobody has words in \"om\"\n    {help}")]);
+}
+
+#[test]
 fn what_needs_a_restart_is_named_and_the_rest_is_not() {
     let text = |admin: u16, host: &str| {
         format!(

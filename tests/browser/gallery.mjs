@@ -1,4 +1,5 @@
-// Looks at pages as they would be served. Arguments: a JSON of them (name, language, body, csp), and a folder for screenshots.
+// Looks at pages as they would be served. Arguments: a JSON of them (name, language, body, csp; of other languages than those that
+// are shipped also rtl, and the names to choose from), and a folder for screenshots.
 // Prints how many it looked at; whatever is wrong with any ends it with a list of that.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -7,7 +8,7 @@ import { chromium } from 'playwright-core';
 const [file, shots] = process.argv.slice(2);
 const pages = JSON.parse(readFileSync(file, 'utf8'));
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const names = { en: 'English', sw: 'Kiswahili', fr: 'Français', sq: 'Shqip', ar: 'العربية' };
+const shipped = { en: 'English', sw: 'Kiswahili', fr: 'Français', sq: 'Shqip', ar: 'العربية' };
 const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking'] });
 const wrong = [];
 
@@ -32,6 +33,7 @@ async function stops(tab, most) {
 async function look(tab, page, first) {
   const say = (what) => wrong.push(`${page.name} ${page.language}: ${what}`);
   const problems = [];
+  const names = page.names ?? shipped;
   const heard = (m) => { if (m.type() === 'error') { problems.push(m.text()); } };
   tab.on('console', heard);
   await tab.goto('http://huduma.example/page');
@@ -47,7 +49,7 @@ async function look(tab, page, first) {
     out: !!document.querySelector('a[href^="tel:"],a[href*="/boma/status"],header a'),
   }));
   if (facts.lang !== page.language) { say(`its language is ${facts.lang}`); }
-  if (facts.rtl !== (page.language === 'ar')) { say('it is written the wrong way'); }
+  if (facts.rtl !== (page.rtl ?? page.language === 'ar')) { say('it is written the wrong way'); }
   if (facts.wide) { say('something is wider than 320 px'); }
   if (facts.headings !== 1 || !facts.title) { say(`${facts.headings} headings, title ${facts.title}`); }
   if (facts.small.length) { say(`too small to touch: ${facts.small}`); }
@@ -55,7 +57,7 @@ async function look(tab, page, first) {
   for (const [tag, name, href] of facts.choices) {
     if (names[tag] !== name || !href.endsWith(`lang=${tag}`)) { say(`the switch to ${tag} is ${name}, ${href}`); }
   }
-  if (facts.choices.length && facts.choices.length !== 5) { say(`${facts.choices.length} languages to choose from`); }
+  if (facts.choices.length && facts.choices.length !== Object.keys(names).length) { say(`${facts.choices.length} languages to choose from`); }
   await tab.evaluate(axeSource);
   for (const colorScheme of ['light', 'dark']) {
     await tab.emulateMedia({ colorScheme });

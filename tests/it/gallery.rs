@@ -11,6 +11,7 @@ use boma::pages::{Html, Mood, News, Page, Restraint, Sheet, Shelf, Shown};
 use boma::settings;
 use boma::uptime::{Day, Served};
 use boma::wire::Hole;
+use boma::words::{self, Words};
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
@@ -99,7 +100,7 @@ fn hung() -> Vec<Value> {
     let told_of = ("told-".to_owned(), told(), true);
     let moods = moods.into_iter().map(|m| (format!("{m:?}-").to_lowercase(), moody(m), false));
     for (prefix, news, every) in [quiet, told_of].into_iter().chain(moods) {
-        let shelf = Shelf::new(&portals, vec![news], NOW);
+        let shelf = Shelf::new(&Words::shipped(), &portals, vec![news], NOW);
         for (at, language) in LANGUAGES.iter().enumerate() {
             let mut hang = |name: &str, body: String, csp: &str| {
                 all.push(json!({ "name": format!("{prefix}{name}"), "language": language, "body": body, "csp": csp }));
@@ -117,7 +118,7 @@ fn hung() -> Vec<Value> {
         }
     }
     let own = read(&SETTINGS.replacen("[[portal.service]]", LOOKS, 1));
-    let shelf = Shelf::new(&own, vec![told()], NOW);
+    let shelf = Shelf::new(&Words::shipped(), &own, vec![told()], NOW);
     for (at, language) in LANGUAGES.iter().enumerate() {
         let html = |page| shelf.page(0, at, page);
         let (challenge, statement) = (html(Page::Challenge), html(Page::Statement));
@@ -139,10 +140,58 @@ fn hung() -> Vec<Value> {
 fn every_page_in_every_language_is_whole_on_a_phone_by_keyboard_light_and_dark() {
     let pages = hung();
     assert_eq!(pages.len(), 5 * (2 * (Page::ALL.len() + 3) + 4 * 2 + 3));
+    look(&pages);
+}
+
+/// A part of a language that is written from right to left; the rest is said by the portal's first.
+const URDU: &str = r#"
+name = "اردو"
+dir = "rtl"
+statement_title = "معذرت، سروس دستیاب نہیں"
+statement_lead = "{portal} ابھی جواب نہیں دے سکتی۔ چند منٹ بعد دوبارہ کوشش کریں۔"
+challenge_title = "ایک لمحہ"
+go_on = "جاری رکھیں"
+try_again = "دوبارہ کوشش کریں"
+other_ways = "دوسرے طریقے"
+phone = "فون"
+status_title = "{portal} کی حالت"
+all_well = "سب کچھ کام کر رہا ہے۔"
+since = "{time} سے"
+"#;
+
+#[test]
+fn every_page_in_an_operators_language_is_whole_from_right_to_left_and_shows_the_switch() {
+    let read = words::read("ur.toml", URDU, "ur");
+    assert!(read.faults.is_empty(), "{:?}", read.faults);
+    let languages = "languages = [\"en\", \"ur\"]";
+    let settings = SETTINGS.replace("languages = [\"en\", \"sw\", \"fr\", \"sq\", \"ar\"]", languages);
+    let settings = settings::read("boma.toml", &settings, &PathBuf::from(".")).value;
+    let portals: Vec<_> = settings.portals.into_iter().map(Arc::new).collect();
+    let shelf = Shelf::new(&Words::new(vec![read.value]), &portals, vec![told()], NOW);
+    let names = json!({ "en": "English", "ur": "اردو" });
+    let mut pages = Vec::new();
+    let mut hang = |name: &str, body: String, csp: &str| {
+        assert!(body.contains("lang=\"ur\"") && body.contains("lang=\"en\" dir=\"ltr\""), "{name}: {body}");
+        let name = format!("operators-{name}");
+        pages.push(json!({ "name": name, "language": "ur", "rtl": true, "names": names, "body": body, "csp": csp }));
+    };
+    for page in Page::ALL {
+        let html = shelf.page(0, 1, page);
+        hang(&format!("{page:?}").to_lowercase(), body(html), &html.csp);
+    }
+    let code = shelf.code(Some(0), 1, true);
+    hang("code-wrong", body(code), &code.csp);
+    let status = shelf.sheet(0, 1, Sheet::Page);
+    hang("status", String::from_utf8(status.body.to_vec()).unwrap(), status.csp.as_deref().unwrap());
+    look(&pages);
+}
+
+/// Hangs them up for Chromium, and fails with all that it finds.
+fn look(pages: &[Value]) {
     let folder = Folder::new();
     let shots = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/browser/shots/gallery");
     std::fs::create_dir_all(&shots).unwrap();
-    folder.write("pages.json", &serde_json::to_string(&pages).unwrap());
+    folder.write("pages.json", &serde_json::to_string(pages).unwrap());
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/browser/gallery.mjs");
     let done = Command::new("node").arg(script).arg(folder.0.join("pages.json")).arg(&shots).output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));

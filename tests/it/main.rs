@@ -32,6 +32,7 @@
 //! start       whatever is broken at start
 //! admin       the staff door: what it answers, what it says of itself, who finds a place
 //! staff       tokens and roles
+//! words       operators' languages: added, replaced, broken
 //! report      what is told after the end
 //! events      what changes, as it happens
 //! manners     how commands fail, and end
@@ -86,3 +87,4 @@ mod strict;
 mod tls;
 mod tunnel;
 mod wire;
+mod words;

@@ -3,11 +3,11 @@
 //!
 //! Does not know: who gets it.
 
-use minijinja::context;
+use minijinja::{Value, context};
 
-use super::super::text::Language;
+use super::super::text::Voice;
 use super::super::{Html, Page};
-use super::{Of, Packed, Renderer, choices, hash, keeps, key, mark, prepare, shown_tag, texts, ways_out};
+use super::{Of, Packed, Renderer, choices, hash, keeps, key, mark, prepare, titled, ways_out};
 use crate::bounds;
 use crate::wire::Hole;
 
@@ -38,48 +38,40 @@ const FITTING: [Besides; 8] = [
 ];
 
 impl Renderer {
-    pub(super) fn bare(&self, of: Option<Of<'_>>, language: &'static Language, page: Page) -> Html {
+    pub(super) fn bare(&self, of: Option<Of<'_>>, voice: &Voice, page: Page) -> Html {
         let fits = |text: &String| text.len() <= bounds::BARE_BYTES;
-        let with = |besides| self.bare_with(of, language, page, besides);
+        let with = |besides| self.bare_with(of, voice, page, besides);
         let text = FITTING.into_iter().map(with).find(fits).unwrap_or_else(|| with((Told::Nothing, false, false)));
         let csp = format!(
             "default-src 'none'; style-src '{}'; img-src data:; base-uri 'none'; frame-ancestors 'none'",
             hash(STYLE)
         );
         let body = prepare(text);
-        let tag = of.map_or(language.tag, |of| shown_tag(&of.portal.languages[of.at], language));
-        Html { packed: Packed::new(&body), body, language: tag.to_owned(), csp }
+        Html { packed: Packed::new(&body), body, language: voice.tag.clone(), csp }
     }
 
-    fn bare_with(
-        &self,
-        of: Option<Of<'_>>,
-        language: &'static Language,
-        page: Page,
-        (told, way, languages): Besides,
-    ) -> String {
+    fn bare_with(&self, of: Option<Of<'_>>, voice: &Voice, page: Page, (told, way, languages): Besides) -> String {
         let key = key(page);
         let portal = of.map(|of| of.portal.title.as_str());
         let lead = if page == Page::BareResend { "resend_by_hand".into() } else { format!("{key}_bare") };
-        let first_way = |of: Of<'_>| ways_out(of.portal, language, 1);
+        let first_way = |of: Of<'_>| ways_out(of.portal, voice, 1);
         self.render(
             "bare",
             context! {
-                t => texts(language),
-                lang => of.map_or(language.tag, |of| shown_tag(&of.portal.languages[of.at], language)),
-                title => language.get(&format!("{key}_title")),
-                lead => language.get(&lead).replace("{portal}", portal.unwrap_or("boma")),
+                lead => voice.get(&lead).replace("{portal}", portal.unwrap_or("boma")),
+                lead_marks => Value::from_safe_string(voice.marks(&lead)),
                 portal => portal,
-                news => of.filter(|_| told != Told::Nothing).map_or(String::new(), |of| self.news(of, language, told == Told::Brief)),
+                news => of.filter(|_| told != Told::Nothing).map_or(String::new(), |of| self.news(of, voice, told == Told::Brief)),
                 services => of.filter(|_| way).map(first_way),
                 resend => page == Page::BareResend,
                 form => page.carries().then(|| mark(Hole::Form)),
-                languages => of.filter(|_| languages && keeps(page)).map(|of| choices(of.portal)),
+                languages => of.filter(|_| languages && keeps(page)).map(choices),
                 leave => keeps(page),
                 css => STYLE,
                 wait => mark(Hole::Wait),
                 seal => mark(Hole::Seal),
                 reference => mark(Hole::Reference),
+                ..titled(voice, &format!("{key}_title"), portal)
             },
         )
     }

@@ -4,19 +4,17 @@
 
 use minijinja::context;
 
-use super::super::text::Language;
+use super::super::text::Voice;
 use super::super::{CODE_FIELD_WIDTH, Html};
-use super::{Of, Renderer, SERVICES, choices, hash, looks, mark, prepare, shown_tag, texts, ways_out};
+use super::{Of, Renderer, SERVICES, called, choices, hash, looks, mark, prepare, titled, ways_out};
 use crate::bounds;
 use crate::wire::Hole;
 
 impl Renderer {
     /// As it is first shown, and after a wrong code.
-    pub fn code(&self, of: Option<Of<'_>>, language: &'static Language) -> [Html; 2] {
+    pub fn code(&self, of: Option<Of<'_>>, voice: &Voice) -> [Html; 2] {
         let title = of.map(|of| of.portal.title.as_str());
-        let lead = language.get("code_lead").replace("{portal}", title.unwrap_or("boma"));
-        let tag = of.map_or(language.tag, |of| shown_tag(&of.portal.languages[of.at], language));
-        let news = of.map_or(String::new(), |of| self.line(of, language));
+        let news = of.map_or(String::new(), |of| self.line(of, voice));
         // An answer to the form leads to the front page.
         let csp = format!(
             "default-src 'none'; style-src '{}'; img-src data:; base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
@@ -26,19 +24,17 @@ impl Renderer {
             self.render(
                 "code",
                 context! {
-                    t => texts(language),
-                    lang => tag,
-                    title => language.get("code_title"),
-                    lead => lead.as_str(),
+                    lead => called(voice, "code_lead", title),
                     news => news.as_str(),
                     wrong => wrong,
                     portal => title,
-                    services => of.map(|of| ways_out(of.portal, language, ways)),
-                    languages => of.map(|of| choices(of.portal)),
+                    services => of.map(|of| ways_out(of.portal, voice, ways)),
+                    languages => of.map(choices),
                     logo => looks::logo(of),
                     css => self.style(of),
                     code => mark(Hole::Code),
                     reference => mark(Hole::Reference),
+                    ..titled(voice, "code_title", title)
                 },
             )
         };
@@ -46,7 +42,7 @@ impl Renderer {
             let fits = |text: &String| text.len() <= bounds::PAGE_BYTES;
             let text = (1..=SERVICES).rev().map(|ways| written(wrong, ways)).find(fits);
             let body = prepare(text.unwrap_or_else(|| written(wrong, 0)));
-            Html { packed: None, body, language: tag.to_owned(), csp: csp.clone() }
+            Html { packed: None, body, language: voice.tag.clone(), csp: csp.clone() }
         })
     }
 }

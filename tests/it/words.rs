@@ -1,0 +1,153 @@
+//! Operators' languages: added, replaced and broken while boma runs, over a restart, and in `boma check`.
+
+use std::fs;
+use std::process::Command;
+
+use crate::harness::{Boma, Origin, Setup, command, eventually, navigate};
+
+const FOLDER: &str = "[server]\nlanguages = \"lang\"\n";
+const SOMALI: &str =
+    "name = \"Soomaali\"\ndir = \"ltr\"\nall_well = \"Wax walba way shaqeeyaan.\"\ntry_again = \"Isku day mar kale\"\n";
+const STATUS: &str = "/.well-known/boma/status";
+
+/// A house that speaks Swahili and another language, with that one's file.
+fn setup(other: &str, text: &str) -> Setup {
+    let mut setup = Setup::new().settings(FOLDER);
+    setup.languages = "\"sw\", \"so\"";
+    fs::create_dir(setup.file("lang")).unwrap();
+    setup.folder.write(&format!("lang/{other}.toml"), text);
+    setup
+}
+
+fn page(boma: &Boma, path: &str, lang: &str) -> String {
+    navigate(boma.at(), &format!("{path}?lang={lang}")).text()
+}
+
+/// Files that are not in force, with their faults.
+fn refused(boma: &Boma) -> String {
+    boma.status()["files_not_in_force"].to_string()
+}
+
+fn check(setup: &Setup) -> (Option<i32>, String) {
+    let done = Command::new(env!("CARGO_BIN_EXE_boma"))
+        .arg("check")
+        .arg("--config")
+        .arg(setup.file("boma.toml"))
+        .output()
+        .unwrap();
+    (done.status.code(), String::from_utf8([done.stdout, done.stderr].concat()).unwrap())
+}
+
+#[test]
+fn an_operators_language_is_on_the_pages_and_what_it_lacks_is_marked() {
+    let origin = Origin::start();
+    let boma = setup("so", SOMALI).start(origin.address);
+    let status = page(&boma, STATUS, "so");
+    assert!(status.contains("<html lang=\"so\">") && status.contains("Wax walba way shaqeeyaan."), "{status}");
+    assert!(
+        status.contains("<h2><span lang=\"sw\">Huduma</span></h2>"),
+        "the portal's first language stands in: {status}"
+    );
+    let switch = "<a href=\"?lang=so\" lang=\"so\" hreflang=\"so\">Soomaali</a>";
+    assert!(status.contains(switch) && page(&boma, STATUS, "sw").contains(switch), "{status}");
+    assert!(boma.log().contains("109 of 111 sentences are not here"), "{}", boma.log());
+    // A shipped language says it otherwise, and what stands over it is not marked.
+    boma.setup.folder.write("lang/sw.toml", "all_well = \"Kila kitu ni sawa.\"\n");
+    let swahili =
+        eventually("it is said", || Some(page(&boma, STATUS, "sw")).filter(|p| p.contains("Kila kitu ni sawa.")));
+    assert!(swahili.contains("<h2>Huduma</h2>"), "{swahili}");
+    boma.setup.folder.write("lang/so.toml", &SOMALI.replace("Wax walba", "Waxa oo dhan"));
+    eventually("new words are said", || page(&boma, STATUS, "so").contains("Waxa oo dhan way").then_some(()));
+    fs::remove_file(boma.setup.file("lang/sw.toml")).unwrap();
+    eventually("the shipped words are back", || (!page(&boma, STATUS, "sw").contains("ni sawa.")).then_some(()));
+    assert_eq!(refused(&boma), "[]");
+}
+
+#[test]
+fn a_broken_file_leaves_the_words_in_force_now_and_over_a_restart() {
+    let origin = Origin::start();
+    let boma = setup("so", SOMALI).start(origin.address);
+    let broken = format!("{SOMALI}begins = \"Bilow\"\ngoon = \"x\"\nphone = \"<b>Taleefan</b>\"\n");
+    boma.setup.folder.write("lang/so.toml", &broken);
+    boma.setup.folder.write("lang/fr.toml", "all_well = \"Tout va bien.\"\n");
+    let said = eventually("it is refused", || Some(refused(&boma)).filter(|r| r.contains("so.toml")));
+    for fault in ["\"line\":5,\"message\":\"`begins` is without {time}", "unknown key `goon`", "`phone` holds markup"] {
+        assert!(said.contains(fault), "{fault} in {said}");
+    }
+    assert!(!said.contains("fr.toml"), "the other is taken: {said}");
+    assert_eq!(boma.metric("boma_config_last_reload_successful"), 0.0);
+    assert!(page(&boma, STATUS, "so").contains("Wax walba way shaqeeyaan."));
+    let (code, checked) = check(&boma.setup);
+    assert_eq!(code, Some(78));
+    assert!(
+        checked.contains("so.toml:5:10: `begins` is without {time}") && checked.contains("so.toml:6:1:"),
+        "{checked}"
+    );
+
+    let boma = Boma::start(boma.kill(), &[]);
+    assert!(page(&boma, STATUS, "so").contains("Wax walba way shaqeeyaan."), "the last good copy is in force");
+    let status = boma.status();
+    assert!(status["troubles"].to_string().contains("so.toml:5:10") && refused(&boma).contains("`begins`"), "{status}");
+    assert!(boma.log().contains("ERROR") && boma.metric("boma_troubles") >= 1.0);
+    boma.setup.folder.write("lang/so.toml", &SOMALI.replace("Wax walba", "Waxa oo dhan"));
+    eventually("the mended file is taken", || page(&boma, STATUS, "so").contains("Waxa oo dhan way").then_some(()));
+    assert_eq!((refused(&boma), boma.status()["troubles"].to_string()), ("[]".to_owned(), "[]".to_owned()));
+    // Gone, and a portal speaks it.
+    fs::remove_file(boma.setup.file("lang/so.toml")).unwrap();
+    eventually("it is missed", || refused(&boma).contains("it is not there, and a portal speaks").then_some(()));
+    assert!(page(&boma, STATUS, "so").contains("Waxa oo dhan way"));
+
+    let setup = boma.kill();
+    setup.folder.write("lang/so.toml", &broken);
+    let mut strict = command(&setup);
+    strict.arg("--strict");
+    let (status, log) = Boma::spawn(setup, strict).err().expect("it does not start");
+    assert!(status.code() == Some(78) && log.contains("so.toml:5:10"), "{log}");
+}
+
+#[test]
+fn a_broken_file_without_a_copy_keeps_no_portal_down() {
+    let origin = Origin::start();
+    let boma = setup("so", "name = 5\n").start(origin.address);
+    let status = page(&boma, STATUS, "so");
+    assert!(status.contains("<html lang=\"so\">") && status.contains("<span lang=\"sw\">"), "{status}");
+    assert!(refused(&boma).contains("`name` is 5"), "{}", refused(&boma));
+}
+
+#[test]
+fn a_language_that_nobody_has_is_refused_by_name_until_its_file_comes() {
+    let origin = Origin::start();
+    let setup = setup("so", SOMALI);
+    let boma = setup.start(origin.address);
+    let text = fs::read_to_string(boma.setup.file("boma.toml")).unwrap();
+    boma.setup.folder.write("boma.toml", &text.replace("[\"sw\", \"so\"]", "[\"sw\", \"so\", \"om\"]"));
+    let said = eventually("it is refused", || Some(refused(&boma)).filter(|r| r.contains("nobody has words in")));
+    assert!(said.contains("write one of en, sw, fr, sq, ar, so, or put om.toml into the folder"), "{said}");
+    let (code, checked) = check(&boma.setup);
+    assert!(code == Some(78) && checked.contains("nobody has words in \"om\""), "{checked}");
+    boma.setup.folder.write("lang/om.toml", "name = \"Afaan Oromoo\"\ndir = \"ltr\"\n");
+    eventually("the settings are taken", || page(&boma, STATUS, "om").contains("<html lang=\"om\">").then_some(()));
+    assert_eq!(refused(&boma), "[]");
+    assert_eq!(check(&boma.setup).0, Some(0));
+}
+
+#[test]
+fn names_and_weights_are_looked_at_too() {
+    let long = "ا".repeat(340);
+    let setup = setup("so", SOMALI);
+    setup.folder.write("lang/swahili.toml", "");
+    setup
+        .folder
+        .write("lang/fa.toml", &format!("name = \"فارسی\"\ndir = \"rtl\"\nchallenge_bare = \"{{portal}}{long}\"\n"));
+    setup.folder.write("lang/.hidden.toml", "x");
+    setup.folder.write("lang/README.txt", "x");
+    setup.write("127.0.0.1:9");
+    let (code, said) = check(&setup);
+    assert_eq!(code, Some(78));
+    for fault in
+        ["swahili.toml: no language is called like this file", "fa.toml:3:1: a page with `challenge_bare` has "]
+    {
+        assert!(said.contains(fault), "{fault} in {said}");
+    }
+    assert!(said.contains("more than 1500\n    write it shorter") && !said.contains("hidden"), "{said}");
+}
