@@ -7,6 +7,7 @@ mod kept;
 mod known;
 mod reported;
 mod told;
+mod waiting;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ pub use kept::*;
 pub use known::*;
 pub use reported::*;
 pub use told::*;
+pub use waiting::*;
 
 /// Fields in one request head that `[caps] fields` may ask for: room for them lies on the stack while parsing.
 pub const HEAD_FIELDS_MOST: usize = 256;
