@@ -333,7 +333,9 @@ impl Corridor {
     /// Work between requests: takes permits back from slow clients, closes idle origin connections, hands the log over.
     pub fn tick(&self) {
         self.desk.beat();
-        self.origins.sweep(&self.house.town.load().portals.list);
+        let (town, now) = (self.house.town.load(), self.house.now());
+        town.gates.iter().for_each(|gate| gate.beat(now));
+        self.origins.sweep(&town.portals.list);
         self.recorder.flush();
     }
 }
@@ -347,7 +349,12 @@ struct Manner<'a> {
 }
 
 fn who(visit: &Visit<'_>) -> Who {
-    Who { address: Prefix::of(visit.client.address, 32, 64).0, pass: visit.vouched().map(|pass| pass.id) }
+    Who {
+        class: visit.route().class,
+        standing: vouch::standing(visit),
+        address: Prefix::of(visit.client.address, 32, 64).0,
+        pass: visit.vouched().map(|pass| pass.id),
+    }
 }
 
 #[cfg(test)]
