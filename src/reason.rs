@@ -44,6 +44,8 @@ pub enum Reason {
     FormAsks,
     WrongCode,
     NotCached,
+    WaitFull,
+    WaitRule,
 }
 
 /// Whose doing a reason is.
@@ -74,7 +76,7 @@ pub struct Row {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 38] = [
+    pub const ALL: [Reason; 40] = [
         Reason::Served,
         Reason::Own,
         Reason::OwnNotFound,
@@ -113,6 +115,8 @@ impl Reason {
         Reason::FormAsks,
         Reason::WrongCode,
         Reason::NotCached,
+        Reason::WaitFull,
+        Reason::WaitRule,
     ];
 
     #[rustfmt::skip]
@@ -160,6 +164,8 @@ impl Reason {
             Reason::FormAsks         => row("challenge.form_asks", "challenged", Policy, 409, "http_request_denied", 0, "This form waits for its sender to press Send"),
             Reason::WrongCode        => row("challenge.code",    "denied",     Client, 403, "http_request_denied", 0, "This access code is not right, or has ended"),
             Reason::NotCached        => row("cache.only_if_cached", "denied",  Client, 504, "", 0, "Nothing is kept at this address, and the request wanted nothing else"),
+            Reason::WaitFull         => row("waiting.full",      "queued",     Policy, 503, "connection_limit_reached", 15, "Please wait for your turn"),
+            Reason::WaitRule         => row("waiting.rule",      "queued",     Policy, 503, "http_request_denied", 15, "Please wait for your turn"),
         }
     }
 }
