@@ -62,6 +62,21 @@ fn print(status: &Value) {
             .map(|_| format!(" by {}: {} networks, {} days old", plain(&b["file"]), b["networks"], b["days"]));
         println!("  bot {}{}{}", plain(&b["name"]), by.unwrap_or_default(), file.unwrap_or_default());
     }
+    for r in list("waiting") {
+        let line = if r["still"] == true {
+            "stands still".to_owned()
+        } else {
+            format!("{:.1} called a second", r["rate"].as_f64().unwrap_or(0.0))
+        };
+        println!(
+            "  waiting room {} {}   {} wait   {line}   {} called   {} let in",
+            plain(&r["portal"]),
+            plain(&r["class"]),
+            r["waiting"],
+            r["called"],
+            r["visiting"]
+        );
+    }
     if status["bans"].as_u64().is_some_and(|n| n > 0) {
         println!("  bans: {}", status["bans"]);
     }

@@ -216,7 +216,10 @@ impl Renderer {
         if page.is_challenge() || page.waits() {
             // No form-action: Chromium asks it for every redirect after a form too, and an origin that answers with one to a
             // payment provider would be stopped here.
-            return format!("{common}; script-src '{}'; worker-src blob:; connect-src 'self'", hash(self.script_of(page)));
+            return format!(
+                "{common}; script-src '{}'; worker-src blob:; connect-src 'self'",
+                hash(self.script_of(page))
+            );
         }
         if page.carries() { common } else { format!("{common}; form-action 'none'") }
     }
@@ -323,8 +326,7 @@ fn keeps(page: Page) -> bool {
     !matches!(
         page,
         Page::ChallengeResend | Page::BareResend | Page::WaitingResend | Page::StatementUnsure | Page::SentForm
-    )
-        && !page.carries()
+    ) && !page.carries()
 }
 
 /// Links to the other languages.
