@@ -38,7 +38,6 @@ pub struct RoomLine {
 struct Kept {
     rows: HashMap<String, Vec<u8>>,
     places_due: u64,
-    swept: u64,
 }
 
 impl Office {

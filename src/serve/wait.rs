@@ -59,12 +59,13 @@ pub fn stands(visit: &mut Visit<'_>, head: &dyn Head) -> Option<Decision> {
     if visit.queue == Queue::Never || !visit.may_be_challenged() {
         return None;
     }
-    let by_rule = matches!(visit.queue, Queue::Rule(_));
-    let full = |visit: &Visit<'_>| {
+    let full = || {
         let load = visit.gate().load(visit.route().class);
         load.waiting_most > 0 && load.waiting >= load.waiting_most
     };
-    if !by_rule && !visit.room().is_busy() && !(visit.kind == Kind::Navigation && full(visit)) {
+    let by_rule = matches!(visit.queue, Queue::Rule(_));
+    let waits = by_rule || visit.room().is_busy() || (visit.kind == Kind::Navigation && full());
+    if !waits {
         return None;
     }
     take(visit, head, matches!(visit.kind, Kind::Navigation | Kind::Program))
@@ -120,7 +121,7 @@ fn take(visit: &mut Visit<'_>, head: &dyn Head, enters: bool) -> Option<Decision
             if used {
                 note_used(visit, holder.id);
             }
-            return None;
+            None
         }
         Turn::Waits(waits) => {
             visit.rule = rule.or(visit.rule.take());
@@ -305,7 +306,7 @@ fn decoded(text: &str) -> String {
 }
 
 /// Whether somebody who gets a statement holds a place, which stands still meanwhile.
-pub fn stands_still(visit: &mut Visit<'_>, head: &dyn Head) -> Option<Told> {
+pub fn stands_still(visit: &mut Visit<'_>, head: &dyn Head, reason: Reason) -> Option<Told> {
     if visit.kind != Kind::Navigation || !visit.room().is_busy() {
         return None;
     }
@@ -314,7 +315,7 @@ pub fn stands_still(visit: &mut Visit<'_>, head: &dyn Head) -> Option<Told> {
     visit.room().look(holder.id, now)?;
     let asked = Asked { holder, with: came(visit, head, holder.id), enters: false };
     let Turn::Waits(waits) = visit.room().ask(&asked, now) else { return None };
-    Some(Told { waits: Some(Waits { still: true, ..waits }), reason: Reason::Posture, pass: None, holder: holder.id })
+    Some(Told { waits: Some(Waits { still: true, ..waits }), reason, pass: None, holder: holder.id })
 }
 
 /// Fills what a page says of a place.

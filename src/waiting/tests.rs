@@ -25,6 +25,10 @@ fn shut() -> Space {
     Space { queued: 100, ..space(1.0) }
 }
 
+fn all(ids: std::ops::RangeInclusive<u128>, mut ask: impl FnMut(u128) -> Turn) {
+    ids.for_each(|id| assert_ne!(ask(id), Turn::Full, "{id}"));
+}
+
 fn waits(turn: Turn) -> Waits {
     match turn {
         Turn::Waits(waits) => waits,
@@ -161,7 +165,7 @@ fn the_order_of_calls_is_the_order_of_arrival() {
         next += called.len() as u128;
         // All others ask again within their two minutes.
         if now.is_multiple_of(60) {
-            (next..=10_000).for_each(|id| drop(room.ask(&looks(id), now)));
+            all(next..=10_000, |id| room.ask(&looks(id), now));
         }
         now += 1;
         assert!(now < START + 1000);
@@ -223,10 +227,10 @@ fn a_place_lapses_after_two_minutes_and_no_earlier() {
 #[test]
 fn those_who_are_called_and_do_not_come_stop_nobody() {
     let room = Room::default();
-    (1..=1000).for_each(|id| drop(room.ask(&asks(id), START)));
+    all(1..=1000, |id| room.ask(&asks(id), START));
     let mut called = 0;
     for s in 1..=100 {
-        (500..=1000).for_each(|id| drop(room.ask(&looks(id), START + s)));
+        all(500..=1000, |id| room.ask(&looks(id), START + s));
         called += room.beat(&space(10.0), false, START + s).called;
     }
     assert!((600..=1100).contains(&called), "{called}: ten a second, although nobody has come");
@@ -274,7 +278,7 @@ fn nobody_hoards_places() {
     let room = Room::default();
     let of_crowd = |id| Asked { holder: Holder { id, crowd: Some(7) }, with: None, enters: true };
     let most = u128::from(bounds::PLACES_SHARED);
-    (1..=most).for_each(|id| drop(waits(room.ask(&of_crowd(id), START))));
+    all(1..=most, |id| room.ask(&of_crowd(id), START));
     assert_eq!(room.ask(&of_crowd(most + 1), START), Turn::Full);
     assert_eq!(waits(room.ask(&asks(most + 2), START)).place, bounds::PLACES_SHARED + 1, "others are not hit by it");
     // Whoever goes away makes room.
@@ -283,7 +287,7 @@ fn nobody_hoards_places() {
     waits(room.ask(&of_crowd(most + 1), later));
     // And all together are bounded.
     let room = Room::default();
-    (0..bounds::PLACES as u128).for_each(|id| drop(waits(room.ask(&asks(id), START))));
+    all(1..=bounds::PLACES as u128, |id| room.ask(&asks(id), START));
     assert_eq!(room.ask(&asks(u128::MAX), START), Turn::Full);
 }
 
@@ -309,7 +313,7 @@ fn a_sealed_place_from_nowhere_is_judged_by_its_time_alone() {
 #[test]
 fn what_is_kept_is_read_again_and_broken_ends_are_left_out() {
     let room = Room::default();
-    (1..=100).for_each(|id| drop(room.ask(&asks(id), START)));
+    all(1..=100, |id| room.ask(&asks(id), START));
     room.beat(&space(30.0), false, START + 1);
     let (counts, bytes) = (room.counts(), room.save());
     let text = serde_json::to_string(&counts).unwrap();

@@ -83,4 +83,5 @@ mod start;
 mod strict;
 mod tls;
 mod tunnel;
+mod waiting;
 mod wire;
