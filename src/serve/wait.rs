@@ -114,7 +114,7 @@ fn take(visit: &mut Visit<'_>, head: &dyn Head, enters: bool) -> Option<Decision
         return Some(Decision::Challenge(challenge));
     };
     let holder = holder(visit, &pass);
-    let asked = Asked { holder, with: came(visit, head, holder.id), enters };
+    let asked = Asked { holder, with: came(visit, head, holder.id), enters, by_rule: rule.is_some() };
     let turn = visit.room().ask(&asked, visit.now.unix());
     match turn {
         Turn::In { used } => {
@@ -262,7 +262,7 @@ pub fn told(visit: &mut Visit<'_>, head: &dyn Head) -> Made {
     if with.is_none() && visit.room().look(holder.id, now).is_none() {
         return none();
     }
-    let waits = match visit.room().ask(&Asked { holder, with, enters: false }, now) {
+    let waits = match visit.room().ask(&Asked { holder, with, enters: false, by_rule: true }, now) {
         Turn::Waits(waits) => waits,
         Turn::In { .. } => return own::json(200, Reason::Own, &json!({ "state": "called" })),
         Turn::Full => return none(),
@@ -307,13 +307,13 @@ fn decoded(text: &str) -> String {
 
 /// Whether somebody who gets a statement holds a place, which stands still meanwhile.
 pub fn stands_still(visit: &mut Visit<'_>, head: &dyn Head, reason: Reason) -> Option<Told> {
-    if visit.kind != Kind::Navigation || !visit.room().is_busy() {
+    if visit.kind != Kind::Navigation {
         return None;
     }
     let pass = visit.pass?;
     let (holder, now) = (holder(visit, &pass), visit.now.unix());
     visit.room().look(holder.id, now)?;
-    let asked = Asked { holder, with: came(visit, head, holder.id), enters: false };
+    let asked = Asked { holder, with: came(visit, head, holder.id), enters: false, by_rule: true };
     let Turn::Waits(waits) = visit.room().ask(&asked, now) else { return None };
     Some(Told { waits: Some(Waits { still: true, ..waits }), reason, pass: None, holder: holder.id })
 }

@@ -35,6 +35,8 @@ pub struct Asked {
     pub with: Option<Came>,
     /// They go in if they may; else they only look and stay.
     pub enters: bool,
+    /// A rule has them wait, and not the gate: who comes to the gate otherwise need not wait behind them.
+    pub by_rule: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -81,6 +83,7 @@ pub(super) struct Held {
     pub minute: u32,
     pub nth: u32,
     pub crowd: Option<u64>,
+    pub by_rule: bool,
     /// When it was renewed, and when the button was last pressed.
     pub seen: u64,
     pub pressed: u64,
@@ -108,6 +111,8 @@ pub struct Line {
     pub(super) minutes: BTreeMap<u32, Minute>,
     crowds: HashMap<u64, u32>,
     waiting: u32,
+    /// Those of them whom no rule has wait.
+    at_gate: u32,
     /// Those called of late, and how many of them are still to come.
     recent: VecDeque<(u64, u128)>,
     due: u32,
@@ -119,8 +124,9 @@ pub struct Line {
 }
 
 impl Line {
-    pub fn waiting(&self) -> u32 {
-        self.waiting
+    /// How many wait for the gate, whom nobody must overtake.
+    pub fn at_gate(&self) -> u32 {
+        self.at_gate
     }
 
     pub fn ask(&mut self, asked: &Asked, now: u64) -> Turn {
@@ -216,7 +222,8 @@ impl Line {
         if let Some(crowd) = crowd {
             *self.crowds.entry(crowd).or_default() += 1;
         }
-        let held = Held { minute, nth, crowd, seen: now, pressed: now, state: State::Waiting };
+        let by_rule = asked.by_rule;
+        let held = Held { minute, nth, crowd, by_rule, seen: now, pressed: now, state: State::Waiting };
         // Who comes with a place of before a restart has waited long enough for the button.
         let pressed = if asked.with.is_some() { 0 } else { now };
         self.put(id, Held { pressed, ..held });
@@ -227,6 +234,7 @@ impl Line {
         if held.state == State::Waiting {
             self.minutes.entry(held.minute).or_default().waiting.insert((held.nth, id));
             self.waiting += 1;
+            self.at_gate += u32::from(!held.by_rule);
         }
         self.held.insert(id, held);
     }
@@ -255,6 +263,7 @@ impl Line {
             && minute.waiting.remove(&(held.nth, id))
         {
             self.waiting -= 1;
+            self.at_gate -= u32::from(!held.by_rule);
         }
     }
 
@@ -371,7 +380,7 @@ impl Line {
         let visit = bounds::PLACE_VISIT.as_secs();
         for (id, since) in used {
             let state = State::In(*since, since + visit);
-            self.put(*id, Held { minute: 0, nth: 0, crowd: None, seen: *since, pressed: 0, state });
+            self.put(*id, Held { minute: 0, nth: 0, crowd: None, by_rule: true, seen: *since, pressed: 0, state });
         }
         for (id, held) in super::saved::read(places) {
             if self.held.contains_key(&id) || self.held.len() >= bounds::PLACES {

@@ -28,19 +28,14 @@ use crate::portal::Class;
 #[derive(Debug, Default)]
 pub struct Room {
     line: Mutex<Line>,
-    /// As many as wait and are not called, for the look that each request costs.
-    waiting: AtomicU32,
+    /// As many as wait for the gate and are not called, for the look that each request costs.
+    at_gate: AtomicU32,
 }
 
 impl Room {
-    /// Whether somebody waits whom a newcomer must not overtake.
+    /// Whether somebody waits for the gate, whom a newcomer must not overtake.
     pub fn is_busy(&self) -> bool {
-        self.waiting() > 0
-    }
-
-    /// How many wait and are not called yet.
-    pub fn waiting(&self) -> u32 {
-        self.waiting.load(Ordering::Relaxed)
+        self.at_gate.load(Ordering::Relaxed) > 0
     }
 
     /// Whether this holder's visit goes on, or their turn has come; else their place, made where they have none. `now` in seconds
@@ -77,7 +72,7 @@ impl Room {
     fn with<R>(&self, work: impl FnOnce(&mut Line) -> R) -> R {
         let mut line = self.line();
         let done = work(&mut line);
-        self.waiting.store(line.waiting(), Ordering::Relaxed);
+        self.at_gate.store(line.at_gate(), Ordering::Relaxed);
         done
     }
 

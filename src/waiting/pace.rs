@@ -44,7 +44,7 @@ impl Pace {
     pub fn calls(&mut self, room: &Space) -> u32 {
         let shown = room.per_second.max(1.0);
         if self.rate <= 0.0 {
-            self.rate = shown.min(1.0 + room.free as f32);
+            self.rate = (shown * 0.25).max(1.0);
         }
         if room.queued_most > 0 && room.queued >= room.queued_most {
             (self.rate, self.part) = ((self.rate * 0.7).max(0.1), 0.0);
@@ -52,7 +52,9 @@ impl Pace {
         }
         if room.free > 0 {
             self.rate += 1.0 + self.rate * 0.1;
-        } else if room.queued * 4 > room.queued_most {
+        } else if room.queued * 4 <= room.queued_most {
+            self.rate += 0.5 + self.rate * 0.05;
+        } else if room.queued * 2 > room.queued_most {
             self.rate *= 0.9;
         }
         // More than this it has not shown that it can.

@@ -39,7 +39,7 @@ impl Counts {
     }
 }
 
-const WIDTH: usize = 16 + 4 + 4 + 9 + 8 + 8 + 17;
+const WIDTH: usize = 16 + 4 + 4 + 9 + 1 + 8 + 8 + 17;
 
 pub(super) fn write<'h>(held: impl Iterator<Item = (&'h u128, &'h Held)>) -> Vec<u8> {
     let mut out = Vec::new();
@@ -49,6 +49,7 @@ pub(super) fn write<'h>(held: impl Iterator<Item = (&'h u128, &'h Held)>) -> Vec
         out.put_u32_le(h.nth);
         out.put_u8(u8::from(h.crowd.is_some()));
         out.put_u64_le(h.crowd.unwrap_or(0));
+        out.put_u8(u8::from(h.by_rule));
         out.put_u64_le(h.seen);
         out.put_u64_le(h.pressed);
         let (state, one, other) = match h.state {
@@ -68,6 +69,7 @@ pub(super) fn read(bytes: &[u8]) -> impl Iterator<Item = (u128, Held)> {
     bytes.chunks_exact(WIDTH).map(|mut one| {
         let (id, minute, nth) = (one.get_u128_le(), one.get_u32_le(), one.get_u32_le());
         let (has, crowd) = (one.get_u8() == 1, one.get_u64_le());
+        let by_rule = one.get_u8() == 1;
         let (seen, pressed) = (one.get_u64_le(), one.get_u64_le());
         let (state, a, b) = (one.get_u8(), one.get_u64_le(), one.get_u64_le());
         let state = match state {
@@ -75,6 +77,6 @@ pub(super) fn read(bytes: &[u8]) -> impl Iterator<Item = (u128, Held)> {
             1 => State::Called(a),
             _ => State::In(a, b),
         };
-        (id, Held { minute, nth, crowd: has.then_some(crowd), seen, pressed, state })
+        (id, Held { minute, nth, crowd: has.then_some(crowd), by_rule, seen, pressed, state })
     })
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::forms::boma_pass_id;
 use crate::harness::{Answer, Boma, Client, Mode, Origin, Setup, eventually, get, navigate, request};
 
 const QUEUE: &str = "[[rule]]\nname = \"line\"\nmatch = { path = \"/file*\" }\nthen = \"queue\"\n[[limit]]\nname = \"wide\"\nper = \"client\"\nrate = \"100000/s\"\n";
@@ -211,6 +212,13 @@ fn a_restart_loses_no_place_and_a_used_one_stays_used() {
     }
     boma.posture("static");
     let before: Vec<serde_json::Value> = people.iter_mut().map(|b| b.polls(&boma, "/file")["place"].clone()).collect();
+    eventually("all of them are on disk", || {
+        let bytes = std::fs::read(boma.setup.file("state/boma.redb")).ok()?;
+        let pass =
+            |b: &Browser| b.cookies.iter().find(|(n, _)| n == "boma_pass").map(|(n, v)| format!("{n}={v}")).unwrap();
+        let ids = people.iter().map(|b| boma_pass_id(&boma, &pass(b)).to_le_bytes());
+        ids.into_iter().all(|id| bytes.windows(16).any(|w| w == id)).then_some(())
+    });
     let boma = Boma::start(boma.kill(), &[]);
     // One of them comes back without the place, one without anything but it: a place is bound to its pass.
     people[1].forget("boma_place");
