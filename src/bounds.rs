@@ -7,6 +7,7 @@ mod kept;
 mod known;
 mod reported;
 mod told;
+mod waiting;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ pub use kept::*;
 pub use known::*;
 pub use reported::*;
 pub use told::*;
+pub use waiting::*;
 
 /// Fields in one request head that `[caps] fields` may ask for: room for them lies on the stack while parsing.
 pub const HEAD_FIELDS_MOST: usize = 256;
@@ -62,14 +64,23 @@ pub const SLOW_AFTER: Duration = Duration::from_secs(1);
 /// newcomers a second in.
 pub const SLOW_AFTER_WANTED: Duration = Duration::from_millis(75);
 /// How long a request waits for a permit where all are given out: as long as it takes to see who is slow, a few times
-/// over. How often the first in line looks, and how many of one worker wait at one gate: about as many as come in within
+/// over. How often the first in line looks, and how many of one class wait at one gate: about as many as come in within
 /// that time where half of 256 permits change hands every 90 ms; some 8 KiB each.
 pub const PERMIT_WAIT: Duration = Duration::from_secs(5);
 pub const PERMIT_LOOK: Duration = Duration::from_millis(15);
 pub const PERMIT_WAITERS: usize = 4096;
-/// A pass waits this many turns less than a new address does, and how many passes and addresses a line remembers.
-pub const PASS_LEAD: u64 = 8;
+/// One worker alone may have a line of one in so many of those.
+pub const LINE_OF_A_WORKER: usize = 16;
+/// How many passes and addresses a line remembers.
 pub const PERMIT_FLOWS: usize = 4 * PERMIT_WAITERS;
+/// A line that has not been empty for so many sweeps stands: then so many wait as come in within this time, these at
+/// least, and nobody longer than that. A longer one gets nobody in who would not get in, and makes all wait.
+pub const STANDING_BEATS: u32 = 5;
+pub const STANDING_WAIT: Duration = Duration::from_millis(250);
+pub const STANDING_WAITERS: u32 = 16;
+pub const STANDING_PATIENCE: Duration = Duration::from_secs(2);
+/// Over which time a gate's rates are averaged.
+pub const RATE_MEMORY: Duration = Duration::from_secs(5);
 /// How often deadlines and caps are looked at: one look over all connections instead of a timer for each.
 pub const SWEEP: Duration = Duration::from_millis(200);
 /// Between requests a connection is kept this long where the machine is strained: as long as one reader takes for one page.

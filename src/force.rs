@@ -42,6 +42,7 @@ use crate::staff::Tokens;
 use crate::store::Store;
 use crate::strain::Pulse;
 use crate::telemetry::{AccessLog, Feed, Kind, Metrics, Recent, Registers, Totals};
+use crate::waiting::{Rooms, Seals, Suite};
 use crate::words::Words;
 
 /// The rules in force and the table of postures under them.
@@ -65,6 +66,8 @@ pub struct Town {
     /// The pages; swapped within its town where what there is to tell changes.
     pub shelf: ArcSwap<Shelf>,
     pub gates: Vec<Gate>,
+    /// Who waits, by portal and class.
+    pub rooms: Vec<Arc<Suite>>,
     /// What the ladder hears, by portal.
     pub signals: Vec<Arc<Signals>>,
     /// What is counted of each minute, by portal.
@@ -85,11 +88,12 @@ impl Town {
     ) -> Town {
         let portals = Portals::new(settings.portals.clone());
         let gates = portals.list.iter().map(|p| Gate::new(counters.of(&p.name), p.max_in_flight)).collect();
+        let rooms = portals.list.iter().map(|p| books.rooms.of(&p.name)).collect();
         let signals = portals.list.iter().map(|p| books.ears.of(&p.name)).collect();
         let totals = portals.list.iter().map(|p| books.registers.of(&p.name)).collect();
         let (told, news): (Vec<_>, Vec<_>) = portals.list.iter().map(told).unzip();
         let shelf = ArcSwap::from_pointee(Shelf::new(words, &told, news, now_unix));
-        Town { edition, portals, shelf, gates, signals, totals, outbound, settings }
+        Town { edition, portals, shelf, gates, rooms, signals, totals, outbound, settings }
     }
 
     /// TLS towards the origins of a portal, by its number.
@@ -113,6 +117,7 @@ fn trusts(trusted: &[IpNet], peer: IpAddr) -> bool {
 pub struct Books {
     pub ears: Ears,
     pub registers: Registers,
+    pub rooms: Rooms,
 }
 
 /// Everything that all workers and both doors share.
@@ -135,6 +140,8 @@ pub struct House {
     pub challenge: ArcSwap<Challenge>,
     pub codes: Codes,
     pub forms: Forms,
+    /// Seals places in the waiting rooms.
+    pub seats: Seals,
     pub law: ArcSwap<Law>,
     pub town: ArcSwap<Town>,
     pub standing: ArcSwap<Standing>,
@@ -239,6 +246,7 @@ impl House {
             codes: Codes::new(&m.secret),
             challenge: ArcSwap::from_pointee(Challenge::new(&m.secret, m.settings.challenge.pass_lifetime)),
             forms: Forms::new(&m.secret),
+            seats: Seals::new(&m.secret),
             law: ArcSwap::from_pointee(m.law),
             town: ArcSwap::from_pointee(town),
             standing: ArcSwap::from_pointee(m.standing),

@@ -49,6 +49,7 @@ pub mod staff;
 pub mod store;
 pub mod takeover;
 pub mod telemetry;
+pub mod waiting;
 // Floor 3: what is in force.
 pub mod force;
 // Floor 4: the corridor and the office.

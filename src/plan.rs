@@ -188,6 +188,8 @@ pub struct Plan<'a> {
     pub refusal: Option<(Refusal, &'a str)>,
     /// The level of pass demanded, and by which rule.
     pub challenge: Option<(u8, &'a str)>,
+    /// The rule that has the request wait for its turn, after any challenge.
+    pub queue: Option<&'a str>,
     /// The rule that allows the client everything that `allow` covers.
     pub allow: Option<&'a str>,
     /// Limits to take from, narrowest key first.

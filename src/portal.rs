@@ -188,7 +188,7 @@ pub enum Fallback {
 }
 
 /// Who is served first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
     Emergency,
     Payment,

@@ -45,6 +45,8 @@ pub enum Reason {
     WrongCode,
     NotCached,
     Strained,
+    WaitFull,
+    WaitRule,
 }
 
 /// Whose doing a reason is.
@@ -75,7 +77,7 @@ pub struct Row {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 39] = [
+    pub const ALL: [Reason; 41] = [
         Reason::Served,
         Reason::Own,
         Reason::OwnNotFound,
@@ -115,6 +117,8 @@ impl Reason {
         Reason::WrongCode,
         Reason::NotCached,
         Reason::Strained,
+        Reason::WaitFull,
+        Reason::WaitRule,
     ];
 
     #[rustfmt::skip]
@@ -163,6 +167,8 @@ impl Reason {
             Reason::WrongCode        => row("challenge.code",    "denied",     Client, 403, "http_request_denied", 0, "This access code is not right, or has ended"),
             Reason::Strained         => row("admit.strained",    "fallback",   Policy, 503, "connection_limit_reached", 30, "Too many requests at once"),
             Reason::NotCached        => row("cache.only_if_cached", "denied",  Client, 504, "", 0, "Nothing is kept at this address, and the request wanted nothing else"),
+            Reason::WaitFull         => row("waiting.full",      "queued",     Policy, 503, "connection_limit_reached", 15, "Please wait for your turn"),
+            Reason::WaitRule         => row("waiting.rule",      "queued",     Policy, 503, "http_request_denied", 15, "Please wait for your turn"),
         }
     }
 }

@@ -275,6 +275,15 @@ pub enum Hole {
     Wait,
     /// A sealed form that rides along, of any width.
     Form,
+    /// Somebody's place in the line, and between how many minutes it takes.
+    Place,
+    From,
+    To,
+    /// Whether what follows is shown: an attribute, or as many spaces. Of the estimate, of that there is none, of that nobody is
+    /// called for now.
+    Known,
+    Unknown,
+    Still,
     /// The value of the field for an access code, with the attribute's name, or as many spaces.
     Code,
 }

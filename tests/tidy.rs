@@ -35,6 +35,7 @@ const FLOORS: [&[&str]; 8] = [
         "store",
         "takeover",
         "telemetry",
+        "waiting",
     ],
     &["force"],
     &["control", "serve"],

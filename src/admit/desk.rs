@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,10 +15,12 @@ use std::time::Duration;
 use slab::Slab;
 use tokio::sync::Notify;
 
-use super::line::{Line, Place};
+use super::inside::CLASSES;
+use super::line::{Line, Place, Standing};
 use super::{Gate, Inside};
 use crate::bounds;
 use crate::clock::{Clock, Now};
+use crate::portal::Class;
 use crate::proofs::{Admitted, Permit};
 
 /// Too many are inside.
@@ -27,6 +30,8 @@ pub struct Busy;
 /// Whose request it is, as far as it matters for who comes first and who makes room.
 #[derive(Clone, Copy, Debug)]
 pub struct Who {
+    pub class: Class,
+    pub standing: Standing,
     /// The client's prefix.
     pub address: u128,
     /// Its pass's id.
@@ -37,9 +42,12 @@ pub struct Who {
 pub struct Desk {
     clock: Clock,
     held: RefCell<Slab<Rc<Held>>>,
-    /// By gate; there are no empty ones.
-    lines: RefCell<HashMap<*const Inside, Line<Rc<Waiter>>>>,
+    /// By gate and class; of a gate at which nobody waits there are none.
+    lines: RefCell<HashMap<*const Inside, Lines>>,
+    looked: Cell<Option<Now>>,
 }
+
+type Lines = [Line<Rc<Waiter>>; CLASSES];
 
 struct Held {
     desk: Rc<Desk>,
@@ -66,45 +74,64 @@ struct Waiter {
 
 impl Desk {
     pub fn new(clock: Clock) -> Desk {
-        Desk { clock, held: RefCell::default(), lines: RefCell::default() }
+        Desk { clock, held: RefCell::default(), lines: RefCell::default(), looked: Cell::new(None) }
     }
 
-    /// A permit of this gate. Where all are given out, waits for one for up to [`bounds::PERMIT_WAIT`], in the order
-    /// of [`Line`].
+    /// A permit of this gate. Where all that are for its class are given out, waits for one for up to
+    /// [`bounds::PERMIT_WAIT`], in the order of [`Line`].
     ///
     /// # Errors
-    /// [`Busy`] when none came back in time, or [`bounds::PERMIT_WAITERS`] wait already that come before this one.
+    /// [`Busy`] when none came back in time, or as many as make sense wait already that come before this one.
     pub async fn enter(self: &Rc<Desk>, gate: &Gate, who: Who) -> Result<Admitted, Busy> {
-        if !self.has_line(gate) && gate.take() {
+        if !self.has_line(gate, who.class) && gate.take(who.class) {
             return Ok(self.hand_out(gate, who));
         }
         let spot = Spot::join(self, gate, who);
         let start = self.clock.now();
         loop {
-            let mut look = bounds::PERMIT_WAIT.saturating_sub(waited(start, self.clock.now()));
+            let look = gate.patience(who.class).saturating_sub(waited(start, self.clock.now()));
             if spot.waiter.sent_away.get() || look.is_zero() {
                 return Err(Busy);
             }
-            if spot.is_first() {
-                if gate.take() {
-                    spot.let_in();
-                    return Ok(self.hand_out(gate, who));
-                }
-                // Who gives one back may be another worker, which wakes nobody here; look again.
-                self.beat();
-                look = look.min(bounds::PERMIT_LOOK);
+            if !spot.is_first() {
+                let _woken = tokio::time::timeout(look, spot.waiter.wake.notified()).await;
+                continue;
             }
-            let _woken = tokio::time::timeout(look, spot.waiter.wake.notified()).await;
+            // Asked for before the look, so that no ring between the two is missed.
+            let mut rung = pin!(gate.inside.bell.notified());
+            rung.as_mut().enable();
+            if gate.take(who.class) {
+                spot.let_in();
+                return Ok(self.hand_out(gate, who));
+            }
+            self.look_for_slow();
+            tokio::select! {
+                () = spot.waiter.wake.notified() => {}
+                () = rung => {}
+                // A share that others leave is nobody's to ring for.
+                () = tokio::time::sleep(look.min(bounds::PERMIT_LOOK)) => {}
+            }
         }
     }
 
-    fn has_line(&self, gate: &Gate) -> bool {
-        self.lines.borrow().contains_key(&Arc::as_ptr(&gate.inside))
+    fn has_line(&self, gate: &Gate, class: Class) -> bool {
+        let lines = self.lines.borrow();
+        lines.get(&Arc::as_ptr(&gate.inside)).is_some_and(|lines| lines[class as usize].len() > 0)
     }
 
-    fn wake_first(&self, gate: &Gate) {
-        if let Some((_, first)) = self.lines.borrow().get(&Arc::as_ptr(&gate.inside)).and_then(Line::first) {
+    fn wake_first(&self, gate: &Gate, class: Class) {
+        let lines = self.lines.borrow();
+        if let Some((_, first)) = lines.get(&Arc::as_ptr(&gate.inside)).and_then(|lines| lines[class as usize].first())
+        {
             first.wake.notify_one();
+        }
+    }
+
+    /// [`Desk::beat`], but not at every ring of the bell.
+    fn look_for_slow(&self) {
+        let now = self.clock.now();
+        if self.looked.get().is_none_or(|at| waited(at, now) >= bounds::PERMIT_LOOK) {
+            self.beat();
         }
     }
 
@@ -130,10 +157,11 @@ impl Desk {
     /// longest for what it has moved: a newcomer on a long line and a phone that stalls now and then stay.
     pub fn beat(&self) {
         let now = self.clock.now();
+        self.looked.set(Some(now));
         let mut slow = Vec::new();
         for (_, held) in self.held.borrow().iter().filter(|(_, held)| held.waits.get() && !held.taken.get()) {
             let stood = held.stood(now);
-            if stood >= if self.has_line(&held.gate) { bounds::SLOW_AFTER_WANTED } else { bounds::SLOW_AFTER } {
+            if stood >= if held.gate.inside.anybody_waits() { bounds::SLOW_AFTER_WANTED } else { bounds::SLOW_AFTER } {
                 held.slow(true);
                 slow.push((stood, held.clone()));
             }
@@ -212,8 +240,7 @@ impl Permit for Held {
     fn leave(&self) {
         self.slow(false);
         self.desk.held.borrow_mut().try_remove(self.key.get());
-        self.gate.inside.all.fetch_sub(1, Ordering::AcqRel);
-        self.desk.wake_first(&self.gate);
+        self.gate.inside.give_back(self.who.class);
     }
 }
 
@@ -221,27 +248,34 @@ impl Permit for Held {
 struct Spot<'a> {
     desk: &'a Desk,
     gate: &'a Gate,
+    class: Class,
     place: Place,
     waiter: Rc<Waiter>,
 }
 
 impl<'a> Spot<'a> {
     fn join(desk: &'a Desk, gate: &'a Gate, who: Who) -> Spot<'a> {
-        let waiter = Rc::new(Waiter::default());
+        let (waiter, class) = (Rc::new(Waiter::default()), who.class);
+        gate.inside.joins(class);
         let mut lines = desk.lines.borrow_mut();
-        let line = lines.entry(Arc::as_ptr(&gate.inside)).or_default();
+        let line = &mut lines.entry(Arc::as_ptr(&gate.inside)).or_default()[class as usize];
         let place = line.join(who, waiter.clone());
-        if line.len() > bounds::PERMIT_WAITERS
+        // Counted over all workers, but each may have a few, or whoever meets the worker with nobody in line would be
+        // sent away for the others' crowds.
+        let most = gate.waiting_most(class);
+        if gate.inside.waiting(class) > most
+            && line.len() > most as usize / bounds::LINE_OF_A_WORKER
             && let Some(last) = line.pop_last()
         {
             last.sent_away.set(true);
             last.wake.notify_one();
         }
-        Spot { desk, gate, place, waiter }
+        Spot { desk, gate, class, place, waiter }
     }
 
     fn with_line<R>(&self, with: impl FnOnce(&mut Line<Rc<Waiter>>) -> R) -> Option<R> {
-        self.desk.lines.borrow_mut().get_mut(&Arc::as_ptr(&self.gate.inside)).map(with)
+        let mut lines = self.desk.lines.borrow_mut();
+        lines.get_mut(&Arc::as_ptr(&self.gate.inside)).map(|lines| with(&mut lines[self.class as usize]))
     }
 
     fn is_first(&self) -> bool {
@@ -255,28 +289,32 @@ impl<'a> Spot<'a> {
 
 impl Drop for Spot<'_> {
     fn drop(&mut self) {
-        let left = self.with_line(|line| {
-            line.leave(self.place);
-            line.len()
-        });
-        match left {
-            Some(0) => drop(self.desk.lines.borrow_mut().remove(&Arc::as_ptr(&self.gate.inside))),
-            _ => self.desk.wake_first(self.gate),
+        self.gate.inside.goes(self.class);
+        self.with_line(|line| line.leave(self.place));
+        let mut lines = self.desk.lines.borrow_mut();
+        let gate = Arc::as_ptr(&self.gate.inside);
+        if lines.get(&gate).is_some_and(|lines| lines.iter().all(|line| line.len() == 0)) {
+            lines.remove(&gate);
         }
+        drop(lines);
+        self.desk.wake_first(self.gate, self.class);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::future::Future;
-    use std::pin::pin;
     use std::task::{Context, Poll};
 
     use super::super::Counters;
     use super::*;
 
     fn who(address: u128) -> Who {
-        Who { address, pass: None }
+        Who { class: Class::Information, standing: Standing::Unknown, address, pass: None }
+    }
+
+    fn filing(address: u128) -> Who {
+        Who { class: Class::Filing, ..who(address) }
     }
 
     fn desk() -> Desk {
@@ -285,7 +323,7 @@ mod tests {
 
     /// Without waiting: the first look only.
     fn enter(desk: &Rc<Desk>, gate: &Gate, who: Who) -> Option<Admitted> {
-        if !gate.take() {
+        if !gate.take(who.class) {
             return None;
         }
         Some(desk.hand_out(gate, who))
@@ -323,7 +361,7 @@ mod tests {
     fn slow_clients_keep_their_share_and_the_greediest_without_a_pass_go_first() {
         let (desk, gate) = (Rc::new(desk()), Gate::new(Counters::default().of("p"), 8));
         let mut held: Vec<Admitted> = (0..4).filter_map(|_| enter(&desk, &gate, who(1))).collect();
-        held.push(enter(&desk, &gate, Who { address: 1, pass: Some(9) }).unwrap());
+        held.push(enter(&desk, &gate, Who { pass: Some(9), ..who(1) }).unwrap());
         held.push(enter(&desk, &gate, who(2)).unwrap());
         let busy = enter(&desk, &gate, who(1)).unwrap();
         let mut cx = Context::from_waker(Waker::noop());

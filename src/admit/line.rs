@@ -1,95 +1,144 @@
-//! The order in which a full gate lets people in: start-time fair queueing (Goyal, Vin, Cheng: SIGCOMM 1996) with one
-//! flow per pass or address. Who sends a hundred requests waits behind ninety-nine of his own, not others behind him.
+//! The order in which a full gate lets people of one class in: by standing, and within it by self-clocked fair queueing
+//! (Golestani, INFOCOM 1994) with one flow per pass or address. Who sends a hundred requests waits behind ninety-nine of
+//! his own, not others behind him.
 //!
-//! Does not know: permits, time.
+//! Standing is a weight, not a wall: those who are better known come in many times as often while they want, but who has
+//! bought a thousand passes keeps nobody out for good.
+//!
+//! Does not know: permits, time, classes.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::Who;
 use crate::bounds;
 
-/// Where somebody stands; less is nearer to the door.
+/// How well somebody is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// An origin knows the session.
+    Proven,
+    Pass,
+    Unknown,
+    /// Something speaks against it.
+    Suspect,
+}
+
+const STANDINGS: usize = 4;
+/// What one turn costs each standing: a proven session has 64 turns for a suspect's one.
+const STRIDES: [u64; STANDINGS] = [1, 4, 16, 64];
+
+/// Where somebody stands; within a standing less is nearer to the door.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
+    standing: Standing,
     /// Virtual time: how many requests of a flow that always waits would have been let in by then.
     turn: u64,
     came: u64,
 }
 
-/// Who waits at one gate.
+/// Who waits at one gate, of one class.
 #[derive(Debug)]
 pub struct Line<T> {
+    groups: [Group<T>; STANDINGS],
+    /// What the group that came in last had spent.
+    spent: u64,
+    came: u64,
+}
+
+/// Those of one standing.
+#[derive(Debug)]
+struct Group<T> {
     waiting: BTreeMap<Place, T>,
     /// The turn after the last one that a flow has had or waits for.
-    next: HashMap<(bool, u128), u64>,
-    /// The furthest turn that was let in.
+    next: HashMap<u128, u64>,
+    /// The turn after the furthest one that was let in.
     turn: u64,
-    came: u64,
+    spent: u64,
+}
+
+impl<T> Default for Group<T> {
+    fn default() -> Group<T> {
+        Group { waiting: BTreeMap::new(), next: HashMap::new(), turn: 0, spent: 0 }
+    }
 }
 
 impl<T> Default for Line<T> {
     fn default() -> Line<T> {
-        // Turns begin where a pass's lead cannot fall below zero.
-        Line { waiting: BTreeMap::new(), next: HashMap::new(), turn: bounds::PASS_LEAD, came: 0 }
+        Line { groups: Default::default(), spent: 0, came: 0 }
     }
 }
 
 impl<T> Line<T> {
-    /// Joins the line. A flow that has waited for nothing lately stands with its first request before all that wait
-    /// for a second one; a pass stands [`bounds::PASS_LEAD`] turns further ahead, and has used that up after as many
-    /// requests, so that one bought pass cannot keep the door to itself.
+    /// Joins the line. A flow that has waited for nothing lately stands with its first request before all that wait for
+    /// a second one.
     pub fn join(&mut self, who: Who, waiter: T) -> Place {
-        let (flow, lead) = match who.pass {
-            Some(pass) => ((true, pass), bounds::PASS_LEAD),
-            None => ((false, who.address), 0),
+        let flow = match (who.standing, who.pass) {
+            (Standing::Proven | Standing::Pass, Some(pass)) => pass,
+            _ => who.address,
         };
-        if self.next.len() >= bounds::PERMIT_FLOWS {
-            // What is forgotten is who has had a turn lately, which costs fairness for one round.
-            self.next.clear();
+        let group = &mut self.groups[who.standing as usize];
+        if group.waiting.is_empty() {
+            group.spent = group.spent.max(self.spent);
         }
-        let next = self.next.entry(flow).or_default();
-        let turn = (*next).max(self.turn - lead);
+        if group.next.len() >= bounds::PERMIT_FLOWS {
+            // What is forgotten is who has had a turn lately, which costs fairness for one round.
+            group.next.clear();
+        }
+        let next = group.next.entry(flow).or_default();
+        let turn = (*next).max(group.turn);
         *next = turn + 1;
         self.came += 1;
-        let place = Place { turn, came: self.came };
-        self.waiting.insert(place, waiter);
+        let place = Place { standing: who.standing, turn, came: self.came };
+        group.waiting.insert(place, waiter);
         place
+    }
+
+    fn first_group(&self) -> Option<&Group<T>> {
+        self.groups.iter().filter(|g| !g.waiting.is_empty()).min_by_key(|g| g.spent)
     }
 
     /// The first is let in.
     pub fn pass(&mut self, place: Place) -> Option<T> {
-        self.turn = self.turn.max(place.turn);
-        self.waiting.remove(&place)
+        let at = place.standing as usize;
+        let group = &mut self.groups[at];
+        self.spent = self.spent.max(group.spent);
+        group.spent += STRIDES[at];
+        group.turn = group.turn.max(place.turn + 1);
+        group.waiting.remove(&place)
     }
 
     /// Somebody goes away, whose turn is lost.
     pub fn leave(&mut self, place: Place) -> Option<T> {
-        self.waiting.remove(&place)
+        self.groups[place.standing as usize].waiting.remove(&place)
     }
 
     pub fn first(&self) -> Option<(&Place, &T)> {
-        self.waiting.first_key_value()
+        self.first_group()?.waiting.first_key_value()
     }
 
+    /// Sends away the last of those who are most for their standing, so that no standing can fill a line alone.
     pub fn pop_last(&mut self) -> Option<T> {
-        self.waiting.pop_last().map(|(_, waiter)| waiter)
+        let weigh = |(at, group): &(usize, &mut Group<T>)| group.waiting.len() as u64 * STRIDES[*at];
+        let (_, group) = self.groups.iter_mut().enumerate().max_by_key(weigh)?;
+        group.waiting.pop_last().map(|(_, waiter)| waiter)
     }
 
     pub fn len(&self) -> usize {
-        self.waiting.len()
+        self.groups.iter().map(|g| g.waiting.len()).sum()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::portal::Class;
 
     fn from(address: u128) -> Who {
-        Who { address, pass: None }
+        Who { class: Class::Information, standing: Standing::Unknown, address, pass: None }
     }
 
     fn with(pass: u128) -> Who {
-        Who { address: 1, pass: Some(pass) }
+        Who { standing: Standing::Pass, pass: Some(pass), ..from(1) }
     }
 
     /// Lets the first `n` in.
@@ -117,21 +166,45 @@ mod tests {
     }
 
     #[test]
-    fn a_pass_stands_before_new_addresses_until_its_lead_is_used_up() {
+    fn addresses_that_come_once_each_do_not_keep_out_who_comes_twice() {
         let mut line = Line::default();
-        for address in 0..20 {
-            line.join(from(address), "new");
+        line.join(from(1), "page");
+        (100..110).for_each(|a| {
+            let _ = line.join(from(a), "flood");
+        });
+        assert_eq!(let_in(&mut line, 1), ["page"]);
+        line.join(from(1), "style");
+        for address in 1000..2000 {
+            line.join(from(address), "flood");
+            if let_in(&mut line, 1) == ["style"] {
+                assert!(address < 1012, "{address}");
+                return;
+            }
         }
+        panic!("it never came in");
+    }
+
+    #[test]
+    fn the_better_known_come_first_and_nobody_is_shut_out() {
+        let mut line = Line::default();
+        for n in 0..100 {
+            line.join(Who { standing: Standing::Suspect, ..from(n) }, "suspect");
+            line.join(from(n), "unknown");
+            line.join(with(n), "pass");
+            line.join(Who { standing: Standing::Proven, ..with(n) }, "proven");
+        }
+        let served = let_in(&mut line, 100);
+        let count = |who: &str| served.iter().filter(|w| **w == who).count();
+        assert!(count("proven") >= 70 && count("pass") >= 18 && count("unknown") >= 4, "{served:?}");
+        assert!((1..=2).contains(&count("suspect")), "{served:?}");
+        // One pass that comes to a line of strangers is next or next but one.
+        let mut line = Line::default();
+        (0..50).for_each(|n| {
+            let _ = line.join(from(n), "unknown");
+        });
+        let_in(&mut line, 10);
         line.join(with(7), "pass");
-        assert_eq!(let_in(&mut line, 2), ["pass", "new"]);
-        // Always one waiting: it gets its lead, then the others get theirs.
-        let mut served = Vec::new();
-        for _ in 0..20 {
-            line.join(with(7), "pass");
-            served.extend(let_in(&mut line, 1));
-        }
-        let passes = served.iter().filter(|w| **w == "pass").count() as u64;
-        assert_eq!(passes, bounds::PASS_LEAD - 1, "{served:?}");
+        assert!(let_in(&mut line, 2).contains(&"pass"));
     }
 
     #[test]
@@ -147,12 +220,33 @@ mod tests {
     }
 
     #[test]
+    fn a_line_full_of_passes_still_has_places_for_strangers() {
+        let mut line = Line::default();
+        (0..1000).for_each(|n| {
+            let _ = line.join(with(n), "pass");
+        });
+        (0..300).for_each(|n| {
+            let _ = line.join(from(n), "unknown");
+        });
+        let gone: Vec<_> = (0..300).filter_map(|_| line.pop_last()).collect();
+        let unknown = gone.iter().filter(|w| **w == "unknown").count();
+        assert!(unknown < 300, "some stay: {unknown} went");
+        (0..2000).for_each(|n| {
+            let _ = line.join(with(2000 + n), "pass");
+        });
+        (0..2000).for_each(|_| {
+            let _ = line.pop_last();
+        });
+        assert!(let_in(&mut line, 40).contains(&"unknown"));
+    }
+
+    #[test]
     fn what_is_remembered_of_flows_is_bounded() {
         let mut line = Line::default();
         for address in 0..3 * bounds::PERMIT_FLOWS as u128 {
             let place = line.join(from(address), ());
             line.pass(place);
         }
-        assert!(line.next.len() <= bounds::PERMIT_FLOWS);
+        assert!(line.groups.iter().all(|g| g.next.len() <= bounds::PERMIT_FLOWS));
     }
 }

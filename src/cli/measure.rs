@@ -40,7 +40,7 @@ pub struct Add {
     /// What it is for, as in rules.toml: 'path = "/search*", method = "POST"'; a limit may go without
     #[arg(long = "match", value_name = "FIELDS")]
     matches: Option<String>,
-    /// log, challenge, static, deny, drop or allow; of a limit challenge or deny
+    /// log, challenge, queue, static, deny, drop or allow; of a limit challenge or deny
     #[arg(long)]
     then: String,
     /// Makes it a limit: client, address, network, portal or header:NAME

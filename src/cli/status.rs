@@ -62,6 +62,7 @@ fn print(status: &Value) {
             .map(|_| format!(" by {}: {} networks, {} days old", plain(&b["file"]), b["networks"], b["days"]));
         println!("  bot {}{}{}", plain(&b["name"]), by.unwrap_or_default(), file.unwrap_or_default());
     }
+    list("waiting").iter().for_each(room);
     if status["bans"].as_u64().is_some_and(|n| n > 0) {
         println!("  bans: {}", status["bans"]);
     }
@@ -91,4 +92,21 @@ pub fn plain(value: &Value) -> String {
     // Nobody's reason may look like a line of boma's own, or move the cursor.
     let one_line = |text: &str| text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
     value.as_str().map_or_else(|| value.to_string(), one_line)
+}
+
+/// A waiting room in which anybody is.
+fn room(r: &Value) {
+    let line = if r["still"] == true {
+        "stands still".to_owned()
+    } else {
+        format!("{:.1} called a second", r["rate"].as_f64().unwrap_or(0.0))
+    };
+    println!(
+        "  waiting room {} {}   {} wait   {line}   {} called   {} let in",
+        plain(&r["portal"]),
+        plain(&r["class"]),
+        r["waiting"],
+        r["called"],
+        r["visiting"]
+    );
 }

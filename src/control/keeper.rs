@@ -34,6 +34,7 @@ pub async fn keep(office: Arc<Office>, stop: Arc<AtomicBool>) {
     let ladder = tokio::task::spawn_local(super::climb::listen(office.clone()));
     let strain = tokio::task::spawn_local(super::strain::watch(office.clone()));
     let bots = tokio::task::spawn_local(super::bots::verify(office.clone()));
+    let rooms = tokio::task::spawn_local(super::waiting::drain(office.clone()));
     let mut due: HashMap<(String, String), u64> = HashMap::new();
     let mut edition = 0;
     let mut names_due = 0;
@@ -88,6 +89,7 @@ pub async fn keep(office: Arc<Office>, stop: Arc<AtomicBool>) {
     ladder.abort();
     bots.abort();
     strain.abort();
+    rooms.abort();
 }
 
 /// Asks the origins of portals with `health` how they are; a posture that spares the origin spares it this too.
@@ -124,6 +126,7 @@ impl Office {
         self.restore_versions(rows.remove(&Table::Versions).unwrap_or_default());
         self.restore_measures(rows.remove(&Table::Measures).unwrap_or_default());
         self.restore_kept();
+        self.restore_rooms(rows.remove(&Table::Waiting).unwrap_or_default());
         self.restore_baselines(rows.remove(&Table::Baselines).unwrap_or_default());
         self.restore_bans(rows.remove(&Table::Bans).unwrap_or_default());
         self.restore_wordings(rows.remove(&Table::Wordings).unwrap_or_default());

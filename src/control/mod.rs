@@ -29,6 +29,7 @@ mod totals;
 mod town;
 mod uptime;
 mod versions;
+mod waiting;
 mod watch;
 mod words;
 
@@ -51,6 +52,7 @@ pub use report::Wanted;
 pub use services::{Meant, PortalServices, Rewording};
 pub use start::{Given, Started, sink, start};
 pub use versions::{GENERATION, Version};
+pub use waiting::RoomLine;
 pub use watch::{Bell, watch};
 
 use crate::bots::Line;
@@ -137,6 +139,8 @@ pub struct Status {
     pub not_built: Vec<&'static str>,
     pub files_not_in_force: Vec<Differs>,
     pub snapshots: Vec<SnapshotLine>,
+    /// Waiting rooms in which anybody is.
+    pub waiting: Vec<RoomLine>,
     pub limits: LimitLine,
     pub store_keeps: bool,
     /// How hard pressed the machine is, by what runs out.
@@ -299,6 +303,7 @@ impl Office {
             not_built: crate::settings::NOT_BUILT.iter().chain(&crate::rules::NOT_BUILT).copied().collect(),
             files_not_in_force: desk.differs.clone(),
             snapshots: house.board.list().into_iter().map(snapshot).collect(),
+            waiting: self.rooms(),
             limits: LimitLine {
                 keys: house.limits.keys(),
                 capacity: house.limits.capacity(),
@@ -325,6 +330,7 @@ impl Office {
         m.limit_shared.set(house.limits.shared() as i64);
         m.snapshots.set(house.board.len() as i64);
         m.rules_generation.set(house.law.load().generation as i64);
+        self.gauge_rooms();
         m.bans.set(house.bans.list(now).len() as i64);
         let open = self.open_incidents();
         m.incidents.set(open.len() as i64);

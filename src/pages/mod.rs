@@ -41,6 +41,13 @@ pub const SEAL_WIDTH: usize = 96;
 /// Characters of [`crate::wire::Hole::Wait`].
 pub const WAIT_WIDTH: usize = 3;
 
+/// Characters of [`crate::wire::Hole::Place`].
+pub const PLACE_WIDTH: usize = 7;
+/// Characters of [`crate::wire::Hole::From`] and [`crate::wire::Hole::To`].
+pub const MINUTES_WIDTH: usize = 3;
+/// What keeps from being shown what follows; the width of the holes for it.
+pub const HIDDEN: &[u8] = b" hidden";
+
 /// Characters of [`crate::wire::Hole::Code`].
 pub const CODE_FIELD_WIDTH: usize = 38;
 
@@ -69,6 +76,10 @@ pub enum Page {
     StatementForm,
     BusyForm,
     LimitedForm,
+    /// A place in the line; with a form that was not sent on; after an unsafe method that cannot ride.
+    Waiting,
+    WaitingForm,
+    WaitingResend,
     Denied,
     NotFound,
     BadRequest,
@@ -77,7 +88,7 @@ pub enum Page {
 }
 
 impl Page {
-    pub const ALL: [Page; 20] = [
+    pub const ALL: [Page; 23] = [
         Page::Challenge,
         Page::ChallengeForm,
         Page::ChallengeResend,
@@ -93,6 +104,9 @@ impl Page {
         Page::StatementForm,
         Page::BusyForm,
         Page::LimitedForm,
+        Page::Waiting,
+        Page::WaitingForm,
+        Page::WaitingResend,
         Page::Denied,
         Page::NotFound,
         Page::BadRequest,
@@ -102,6 +116,10 @@ impl Page {
 
     fn is_challenge(self) -> bool {
         matches!(self, Page::Challenge | Page::ChallengeForm | Page::ChallengeResend)
+    }
+
+    fn waits(self) -> bool {
+        matches!(self, Page::Waiting | Page::WaitingForm | Page::WaitingResend)
     }
 
     /// The button alone in the place of a challenge.
@@ -125,7 +143,7 @@ impl Page {
 
     /// Whether a form rides along.
     pub fn carries(self) -> bool {
-        matches!(self, Page::ChallengeForm | Page::BareForm) || self.sends()
+        matches!(self, Page::ChallengeForm | Page::BareForm | Page::WaitingForm) || self.sends()
     }
 }
 

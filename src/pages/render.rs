@@ -5,6 +5,7 @@
 mod bare;
 mod code;
 mod looks;
+mod waiting;
 mod weight;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -16,14 +17,14 @@ use super::news::{News, Shown, Up};
 use super::pack::Packed;
 use super::teller::{Teller, named};
 use super::text::{self, Voice};
-use super::{Html, Page, REFERENCE_WIDTH, SEAL_WIDTH, WAIT_WIDTH};
+use super::{HIDDEN, Html, MINUTES_WIDTH, PLACE_WIDTH, Page, REFERENCE_WIDTH, SEAL_WIDTH, WAIT_WIDTH};
 use crate::bounds;
 use crate::portal::{Portal, Service};
 use crate::wire::{Hole, Prepared};
 pub use weight::heavy;
 
 /// What pages begin with, the other ways that they list, the current incidents, and pages.
-const TEMPLATES: [(&str, &str); 8] = [
+const TEMPLATES: [(&str, &str); 9] = [
     ("front", include_str!("assets/front.html")),
     ("ways", include_str!("assets/ways.html")),
     ("news", include_str!("assets/news.html")),
@@ -32,9 +33,11 @@ const TEMPLATES: [(&str, &str); 8] = [
     ("status", include_str!("assets/status.html")),
     ("code", include_str!("assets/code.html")),
     ("bare", include_str!("assets/bare.html")),
+    ("waiting", include_str!("assets/waiting.html")),
 ];
 const STYLE: &str = include_str!("assets/boma.css");
 const SCRIPT: &str = include_str!("assets/challenge.js");
+const WAITING_SCRIPT: &str = include_str!("assets/waiting.js");
 
 /// Ways out that one page lists at most: beyond it the page outgrows a first flight of packets.
 const SERVICES: usize = 12;
@@ -53,6 +56,7 @@ pub struct Renderer {
     templates: Environment<'static>,
     style: String,
     script: String,
+    waiting: String,
 }
 
 impl Renderer {
@@ -61,7 +65,7 @@ impl Renderer {
         templates.set_auto_escape_callback(|_| AutoEscape::Html);
         // The templates are part of the build; a test renders every page from them.
         TEMPLATES.into_iter().for_each(|(name, text)| drop(templates.add_template(name, text)));
-        Renderer { templates, style: lines(STYLE), script: lines(SCRIPT) }
+        Renderer { templates, style: lines(STYLE), script: lines(SCRIPT), waiting: lines(WAITING_SCRIPT) }
     }
 
     /// One page; without `of` it is no portal's.
@@ -102,17 +106,15 @@ impl Renderer {
         (ways, logo): (usize, &str),
     ) -> String {
         let key = key(page);
-        let send = page.sends();
         let portal = of.map(|of| of.portal);
         let title = portal.map(|p| p.title.as_str());
         let (head, lead) = (format!("{key}_title"), format!("{key}_lead"));
-        let note = if send && page != Page::AskForm { "send_note".into() } else { format!("{key}_note") };
         let resend = page == Page::ChallengeResend;
         self.render(
             "page",
             context! {
                 lead => called(voice, &lead, title),
-                note => Value::from_safe_string(voice.html(&note, &[])),
+                note => Value::from_safe_string(voice.html(&note(page), &[])),
                 portal => title,
                 news => line,
                 story => story,
@@ -121,7 +123,8 @@ impl Renderer {
                 status => portal.is_some() && keeps(page),
                 retry => matches!(page, Page::Statement | Page::Busy | Page::Limited),
                 script => page.is_challenge(),
-                send => send,
+                send => page.sends(),
+                waits => waiting::said(page, voice),
                 resend => resend,
                 aloud => Value::from_safe_string(voice.aloud()),
                 done => voice.get(if resend { "resend_done" } else { "challenge_done" }),
@@ -130,7 +133,7 @@ impl Renderer {
                 wait => mark(Hole::Wait),
                 logo => logo,
                 css => self.style(of),
-                js => self.script.as_str(),
+                js => self.script_of(page),
                 seal => mark(Hole::Seal),
                 reference => mark(Hole::Reference),
                 ..titled(voice, &head, title)
@@ -209,14 +212,21 @@ impl Renderer {
         lines(&self.templates.get_template(name).and_then(|template| template.render(with)).unwrap_or_default())
     }
 
+    fn script_of(&self, page: Page) -> &str {
+        if page.waits() { &self.waiting } else { &self.script }
+    }
+
     fn policy(&self, of: Option<Of<'_>>, page: Page) -> String {
         let style = hash(&self.style(of));
         let common =
             format!("default-src 'none'; style-src '{style}'; img-src data:; base-uri 'none'; frame-ancestors 'none'");
-        if page.is_challenge() {
+        if page.is_challenge() || page.waits() {
             // No form-action: Chromium asks it for every redirect after a form too, and an origin that answers with one to a
             // payment provider would be stopped here.
-            return format!("{common}; script-src '{}'; worker-src blob:; connect-src 'self'", hash(&self.script));
+            return format!(
+                "{common}; script-src '{}'; worker-src blob:; connect-src 'self'",
+                hash(self.script_of(page))
+            );
         }
         if page.carries() { common } else { format!("{common}; form-action 'none'") }
     }
@@ -254,11 +264,22 @@ fn key(page: Page) -> &'static str {
         Page::StatementUnsure => "unsure",
         Page::Busy | Page::BusyForm => "busy",
         Page::Limited | Page::LimitedForm => "limited",
+        Page::Waiting | Page::WaitingForm | Page::WaitingResend => "waiting",
         Page::Denied => "denied",
         Page::NotFound => "not_found",
         Page::BadRequest => "bad_request",
         Page::TooLarge => "too_large",
         Page::WrongHost => "wrong_host",
+    }
+}
+
+/// The key of what a page says in bold.
+fn note(page: Page) -> String {
+    match page {
+        Page::WaitingForm => "send_note".into(),
+        Page::WaitingResend => "waiting_resend".into(),
+        page if page.sends() && page != Page::AskForm => "send_note".into(),
+        page => format!("{}_note", key(page)),
     }
 }
 
@@ -322,8 +343,10 @@ fn is_light(page: Page, (packed, body): &(Option<Packed>, Prepared)) -> bool {
 
 /// Whether a page may be left for another without losing a form.
 fn keeps(page: Page) -> bool {
-    !matches!(page, Page::ChallengeResend | Page::BareResend | Page::StatementUnsure | Page::SentForm)
-        && !page.carries()
+    !matches!(
+        page,
+        Page::ChallengeResend | Page::BareResend | Page::WaitingResend | Page::StatementUnsure | Page::SentForm
+    ) && !page.carries()
 }
 
 /// Links to the portal's languages, by their own names.
@@ -341,13 +364,20 @@ fn mark(hole: Hole) -> String {
         Hole::Code => code::field(),
         Hole::Wait => format!("{:\u{7e}^width$}", "W", width = WAIT_WIDTH),
         Hole::Form => "~~~HOLE-FORM~~~".into(),
+        Hole::Place => format!("{:\u{7e}^width$}", "PLACE", width = PLACE_WIDTH),
+        Hole::From => format!("{:\u{7e}^width$}", "F", width = MINUTES_WIDTH),
+        Hole::To => format!("{:\u{7e}^width$}", "T", width = MINUTES_WIDTH),
+        Hole::Known => format!("{:\u{7e}^width$}", "K", width = HIDDEN.len()),
+        Hole::Unknown => format!("{:\u{7e}^width$}", "U", width = HIDDEN.len()),
+        Hole::Still => format!("{:\u{7e}^width$}", "S", width = HIDDEN.len()),
     }
 }
 
 /// The marks become holes, in the order in which they lie.
 fn prepare(text: String) -> Prepared {
     let mut holes = Vec::new();
-    for hole in [Hole::Reference, Hole::Seal, Hole::Wait, Hole::Form, Hole::Code] {
+    let line = [Hole::Place, Hole::From, Hole::To, Hole::Known, Hole::Unknown, Hole::Still];
+    for hole in [Hole::Reference, Hole::Seal, Hole::Wait, Hole::Form, Hole::Code].into_iter().chain(line) {
         let mark = mark(hole);
         holes.extend(text.match_indices(&mark).map(|(at, _)| (hole, at..at + mark.len())));
     }

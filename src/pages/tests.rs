@@ -71,10 +71,16 @@ fn every_page_renders_in_every_language_with_its_holes_and_its_policy() {
                 Page::Bare | Page::BareResend => assert_eq!(holes, [wait, seal, reference], "{page:?}"),
                 Page::BareForm => assert_eq!([holes[0], holes[1], holes[3]], [wait, seal, reference]),
                 Page::ChallengeForm => assert_eq!([holes[0], holes[2], holes[3]], [seal, wait, reference]),
+                _ if page.waits() => {
+                    let says = [(Hole::Place, 7), (Hole::Known, 7), (Hole::From, 3), (Hole::To, 3), (Hole::Unknown, 7)];
+                    assert_eq!((&holes[..5], holes[5]), (&says[..], (Hole::Still, 7)), "{page:?}");
+                    assert_eq!(holes[6..].iter().any(|(h, _)| *h == Hole::Form), page.carries(), "{page:?}");
+                    assert_eq!(holes[holes.len() - 2..], [wait, reference], "{page:?}");
+                }
                 _ if page.carries() => assert_eq!((holes[0].0, holes[1]), (Hole::Form, reference), "{page:?}"),
                 _ => assert_eq!(holes, [reference], "{page:?}"),
             }
-            let sends = page.carries() || page.is_challenge() || page.is_bare();
+            let sends = page.carries() || page.is_challenge() || page.is_bare() || page.waits();
             assert_eq!(html.csp.contains("form-action 'none'"), !sends, "{page:?}");
             assert!(body.len() < 14_000, "{page:?} has {} bytes", body.len());
             for (open, close) in [("<style>", "</style>"), ("<script>", "</script>")] {

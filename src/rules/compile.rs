@@ -55,6 +55,7 @@ pub struct Act {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Does {
     Challenge,
+    Queue,
     Allow,
     Static,
     Deny,
@@ -71,6 +72,7 @@ impl Act {
             Meaning::Rule(_) if draft.shadow => Does::Note,
             Meaning::Rule(Verdict::Log) => Does::Note,
             Meaning::Rule(Verdict::Challenge) => Does::Challenge,
+            Meaning::Rule(Verdict::Queue) => Does::Queue,
             Meaning::Rule(Verdict::Allow) => Does::Allow,
             Meaning::Rule(Verdict::Static) => Does::Static,
             Meaning::Rule(Verdict::Deny) => Does::Deny,

@@ -102,6 +102,7 @@ impl File<'_> {
         let known = [
             ("log", Verdict::Log),
             ("challenge", Verdict::Challenge),
+            ("queue", Verdict::Queue),
             ("static", Verdict::Static),
             ("deny", Verdict::Deny),
             ("drop", Verdict::Drop),
@@ -110,7 +111,7 @@ impl File<'_> {
         if !table.has("then") {
             table.fault(table.span(), "`rule.then` is missing", "write then = \"challenge\", or \"log\" to try it out");
         }
-        let Some(then) = choice(table, "rule.then", "then", &known, &["queue"]) else { return };
+        let Some(then) = choice(table, "rule.then", "then", &known) else { return };
         if then.value == Verdict::Allow && !common.clauses.iter().any(Clause::names_client) {
             let help = "add `list` or `pass = true` to its match: what else a request says of itself, anyone can say";
             table.fault(then.span, "`allow` must say who the client is", help);
@@ -135,7 +136,7 @@ impl File<'_> {
             let help = "write a smaller burst or a higher rate";
             table.fault(burst.span.clone(), "a bucket of this size takes more than ten years to fill", help);
         }
-        let then = choice(table, "limit.then", "then", &[("challenge", Then::Challenge), ("deny", Then::Deny)], &[]);
+        let then = choice(table, "limit.then", "then", &[("challenge", Then::Challenge), ("deny", Then::Deny)]);
         let (Some(per), Some(rate)) = (per, rate) else { return };
         let budget = per == Per::Client
             && !table.has("match")
@@ -247,20 +248,16 @@ fn date(unix: u64) -> String {
     jiff::Timestamp::from_second(unix as i64).map_or_else(|_| unix.to_string(), |t| t.to_string())
 }
 
-/// One of a few words, some of which only a later version knows.
-fn choice<T: Copy>(table: &Section<'_>, what: &str, key: &str, known: &[(&str, T)], unbuilt: &[&str]) -> Option<At<T>> {
+/// One of a few words.
+fn choice<T: Copy>(table: &Section<'_>, what: &str, key: &str, known: &[(&str, T)]) -> Option<At<T>> {
     let word = table.string(key, known[0].0)?;
     if let Some((_, value)) = known.iter().find(|(w, _)| *w == word.value) {
         return Some(At { value: *value, span: word.span });
     }
     let words: Vec<&str> = known.iter().map(|(w, _)| *w).collect();
     let list = format!("write one of {}", words.join(", "));
-    if unbuilt.contains(&word.value.as_str()) {
-        table.fault(word.span, format!("`{what} = {:?}` is not built yet in this version of boma", word.value), list);
-    } else {
-        let help = nearest(&word.value, &words).map_or(list, |near| format!("did you mean \"{near}\"?"));
-        table.fault(word.span, format!("`{what}` is {:?}", word.value), help);
-    }
+    let help = nearest(&word.value, &words).map_or(list, |near| format!("did you mean \"{near}\"?"));
+    table.fault(word.span, format!("`{what}` is {:?}", word.value), help);
     None
 }
 
@@ -278,7 +275,7 @@ fn per(table: &Section<'_>, known: Known<'_>) -> Option<Per> {
     }
     let words =
         [("client", 0), ("address", 1), ("network", 2), ("asn", 3), ("country", 4), ("portal", 5), ("header:NAME", 6)];
-    let chosen = table.is_text("per").then(|| choice(table, "limit.per", "per", &words, &[]))??;
+    let chosen = table.is_text("per").then(|| choice(table, "limit.per", "per", &words))??;
     let database = match chosen.value {
         3 if !known.asns => Some("asn_db"),
         4 if !known.countries => Some("country_db"),

@@ -59,6 +59,7 @@ impl Found {
         Plan {
             refusal: self.refusal().map(|(refusal, number)| (refusal, name(number))),
             challenge: self.first(Does::Challenge).map(|number| (CHALLENGE_LEVEL, name(number))),
+            queue: self.first(Does::Queue).map(name),
             allow: self.first(Does::Allow).map(name),
             limits: self.limits.iter().filter_map(|n| compiled.quota(*n)).collect(),
             ban: self.ban.map(|(lasts, number)| (lasts, name(number))),

@@ -52,6 +52,7 @@ use crate::plan::{Climb, Level, Plan, Quota};
 pub(crate) enum Verdict {
     Log,
     Challenge,
+    Queue,
     Static,
     Deny,
     Drop,
@@ -63,6 +64,7 @@ impl Verdict {
         match self {
             Verdict::Log => "log",
             Verdict::Challenge => "challenge",
+            Verdict::Queue => "queue",
             Verdict::Static => "static",
             Verdict::Deny => "deny",
             Verdict::Drop => "drop",
@@ -172,7 +174,7 @@ impl Sources<'_> {
 }
 
 /// Keys and words of the contract that this version holds at their default, whether or not their table is written.
-pub const NOT_BUILT: [&str; 1] = ["rule.then = \"queue\""];
+pub const NOT_BUILT: [&str; 0] = [];
 
 /// All that a file says, checked.
 pub(crate) struct Plain {

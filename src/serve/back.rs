@@ -12,6 +12,7 @@ use super::read::{self, Request};
 use super::respond::{self, Filling, Made};
 use super::upload::Upload;
 use super::visit::Visit;
+use super::wait::{self, Ride};
 use super::{Corridor, mint, own};
 use crate::bounds;
 use crate::challenge::{Form, Room, SEAL_WIDTH, Tie, Turn, Unsolved};
@@ -105,16 +106,14 @@ impl Corridor {
         };
         let cleared = match decision {
             Decision::Go(cleared) => cleared,
-            Decision::Challenge(reason) => return challenge_again(visit, outer, opened, challenge, reason),
-            Decision::Limited(over) => {
-                let (text, room) = free(visit, opened, earned);
-                return form::hold(respond::limited(visit, &head, over, text.as_deref()), room);
-            }
-            Decision::Refuse(reason) => return respond::refusal(visit, &head, reason),
-            Decision::Fallback(reason) => return again(visit, opened, earned, (503, reason)),
+            stop => return self.stays(visit, (outer, &head), opened, (earned, challenge), stop),
         };
+        if let Some(stop) = wait::stands(visit, &head) {
+            return self.stays(visit, (outer, &head), opened, (earned, challenge), stop);
+        }
         let Some(admitted) = self.admitted(visit).await else {
-            return again(visit, opened, earned, (503, Reason::Busy));
+            let stop = wait::after_busy(visit, &head);
+            return self.stays(visit, (outer, &head), opened, (earned, challenge), stop);
         };
         let tie = opened.form.tie;
         match visit.house.forms.turn(&tie, visit.house.now().unix()) {
@@ -133,6 +132,32 @@ impl Corridor {
         // Nothing of it has left the house.
         visit.house.forms.take_back(&tie);
         again(visit, opened, earned, (made.status, made.reason))
+    }
+
+    /// A form that may not go on, in the page of what stands before it.
+    fn stays(
+        &self,
+        visit: &mut Visit<'_>,
+        (outer, head): (&dyn Head, &dyn Head),
+        opened: Opened,
+        (earned, challenge): (Option<Pass>, Option<(&[u8], u8)>),
+        stop: Decision,
+    ) -> Made {
+        match stop {
+            Decision::Challenge(reason) => challenge_again(visit, outer, opened, challenge, reason),
+            Decision::Limited(over) => {
+                let (text, room) = free(visit, opened, earned);
+                form::hold(respond::limited(visit, head, over, text.as_deref()), room)
+            }
+            Decision::Wait(told) => {
+                let (text, room) = free(visit, opened, earned);
+                form::hold(wait::page(visit, head, told, Ride::Form(&text.unwrap_or_default())), room)
+            }
+            Decision::Fallback(reason) => again(visit, opened, earned, (503, reason)),
+            Decision::Refuse(reason) => respond::refusal(visit, head, reason),
+            // Nobody stops what may go on.
+            Decision::Go(_) => respond::refusal(visit, head, Reason::BadRequest),
+        }
     }
 
     /// The address itself, for whom a check stood before it: by one more hop where cookies are kept, and at once where

@@ -49,7 +49,7 @@ fn shown(visit: &mut Visit<'_>, typed: &[u8], reason: Reason) -> Made {
     let fill = |hole, out: &mut [u8]| match hole {
         Hole::Reference => respond::copy(reference.as_bytes(), out),
         Hole::Code => respond::copy(field.as_bytes(), out),
-        Hole::Seal | Hole::Wait | Hole::Form => {}
+        _ => {}
     };
     made.body = Payload::Bytes(html.body.fill(b"", fill));
     respond::dress(&mut made, html);

@@ -23,7 +23,8 @@ use crate::{bounds, client::Client};
 
 use super::budget::{self, Leans};
 use super::read::Request;
-use super::visit::Visit;
+use super::visit::{Queue, Visit};
+use super::wait::Told;
 
 pub enum Decision {
     Go(Cleared),
@@ -32,6 +33,8 @@ pub enum Decision {
     Limited(OverLimit),
     Refuse(Reason),
     Fallback(Reason),
+    /// Others come first.
+    Wait(Told),
 }
 
 /// Over a limit that nothing but waiting helps with.
@@ -115,6 +118,7 @@ fn before_limits(visit: &mut Visit<'_>, plan: &Plan<'_>) -> Option<Decision> {
         Reach::StayUp | Reach::All => {}
     }
     let rule = plan.allow?;
+    visit.queue = Queue::Never;
     visit.rule = Some(rule.to_owned());
     Some(cleared_or(0, visit, Reason::ChallengeRule))
 }
@@ -153,6 +157,11 @@ fn duties(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, asked_by_li
         visit.needed = LIMIT_LEVEL;
         return if takes_challenge { Decision::Challenge(Reason::ChallengeLimit) } else { Decision::Limited(over) };
     }
+    visit.queue = match plan.queue {
+        _ if request.spared => Queue::Never,
+        Some(rule) => Queue::Rule(rule.to_owned()),
+        None => Queue::IfFull,
+    };
     if request.spared {
         return cleared_or(0, visit, Reason::ChallengeRule);
     }
@@ -259,6 +268,16 @@ pub fn counted(visit: &mut Visit<'_>, plan: &Plan<'_>, head: &dyn Head, see: &mu
 pub fn quotas<'a, 'p: 'a>(law: &'a Law, plan: &'a Plan<'p>) -> impl Iterator<Item = &'a Quota> + use<'a, 'p> {
     let built_in = (!law.rules.has_budget()).then_some(&law.ladder.budget);
     built_in.into_iter().chain(plan.limits.iter().copied())
+}
+
+/// What becomes of a request that may go on and is not let in already: it goes, or a rule has it wait.
+pub fn goes(visit: &mut Visit<'_>) -> Reason {
+    let Queue::Rule(rule) = &visit.queue else { return Reason::Served };
+    if !visit.may_be_challenged() {
+        return Reason::Served;
+    }
+    visit.rule = Some(rule.clone());
+    Reason::WaitRule
 }
 
 /// Gives back what a request has spent that only brought another one, which spends by itself.

@@ -158,10 +158,14 @@ fn on_its_way(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, asked: 
         return Reason::Served;
     }
     let reason = match decide::without_limits(visit, request, plan) {
-        Decision::Go(_) => return Reason::Served,
+        Decision::Go(_) => decide::goes(visit),
         Decision::Challenge(reason) | Decision::Refuse(reason) | Decision::Fallback(reason) => reason,
+        Decision::Wait(told) => told.reason,
         Decision::Limited(_) => Reason::OverLimit,
     };
+    if reason == Reason::Served {
+        return reason;
+    }
     visit.cache = None;
     if !matches!(reason, Reason::Posture | Reason::StaticRule) {
         return reason;

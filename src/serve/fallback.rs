@@ -15,10 +15,16 @@ use crate::wire::Head;
 use super::read::Request;
 use super::respond::{self, Made};
 use super::visit::Visit;
+use super::wait::{self, Ride};
 
 pub fn answer(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reason: Reason) -> Made {
     if let Some(page) = snapshot_for(visit, request, head, reason) {
         return respond::snapshot(visit, &page, reason);
+    }
+    if matches!(reason, Reason::Posture | Reason::Closed)
+        && let Some(told) = wait::stands_still(visit, head, reason)
+    {
+        return wait::page(visit, head, told, if request.safe { Ride::Nothing } else { Ride::Left });
     }
     let unsure = visit.unsafe_sent && reason.row().blame == Blame::Origin;
     let page = match reason {

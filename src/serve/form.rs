@@ -12,6 +12,7 @@ use super::read::{self, Request};
 use super::respond::{self, Filling, Made};
 use super::upload::Upload;
 use super::visit::Visit;
+use super::wait::{self, Ride};
 use super::{fallback, mint};
 use crate::bounds;
 use crate::challenge::{FORM_FIELDS, Form, Room};
@@ -115,6 +116,10 @@ pub async fn stopped(
         Decision::Fallback(reason) => match form.and_then(|form| kept(visit, request, head, form)) {
             Some((text, room)) => hold(again_page(visit, (503, reason), &text), room),
             None => fallback::answer(visit, request, head, reason),
+        },
+        Decision::Wait(told) => match form.and_then(|form| kept(visit, request, head, form)) {
+            Some((text, room)) => hold(wait::page(visit, head, told, Ride::Form(&text)), room),
+            None => wait::page(visit, head, told, if request.safe { Ride::Nothing } else { Ride::Left }),
         },
         Decision::Refuse(reason) => respond::refusal(visit, head, reason),
         // Nobody stops what may go on.

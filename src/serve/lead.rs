@@ -12,7 +12,7 @@ use super::kept::{Look, given, note, stand_in};
 use super::read::Request;
 use super::respond::{self, Made};
 use super::visit::Visit;
-use super::{Corridor, Manner, fallback, mint};
+use super::{Corridor, Manner, mint, wait};
 use crate::cache::{self, Address, Asked, Kept, Key, Landed, Leader, Unkept, Use, Wish};
 use crate::facts::Kind;
 use crate::force::House;
@@ -35,7 +35,7 @@ impl Corridor {
         let Some(admitted) = self.admitted(visit).await else {
             land(leader, Landed::Failed(Reason::Busy));
             let stale = stand_in(visit, request, head, &look, Reason::Busy);
-            return stale.unwrap_or_else(|| fallback::answer(visit, request, head, Reason::Busy));
+            return stale.unwrap_or_else(|| wait::turned_away(visit, request, head));
         };
         // Where boma asks about what it has, or wants the whole, the client's own conditions wait for the answer.
         let asks_about = look.kept.clone().filter(|k| k.has_validator() && head.method() == "GET");

@@ -93,7 +93,7 @@ struct Sums {
 impl Sums {
     fn see(&mut self, visit: &Visit<'_>, request: &Request, fact: &Fact, weight: f64, decision: &Decision) {
         match decision {
-            Decision::Go(_) => return,
+            Decision::Go(_) | Decision::Wait(_) => return,
             Decision::Challenge(_) => {
                 self.challenged += weight;
                 return;

@@ -111,9 +111,21 @@ pub fn keep(visit: &Visit<'_>, request: &Request, head: &dyn Head, status: u16, 
     }
 }
 
+/// A quiet pass for whoever has none and must be known again; `None` where the posture gives out none, or the prefix has had too
+/// many of late.
+pub fn newcomer(visit: &Visit<'_>, head: &dyn Head) -> Option<Pass> {
+    let gives = visit.effects().quiet && has_room(visit, &visit.house.quiet);
+    gives.then(|| visit.house.challenge.load().quiet(&asker(visit, head), visit.now.unix())).flatten()
+}
+
 /// Sets a pass on an answer, which no shared cache may keep then.
 pub fn set(visit: &Visit<'_>, request: &Request, pass: &Pass, fields: &mut Fields) {
-    fields.push("set-cookie", cookie(visit, request, pass));
+    set_by(visit, request.scheme, pass, fields);
+}
+
+/// The same, by what the browser speaks.
+pub fn set_by(visit: &Visit<'_>, scheme: &str, pass: &Pass, fields: &mut Fields) {
+    fields.push("set-cookie", cookie(visit, scheme, pass));
     if fields.first("cache-control").is_none_or(|v| !v.starts_with(b"no-store")) {
         fields.push("cache-control", "private");
     }
@@ -125,16 +137,21 @@ fn is_shared(cache_control: &[u8]) -> bool {
 }
 
 /// The `boma_pass` cookie. `SameSite=None` on TLS, so that a payment provider's return by POST still carries it.
-fn cookie(visit: &Visit<'_>, request: &Request, pass: &Pass) -> String {
+fn cookie(visit: &Visit<'_>, scheme: &str, pass: &Pass) -> String {
     let challenge = visit.house.challenge.load();
     // What has ended still carries what was opened before, so the browser keeps it that long.
     let age = pass.expires.saturating_sub(visit.now.unix()) + bounds::PASS_GRACE.as_secs();
-    let mut cookie = format!("{COOKIE}={}; Path=/; Max-Age={age}; HttpOnly", challenge.seal_pass(pass));
+    own_cookie(visit, scheme, COOKIE, &challenge.seal_pass(pass), age)
+}
+
+/// A cookie of boma's own, for as many seconds.
+pub fn own_cookie(visit: &Visit<'_>, scheme: &str, name: &str, value: &str, age: u64) -> String {
+    let mut cookie = format!("{name}={value}; Path=/; Max-Age={age}; HttpOnly");
     if let Some(domain) = visit.portal.and_then(|p| visit.town.portals.list[p].pass_domain.as_deref()) {
         cookie.push_str("; Domain=");
         cookie.push_str(domain);
     }
-    cookie.push_str(if request.scheme == "https" { "; Secure; SameSite=None" } else { "; SameSite=Lax" });
+    cookie.push_str(if scheme == "https" { "; Secure; SameSite=None" } else { "; SameSite=Lax" });
     cookie
 }
 

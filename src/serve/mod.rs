@@ -25,6 +25,7 @@ mod mint;
 mod over;
 mod own;
 pub mod preview;
+mod problem;
 mod read;
 mod record;
 pub mod reference;
@@ -35,6 +36,7 @@ mod trial;
 mod upload;
 mod visit;
 mod vouch;
+mod wait;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -155,11 +157,13 @@ impl Corridor {
         let mut cleared = match decision {
             Decision::Go(cleared) => cleared,
             Decision::Refuse(reason) => return respond::refusal(visit, head, reason),
-            stop => {
-                let met = Box::pin(form::stopped(visit, request, head, body, stop)).await;
-                return self.met(visit, request, head, met, line).await;
-            }
+            stop => return self.stopped(visit, request, head, body, line, stop).await,
         };
+        if look.as_ref().and_then(Look::usable).is_none()
+            && let Some(stop) = wait::stands(visit, head)
+        {
+            return self.stopped(visit, request, head, body, line, stop).await;
+        }
         if let Some(look) = look {
             match Box::pin(self.by_cache(visit, request, head, line, look, cleared)).await {
                 Ok(made) => return made,
@@ -188,15 +192,28 @@ impl Corridor {
             return respond::refusal(visit, head, Reason::BodyTooLarge);
         };
         let Some(admitted) = self.admitted(visit).await else {
-            let busy = Decision::Fallback(Reason::Busy);
-            let met = Box::pin(form::stopped(visit, request, head, body, busy)).await;
-            return self.met(visit, request, head, met, line).await;
+            let stop = wait::after_busy(visit, head);
+            return self.stopped(visit, request, head, body, line, stop).await;
         };
         let made = self.origin(visit, request, head, body, line, (cleared, admitted)).await;
         match form {
             Some(form) if form::never_left(&made) => form::given_back(visit, request, head, form, made),
             _ => made,
         }
+    }
+
+    /// What may not go on.
+    async fn stopped(
+        &self,
+        visit: &mut Visit<'_>,
+        request: &Request,
+        head: &dyn Head,
+        body: BodyBox,
+        line: &dyn Line,
+        stop: Decision,
+    ) -> Made {
+        let met = Box::pin(form::stopped(visit, request, head, body, stop)).await;
+        self.met(visit, request, head, met, line).await
     }
 
     async fn met(
@@ -334,7 +351,9 @@ impl Corridor {
     /// Work between requests: takes permits back from slow clients, closes idle origin connections, hands the log over.
     pub fn tick(&self) {
         self.desk.beat();
-        self.origins.sweep(&self.house.town.load().portals.list);
+        let (town, now) = (self.house.town.load(), self.house.now());
+        town.gates.iter().for_each(|gate| gate.beat(now));
+        self.origins.sweep(&town.portals.list);
         self.recorder.flush();
     }
 }
@@ -348,7 +367,12 @@ struct Manner<'a> {
 }
 
 fn who(visit: &Visit<'_>) -> Who {
-    Who { address: Prefix::of(visit.client.address, 32, 64).0, pass: visit.vouched().map(|pass| pass.id) }
+    Who {
+        class: visit.route().class,
+        standing: vouch::standing(visit),
+        address: Prefix::of(visit.client.address, 32, 64).0,
+        pass: visit.vouched().map(|pass| pass.id),
+    }
 }
 
 #[cfg(test)]

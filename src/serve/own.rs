@@ -23,6 +23,7 @@ use super::read::{OWN, Request, SECURITY};
 use super::respond::{self, Made};
 use super::security;
 use super::visit::Visit;
+use super::wait;
 
 /// What the JSON pair calls the puzzle: `count` searches for the smallest c with SHA-256(seal "." i "." c) beginning with
 /// `bits` zero bits.
@@ -37,6 +38,9 @@ pub async fn answer(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, h
     if let Some((Refusal::Drop, rule)) = plan.refusal {
         visit.rule = Some(rule.to_owned());
         return respond::refusal(visit, head, Reason::Dropped);
+    }
+    if name == "place" && visit.pass.is_some() && visit.portal.is_some() && matches!(head.method(), "GET" | "HEAD") {
+        return wait::told(visit, head);
     }
     if let Err(over) = decide::take_own(visit, &visit.house.own_paths) {
         return respond::limited(visit, head, over, None);
@@ -53,8 +57,9 @@ pub async fn answer(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, h
         ("status.json", "GET" | "HEAD") => respond::sheet(visit, head, Sheet::Json),
         ("status.atom", "GET" | "HEAD") => respond::sheet(visit, head, Sheet::Atom),
         (SECURITY, "GET" | "HEAD") => security::answer(visit),
+        ("place", "GET" | "HEAD") => wait::none(),
         ("challenge", _) => only("GET, HEAD, POST"),
-        (SECURITY | "status" | "status.json" | "status.atom", _) => only("GET, HEAD"),
+        (SECURITY | "place" | "status" | "status.json" | "status.atom", _) => only("GET, HEAD"),
         _ => respond::refusal(visit, head, Reason::OwnNotFound),
     }
 }
@@ -103,7 +108,7 @@ fn challenge_for_program(visit: &mut Visit<'_>, head: &dyn Head) -> Made {
     json(200, Reason::Own, &body)
 }
 
-fn json(status: u16, reason: Reason, body: &serde_json::Value) -> Made {
+pub fn json(status: u16, reason: Reason, body: &serde_json::Value) -> Made {
     let mut made = Made::empty(status, reason);
     made.body = Payload::Bytes(body.to_string().into());
     made.fields.push("content-type", "application/json");

@@ -23,6 +23,10 @@ pub const SECURITY: &str = "/.well-known/security.txt";
 pub const LIVE: &str = "/.well-known/boma/live";
 /// The cookie of a pass, and the field by which a program may send one.
 pub const COOKIE: &str = "boma_pass";
+/// The cookie of a place in the waiting room.
+pub const PLACE_COOKIE: &str = "boma_place";
+/// How the names of boma's own cookies begin.
+const OWN_COOKIES: &[u8] = b"boma_p";
 pub const PASS_FIELD: &str = "boma-pass";
 
 /// A request, read.
@@ -230,7 +234,7 @@ fn best_pass(house: &House, head: &dyn Head, now_unix: u64) -> Option<Pass> {
     // A client may send a field full of them: only the first few are worth opening.
     let mut left = 8;
     head.any("cookie", &mut |value| {
-        for value in value.split(|b| *b == b';').filter_map(|pair| own_cookie(pair)).take(left) {
+        for value in value.split(|b| *b == b';').filter_map(|pair| cookie(pair, COOKIE)).take(left) {
             left = left.saturating_sub(1);
             consider(value);
         }
@@ -239,23 +243,26 @@ fn best_pass(house: &House, head: &dyn Head, now_unix: u64) -> Option<Pass> {
     best
 }
 
-fn own_cookie(pair: &[u8]) -> Option<&[u8]> {
-    pair.trim_ascii().strip_prefix(COOKIE.as_bytes())?.strip_prefix(b"=")
+/// The value of a cookie of this name.
+pub fn cookie<'p>(pair: &'p [u8], name: &str) -> Option<&'p [u8]> {
+    pair.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"=")
+}
+
+fn is_own_cookie(pair: &[u8]) -> bool {
+    cookie(pair, COOKIE).or_else(|| cookie(pair, PLACE_COOKIE)).is_some()
 }
 
 /// The cookies that are the origin's: all but boma's own, in one field as HTTP/1 has it.
 pub fn foreign_cookies(head: &dyn Head) -> Option<Cow<'_, [u8]>> {
     if head.count("cookie") == 1 {
         let only = head.field("cookie")?;
-        if !only.windows(COOKIE.len()).any(|w| w == COOKIE.as_bytes()) {
+        if !only.windows(OWN_COOKIES.len()).any(|w| w == OWN_COOKIES) {
             return Some(Cow::Borrowed(only));
         }
     }
     let mut kept: Vec<u8> = Vec::new();
     head.any("cookie", &mut |value| {
-        for pair in
-            value.split(|b| *b == b';').map(<[u8]>::trim_ascii).filter(|p| !p.is_empty() && own_cookie(p).is_none())
-        {
+        for pair in value.split(|b| *b == b';').map(<[u8]>::trim_ascii).filter(|p| !p.is_empty() && !is_own_cookie(p)) {
             if !kept.is_empty() {
                 kept.extend_from_slice(b"; ");
             }

@@ -221,7 +221,7 @@ fn outcome(visit: &Visit<'_>, status: u16, reason: Reason) -> Outcome {
         (Reason::ClientGone, _) => Outcome::Gone,
         _ if visit.cache == Some("snapshot") => Outcome::Copy,
         _ if visit.from_cache => Outcome::Cache,
-        (Reason::Busy | Reason::Strained, _) => Outcome::Waiting,
+        (Reason::Busy | Reason::Strained | Reason::WaitFull | Reason::WaitRule, _) => Outcome::Waiting,
         // What it does not know how to do says nothing of its health.
         (Reason::Served, _) if status >= 500 && !matches!(status, 501 | 505) => Outcome::Failed,
         (_, "allowed") => Outcome::Full,

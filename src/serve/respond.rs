@@ -3,7 +3,6 @@
 //!
 //! Does not know: guards, the origin's connections.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,15 +10,18 @@ use bytes::Bytes;
 use crate::facts::Kind;
 use crate::origin::{Answer, Came};
 use crate::pages::{self, Html, Page, Sheet};
-use crate::reason::{Blame, Reason};
+use crate::reason::Reason;
+use crate::waiting::Waits;
 use crate::wire::{Broken, Common, Fields, Head, Hole, Payload, Version};
-use crate::{bounds, cache, clock, snapshot, wire};
+use crate::{bounds, cache, clock, snapshot};
 
 use super::decide::OverLimit;
 use super::mint;
+use super::problem::problem;
 use super::read::{OWN, Request};
 use super::reference::{self, Reference};
 use super::visit::Visit;
+use super::wait;
 
 /// An answer in the making, and why it is what it is.
 pub struct Made {
@@ -206,7 +208,8 @@ pub fn challenge(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reas
         Kind::Program => {
             let url = format!("{}://{}{OWN}challenge", request.scheme, request.authority);
             let status = visit.town.settings.challenge.status;
-            problem(visit, head, status, reason, retry_after(visit, reason, None), Some(url))
+            let more = format!(",\"challenge_url\":{}", serde_json::Value::from(url));
+            problem(visit, head, status, reason, retry_after(visit, reason, None), &more)
         }
     }
 }
@@ -214,7 +217,12 @@ pub fn challenge(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reas
 pub fn challenge_page(visit: &mut Visit<'_>, head: &dyn Head, page: Page, reason: Reason) -> Made {
     let ask = mint::ask(visit, head);
     let seal = mint::issue(visit, &ask);
-    challenge_again(visit, page, reason, Filling { seal: &seal, wait: ask.wait, gzip: takes_gzip(head), form: "" })
+    challenge_again(
+        visit,
+        page,
+        reason,
+        Filling { seal: &seal, wait: ask.wait, gzip: takes_gzip(head), ..Filling::default() },
+    )
 }
 
 /// The page of a challenge that was issued already.
@@ -239,12 +247,12 @@ pub fn error(
         Kind::Navigation => {
             html(visit, page, (status, reason), retry, Filling { gzip: takes_gzip(head), ..Filling::default() })
         }
-        _ => problem(visit, head, status, reason, retry, None),
+        _ => problem(visit, head, status, reason, retry, ""),
     }
 }
 
 /// Seconds for `Retry-After`, up to a fifth more or less, so that a crowd does not come back at once.
-fn retry_after(visit: &Visit<'_>, reason: Reason, wait: Option<u64>) -> Option<u64> {
+pub fn retry_after(visit: &Visit<'_>, reason: Reason, wait: Option<u64>) -> Option<u64> {
     let base = wait.unwrap_or(u64::from(reason.row().retry_after));
     let spread = base / 5;
     let jitter = if spread == 0 { 0 } else { mark(visit) % (2 * spread + 1) };
@@ -280,13 +288,15 @@ pub struct Filling<'a> {
     pub gzip: bool,
     /// A sealed form that rides along.
     pub form: &'a str,
+    /// A place in the line.
+    pub waits: Option<&'a Waits>,
 }
 
 pub fn takes_gzip(head: &dyn Head) -> bool {
     head.any("accept-encoding", &mut pages::takes_gzip)
 }
 
-fn html(
+pub fn html(
     visit: &mut Visit<'_>,
     page: Page,
     (status, reason): (u16, Reason),
@@ -309,6 +319,7 @@ fn html(
             copy(&[digit(100), digit(10), b'0' + filling.wait % 10], out);
         }
         Hole::Form | Hole::Code => {}
+        hole => wait::fill(filling.waits, hole, out),
     };
     made.body = Payload::Bytes(match shown.packed.as_ref().filter(|_| filling.gzip) {
         Some(packed) => {
@@ -342,59 +353,4 @@ pub fn reference(visit: &mut Visit<'_>, reason: Reason) -> String {
     let code = reference::seal(&visit.house.references, plain);
     visit.reference = Some(code.clone());
     code
-}
-
-fn problem(
-    visit: &mut Visit<'_>,
-    head: &dyn Head,
-    status: u16,
-    reason: Reason,
-    retry: Option<u64>,
-    challenge_url: Option<String>,
-) -> Made {
-    let row = reason.row();
-    let mut made = common(reason, status, retry);
-    if wire::is_grpc(head.field("content-type")) && head.upgrade().is_none() {
-        grpc(&mut made, status, row.title);
-        return made;
-    }
-    // Titles and ids hold nothing that JSON would escape, so that a refusal under flood costs one formatting.
-    let mut body = format!(
-        "{{\"type\":\"about:blank\",\"title\":\"{}\",\"status\":{status},\"reason\":\"{}\",\"request_id\":\"{}\"",
-        row.title, row.name, visit.id
-    );
-    if !matches!(reason, Reason::OverLimit | Reason::NeedsPass) {
-        let _ = write!(body, ",\"reference\":\"{}\"", reference(visit, reason));
-    }
-    if let Some(seconds) = retry {
-        let _ = write!(body, ",\"retry_after\":{seconds}");
-    }
-    if let Some(url) = challenge_url {
-        let _ = write!(body, ",\"challenge_url\":{}", serde_json::Value::from(url));
-    }
-    if row.blame == Blame::Origin && visit.unsafe_sent {
-        body.push_str(
-            ",\"detail\":\"It is not known whether this request was carried out. Check before you send it again.\"",
-        );
-    }
-    body.push('}');
-    made.body = Payload::Bytes(body.into());
-    made.fields.push("content-type", "application/problem+json");
-    made
-}
-
-/// gRPC over HTTP/2 reads trailers-only answers: status 200 and `grpc-status` among the fields.
-fn grpc(made: &mut Made, status: u16, message: &'static str) {
-    let code = match status {
-        400 => "3",
-        403 => "7",
-        404 | 501 => "12",
-        408 | 504 => "4",
-        413 | 429 | 431 => "8",
-        _ => "14",
-    };
-    made.status = 200;
-    made.fields.push("content-type", "application/grpc");
-    made.fields.push("grpc-status", code);
-    made.fields.push("grpc-message", message);
 }

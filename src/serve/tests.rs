@@ -98,7 +98,8 @@ fn really<'h>(house: &'h House, asked: &Asked) -> (Reason, Visit<'h>) {
     let plan = law.rules.plan(&request.facts(&visit, asked), visit.level, visit.now.unix());
     visit.note(&plan);
     let reason = match decide::decide(&mut visit, &request, &plan, asked) {
-        Decision::Go(_) => Reason::Served,
+        Decision::Go(_) => decide::goes(&mut visit),
+        Decision::Wait(told) => told.reason,
         Decision::Challenge(reason) | Decision::Refuse(reason) | Decision::Fallback(reason) => reason,
         Decision::Limited(_) => Reason::OverLimit,
     };

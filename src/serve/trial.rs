@@ -59,7 +59,8 @@ pub fn outcome<'h>(
     let plan = law.rules.plan_seen(but, &facts, visit.level, visit.now.unix(), |name| meet(Met::Rule(name)));
     decide::counted(visit, &plan, fact, &mut |quota, key| meet(Met::Limit(quota, key)));
     match decide(visit, request, &plan) {
-        Decision::Go(_) => Reason::Served,
+        Decision::Go(_) => decide::goes(visit),
+        Decision::Wait(told) => told.reason,
         Decision::Challenge(reason) | Decision::Refuse(reason) | Decision::Fallback(reason) => reason,
         Decision::Limited(_) => Reason::OverLimit,
     }

@@ -15,7 +15,18 @@ use crate::places::Country;
 use crate::plan::{Effects, Level, Plan};
 use crate::portal::{Portal, Route};
 use crate::posture::Signals;
+use crate::waiting::Room;
 use crate::wire::Arrival;
+
+/// Whether a request has to wait for its turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Queue {
+    Never,
+    /// Where its gate is full, or others wait.
+    IfFull,
+    /// This rule says so.
+    Rule(String),
+}
 
 pub struct Visit<'h> {
     pub house: &'h House,
@@ -40,6 +51,7 @@ pub struct Visit<'h> {
     pub country: Option<Country>,
     pub asn: Option<u32>,
     pub language: usize,
+    pub queue: Queue,
     /// The rule or limit that decided, and those that only tell.
     pub rule: Option<String>,
     pub noted: Vec<String>,
@@ -85,6 +97,7 @@ impl<'h> Visit<'h> {
             country: None,
             asn: None,
             language: 0,
+            queue: Queue::IfFull,
             rule: None,
             noted: Vec::new(),
             reference: None,
@@ -150,6 +163,11 @@ impl<'h> Visit<'h> {
 
     pub fn signals(&self) -> &Signals {
         &self.town.signals[self.portal.unwrap_or(0)]
+    }
+
+    /// Who waits for the class of its route.
+    pub fn room(&self) -> &Room {
+        &self.town.rooms[self.portal.unwrap_or(0)][self.route().class as usize]
     }
 
     pub fn gate(&self) -> &Gate {

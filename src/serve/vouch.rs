@@ -3,6 +3,7 @@
 //!
 //! Does not know: what that is worth.
 
+use crate::admit::Standing;
 use crate::origin::{Answer, SESSION_FIELD};
 use crate::portal::Portal;
 use crate::posture::origin_of;
@@ -36,6 +37,18 @@ pub fn hear(visit: &Visit<'_>, request: &Request, head: &dyn Head, answer: &mut 
         // Whoever has just signed in has a session only from this answer on.
         None if proven => settled.vouched_alone(pass.id, origin_of(&visit.client), now),
         None => {}
+    }
+}
+
+/// How well boma knows who asks, for the order in which a full gate lets people in.
+pub fn standing(visit: &Visit<'_>) -> Standing {
+    let (settled, now) = (&visit.house.settled, visit.now.unix());
+    match visit.vouched() {
+        Some(pass) if settled.is_vouched(pass.id, now) => Standing::Proven,
+        Some(pass) if !settled.is_ordinary(pass, now) => Standing::Suspect,
+        Some(_) => Standing::Pass,
+        None if visit.unheard => Standing::Suspect,
+        None => Standing::Unknown,
     }
 }
 

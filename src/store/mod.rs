@@ -22,7 +22,7 @@ use redb::{Database, ReadableTable, StorageBackend, TableDefinition};
 
 use crate::bounds;
 
-const TABLES: [Table; 8] = [
+const TABLES: [Table; 9] = [
     Table::Snapshots,
     Table::Standing,
     Table::Measures,
@@ -31,6 +31,7 @@ const TABLES: [Table; 8] = [
     Table::Baselines,
     Table::Incidents,
     Table::Wordings,
+    Table::Waiting,
 ];
 
 /// The tables there are.
@@ -48,6 +49,8 @@ pub enum Table {
     Incidents,
     /// What they say of services, by portal.
     Wordings,
+    /// The waiting rooms: how many came minute by minute, places, and which of them were used.
+    Waiting,
 }
 
 impl Table {
@@ -61,6 +64,7 @@ impl Table {
             Table::Baselines => "baselines",
             Table::Incidents => "incidents",
             Table::Wordings => "wordings",
+            Table::Waiting => "waiting",
         })
     }
 }

@@ -33,6 +33,12 @@ pub struct PortalLabel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RoomLabels {
+    pub portal: String,
+    pub class: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct FareLabels {
     pub portal: String,
     pub outcome: &'static str,
@@ -65,6 +71,8 @@ pub struct Metrics {
     pub origin_failures: Family<FailureLabels, Counter>,
     pub posture: Family<PortalLabel, Gauge>,
     pub challenge: Family<OutcomeLabel, Counter>,
+    pub waiting: Family<OutcomeLabel, Counter>,
+    pub waiting_people: Family<RoomLabels, Gauge>,
     pub cache: Family<OutcomeLabel, Counter>,
     /// The one of `cache` that is counted most, at hand.
     pub cache_hit: Counter,
@@ -103,6 +111,8 @@ impl Default for Metrics {
             origin_failures: Family::default(),
             posture: Family::default(),
             challenge: Family::default(),
+            waiting: Family::default(),
+            waiting_people: Family::default(),
             cache: Family::default(),
             cache_hit: Counter::default(),
             limit_keys: Gauge::default(),
@@ -145,6 +155,8 @@ impl Metrics {
         r.register("boma_origin_failures", "Requests that the origin refused, broke, left hanging or answered with 5xx", self.origin_failures.clone());
         r.register("boma_posture", "Step of the posture ladder: 0 normal to 4 closed", self.posture.clone());
         r.register("boma_challenge", "Challenges by outcome", self.challenge.clone());
+        r.register("boma_waiting", "Places in the waiting rooms by what became of them: told, early, called, let_in, lapsed, full", self.waiting.clone());
+        r.register("boma_waiting_people", "Who waits for their turn, by portal and class", self.waiting_people.clone());
         r.register("boma_cache", "Answers from what boma keeps, by outcome", self.cache.clone());
         r.register("boma_limit_keys", "Buckets in use", self.limit_keys.clone());
         r.register("boma_limit_capacity", "Buckets that [client] memory has room for", self.limit_capacity.clone());

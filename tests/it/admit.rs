@@ -38,7 +38,7 @@ fn one_more_than_max_in_flight_stays_outside() {
     let outside = get(boma.at(), "/fourth");
     assert_eq!((outside.status, outside.field("proxy-status")), (503, Some("boma; error=connection_limit_reached")));
     assert!(outside.field("retry-after").is_some());
-    assert!(navigate(boma.at(), "/fourth").text().contains("too many people are here at once"));
+    assert!(navigate(boma.at(), "/fourth").text().contains("Please wait for your turn"));
     assert_eq!(origin.reached_by_citizens().len(), 3, "it did not reach the origin");
     assert_eq!(boma.status()["postures"][0]["in_flight"], 3);
     // Who leaves gives the place back.

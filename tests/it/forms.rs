@@ -221,7 +221,7 @@ fn a_form_goes_with_its_own_challenge_or_its_senders_pass_only() {
 }
 
 /// The id inside of a pass, by the secret.
-fn boma_pass_id(boma: &Boma, pass: &str) -> u128 {
+pub fn boma_pass_id(boma: &Boma, pass: &str) -> u128 {
     let text = std::fs::read_to_string(boma.setup.file("state/secret.key")).unwrap();
     let secret = Secret::parse(&text).unwrap();
     let challenge = boma::challenge::Challenge::new(&secret, std::time::Duration::from_secs(3600));

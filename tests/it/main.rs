@@ -86,5 +86,6 @@ mod strain;
 mod strict;
 mod tls;
 mod tunnel;
+mod waiting;
 mod wire;
 mod words;

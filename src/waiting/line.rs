@@ -1,0 +1,399 @@
+//! Who waits, in the order of arrival: by minute, and within it by number. Those who go away make no gap, because whoever has not
+//! renewed is not called; those who are called and do not come make the others wait for nobody.
+//!
+//! Does not know: passes, cookies, what is behind the door.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+use super::pace::{Estimate, Pace, Space};
+use super::saved::{Count, Counts};
+use crate::bounds;
+
+const LAPSES: u64 = bounds::PLACE_LAPSES.as_secs();
+
+/// Whose place it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Holder {
+    /// By which a pass is known again.
+    pub id: u128,
+    /// What the passes have in common that anybody may have many of; `None` for a pass with a budget of its own.
+    pub crowd: Option<u64>,
+}
+
+/// What a holder brought along: their arrival, and when the place was renewed. Sealed by boma, so it is believed.
+#[derive(Clone, Copy, Debug)]
+pub struct Came {
+    pub minute: u32,
+    pub nth: u32,
+    pub renewed: u64,
+}
+
+/// A holder who asks.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    pub holder: Holder,
+    pub with: Option<Came>,
+    /// They go in if they may; else they only look and stay.
+    pub enters: bool,
+    /// A rule has them wait, and not the gate: who comes to the gate otherwise need not wait behind them.
+    pub by_rule: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Turn {
+    /// Their visit goes on, or begins now: then `used` says that a place was used for it.
+    In {
+        used: bool,
+    },
+    Waits(Waits),
+    /// There is no room for another place, of this holder's kind or at all.
+    Full,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Waits {
+    pub minute: u32,
+    pub nth: u32,
+    /// How many come first, and this one: from 1. 0: it is their turn.
+    pub place: u32,
+    pub estimate: Option<Estimate>,
+    /// Seconds until a press of the button counts.
+    pub press_in: u64,
+    /// Nobody is called for now.
+    pub still: bool,
+}
+
+/// What a beat did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Beat {
+    pub called: u32,
+    pub lapsed: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Waiting,
+    Called(u64),
+    /// Since, and until.
+    In(u64, u64),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Held {
+    pub minute: u32,
+    pub nth: u32,
+    pub crowd: Option<u64>,
+    pub by_rule: bool,
+    /// When it was renewed, and when the button was last pressed.
+    pub seen: u64,
+    pub pressed: u64,
+    pub state: State,
+}
+
+impl Held {
+    /// Where time stood still until `moved`.
+    fn lapsed(&self, moved: u64, now: u64) -> bool {
+        self.seen.max(moved) + LAPSES < now
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Minute {
+    pub arrived: u32,
+    pub let_in: u32,
+    /// By number; a second of the same number is somebody who came in a second that a crash made forget.
+    pub waiting: BTreeSet<(u32, u128)>,
+}
+
+#[derive(Debug, Default)]
+pub struct Line {
+    pub(super) held: HashMap<u128, Held>,
+    pub(super) minutes: BTreeMap<u32, Minute>,
+    crowds: HashMap<u64, u32>,
+    waiting: u32,
+    /// Those of them whom no rule has wait.
+    at_gate: u32,
+    /// Those called of late, and how many of them are still to come.
+    recent: VecDeque<(u64, u128)>,
+    due: u32,
+    pub(super) pace: Pace,
+    /// Since when nobody is called, and the last span in which time stood still: places of before lapse from its end on.
+    still: Option<u64>,
+    pub(super) stood: (u64, u64),
+    swept: u64,
+}
+
+impl Line {
+    /// How many wait for the gate, whom nobody must overtake.
+    pub fn at_gate(&self) -> u32 {
+        self.at_gate
+    }
+
+    pub fn ask(&mut self, asked: &Asked, now: u64) -> Turn {
+        let id = asked.holder.id;
+        self.leave_if_over(id, now);
+        if !self.held.contains_key(&id) && !self.join(asked, now) {
+            return Turn::Full;
+        }
+        self.stand_earlier(asked, now);
+        let still = self.still.is_some();
+        let Some(held) = self.held.get_mut(&id) else { return Turn::Full };
+        if let State::In(since, until) = held.state {
+            let most = since + bounds::PLACE_VISIT_MOST.as_secs();
+            held.state = State::In(since, until.max(now + bounds::PLACE_VISIT.as_secs()).min(most));
+            return Turn::In { used: false };
+        }
+        held.seen = now;
+        let press_in = (held.pressed + bounds::PLACE_PRESS.as_secs()).saturating_sub(now);
+        let presses = asked.enters && press_in == 0;
+        if presses {
+            held.pressed = now;
+        }
+        match held.state {
+            State::Called(at) if presses && !still => {
+                held.state = State::In(now, now + bounds::PLACE_VISIT.as_secs());
+                if at + bounds::PLACE_DUE.as_secs() >= now {
+                    self.due = self.due.saturating_sub(1);
+                }
+                self.minute(now).let_in += 1;
+                Turn::In { used: true }
+            }
+            _ => {
+                let press_in = if presses { bounds::PLACE_PRESS.as_secs() } else { press_in };
+                self.waits(id, now).map_or(Turn::Full, |waits| Turn::Waits(Waits { press_in, ..waits }))
+            }
+        }
+    }
+
+    pub fn look(&self, holder: u128, now: u64) -> Option<Waits> {
+        let held = self.held.get(&holder)?;
+        let over = self.still.is_none() && held.lapsed(self.stood.1, now);
+        if over || matches!(held.state, State::In(..)) { None } else { self.waits(holder, now) }
+    }
+
+    fn waits(&self, id: u128, now: u64) -> Option<Waits> {
+        let held = self.held.get(&id)?;
+        let place = match held.state {
+            State::Waiting => self.ahead(held.minute, held.nth) + 1,
+            State::Called(_) | State::In(..) => 0,
+        };
+        let estimate = match self.still {
+            None if place > 0 => self.pace.estimate(place, now),
+            _ => None,
+        };
+        let (minute, nth, still) = (held.minute, held.nth, self.still.is_some());
+        Some(Waits { minute, nth, place, estimate, press_in: 0, still })
+    }
+
+    /// How many wait before a place. Within its own minute by the share of the minute's numbers before it, which is exact where
+    /// nobody has gone away: to count would cost more than the answer is worth.
+    fn ahead(&self, minute: u32, nth: u32) -> u32 {
+        let before: usize = self.minutes.range(..minute).map(|(_, m)| m.waiting.len()).sum();
+        let own = self.minutes.get(&minute).map_or(0, |m| {
+            let (first, last) = (m.waiting.first().map_or(0, |w| w.0), m.waiting.last().map_or(0, |w| w.0));
+            let (before, all) = (u64::from(nth.saturating_sub(first)), u64::from(last - first) + 1);
+            before * m.waiting.len() as u64 / all
+        });
+        (before as u64 + own) as u32
+    }
+
+    fn minute(&mut self, now: u64) -> &mut Minute {
+        self.minutes.entry((now / 60) as u32).or_default()
+    }
+
+    /// Whether they have a place now.
+    fn join(&mut self, asked: &Asked, now: u64) -> bool {
+        let Holder { id, crowd } = asked.holder;
+        let of_crowd = crowd.and_then(|crowd| self.crowds.get(&crowd)).copied().unwrap_or(0);
+        if self.held.len() >= bounds::PLACES || of_crowd >= bounds::PLACES_SHARED {
+            return false;
+        }
+        let (minute, nth) = match asked.with.filter(|with| self.holds(with, now)) {
+            Some(with) => (with.minute, with.nth),
+            None => {
+                // A clock that was set back must not let newcomers stand before others.
+                let latest = self.minutes.last_key_value().map_or(0, |(minute, _)| *minute);
+                let minute = latest.max((now / 60) as u32);
+                let counted = self.minutes.entry(minute).or_default();
+                counted.arrived += 1;
+                (minute, counted.arrived - 1)
+            }
+        };
+        if let Some(crowd) = crowd {
+            *self.crowds.entry(crowd).or_default() += 1;
+        }
+        let by_rule = asked.by_rule;
+        let held = Held { minute, nth, crowd, by_rule, seen: now, pressed: now, state: State::Waiting };
+        // Who comes with a place of before a restart has waited long enough for the button.
+        let pressed = if asked.with.is_some() { 0 } else { now };
+        self.put(id, Held { pressed, ..held });
+        true
+    }
+
+    fn put(&mut self, id: u128, held: Held) {
+        if held.state == State::Waiting {
+            self.minutes.entry(held.minute).or_default().waiting.insert((held.nth, id));
+            self.waiting += 1;
+            self.at_gate += u32::from(!held.by_rule);
+        }
+        self.held.insert(id, held);
+    }
+
+    /// Whether a place that somebody brings along still holds.
+    fn holds(&self, with: &Came, now: u64) -> bool {
+        let (from, until) = self.still.map_or(self.stood, |since| (since, now));
+        let fresh = with.renewed + LAPSES >= now;
+        let stood = with.renewed + LAPSES >= from && until + LAPSES >= now;
+        (fresh || stood) && with.renewed <= now + 1 && with.minute <= (now / 60) as u32 + 1
+    }
+
+    /// Of two places of one holder the earlier one counts, and there is still one only.
+    fn stand_earlier(&mut self, asked: &Asked, now: u64) {
+        let Some(with) = asked.with.filter(|with| self.holds(with, now)) else { return };
+        let id = asked.holder.id;
+        let later = |held: &Held| held.state == State::Waiting && (held.minute, held.nth) > (with.minute, with.nth);
+        let Some(held) = self.held.get(&id).copied().filter(later) else { return };
+        self.take_out(id, &held);
+        self.put(id, Held { minute: with.minute, nth: with.nth, ..held });
+    }
+
+    fn take_out(&mut self, id: u128, held: &Held) {
+        if held.state == State::Waiting
+            && let Some(minute) = self.minutes.get_mut(&held.minute)
+            && minute.waiting.remove(&(held.nth, id))
+        {
+            self.waiting -= 1;
+            self.at_gate -= u32::from(!held.by_rule);
+        }
+    }
+
+    fn leave_if_over(&mut self, id: u128, now: u64) -> bool {
+        if self.still.is_some() {
+            return false;
+        }
+        let moved = self.stood.1;
+        let over = |held: &Held| match held.state {
+            // As long as its cookie may still be brought along.
+            State::In(_, until) => until.max(moved + LAPSES) < now,
+            State::Waiting | State::Called(_) => held.lapsed(moved, now),
+        };
+        let Some(held) = self.held.get(&id).copied().filter(over) else { return false };
+        self.take_out(id, &held);
+        self.held.remove(&id);
+        if let Some(crowd) = held.crowd
+            && let Some(count) = self.crowds.get_mut(&crowd)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.crowds.remove(&crowd);
+            }
+        }
+        held.state == State::Waiting
+    }
+
+    pub fn beat(&mut self, space: &Space, still: bool, now: u64) -> Beat {
+        match (still, self.still) {
+            (true, None) => self.still = Some(now),
+            (false, Some(since)) => {
+                self.stood = (since, now);
+                self.still = None;
+            }
+            _ => {}
+        }
+        if still || self.held.is_empty() {
+            return Beat::default();
+        }
+        let lapsed = self.sweep(now);
+        while let Some((at, id)) = self.recent.front().copied()
+            && at + bounds::PLACE_DUE.as_secs() < now
+        {
+            self.recent.pop_front();
+            let comes = self.held.get(&id).is_some_and(|h| h.state == State::Called(at));
+            self.due = self.due.saturating_sub(u32::from(comes));
+        }
+        if self.waiting == 0 {
+            return Beat { called: 0, lapsed };
+        }
+        let most = (self.pace.rate() * bounds::PLACE_DUE.as_secs() as f32) as u32;
+        let most = most.max(bounds::PLACE_DUE_LEAST).saturating_sub(self.due);
+        let wanted = self.pace.calls(space).min(most);
+        let (called, gone) = self.call(wanted, now);
+        self.pace.called(called, now);
+        Beat { called, lapsed: lapsed + gone }
+    }
+
+    /// Calls so many, the first to arrive first; who has gone away is called by nobody.
+    fn call(&mut self, wanted: u32, now: u64) -> (u32, u32) {
+        let (mut called, mut gone) = (0, 0);
+        while called < wanted {
+            let first = self.minutes.values().find_map(|m| m.waiting.first().copied());
+            let Some((_, id)) = first else { break };
+            if self.leave_if_over(id, now) {
+                gone += 1;
+                continue;
+            }
+            let Some(mut held) = self.held.get(&id).copied() else { break };
+            self.take_out(id, &held);
+            held.state = State::Called(now);
+            self.held.insert(id, held);
+            self.recent.push_back((now, id));
+            self.due += 1;
+            called += 1;
+        }
+        (called, gone)
+    }
+
+    /// Takes out who has gone away, and minutes that are of no use any more; every few seconds only.
+    fn sweep(&mut self, now: u64) -> u32 {
+        if now < self.swept + 5 && now >= self.swept {
+            return 0;
+        }
+        self.swept = now;
+        let ids: Vec<u128> = self.held.keys().copied().collect();
+        let lapsed = ids.into_iter().filter(|id| self.leave_if_over(*id, now)).count() as u32;
+        let oldest = ((now / 60) as u32).saturating_sub(bounds::PLACE_MINUTES as u32);
+        self.minutes.retain(|at, m| *at >= oldest || !m.waiting.is_empty());
+        lapsed
+    }
+
+    pub fn counts(&self) -> Counts {
+        let count = |(at, m): (&u32, &Minute)| Count { minute: *at, arrived: m.arrived, let_in: m.let_in };
+        Counts {
+            waiting: self.waiting,
+            due: self.due,
+            visiting: self.held.values().filter(|h| matches!(h.state, State::In(..))).count() as u32,
+            still: self.still.is_some(),
+            oldest: self.minutes.iter().find(|(_, m)| !m.waiting.is_empty()).map(|(at, _)| u64::from(*at) * 60),
+            minutes: self.minutes.iter().map(count).collect(),
+            pace: self.pace.clone(),
+        }
+    }
+
+    /// As [`super::Room::restore`].
+    pub fn restore(&mut self, counts: Counts, places: &[u8], used: &[(u128, u64)], until: u64, now: u64) {
+        for Count { minute, arrived, let_in } in counts.minutes {
+            let m = self.minutes.entry(minute).or_default();
+            (m.arrived, m.let_in) = (arrived, let_in);
+        }
+        self.pace = counts.pace;
+        self.stood = (until.min(now), now);
+        let visit = bounds::PLACE_VISIT.as_secs();
+        for (id, since) in used {
+            let state = State::In(*since, since + visit);
+            self.put(*id, Held { minute: 0, nth: 0, crowd: None, by_rule: true, seen: *since, pressed: 0, state });
+        }
+        for (id, held) in super::saved::read(places) {
+            if self.held.contains_key(&id) || self.held.len() >= bounds::PLACES {
+                continue;
+            }
+            if let Some(crowd) = held.crowd {
+                *self.crowds.entry(crowd).or_default() += 1;
+            }
+            self.put(id, held);
+        }
+    }
+
+    pub fn save(&self) -> Vec<u8> {
+        super::saved::write(self.held.iter())
+    }
+}

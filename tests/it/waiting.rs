@@ -1,0 +1,244 @@
+//! The waiting room: places in the order of arrival, whoever asks and however; told to people, scripts and programs.
+
+use std::net::SocketAddr;
+
+use crate::forms::boma_pass_id;
+use crate::harness::{Answer, Boma, Client, Mode, Origin, Setup, eventually, get, navigate, request};
+
+const QUEUE: &str = "[[rule]]\nname = \"line\"\nmatch = { path = \"/file*\" }\nthen = \"queue\"\n[[limit]]\nname = \"wide\"\nper = \"client\"\nrate = \"100000/s\"\n";
+const HTML: &str = "Accept: text/html\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n";
+const SCRIPT: &str = "Sec-Fetch-Mode: cors\r\nSec-Fetch-Dest: empty\r\nSec-Fetch-Site: same-origin\r\n";
+
+/// A browser, as far as cookies go.
+#[derive(Clone, Default)]
+struct Browser {
+    cookies: Vec<(String, String)>,
+}
+
+impl Browser {
+    fn ask(&mut self, to: SocketAddr, method: &str, path: &str, fields: &str, body: &str) -> Answer {
+        let cookies: Vec<String> = self.cookies.iter().map(|(n, v)| format!("{n}={v}")).collect();
+        let cookie = if cookies.is_empty() { String::new() } else { format!("Cookie: {}\r\n", cookies.join("; ")) };
+        let answer = request(to, method, path, &format!("{fields}{cookie}"), body);
+        for (_, value) in answer.fields.iter().filter(|(n, _)| n == "set-cookie") {
+            let (name, value) = value.split(';').next().unwrap().split_once('=').unwrap();
+            self.cookies.retain(|(n, _)| n != name);
+            self.cookies.push((name.to_owned(), value.to_owned()));
+        }
+        answer
+    }
+
+    fn goes(&mut self, boma: &Boma, path: &str) -> Answer {
+        self.ask(boma.at(), "GET", path, HTML, "")
+    }
+
+    fn polls(&mut self, boma: &Boma, path: &str) -> serde_json::Value {
+        let at = path.replace('/', "%2F");
+        let answer = self.ask(boma.at(), "GET", &format!("/.well-known/boma/place?at={at}"), SCRIPT, "");
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()
+    }
+
+    fn forget(&mut self, name: &str) {
+        self.cookies.retain(|(n, _)| n != name);
+    }
+
+    /// Asks as the page's script does until it is called, and goes on.
+    fn comes_in(&mut self, boma: &Boma, path: &str) -> Answer {
+        eventually("it is called", || {
+            let told = self.polls(boma, path);
+            (told["state"] == "called").then_some(())
+        });
+        eventually("the button counts", || {
+            let answer = self.goes(boma, path);
+            (answer.status == 200).then_some(answer)
+        })
+    }
+}
+
+/// The text of an element by its id.
+fn told<'p>(page: &'p str, id: &str) -> &'p str {
+    let (_, rest) = page.split_once(&format!("id=\"{id}\"")).unwrap_or_else(|| panic!("no {id} in {page}"));
+    rest.split_once('>').unwrap().1.split('<').next().unwrap().trim()
+}
+
+fn is_hidden(page: &str, id: &str) -> bool {
+    let (_, rest) = page.split_once(&format!("id=\"{id}\"")).unwrap();
+    rest.split('>').next().unwrap().contains("hidden")
+}
+
+#[test]
+fn a_rule_has_people_wait_for_their_turn_and_each_kind_is_told_in_its_own_way() {
+    let origin = Origin::start();
+    let boma = Setup::new().rules(QUEUE).start(origin.address);
+    let mut browser = Browser::default();
+    let page = browser.goes(&boma, "/file?step=1");
+    let text = page.text();
+    assert_eq!(page.status, 503);
+    assert!(text.contains("<h1>Please wait for your turn</h1>"), "{text}");
+    assert_eq!(told(&text, "place"), "1");
+    assert_eq!(told(&text, "wait"), "5", "a press counts after that many seconds");
+    assert!(is_hidden(&text, "known") && !is_hidden(&text, "unknown") && is_hidden(&text, "still"), "{text}");
+    assert!(!text.contains("http-equiv") && page.field("refresh").is_none(), "WCAG 2.2.1: nothing is timed");
+    assert!(text.contains("id=\"check\" href=\"\"") && text.contains("Check my place"));
+    assert_eq!(page.field("cache-control"), Some("no-store"));
+    assert!(page.field("retry-after").unwrap().parse::<u32>().unwrap() >= 4);
+    let names: Vec<&str> = browser.cookies.iter().map(|(n, _)| n.as_str()).collect();
+    assert_eq!(names, ["boma_place", "boma_pass"], "a quiet pass, and the place that is bound to it");
+    let set: Vec<&str> = page.fields.iter().filter(|(n, _)| n == "set-cookie").map(|(_, v)| v.as_str()).collect();
+    assert!(set.iter().all(|c| c.contains("HttpOnly") && c.contains("SameSite=Lax")), "{set:?}");
+    assert_eq!(origin.reached_by_citizens().len(), 0);
+
+    // Others are not touched, and whoever is no browser is told in JSON.
+    assert_eq!(navigate(boma.at(), "/other").status, 200);
+    let program = get(boma.at(), "/file");
+    assert_eq!((program.status, program.field("content-type")), (503, Some("application/problem+json")));
+    assert_eq!(program.json()["reason"], "waiting.rule");
+    assert!(
+        program.json()["challenge_url"].as_str().unwrap().ends_with("/challenge")
+            && program.field("retry-after").is_some()
+    );
+    let mut app = Browser { cookies: browser.cookies.clone() };
+    let background = app.ask(boma.at(), "GET", "/file/data", SCRIPT, "").json();
+    assert!(background["place"].is_number() && background["retry_after"].is_number(), "{background}");
+    assert!(background.get("estimate").is_some());
+
+    // Called, it goes on, and what belongs to boma stays with boma.
+    let page = browser.comes_in(&boma, "/file?step=1");
+    assert!(page.text().contains("Karibu"), "{}", page.text());
+    let reached = origin.reached_by_citizens();
+    assert_eq!(reached.last().unwrap().target, "/file?step=1");
+    assert_eq!(reached.last().unwrap().field("cookie"), None, "{}", reached.last().unwrap().head);
+    // A form takes several pages: nobody waits before each.
+    assert_eq!(browser.goes(&boma, "/file/next").status, 200);
+    assert_eq!(browser.ask(boma.at(), "GET", "/file/data", SCRIPT, "").status, 200);
+    let line = eventually("the log has it", || {
+        let log = std::fs::read_to_string(boma.setup.file("access.log")).ok()?;
+        log.lines().find(|l| l.contains("waiting.rule")).map(str::to_owned)
+    });
+    assert!(line.contains("\"boma.verdict\":\"queued\"") && line.contains("\"boma.rule\":\"line\""), "{line}");
+    assert!(boma.metric("boma_waiting_total{outcome=\"let_in\"}") >= 1.0);
+}
+
+#[test]
+fn a_pass_has_one_place_with_or_without_its_cookie_and_pressing_early_changes_nothing() {
+    let origin = Origin::start();
+    let boma = Setup::new().rules(QUEUE).start(origin.address);
+    let mut first = Browser::default();
+    let page = first.goes(&boma, "/file");
+    assert_eq!(page.status, 503);
+    let minute = first.cookies.clone();
+    first.forget("boma_place");
+    let again = first.goes(&boma, "/file");
+    assert_eq!(again.status, 503);
+    let wait: u32 = told(&again.text(), "wait").parse().unwrap();
+    assert!((1..=5).contains(&wait), "{wait}");
+    assert!(first.cookies.iter().any(|(n, _)| n == "boma_place"), "it is given again");
+    let people: f64 = boma.status()["waiting"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| r["waiting"].as_f64().unwrap() + r["called"].as_f64().unwrap())
+        .sum();
+    assert_eq!(people, 1.0, "{}", boma.status()["waiting"]);
+    // Somebody else's place is nobody's: they get their own.
+    let mut thief = Browser::default();
+    assert_eq!(thief.goes(&boma, "/file").status, 503);
+    thief.forget("boma_place");
+    thief.cookies.extend(minute.into_iter().filter(|(n, _)| n == "boma_place"));
+    assert_eq!(thief.goes(&boma, "/file").status, 503);
+    assert_eq!(first.comes_in(&boma, "/file").status, 200);
+}
+
+#[test]
+fn a_full_gate_gives_places_and_newcomers_do_not_overtake() {
+    let origin = Origin::start();
+    let boma = Setup::new().portal("max_in_flight = 1\n").start(origin.address);
+    origin.set(Mode::Hangs);
+    let mut inside = Client::connect(boma.at()).unwrap();
+    inside.send(b"GET /a HTTP/1.1\r\nHost: huduma.example\r\n\r\n").unwrap();
+    eventually("it is inside", || (origin.reached_by_citizens().len() == 1).then_some(()));
+    let mut first = Browser::default();
+    let page = first.goes(&boma, "/first");
+    assert_eq!(page.status, 503);
+    assert!(page.text().contains("<h1>Please wait for your turn</h1>"), "{}", page.text());
+    assert_eq!(told(&page.text(), "place"), "1");
+    // Who comes now is not let past, and does not wait at the gate for it.
+    let mut second = Browser::default();
+    let page = second.goes(&boma, "/second");
+    assert_eq!((page.status, told(&page.text(), "place")), (503, "2"));
+    let room = boma.status()["waiting"][0].clone();
+    assert_eq!((room["class"].as_str(), room["portal"].as_str()), (Some("information"), Some("huduma")), "{room}");
+    let (code, said) = boma.command(&["status"]);
+    assert!(code == 0 && said.contains("waiting room huduma information"), "{said}");
+    origin.set(Mode::Works);
+    drop(inside);
+    assert_eq!(first.comes_in(&boma, "/first").status, 200);
+    assert_eq!(second.comes_in(&boma, "/second").status, 200);
+}
+
+#[test]
+fn in_static_and_closed_places_stand_still_and_whoever_waits_is_told() {
+    let origin = Origin::start();
+    let boma = Setup::new().portal("max_in_flight = 1\n").rules(QUEUE).start(origin.address);
+    let mut browser = Browser::default();
+    let first = browser.goes(&boma, "/file");
+    assert_eq!(first.status, 503);
+    boma.posture("static");
+    for level in ["static", "closed"] {
+        boma.posture(level);
+        // The posture holds at once; the line stands within a second.
+        eventually("the line stands still", || (browser.polls(&boma, "/file")["state"] == "still").then_some(()));
+        let page = browser.goes(&boma, "/file");
+        assert_eq!(page.status, 503);
+        assert!(page.text().contains("Your place is kept"), "{}", page.text());
+    }
+    assert!(
+        !navigate(boma.at(), "/file").text().contains("Your place is kept, and"),
+        "who has none gets the statement"
+    );
+    assert_eq!(origin.reached_by_citizens().len(), 0);
+    boma.posture("normal");
+    assert_eq!(browser.comes_in(&boma, "/file").status, 200);
+}
+
+#[test]
+fn a_restart_loses_no_place_and_a_used_one_stays_used() {
+    let origin = Origin::start();
+    let boma = Setup::new().portal("max_in_flight = 1\n").rules(QUEUE).start(origin.address);
+    let mut people: Vec<Browser> = (0..6).map(|_| Browser::default()).collect();
+    for (n, browser) in people.iter_mut().enumerate() {
+        assert_eq!(browser.goes(&boma, "/file").status, 503, "{n}");
+    }
+    boma.posture("static");
+    let before: Vec<serde_json::Value> = people.iter_mut().map(|b| b.polls(&boma, "/file")["place"].clone()).collect();
+    eventually("all of them are on disk", || {
+        let bytes = std::fs::read(boma.setup.file("state/boma.redb")).ok()?;
+        let pass =
+            |b: &Browser| b.cookies.iter().find(|(n, _)| n == "boma_pass").map(|(n, v)| format!("{n}={v}")).unwrap();
+        let ids = people.iter().map(|b| boma_pass_id(&boma, &pass(b)).to_le_bytes());
+        ids.into_iter().all(|id| bytes.windows(16).any(|w| w == id)).then_some(())
+    });
+    let boma = Boma::start(boma.kill(), &[]);
+    // One of them comes back without the place, one without anything but it: a place is bound to its pass.
+    people[1].forget("boma_place");
+    let mut nobody = people[2].clone();
+    nobody.forget("boma_pass");
+    let after: Vec<serde_json::Value> = people.iter_mut().map(|b| b.polls(&boma, "/file")["place"].clone()).collect();
+    assert_eq!(before, after);
+    assert_eq!(nobody.polls(&boma, "/file")["state"], "none");
+    boma.posture("normal");
+    assert_eq!(people[0].comes_in(&boma, "/file").status, 200);
+    let used = people[0].clone();
+    eventually("it is on disk", || {
+        let bytes = std::fs::read(boma.setup.file("state/boma.redb")).ok()?;
+        bytes.windows(5).any(|w| w == b"used\n").then_some(())
+    });
+    let boma = Boma::start(boma.kill(), &[]);
+    let mut again = used.clone();
+    let told = again.polls(&boma, "/file");
+    assert_eq!(told["state"], "called", "its visit goes on, and it has no second place: {told}");
+    let visiting: u64 =
+        boma.status()["waiting"].as_array().unwrap().iter().map(|r| r["visiting"].as_u64().unwrap()).sum();
+    assert_eq!(visiting, 1);
+}
