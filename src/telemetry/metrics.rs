@@ -33,6 +33,12 @@ pub struct PortalLabel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ClassLabels {
+    pub portal: String,
+    pub class: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct FareLabels {
     pub portal: String,
     pub outcome: &'static str,
@@ -82,6 +88,12 @@ pub struct Metrics {
     pub banned: Counter,
     pub admin_refused: Family<OutcomeLabel, Counter>,
     pub bot_checks: Family<OutcomeLabel, Counter>,
+    pub admit_limit: Family<PortalLabel, Gauge>,
+    pub admit_inside: Family<ClassLabels, Gauge>,
+    pub admit_share: Family<ClassLabels, Gauge>,
+    pub admit_waiting: Family<ClassLabels, Gauge>,
+    /// Requests that a full gate sent away.
+    pub admit_refused: Family<ClassLabels, Counter>,
 }
 
 impl Default for Metrics {
@@ -118,6 +130,11 @@ impl Default for Metrics {
             banned: Counter::default(),
             admin_refused: Family::default(),
             bot_checks: Family::default(),
+            admit_limit: Family::default(),
+            admit_inside: Family::default(),
+            admit_share: Family::default(),
+            admit_waiting: Family::default(),
+            admit_refused: Family::default(),
         };
         m.register();
         m
@@ -158,6 +175,11 @@ impl Metrics {
         r.register("boma_incident_overdue", "Open incidents whose promised update has not come", self.incident_overdue.clone());
         r.register("boma_admin_refused", "Calls of the staff door turned away: a wrong or expired token, too many of those, a role that may not", self.admin_refused.clone());
         r.register("boma_bot_checks", "Addresses of self-styled bots that were looked up, by outcome", self.bot_checks.clone());
+        r.register("boma_admit_limit", "Requests that may be with a portal's origins at once, now", self.admit_limit.clone());
+        r.register("boma_admit_in_flight", "Requests that are with a portal's origins, by class", self.admit_inside.clone());
+        r.register("boma_admit_share", "Permits that a class has for itself among those that want any", self.admit_share.clone());
+        r.register("boma_admit_waiting", "Requests that wait for a permit, by class", self.admit_waiting.clone());
+        r.register("boma_admit_refused", "Requests that no permit came free for, by class", self.admit_refused.clone());
         // A counter that appears with its first event hides that event from `rate()`.
         for outcome in ["verified", "refuted", "unanswered"] {
             drop(self.bot_checks.get_or_create(&OutcomeLabel { outcome }));
