@@ -73,11 +73,10 @@ pub const PERMIT_WAITERS: usize = 4096;
 pub const LINE_OF_A_WORKER: usize = 16;
 /// How many passes and addresses a line remembers.
 pub const PERMIT_FLOWS: usize = 4 * PERMIT_WAITERS;
-/// A line that has not been empty for so many sweeps stands: then so many wait as come in within this time, these at
-/// least, and nobody longer than that. A longer one gets nobody in who would not get in, and makes all wait.
+/// A line that has not been empty for so many sweeps stands: then half as many wait as are inside, these at least, and
+/// nobody longer than that. A longer one gets nobody in who would not get in, and makes all wait.
 pub const STANDING_BEATS: u32 = 5;
-pub const STANDING_WAIT: Duration = Duration::from_millis(250);
-pub const STANDING_WAITERS: u32 = 16;
+pub const STANDING_WAITERS: u32 = 8;
 pub const STANDING_PATIENCE: Duration = Duration::from_secs(2);
 /// Over which time a gate's rates are averaged.
 pub const RATE_MEMORY: Duration = Duration::from_secs(5);
@@ -161,8 +160,11 @@ pub const WORDS: usize = 10_000;
 pub const NAMED_FIELDS: usize = 1000;
 /// Bytes of a header value that a `header:NAME` limit takes as a key; longer ones count on the client's prefix.
 pub const LIMIT_KEY_BYTES: usize = 1024;
-/// In-flight requests per portal towards its origins until the adaptive limit is built.
-pub const IN_FLIGHT_DEFAULT: u32 = 256;
+/// Requests of a portal that may be with its origins at once, where boma finds that out: at first, at least, and at most.
+/// Portals have some dozens of processes; and even one of two is kept busy by three.
+pub const LIMIT_FIRST: u32 = 100;
+pub const LIMIT_LEAST: u32 = 3;
+pub const LIMIT_MOST: u32 = 2000;
 /// Idle origin connections that one worker keeps per origin, and for how long. nginx closes idle ones after
 /// 75 s, many Java servers after 20 s: leave before they do.
 pub const ORIGIN_IDLE: usize = 64;

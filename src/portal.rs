@@ -43,7 +43,8 @@ pub struct Portal {
     pub tls: OriginTls,
     /// Connections to one origin, of all workers together.
     pub max_connections: u32,
-    pub max_in_flight: u32,
+    /// `None`: as many as its origins do well with.
+    pub max_in_flight: Option<u32>,
     pub pass_domain: Option<String>,
     pub snapshot: SnapshotPlan,
     pub services: Vec<Service>,

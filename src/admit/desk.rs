@@ -263,10 +263,11 @@ impl<'a> Spot<'a> {
         // Counted over all workers, but each may have a few, or whoever meets the worker with nobody in line would be
         // sent away for the others' crowds.
         let most = gate.waiting_most(class);
-        if gate.inside.waiting(class) > most
+        while gate.inside.waiting(class) > most
             && line.len() > most as usize / bounds::LINE_OF_A_WORKER
             && let Some(last) = line.pop_last()
         {
+            gate.inside.goes(class);
             last.sent_away.set(true);
             last.wake.notify_one();
         }
@@ -289,7 +290,9 @@ impl<'a> Spot<'a> {
 
 impl Drop for Spot<'_> {
     fn drop(&mut self) {
-        self.gate.inside.goes(self.class);
+        if !self.waiter.sent_away.get() {
+            self.gate.inside.goes(self.class);
+        }
         self.with_line(|line| line.leave(self.place));
         let mut lines = self.desk.lines.borrow_mut();
         let gate = Arc::as_ptr(&self.gate.inside);
@@ -332,12 +335,12 @@ mod tests {
     #[test]
     fn one_more_than_the_limit_stays_outside_until_one_leaves() {
         let (desk, counters) = (Rc::new(desk()), Counters::default());
-        let gate = Gate::new(counters.of("p"), 2);
+        let gate = Gate::new(counters.of("p"), Some(2));
         let first = enter(&desk, &gate, who(1));
         let _second = enter(&desk, &gate, who(1)).unwrap();
         assert!(enter(&desk, &gate, who(1)).is_none());
         // A reload makes a new gate over the same count.
-        assert!(enter(&desk, &Gate::new(counters.of("p"), 2), who(1)).is_none());
+        assert!(enter(&desk, &Gate::new(counters.of("p"), Some(2)), who(1)).is_none());
         drop(first);
         assert_eq!(gate.inside(), 1);
         assert!(enter(&desk, &gate, who(1)).is_some());
@@ -347,7 +350,7 @@ mod tests {
     fn who_comes_to_a_full_gate_waits_a_moment_for_a_permit() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
-            let (desk, gate) = (Rc::new(desk()), Gate::new(Counters::default().of("p"), 1));
+            let (desk, gate) = (Rc::new(desk()), Gate::new(Counters::default().of("p"), Some(1)));
             let first = desk.enter(&gate, who(1)).await.ok();
             let mut second = pin!(desk.enter(&gate, who(2)));
             assert!(second.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
@@ -359,7 +362,7 @@ mod tests {
 
     #[test]
     fn slow_clients_keep_their_share_and_the_greediest_without_a_pass_go_first() {
-        let (desk, gate) = (Rc::new(desk()), Gate::new(Counters::default().of("p"), 8));
+        let (desk, gate) = (Rc::new(desk()), Gate::new(Counters::default().of("p"), Some(8)));
         let mut held: Vec<Admitted> = (0..4).filter_map(|_| enter(&desk, &gate, who(1))).collect();
         held.push(enter(&desk, &gate, Who { pass: Some(9), ..who(1) }).unwrap());
         held.push(enter(&desk, &gate, who(2)).unwrap());
@@ -386,7 +389,7 @@ mod tests {
 
     #[test]
     fn a_slow_citizen_who_moves_now_and_then_outlasts_who_stands_still() {
-        let (desk, gate) = (Rc::new(desk()), Gate::new(Counters::default().of("p"), 4));
+        let (desk, gate) = (Rc::new(desk()), Gate::new(Counters::default().of("p"), Some(4)));
         let held: Vec<Admitted> = (0..3).filter_map(|_| enter(&desk, &gate, who(1))).collect();
         let mut cx = Context::from_waker(Waker::noop());
         held[0].waits(&mut cx);
@@ -414,7 +417,7 @@ mod tests {
     #[test]
     fn who_waits_comes_in_turn_by_address_and_nobody_steps_past() {
         timed(|| {
-            let (desk, gate) = (Rc::new(desk()), Gate::new(Counters::default().of("p"), 1));
+            let (desk, gate) = (Rc::new(desk()), Gate::new(Counters::default().of("p"), Some(1)));
             let mut inside = enter(&desk, &gate, who(1));
             let mut cx = Context::from_waker(Waker::noop());
             let ask = |address| Some(Box::pin(desk.enter(&gate, who(address))));
@@ -439,9 +442,29 @@ mod tests {
     }
 
     #[test]
+    fn filing_takes_the_next_permit_of_a_gate_full_of_information() {
+        timed(|| {
+            let (desk, gate) = (Rc::new(desk()), Gate::new(Counters::default().of("p"), Some(4)));
+            let mut inside: Vec<Admitted> = (0..4).filter_map(|n| enter(&desk, &gate, who(n))).collect();
+            let mut cx = Context::from_waker(Waker::noop());
+            let mut flood: Vec<_> = (10..20).map(|n| Box::pin(desk.enter(&gate, who(n)))).collect();
+            assert!(flood.iter_mut().all(|f| f.as_mut().poll(&mut cx).is_pending()));
+            let mut files = Box::pin(desk.enter(&gate, filing(30)));
+            assert!(files.as_mut().poll(&mut cx).is_pending());
+            assert_eq!((gate.load(Class::Filing).waiting, gate.load(Class::Information).waiting), (1, 10));
+            inside.pop();
+            assert!(flood.iter_mut().all(|f| f.as_mut().poll(&mut cx).is_pending()), "it is filing's");
+            let Poll::Ready(Ok(admitted)) = files.as_mut().poll(&mut cx) else { panic!("it comes in") };
+            assert_eq!((gate.load(Class::Filing).inside, gate.load(Class::Filing).waiting), (1, 0));
+            drop((flood, files, admitted, inside));
+            assert_eq!((gate.inside(), gate.load(Class::Information).waiting), (0, 0));
+        });
+    }
+
+    #[test]
     fn a_full_line_sends_the_last_away_at_once() {
         timed(|| {
-            let (desk, gate) = (Rc::new(desk()), Gate::new(Counters::default().of("p"), 1));
+            let (desk, gate) = (Rc::new(desk()), Gate::new(Counters::default().of("p"), Some(1)));
             let _inside = enter(&desk, &gate, who(1)).unwrap();
             let mut cx = Context::from_waker(Waker::noop());
             let ask = |address| Box::pin(desk.enter(&gate, who(address)));

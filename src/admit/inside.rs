@@ -3,9 +3,11 @@
 //! Does not know: lines, whose turn it is, how the limit is found.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use super::gradient::{Ear, Gradient, Learnt};
 use super::shares::Demand;
 use crate::bounds;
 use crate::clock::{Now, SECOND};
@@ -15,10 +17,14 @@ use crate::portal::Class;
 pub const CLASSES: usize = Class::ALL.len();
 
 /// Counted across reloads. What a request touches lies together.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[repr(align(64))]
 pub struct Inside {
     all: AtomicU32,
+    /// The most since the last beat.
+    peak: AtomicU32,
+    /// As many as were found to be good.
+    learned: AtomicU32,
     pub(super) slow: AtomicU32,
     by: [AtomicU32; CLASSES],
     waiting_all: AtomicU32,
@@ -33,9 +39,52 @@ pub struct Inside {
     beaten: AtomicU64,
     /// Rung when a permit comes back while somebody waits.
     pub(super) bell: Notify,
+    pub(super) ear: Ear,
+    gradient: Mutex<Gradient>,
+}
+
+impl Default for Inside {
+    fn default() -> Inside {
+        let zeros = || std::array::from_fn(|_| AtomicU32::new(0));
+        Inside {
+            all: AtomicU32::new(0),
+            peak: AtomicU32::new(0),
+            learned: AtomicU32::new(bounds::LIMIT_FIRST),
+            slow: AtomicU32::new(0),
+            by: zeros(),
+            waiting_all: AtomicU32::new(0),
+            waiting: zeros(),
+            came: zeros(),
+            ever: AtomicU32::new(0),
+            rates: zeros(),
+            stood: zeros(),
+            beaten: AtomicU64::new(0),
+            bell: Notify::new(),
+            ear: Ear::default(),
+            gradient: Mutex::default(),
+        }
+    }
 }
 
 impl Inside {
+    pub(super) fn learned(&self) -> u32 {
+        self.learned.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn learnt(&self) -> Learnt {
+        self.gradient().save()
+    }
+
+    pub(super) fn learn(&self, learnt: &Learnt) {
+        let mut gradient = self.gradient();
+        gradient.load(learnt);
+        self.learned.store(gradient.now(), Ordering::Relaxed);
+    }
+
+    fn gradient(&self) -> MutexGuard<'_, Gradient> {
+        self.gradient.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn all(&self) -> u32 {
         self.all.load(Ordering::Relaxed)
     }
@@ -43,13 +92,16 @@ impl Inside {
     /// Takes a permit of so many.
     pub(super) fn take(&self, class: Class, limit: u32) -> bool {
         let more = |n: u32| (n < limit).then_some(n + 1);
-        let taken = self.all.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).is_ok();
-        if taken {
+        let taken = self.all.fetch_update(Ordering::AcqRel, Ordering::Acquire, more);
+        if let Ok(before) = taken {
+            if before >= self.peak.load(Ordering::Relaxed) {
+                self.peak.store(before + 1, Ordering::Relaxed);
+            }
             self.by[class as usize].fetch_add(1, Ordering::Relaxed);
             self.came[class as usize].fetch_add(1, Ordering::Relaxed);
             self.ever.fetch_add(1, Ordering::Relaxed);
         }
-        taken
+        taken.is_ok()
     }
 
     pub(super) fn give_back(&self, class: Class) {
@@ -93,13 +145,13 @@ impl Inside {
         self.stood[class as usize].load(Ordering::Relaxed) >= bounds::STANDING_BEATS
     }
 
-    /// Brings up to date what is reckoned by time; of all workers one does it. Says after how many nanoseconds it did.
-    pub(super) fn beat(&self, now: Now) -> Option<u64> {
+    /// Brings up to date what is reckoned by time; of all workers one does it.
+    pub(super) fn beat(&self, now: Now, most: Option<u32>) {
         let before = self.beaten.load(Ordering::Relaxed);
         let since = now.mono.saturating_sub(before);
         let due = since >= bounds::SWEEP.as_nanos() as u64 / 2;
         if !due || self.beaten.compare_exchange(before, now.mono, Ordering::AcqRel, Ordering::Relaxed).is_err() {
-            return None;
+            return;
         }
         let since = if before == 0 { bounds::SWEEP.as_nanos() as u64 } else { since };
         let seconds = since as f64 / SECOND as f64;
@@ -112,6 +164,10 @@ impl Inside {
             let stood = if empty { 0 } else { self.stood[i].load(Ordering::Relaxed).saturating_add(1) };
             self.stood[i].store(stood, Ordering::Relaxed);
         }
-        Some(since)
+        let peak = self.peak.swap(self.all(), Ordering::Relaxed);
+        let window = self.ear.take(peak, since);
+        if most.is_none() {
+            self.learned.store(self.gradient().hear(&window), Ordering::Relaxed);
+        }
     }
 }

@@ -35,6 +35,17 @@ fn print(status: &Value) {
             p["in_flight"],
             p["max_in_flight"]
         );
+        for c in p["classes"].as_array().iter().flat_map(|all| all.iter()) {
+            if c["waiting"].as_u64().is_some_and(|n| n > 0) {
+                println!(
+                    "    {}: {} in flight of a share of {}, {} waiting",
+                    plain(&c["class"]),
+                    c["in_flight"],
+                    c["limit"],
+                    c["waiting"]
+                );
+            }
+        }
         if p["climbed"] != "normal" {
             println!("    by itself {}: {}", plain(&p["climbed"]), plain(&p["why"]));
         }

@@ -1,5 +1,5 @@
 //! What workers keep by the million is kept in files of its own, not in the store: limits' buckets, known paths, and when
-//! passes were made.
+//! passes were made. So is what was learnt of how much origins bear.
 //!
 //! Does not know: what they are for.
 
@@ -14,6 +14,7 @@ const LIMITS: &str = "limits.bin";
 const KNOWN: &str = "known-paths.bin";
 const MADE: &str = "passes-made.bin";
 const VOUCHED: &str = "passes-vouched.bin";
+const LEARNT: &str = "limits-learnt.json";
 
 impl Office {
     /// Writes them. A file that cannot be written is no reason to stop, and is said. Where another process has taken over
@@ -40,6 +41,7 @@ impl Office {
         let written = write(KNOWN, &house.known.save())
             .and_then(|()| write(MADE, &house.settled.save()))
             .and_then(|()| write(VOUCHED, &house.settled.save_vouched()))
+            .and_then(|()| write(LEARNT, &house.counters.save()))
             .and_then(|()| if with_limits { write(LIMITS, &limits()) } else { Ok(()) });
         if let Err(e) = written {
             tracing::warn!(error = %e, "limits and known paths cannot be kept over a restart");
@@ -71,6 +73,9 @@ impl Office {
         }
         if let Ok(bytes) = read(VOUCHED) {
             house.settled.load_vouched(&bytes);
+        }
+        if let Ok(bytes) = read(LEARNT) {
+            house.counters.load(&bytes);
         }
     }
 }

@@ -55,15 +55,18 @@ pub use versions::{GENERATION, Version};
 pub use waiting::RoomLine;
 pub use watch::{Bell, watch};
 
+use crate::admit::{Gate, Load};
 use crate::bots::Line;
 use crate::certificate::Keyring;
 use crate::fault::Fault;
 use crate::force::{House, Law};
 use crate::journal::Journal;
 use crate::places::Age;
+use crate::portal::Class;
 use crate::posture::Pin;
 use crate::rules::Measure;
 use crate::strain::Source;
+use crate::telemetry::metrics::ClassLabels;
 
 /// The office. One lock: changes are rare, and must not pass each other.
 pub struct Office {
@@ -166,7 +169,32 @@ pub struct PortalPosture {
     #[serde(flatten)]
     pub reason: Climbed,
     pub in_flight: u32,
+    /// How many may be, now.
     pub max_in_flight: u32,
+    /// Whether boma finds that out.
+    pub adaptive: bool,
+    pub classes: Vec<ClassLine>,
+}
+
+/// How it goes with one class at a portal's gate.
+#[derive(Clone, Debug, Serialize)]
+pub struct ClassLine {
+    pub class: &'static str,
+    pub in_flight: u32,
+    pub limit: u32,
+    pub waiting: u32,
+    pub waiting_most: u32,
+    pub per_second: f32,
+}
+
+impl ClassLine {
+    fn all(gate: &Gate) -> Vec<ClassLine> {
+        let line = |class: Class| {
+            let Load { inside, limit, waiting, waiting_most, per_second } = gate.load(class);
+            ClassLine { class: class.as_str(), in_flight: inside, limit, waiting, waiting_most, per_second }
+        };
+        Class::ALL.into_iter().map(line).collect()
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -283,7 +311,9 @@ impl Office {
             climbed: standing.climbed(&p.name).as_str(),
             reason: self.climbed(&p.name),
             in_flight: town.gates[i].inside(),
-            max_in_flight: p.max_in_flight,
+            max_in_flight: town.gates[i].limit(),
+            adaptive: town.gates[i].is_adaptive(),
+            classes: ClassLine::all(&town.gates[i]),
         };
         let snapshot = |(portal, path, taken, bytes)| SnapshotLine { portal, path, taken, bytes };
         let desk = self.desk();
@@ -320,9 +350,17 @@ impl Office {
     pub fn gauge(&self) {
         let (house, m) = (&self.house, &self.house.metrics);
         let (town, standing, now) = (house.town.load(), house.standing.load(), house.now().unix());
-        for portal in &town.portals.list {
+        for (portal, gate) in town.portals.list.iter().zip(&town.gates) {
             let label = crate::telemetry::metrics::PortalLabel { portal: portal.name.clone() };
             m.posture.get_or_create(&label).set(standing.level(&portal.name, now) as i64);
+            m.admit_limit.get_or_create(&label).set(gate.limit().into());
+            for class in Class::ALL {
+                let label = ClassLabels { portal: portal.name.clone(), class: class.as_str() };
+                let load = gate.load(class);
+                m.admit_inside.get_or_create(&label).set(load.inside.into());
+                m.admit_share.get_or_create(&label).set(load.limit.into());
+                m.admit_waiting.get_or_create(&label).set(load.waiting.into());
+            }
         }
         m.limit_keys.set(house.limits.keys() as i64);
         m.limit_capacity.set(house.limits.capacity() as i64);

@@ -13,7 +13,7 @@ use crate::bounds;
 use crate::plan::Reach;
 use crate::portal::Class;
 use crate::store::Table;
-use crate::telemetry::metrics::RoomLabels;
+use crate::telemetry::metrics::ClassLabels;
 use crate::waiting::{Counts, Space};
 
 /// A waiting room in which somebody is, for people.
@@ -105,7 +105,7 @@ impl Office {
 
     pub(super) fn gauge_rooms(&self) {
         self.each_room(|portal, class, counts| {
-            let labels = RoomLabels { portal: portal.to_owned(), class: class.as_str() };
+            let labels = ClassLabels { portal: portal.to_owned(), class: class.as_str() };
             self.house.metrics.waiting_people.get_or_create(&labels).set(i64::from(counts.waiting));
         });
     }

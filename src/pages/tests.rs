@@ -23,7 +23,7 @@ fn portal(title: &str, languages: &[&str]) -> Arc<Portal> {
         origins: vec![OriginAddress { scheme: crate::portal::Scheme::Http, host: "127.0.0.1".into(), port: 1 }],
         connect_timeout: std::time::Duration::from_secs(1),
         response_timeout: std::time::Duration::from_secs(1),
-        max_in_flight: 1,
+        max_in_flight: Some(1),
         pass_domain: None,
         snapshot: SnapshotPlan { start: vec![], every: std::time::Duration::from_secs(1), pages: 1 },
         services: vec![Service {

@@ -55,7 +55,10 @@ impl Errand {
         let host = portal.host.as_deref().filter(|_| portal.canonical_host_header).unwrap_or(authority);
         let own = Own { target: &target, host, scheme, pseudonym: &self.house.pseudonym, fields: &fields };
         let asked = self.house.now();
-        match self.origins.fill(portal, self.town.outbound(self.portal), own, admitted).await {
+        let sent = self.origins.fill(portal, self.town.outbound(self.portal), own, admitted).await;
+        let route = portal.routes.find(&crate::path::for_matching(path)).1;
+        self.town.gates[self.portal].hear(super::heard(route, &sent, self.house.now().since(asked)));
+        match sent {
             Ok(answer) => self.came(answer, Asked { asked, came: self.house.now() }, leader).await,
             Err(fault) => Landed::Failed(reason_of(fault)),
         }

@@ -41,13 +41,15 @@ mod wait;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::admit::{Desk, Who};
+use crate::admit::{Desk, Heard, Who};
 use crate::client::{Client, Prefix};
 use crate::clock::Now;
 use crate::force::House;
 use crate::origin::{Answer, Forward, OriginFault, Origins};
+use crate::portal::Route;
 use crate::proofs::{Admitted, Cleared};
 use crate::reason::Reason;
+use crate::telemetry::metrics::ClassLabels;
 use crate::wire::{Arrival, BodyBox, Head, Line, Reply};
 
 pub use counts::Preview;
@@ -234,6 +236,8 @@ impl Corridor {
         let admitted = self.desk.enter(visit.gate(), who(visit)).await.ok();
         if admitted.is_none() {
             visit.signals().busy();
+            let label = ClassLabels { portal: visit.portal().name.clone(), class: visit.route().class.as_str() };
+            self.house.metrics.admit_refused.get_or_create(&label).inc();
         }
         admitted
     }
@@ -345,6 +349,7 @@ impl Corridor {
             // An upload takes the time that its client takes.
             let nanos = request.safe.then(|| self.house.now().since(asked));
             visit.signals().answered(&visit.client, failed, nanos);
+            visit.gate().hear(heard(visit.route(), sent, nanos.unwrap_or(0)));
         }
     }
 
@@ -364,6 +369,23 @@ struct Manner<'a> {
     shared: bool,
     without: &'static [&'static str],
     with: &'a [(&'static str, Vec<u8>)],
+}
+
+/// What the gate learns of an answer: those of one route and sort take as long as each other.
+fn heard(route: &Route, sent: &Result<Answer, OriginFault>, nanos: u64) -> Heard {
+    match sent {
+        Ok(answer) => match answer.status {
+            429 | 503 | 504 => Heard::Pushed,
+            500..=599 => Heard::Failed,
+            status => {
+                let mix = |sum: usize, byte: u8| (sum ^ usize::from(byte)).wrapping_mul(0x0100_0193);
+                let kind = route.path.bytes().chain([(status / 100) as u8]).fold(0x811c_9dc5, mix);
+                Heard::Answer { kind: kind ^ (kind >> 16), nanos }
+            }
+        },
+        Err(OriginFault::Hung) => Heard::Pushed,
+        Err(_) => Heard::Failed,
+    }
 }
 
 fn who(visit: &Visit<'_>) -> Who {

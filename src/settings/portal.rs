@@ -222,9 +222,9 @@ fn languages(s: &Section<'_>, spoken: Option<&[String]>) -> Vec<String> {
     written.into_iter().map(|at| at.value).collect()
 }
 
-fn max_in_flight(s: &Section<'_>) -> u32 {
+fn max_in_flight(s: &Section<'_>) -> Option<u32> {
     if s.is_integer("max_in_flight") {
-        return s.integer("max_in_flight", 1, 1_000_000).map_or(bounds::IN_FLIGHT_DEFAULT, |n| n.value as u32);
+        return s.integer("max_in_flight", 1, 1_000_000).map(|n| n.value as u32);
     }
     if let Some(at) = s.string("max_in_flight", "adaptive")
         && at.value != "adaptive"
@@ -235,7 +235,7 @@ fn max_in_flight(s: &Section<'_>) -> u32 {
             "write \"adaptive\" or a whole number from 1 to 1000000",
         );
     }
-    bounds::IN_FLIGHT_DEFAULT
+    None
 }
 
 fn pass_domain(s: &Section<'_>, hosts: &[String]) -> Option<String> {

@@ -33,7 +33,7 @@ pub struct PortalLabel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct RoomLabels {
+pub struct ClassLabels {
     pub portal: String,
     pub class: &'static str,
 }
@@ -72,7 +72,7 @@ pub struct Metrics {
     pub posture: Family<PortalLabel, Gauge>,
     pub challenge: Family<OutcomeLabel, Counter>,
     pub waiting: Family<OutcomeLabel, Counter>,
-    pub waiting_people: Family<RoomLabels, Gauge>,
+    pub waiting_people: Family<ClassLabels, Gauge>,
     pub cache: Family<OutcomeLabel, Counter>,
     /// The one of `cache` that is counted most, at hand.
     pub cache_hit: Counter,
@@ -96,6 +96,12 @@ pub struct Metrics {
     pub admin_refused: Family<OutcomeLabel, Counter>,
     pub bot_checks: Family<OutcomeLabel, Counter>,
     pub strain: Family<SourceLabel, Gauge>,
+    pub admit_limit: Family<PortalLabel, Gauge>,
+    pub admit_inside: Family<ClassLabels, Gauge>,
+    pub admit_share: Family<ClassLabels, Gauge>,
+    pub admit_waiting: Family<ClassLabels, Gauge>,
+    /// Requests that a full gate sent away.
+    pub admit_refused: Family<ClassLabels, Counter>,
 }
 
 impl Default for Metrics {
@@ -135,6 +141,11 @@ impl Default for Metrics {
             admin_refused: Family::default(),
             bot_checks: Family::default(),
             strain: Family::default(),
+            admit_limit: Family::default(),
+            admit_inside: Family::default(),
+            admit_share: Family::default(),
+            admit_waiting: Family::default(),
+            admit_refused: Family::default(),
         };
         m.register();
         m
@@ -178,6 +189,11 @@ impl Metrics {
         r.register("boma_admin_refused", "Calls of the staff door turned away: a wrong or expired token, too many of those, a role that may not", self.admin_refused.clone());
         r.register("boma_bot_checks", "Addresses of self-styled bots that were looked up, by outcome", self.bot_checks.clone());
         r.register("boma_strain", "How hard pressed the machine is: 0 none, 1 tight, 2 scarce (strangers are turned away), 3 spent", self.strain.clone());
+        r.register("boma_admit_limit", "Requests that may be with a portal's origins at once, now", self.admit_limit.clone());
+        r.register("boma_admit_in_flight", "Requests that are with a portal's origins, by class", self.admit_inside.clone());
+        r.register("boma_admit_share", "Permits that a class has for itself among those that want any", self.admit_share.clone());
+        r.register("boma_admit_waiting", "Requests that wait for a permit, by class", self.admit_waiting.clone());
+        r.register("boma_admit_refused", "Requests that no permit came free for, by class", self.admit_refused.clone());
         // A counter that appears with its first event hides that event from `rate()`.
         for outcome in ["verified", "refuted", "unanswered"] {
             drop(self.bot_checks.get_or_create(&OutcomeLabel { outcome }));

@@ -2,6 +2,9 @@
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use crate::frames::{Conn, END_HEADERS, END_STREAM, HEADERS, SETTINGS, block, frame};
 use crate::harness::{Client, Mode, Origin, Setup, eventually, get, navigate};
@@ -118,4 +121,56 @@ fn slow_uploads_keep_half_of_the_permits_and_no_more() {
     eventually("slow uploads made room", || (boma.status()["postures"][0]["in_flight"] == 4).then_some(()));
     assert_eq!(get(boma.at(), "/").status, 200);
     drop(slow);
+}
+
+/// Has so many processes, each 40 ms at one request.
+fn processes(count: usize) -> SocketAddr {
+    let free = Arc::new((Mutex::new(count), Condvar::new()));
+    scripted(move |mut stream, _| {
+        let (left, freed) = &*free;
+        let mut left = freed.wait_while(left.lock().unwrap(), |n| *n == 0).unwrap();
+        *left -= 1;
+        drop(left);
+        std::thread::sleep(Duration::from_millis(40));
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok");
+        *free.0.lock().unwrap() += 1;
+        freed.notify_one();
+    })
+}
+
+#[test]
+fn filing_is_served_beside_a_flood_of_information_and_the_limit_finds_the_knee() {
+    const WIDE: &str = "[[limit]]\nname = \"wide\"\nper = \"client\"\nrate = \"100000/s\"\nburst = 1000000\n";
+    let route = "[[portal.route]]\npath = \"/file/*\"\nclass = \"filing\"\n";
+    let boma = Setup::new().portal(route).rules(WIDE).start(processes(4));
+    let status = || boma.status()["postures"][0].clone();
+    assert_eq!((&status()["adaptive"], &status()["max_in_flight"]), (&true.into(), &100.into()));
+    for _ in 0..60 {
+        assert_eq!(get(boma.at(), "/quiet").status, 200);
+        assert_eq!(get(boma.at(), "/file/quiet").status, 200);
+    }
+    let over = Arc::new(AtomicBool::new(false));
+    let flood: Vec<_> = (0..120)
+        .map(|n| {
+            let (over, at) = (over.clone(), boma.at());
+            std::thread::spawn(move || {
+                let mut statuses = Vec::new();
+                while !over.load(Ordering::Relaxed) {
+                    statuses.push(get(at, &format!("/information/{n}")).status);
+                    // Who is sent away comes again, but does not spin.
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                statuses
+            })
+        })
+        .collect();
+    eventually("the limit comes down", || (status()["max_in_flight"].as_u64()? <= 16).then_some(()));
+    let filed: Vec<u16> = (0..100).map(|n| get(boma.at(), &format!("/file/{n}")).status).collect();
+    let now = status();
+    over.store(true, Ordering::Relaxed);
+    let informed: Vec<u16> = flood.into_iter().flat_map(|f| f.join().unwrap()).collect();
+    let served = |statuses: &[u16]| statuses.iter().filter(|s| **s == 200).count();
+    assert!(served(&filed) >= 95, "{} of 100", served(&filed));
+    assert!(served(&informed) >= 100 && served(&informed) < informed.len(), "some are sent away, none starves");
+    assert!((3..=16).contains(&now["max_in_flight"].as_u64().unwrap()), "{now}");
 }
