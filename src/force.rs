@@ -37,7 +37,7 @@ use crate::rules::{Measure, RuleSet};
 use crate::seal::{self, Key, Secret};
 use crate::settings::Settings;
 use crate::settled::Settled;
-use crate::snapshot::Board;
+use crate::snapshot::{Board, Seals};
 use crate::staff::Tokens;
 use crate::store::Store;
 use crate::telemetry::{AccessLog, Feed, Kind, Metrics, Recent, Registers, Totals};
@@ -142,6 +142,8 @@ pub struct House {
     /// Who may come in by the staff door.
     pub tokens: ArcSwap<Tokens>,
     pub board: Board,
+    /// Signs snapshots that are kept.
+    pub seals: Seals,
     pub metrics: Metrics,
     /// What changes, for whoever listens: the office's journal and troubles.
     pub feed: Feed,
@@ -237,6 +239,7 @@ impl House {
             wordings: ArcSwap::default(),
             incidents: ArcSwap::default(),
             board: Board::default(),
+            seals: Seals::new(&m.secret),
             references: m.secret.key("boma reference v1"),
             // A mobile operator's address may carry thousands who solve a challenge in the same minute, and one check costs
             // microseconds.

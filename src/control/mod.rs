@@ -3,18 +3,21 @@
 //!
 //! Does not know: HTTP, what rules mean, requests.
 
+mod album;
 mod aside;
 mod bans;
 mod bots;
 mod change;
 mod check;
 mod climb;
+mod crawl;
 mod files;
 mod incidents;
 mod keeper;
 mod kept;
 mod lists;
 mod measures;
+mod note;
 mod pem;
 mod places;
 mod propose;
@@ -30,13 +33,14 @@ mod uptime;
 mod versions;
 mod watch;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
+pub use album::{Album, Refusal};
 pub use aside::step_aside;
 pub use change::{Applied, Change, Force, Judge, Rejected, Telling, Who};
 pub use check::{Book, Checked, book, check};
@@ -59,6 +63,7 @@ use crate::journal::Journal;
 use crate::places::Age;
 use crate::posture::Pin;
 use crate::rules::Measure;
+use crate::snapshot::Listed;
 
 /// The office. One lock: changes are rare, and must not pass each other.
 pub struct Office {
@@ -76,6 +81,8 @@ pub struct Office {
     judge: Judge,
     counting: Mutex<totals::Counting>,
     uptime: Mutex<uptime::Uptime>,
+    /// How the snapshots of each portal stand.
+    albums: Mutex<BTreeMap<String, Album>>,
 }
 
 /// What the office remembers of its own work.
@@ -200,6 +207,7 @@ impl Office {
             judge,
             counting: Mutex::default(),
             uptime: Mutex::default(),
+            albums: Mutex::default(),
         };
         office.reloaded(differs.is_empty());
         office.desk().differs = differs;
@@ -253,6 +261,10 @@ impl Office {
         self.uptime.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn albums(&self) -> MutexGuard<'_, BTreeMap<String, Album>> {
+        self.albums.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn listeners(&self) -> MutexGuard<'_, HashMap<String, Listener>> {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -276,7 +288,12 @@ impl Office {
             in_flight: town.gates[i].inside(),
             max_in_flight: p.max_in_flight,
         };
-        let snapshot = |(portal, path, taken, bytes)| SnapshotLine { portal, path, taken, bytes };
+        let snapshot = |e: Listed| SnapshotLine {
+            taken: e.page.checked(),
+            bytes: e.page.newest().about.plain,
+            path: e.address.to_string(),
+            portal: e.portal,
+        };
         let desk = self.desk();
         Status {
             version: env!("CARGO_PKG_VERSION"),
@@ -318,6 +335,7 @@ impl Office {
         m.limit_evictions.set(house.limits.evictions() as i64);
         m.limit_shared.set(house.limits.shared() as i64);
         m.snapshots.set(house.board.len() as i64);
+        m.snapshot_alarms.set(self.albums().values().map(|a| a.unexpected.len()).sum::<usize>() as i64);
         m.rules_generation.set(house.law.load().generation as i64);
         m.bans.set(house.bans.list(now).len() as i64);
         let open = self.open_incidents();

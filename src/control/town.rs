@@ -71,7 +71,6 @@ impl Office {
         let told = |portal: &Arc<Portal>| (self.told_of(portal), self.news(portal, now));
         let town = Town::new(edition, Arc::new(new), outbound, (&house.counters, &house.books), (told, now));
         house.town.store(Arc::new(town));
-        self.dress(|_| true);
         Ok(Applied { changed: true, warnings: read.warnings, ..self.unchanged() })
     }
 

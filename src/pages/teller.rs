@@ -66,7 +66,7 @@ impl<'a> Teller<'a> {
     }
 
     /// A sentence of the language's with a time in it, as HTML.
-    fn sentence(&self, key: &str, unix: u64) -> Value {
+    pub fn sentence(&self, key: &str, unix: u64) -> Value {
         let sentence = HtmlEscape(&self.name(key)).to_string();
         Value::from_safe_string(sentence.replace("{time}", &self.time(unix)))
     }

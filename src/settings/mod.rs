@@ -184,7 +184,7 @@ pub enum QueryLog {
 }
 
 /// Keys of the contract that this version holds at their default, whether or not their table is written.
-pub const NOT_BUILT: [&str; 2] = ["portal.max_in_flight = \"adaptive\"", "portal.snapshot.sitemap"];
+pub const NOT_BUILT: [&str; 1] = ["portal.max_in_flight = \"adaptive\""];
 
 /// Reads the text of `boma.toml`; relative paths start at `folder`. The value counts only where there are no faults.
 pub fn read(file: &str, text: &str, folder: &Path) -> Read<Settings> {
