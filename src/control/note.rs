@@ -28,7 +28,7 @@ impl Office {
             Err(Rejected::Stale { .. }) => "rejected: made from an older generation".into(),
             Err(Rejected::ReadOnly(why)) => format!("rejected: the file cannot be written ({why})"),
             Err(Rejected::Leaving) => "rejected: another process has taken over".into(),
-            Err(Rejected::Harmful(why) | Rejected::Unknown(why)) => format!("rejected: {why}"),
+            Err(Rejected::Harmful(why) | Rejected::Unknown(why) | Rejected::NotNow(why)) => format!("rejected: {why}"),
         };
         if outcome.is_ok() {
             tracing::info!(%who, what, outcome = said, "change applied");

@@ -77,6 +77,7 @@ impl Office {
             Change::Incident(telling) => self.incident(telling),
             Change::Reword(rewording) => self.reword(&rewording, who),
             Change::Purge { portal, what, gone } => self.purge(portal.as_deref(), &what, &gone),
+            Change::Refresh { portal, paths } => self.refresh(portal.as_deref(), &paths),
             // What is given out is the journal's to remember, and nobody else's.
             Change::GiveCodes { portal, .. } => {
                 self.knows(portal.as_deref()).map(|()| Applied { changed: true, ..self.unchanged() })

@@ -13,6 +13,9 @@ const VALUE: &str = "(?:[A-Za-z0-9._~!:-]|,[A-Za-z0-9-]|%2[01458-9A-E]|%3[AD])+"
 /// Between two parameters: plain, in HTML, in JSON, and in an address within an address.
 const AND: &str = "(?:&amp;|&#0*38;|\\\\u0026|&|%26)";
 
+/// What is written in the place of what was found.
+type By<'a> = &'a dyn Fn(&Captures<'_>) -> Vec<u8>;
+
 /// Takes the sessions of one portal out of its pages.
 #[derive(Clone, Debug)]
 pub struct Sessions {
@@ -44,12 +47,19 @@ impl Sessions {
 
     /// The same text without them.
     pub fn stripped<'t>(&self, text: &'t [u8]) -> Cow<'t, [u8]> {
+        // `&amp;` ends as a parameter of Java's begins, so those that stand behind it come first.
         let mut out = Cow::Borrowed(text);
-        for plain in [&self.parameter, &self.segment, &self.further].into_iter().flatten() {
-            out = replaced(plain, out, &|_| Vec::new());
+        let rest = |found: &Captures<'_>| if found.get(2).is_some() { found[1].to_vec() } else { Vec::new() };
+        let none = |_: &Captures<'_>| Vec::new();
+        let (further, first) = (&self.further, &self.first);
+        let all: [(_, By<'_>); 4] =
+            [(further, &none), (first, &rest), (&self.parameter, &none), (&self.segment, &none)];
+        for (pattern, by) in all {
+            if let Some(pattern) = pattern {
+                out = replaced(pattern, out, by);
+            }
         }
-        let Some(first) = &self.first else { return out };
-        replaced(first, out, &|found| if found.get(2).is_some() { found[1].to_vec() } else { Vec::new() })
+        out
     }
 
     /// Whether any is left, in whatever spelling.
@@ -63,7 +73,7 @@ impl Sessions {
     }
 }
 
-fn replaced<'t>(pattern: &Regex, text: Cow<'t, [u8]>, by: &dyn Fn(&Captures<'_>) -> Vec<u8>) -> Cow<'t, [u8]> {
+fn replaced<'t>(pattern: &Regex, text: Cow<'t, [u8]>, by: By<'_>) -> Cow<'t, [u8]> {
     match text {
         Cow::Borrowed(text) => pattern.replace_all(text, by),
         Cow::Owned(text) => match pattern.replace_all(&text, by) {
