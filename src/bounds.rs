@@ -3,6 +3,7 @@
 //!
 //! Does not know: everything else.
 
+mod copied;
 mod kept;
 mod known;
 mod reported;
@@ -11,6 +12,7 @@ mod waiting;
 
 use std::time::Duration;
 
+pub use copied::*;
 pub use kept::*;
 pub use known::*;
 pub use reported::*;
@@ -176,10 +178,6 @@ pub const ORIGIN_AGE: Duration = Duration::from_secs(60);
 pub const RESOLVE_FRESH: Duration = Duration::from_secs(30);
 /// How long one look-up of an origin's name may take.
 pub const RESOLVE_DEADLINE: Duration = Duration::from_secs(5);
-/// Bytes of one snapshot, of all snapshots in memory, and how many one portal keeps.
-pub const SNAPSHOT_BYTES: usize = 2 * 1024 * 1024;
-pub const SNAPSHOTS_BYTES: usize = 128 * 1024 * 1024;
-pub const SNAPSHOTS_PER_PORTAL: usize = 5_000;
 /// How long boma's own fetch of one page may take in all.
 pub const OWN_FETCH_DEADLINE: Duration = Duration::from_secs(30);
 /// Bytes of a body that boma itself reads from a citizen (a challenge's solution).

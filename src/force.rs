@@ -37,12 +37,12 @@ use crate::rules::{Measure, RuleSet};
 use crate::seal::{self, Key, Secret};
 use crate::settings::Settings;
 use crate::settled::Settled;
-use crate::snapshot::Board;
+use crate::snapshot::{Board, Seals};
 use crate::staff::Tokens;
 use crate::store::Store;
 use crate::strain::Pulse;
 use crate::telemetry::{AccessLog, Feed, Kind, Metrics, Recent, Registers, Totals};
-use crate::waiting::{Rooms, Seals, Suite};
+use crate::waiting::{self, Rooms, Suite};
 use crate::words::Words;
 
 /// The rules in force and the table of postures under them.
@@ -141,7 +141,7 @@ pub struct House {
     pub codes: Codes,
     pub forms: Forms,
     /// Seals places in the waiting rooms.
-    pub seats: Seals,
+    pub seats: waiting::Seals,
     pub law: ArcSwap<Law>,
     pub town: ArcSwap<Town>,
     pub standing: ArcSwap<Standing>,
@@ -154,6 +154,8 @@ pub struct House {
     /// Who may come in by the staff door.
     pub tokens: ArcSwap<Tokens>,
     pub board: Board,
+    /// Signs snapshots that are kept.
+    pub seals: Seals,
     pub metrics: Metrics,
     /// What changes, for whoever listens: the office's journal and troubles.
     pub feed: Feed,
@@ -246,7 +248,7 @@ impl House {
             codes: Codes::new(&m.secret),
             challenge: ArcSwap::from_pointee(Challenge::new(&m.secret, m.settings.challenge.pass_lifetime)),
             forms: Forms::new(&m.secret),
-            seats: Seals::new(&m.secret),
+            seats: waiting::Seals::new(&m.secret),
             law: ArcSwap::from_pointee(m.law),
             town: ArcSwap::from_pointee(town),
             standing: ArcSwap::from_pointee(m.standing),
@@ -254,6 +256,7 @@ impl House {
             words: ArcSwap::from_pointee(m.words),
             incidents: ArcSwap::default(),
             board: Board::default(),
+            seals: Seals::new(&m.secret),
             references: m.secret.key("boma reference v1"),
             // A mobile operator's address may carry thousands who solve a challenge in the same minute, and one check costs
             // microseconds.

@@ -230,6 +230,8 @@ pub struct Effects {
     pub reach: Reach,
     /// Whether paths that are never challenged (`/robots.txt` and its like) come from snapshots where possible.
     pub spare_origin: bool,
+    /// Whether boma takes no snapshots, so that the origin has one visitor less.
+    pub pause_snapshots: bool,
     /// Whether access-log lines of refused requests are sampled (`[log] refused`).
     pub sample_refused: bool,
 }

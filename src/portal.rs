@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::bounds;
+
 mod looks;
 
 pub use looks::{Colour, Looks, Palette};
@@ -120,13 +122,36 @@ impl OriginAddress {
     }
 }
 
+/// Of which pages copies are kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SnapshotPlan {
     /// Paths to begin with, besides every exact path of a route with `fallback = "snapshot"`.
     pub start: Vec<String>,
+    /// Where the portal lists its pages.
+    pub sitemap: Option<String>,
     pub every: Duration,
     /// At most this many pages.
     pub pages: usize,
+    /// How many links away from those that are declared; 0: only these.
+    pub depth: u8,
+    /// Every page has this text.
+    pub expect: Option<String>,
+    /// Every page has so many bytes.
+    pub min_size: usize,
+}
+
+impl Default for SnapshotPlan {
+    fn default() -> SnapshotPlan {
+        SnapshotPlan {
+            start: Vec::new(),
+            sitemap: None,
+            every: Duration::from_secs(900),
+            pages: 500,
+            depth: bounds::SNAPSHOT_DEPTH_STANDARD,
+            expect: None,
+            min_size: 1,
+        }
+    }
 }
 
 /// What citizens call a service, and what they can do instead.
@@ -166,6 +191,21 @@ impl Service {
 }
 
 impl Portal {
+    /// The paths that the settings name of those whose pages are to be kept, each once.
+    pub fn declared(&self) -> Vec<String> {
+        let exact = self.routes.all().iter().filter(|r| r.fallback == Fallback::Snapshot && !r.path.ends_with('*'));
+        let mut paths: Vec<String> = self.snapshot.start.iter().cloned().chain(exact.map(|r| r.path.clone())).collect();
+        let mut seen = std::collections::HashSet::new();
+        paths.retain(|p| seen.insert(p.clone()));
+        paths.truncate(self.snapshot.pages);
+        paths
+    }
+
+    /// Whether copies of any pages are kept.
+    pub fn keeps_copies(&self) -> bool {
+        self.snapshot.sitemap.is_some() || !self.declared().is_empty()
+    }
+
     /// Whether an answer at this path tells that who asked is signed in.
     pub fn proves_session(&self, path: &str) -> bool {
         any_holds(&self.session_proof, path)
@@ -220,6 +260,8 @@ pub struct Route {
     pub cache: Caching,
     /// The only parameters of a query that count; `None`: all do.
     pub query: Option<Vec<String>>,
+    /// The text by which a copy of a page is known to be good, in the place of the portal's.
+    pub expect: Option<String>,
 }
 
 /// By whose word a route's answers are kept.
@@ -244,6 +286,7 @@ impl Route {
             max_body: 32 << 20,
             cache: Caching::Off,
             query: None,
+            expect: None,
         }
     }
 

@@ -29,6 +29,7 @@ fn target(name: &str) -> fn(&[u8]) {
         "path" => fuzzing::path,
         "sealed_form" => fuzzing::sealed_form,
         "rules_text" => fuzzing::rules_text,
+        "snapshot_page" => fuzzing::snapshot_page,
         "settings_text" => fuzzing::settings_text,
         _ => panic!("fuzz/corpus/{name} belongs to no target"),
     }

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 const FLOORS: [&[&str]; 8] = [
     &["bounds", "clock"],
     &[
-        "bot", "client", "facts", "fault", "held", "http1", "http2", "incident", "known", "path", "plan", "portal",
-        "proofs", "reason", "seal", "strain", "units", "uptime", "wire", "words",
+        "bot", "client", "facts", "fault", "gzip", "held", "http1", "http2", "incident", "known", "markup", "path",
+        "plan", "portal", "proofs", "reason", "seal", "strain", "units", "uptime", "wire", "words",
     ],
     &[
         "admit",

@@ -18,6 +18,7 @@ mod passes;
 mod report;
 mod routes;
 mod services;
+mod snapshots;
 mod table;
 
 use std::net::{SocketAddr, TcpListener};

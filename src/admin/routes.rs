@@ -350,6 +350,7 @@ pub fn refused(rejected: Rejected) -> Response {
             problem(StatusCode::CONFLICT, &format!("{why}; to do it all the same, force it (--force)"))
         }
         Rejected::Unknown(why) => problem(StatusCode::NOT_FOUND, &why),
+        Rejected::NotNow(why) => problem(StatusCode::CONFLICT, &why),
     }
 }
 

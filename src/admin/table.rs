@@ -5,7 +5,7 @@
 
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
-use super::{Desk, bans, cache, events, explain, incidents, measures, passes, report, routes, services};
+use super::{Desk, bans, cache, events, explain, incidents, measures, passes, report, routes, services, snapshots};
 use crate::staff::Role::{self, Analyst, Communicator, Lead, Viewer};
 
 /// One method of one route.
@@ -58,6 +58,9 @@ pub const TABLE: &[Row] = &[
     row("DELETE", "/api/v1/bans/{*net}", Some(Analyst), || delete(bans::remove)),
     row("GET", "/api/v1/cache", Some(Viewer), || get(cache::show)),
     row("POST", "/api/v1/cache/purge", Some(Analyst), || post(cache::purge)),
+    row("GET", "/api/v1/snapshots", Some(Viewer), || get(snapshots::list)),
+    row("GET", "/api/v1/snapshots/diff", Some(Viewer), || get(snapshots::diff)),
+    row("POST", "/api/v1/snapshots/refresh", Some(Analyst), || post(snapshots::refresh)),
     row("POST", "/api/v1/passes", Some(Analyst), || post(passes::issue)),
     row("GET", "/api/v1/incidents", Some(Viewer), || get(incidents::list)),
     row("POST", "/api/v1/incidents", Some(Communicator), || post(incidents::open)),

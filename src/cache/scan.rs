@@ -1,10 +1,8 @@
 //! Whether a page carries what tells its own visitor from others: a session's id in its links, or the value of a cookie
 //! that came with it. Such a page is nobody else's, whatever its fields say.
 
-use miniz_oxide::inflate::decompress_to_vec_with_limit;
-
-use crate::bounds;
 use crate::wire::{Fields, repeats_cookie};
+use crate::{bounds, gzip};
 
 /// How servers write sessions into links.
 const WRITTEN: [&str; 4] = [";jsessionid=", "phpsessid=", "aspsessionid", "/(s("];
@@ -20,7 +18,7 @@ pub fn tells(fields: &Fields, body: &[u8], set: &[Vec<u8>], names: &[String]) ->
     let holds = |plain: &[u8]| set.iter().any(|cookie| repeats_cookie(plain, cookie)) || (page && writes(plain, names));
     match fields.first("content-encoding").map(<[u8]>::to_ascii_lowercase).as_deref() {
         None | Some(b"" | b"identity") => holds(body),
-        Some(b"gzip" | b"x-gzip") => match gunzip(body) {
+        Some(b"gzip" | b"x-gzip") => match gzip::unpack(body, bounds::CACHE_SCANNED_BYTES) {
             Some(plain) => holds(&plain),
             None => true,
         },
@@ -44,25 +42,6 @@ fn writes(body: &[u8], names: &[String]) -> bool {
     let named = names.iter().map(|n| format!("{}=", n.to_ascii_lowercase()));
     let written = WRITTEN.iter().map(|w| (*w).to_owned());
     written.chain(named).any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some())
-}
-
-/// The bytes of one gzip member (RFC 1952), within bounds.
-fn gunzip(body: &[u8]) -> Option<Vec<u8>> {
-    let [0x1f, 0x8b, 8, flags, ..] = body else { return None };
-    let mut rest = body.get(10..)?;
-    if flags & 4 != 0 {
-        let length = usize::from(u16::from_le_bytes([*rest.first()?, *rest.get(1)?]));
-        rest = rest.get(2 + length..)?;
-    }
-    for text in [8, 16] {
-        if flags & text != 0 {
-            rest = rest.get(rest.iter().position(|b| *b == 0)? + 1..)?;
-        }
-    }
-    if flags & 2 != 0 {
-        rest = rest.get(2..)?;
-    }
-    decompress_to_vec_with_limit(rest, bounds::CACHE_SCANNED_BYTES).ok()
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ mod rules;
 mod run;
 pub mod sample;
 mod service;
+mod snapshot;
 mod status;
 mod token;
 
@@ -73,6 +74,9 @@ enum Command {
     /// Answers that are kept for others
     #[command(subcommand)]
     Cache(cache::Cache),
+    /// Copies of pages for bad days
+    #[command(subcommand)]
+    Snapshot(snapshot::Snapshot),
     /// Access codes for people who cannot pass otherwise
     #[command(subcommand)]
     Pass(pass::Pass),
@@ -139,6 +143,7 @@ pub fn main() -> ExitCode {
         Command::Measure(measure) => measure.run(),
         Command::Ban(ban) => ban.run(),
         Command::Cache(cache) => cache.run(),
+        Command::Snapshot(snapshot) => snapshot.run(),
         Command::Pass(pass) => pass.run(),
         Command::Incident(incident) => incident.run(),
         Command::Service(service) => service.run(),

@@ -123,6 +123,11 @@ pub enum Change {
         what: What,
         gone: Arc<AtomicUsize>,
     },
+    /// Snapshots are taken anew, of one portal or of all: of these paths, or of every page.
+    Refresh {
+        portal: Option<String>,
+        paths: Vec<String>,
+    },
     /// What citizens are told of services and of whom to ask.
     Reword(Rewording),
     /// Back to `auto`, of one portal or of all.
@@ -210,6 +215,12 @@ impl Change {
             Change::Release(portal) => format!("posture auto{}", of(portal.as_deref())),
             Change::Incident(telling) => telling.what(),
             Change::Purge { portal, what, .. } => format!("{what} purged from the cache{}", of(portal.as_deref())),
+            Change::Refresh { portal, paths } if paths.is_empty() => {
+                format!("snapshots taken anew{}", of(portal.as_deref()))
+            }
+            Change::Refresh { portal, paths } => {
+                format!("snapshots of {} taken anew{}", paths.join(", "), of(portal.as_deref()))
+            }
             Change::Reword(_) => "words of services".into(),
             Change::Expire => "expiry".into(),
         }
@@ -236,7 +247,7 @@ impl Change {
             Change::AddBan { .. } | Change::RemoveBan(_) => Kind::Ban,
             Change::GiveCodes { .. } => Kind::Pass,
             Change::Incident(_) | Change::Reword(_) => Kind::Incident,
-            Change::Purge { .. } => Kind::Cache,
+            Change::Purge { .. } | Change::Refresh { .. } => Kind::Cache,
             // Of what ends only pins are told as a change; measures say so themselves.
             Change::Pin(_) | Change::Release(_) | Change::Climb { .. } | Change::Expire => Kind::Posture,
         }
@@ -305,4 +316,6 @@ pub enum Rejected {
     Harmful(String),
     /// What is named is not there, in words.
     Unknown(String),
+    /// It cannot be done as things stand, in words.
+    NotNow(String),
 }

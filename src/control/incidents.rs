@@ -191,9 +191,8 @@ impl Office {
         let (town, now) = (self.house.town.load_full(), self.house.now().unix());
         let news = town.portals.list.iter().map(|p| self.news(p, now)).collect();
         let told = town.portals.list.iter().map(|p| self.told_of(p)).collect();
-        if let Some((shelf, new)) = town.shelf.load().with(told, news, now) {
+        if let Some(shelf) = town.shelf.load().with(told, news, now) {
             town.shelf.store(Arc::new(shelf));
-            self.dress(|name| new.iter().any(|at| town.portals.list[*at].name == name));
         }
     }
 

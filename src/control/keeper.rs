@@ -1,9 +1,8 @@
-//! The keeper: takes snapshots on a timer and at the start, and ends pins whose time is over. It runs on a thread of
-//! its own and fetches by the second door, which no citizen's request goes through.
+//! The keeper: ends pins whose time is over, looks after names, bans and what measures do, and lets snapshots be taken. It runs on a
+//! thread of its own.
 //!
 //! Does not know: citizens' requests.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,31 +11,22 @@ use tokio::task::JoinHandle;
 
 use super::{Change, Office, Who};
 use crate::bounds;
-use crate::clock::SECOND;
 use crate::origin::{self, Origins};
 use crate::plan::{Effects, Reach};
-use crate::portal::{Fallback, Portal};
-use crate::snapshot::{self, Page, Snapshot};
+use crate::portal::Portal;
 use crate::store::{Rows, Table};
-use crate::{pages, portal};
 
 /// Between two looks at what is due.
 const BEAT: Duration = Duration::from_millis(250);
-/// A page that could not be taken is tried again after this, or after `every` where that is shorter: at the start
-/// the origin may come up after boma.
-const AGAIN: Duration = Duration::from_secs(10);
 
 /// Runs until `stop`. Needs a local runtime around it.
 pub async fn keep(office: Arc<Office>, stop: Arc<AtomicBool>) {
-    let origins = Origins::new(office.house.fleet.clone(), office.house.clock.clone());
-    // Beside the snapshots, which may wait long for a slow page.
+    let crawl = tokio::task::spawn_local(super::crawl::crawl(office.clone(), stop.clone()));
     let checks = tokio::task::spawn_local(check_health(office.clone()));
     let ladder = tokio::task::spawn_local(super::climb::listen(office.clone()));
     let strain = tokio::task::spawn_local(super::strain::watch(office.clone()));
     let bots = tokio::task::spawn_local(super::bots::verify(office.clone()));
     let rooms = tokio::task::spawn_local(super::waiting::drain(office.clone()));
-    let mut due: HashMap<(String, String), u64> = HashMap::new();
-    let mut edition = 0;
     let mut names_due = 0;
     let (mut harm_due, mut turn) = (0, 0usize);
     let mut looking: Option<JoinHandle<()>> = None;
@@ -56,35 +46,16 @@ pub async fn keep(office: Arc<Office>, stop: Arc<AtomicBool>) {
             office.keep_some();
             keep_due = office.house.now().mono + bounds::KEEP_EVERY.as_nanos() as u64;
         }
+        office.look_at_store();
         let town = office.house.town.load_full();
         if office.house.now().mono >= names_due {
             office.check_names(&town.portals.list).await;
             office.end_bans();
             names_due = office.house.now().mono + bounds::RESOLVE_FRESH.as_nanos() as u64;
         }
-        if town.edition != edition {
-            edition = town.edition;
-            office.take_down(&town.portals.list);
-            due.retain(|(name, path), _| town.portals.list.iter().any(|p| p.name == *name && wanted(p).contains(path)));
-        }
-        for portal in &town.portals.list {
-            for path in wanted(portal) {
-                let key = (portal.name.clone(), path.clone());
-                let now = office.house.now().mono;
-                if due.get(&key).is_some_and(|at| *at > now) || !office.may_fetch(portal, &path) {
-                    continue;
-                }
-                let taken = office.take(&origins, portal, &path).await;
-                let wait = if taken { portal.snapshot.every } else { portal.snapshot.every.min(AGAIN) };
-                due.insert(key, office.house.now().mono + wait.as_nanos() as u64);
-                if stop.load(Ordering::Relaxed) {
-                    break;
-                }
-            }
-        }
-        origins.sweep(&town.portals.list);
         tokio::time::sleep(BEAT).await;
     }
+    crawl.abort();
     checks.abort();
     ladder.abort();
     bots.abort();
@@ -109,16 +80,6 @@ async fn check_health(office: Arc<Office>) {
     }
 }
 
-/// The exact paths whose pages a portal wants kept, at most `snapshot.pages`.
-fn wanted(portal: &Portal) -> Vec<String> {
-    let exact = portal.routes.all().iter().filter(|r| r.fallback == Fallback::Snapshot && !r.path.ends_with('*'));
-    let mut paths: Vec<String> = portal.snapshot.start.iter().cloned().chain(exact.map(|r| r.path.clone())).collect();
-    let mut seen = std::collections::HashSet::new();
-    paths.retain(|p| seen.insert(p.clone()));
-    paths.truncate(portal.snapshot.pages);
-    paths
-}
-
 impl Office {
     /// Puts what was kept over the restart in its place again.
     pub fn restore(&self, mut rows: Rows) {
@@ -131,62 +92,12 @@ impl Office {
         self.restore_bans(rows.remove(&Table::Bans).unwrap_or_default());
         self.restore_wordings(rows.remove(&Table::Wordings).unwrap_or_default());
         self.restore_incidents(rows.remove(&Table::Incidents).unwrap_or_default());
-        self.restore_snapshots(rows.remove(&Table::Snapshots).unwrap_or_default());
-    }
-
-    fn restore_snapshots(&self, rows: Vec<(String, Vec<u8>)>) {
-        let mut by_portal: HashMap<String, Vec<(String, Snapshot)>> = HashMap::new();
-        for (key, row) in rows {
-            let parsed = snapshot::parse_row_key(&key).map(|(portal, path)| (portal.to_owned(), path.to_owned()));
-            match (parsed, snapshot::decode(row)) {
-                (Some((portal, path)), Some(snapshot)) => by_portal.entry(portal).or_default().push((path, snapshot)),
-                _ => self.house.store.remove(Table::Snapshots, &key),
-            }
-        }
-        for (portal, snapshots) in by_portal {
-            self.put_up(&portal, snapshots);
-        }
-        self.take_down(&self.house.town.load().portals.list);
-    }
-
-    /// Makes the copies of these portals' pages anew, after a portal's name, language or news may have changed.
-    pub(super) fn dress(&self, of: impl Fn(&str) -> bool) {
-        let mut by_portal: HashMap<String, Vec<(String, Snapshot)>> = HashMap::new();
-        for (portal, path, snapshot) in self.house.board.snapshots().into_iter().filter(|(portal, ..)| of(portal)) {
-            by_portal.entry(portal).or_default().push((path, snapshot));
-        }
-        for (portal, snapshots) in by_portal {
-            self.put_up(&portal, snapshots);
-        }
-    }
-
-    fn put_up(&self, portal: &str, snapshots: Vec<(String, Snapshot)>) -> bool {
-        let town = self.house.town.load();
-        let Some(at) = town.portals.list.iter().position(|p| p.name == portal) else { return false };
-        let dressed = snapshots.into_iter().map(|(path, snapshot)| {
-            let html = snapshot.about.is_html();
-            let served = if html {
-                town.shelf.load().banner(at, &snapshot.body, snapshot.about.taken).into()
-            } else {
-                snapshot.body.clone()
-            };
-            let policy = snapshot.about.fields.iter().find(|(name, _)| name == "content-security-policy");
-            let policy = policy.filter(|_| html).map(|(_, csp)| pages::admit_banner(csp));
-            (path, Page { snapshot, served, policy })
-        });
-        self.house.board.put(portal, dressed.collect())
-    }
-
-    fn take_down(&self, portals: &[Arc<Portal>]) {
-        let keep =
-            |name: &str, path: &str| portals.iter().any(|p| p.name == name && wanted(p).iter().any(|w| w == path));
-        for (portal, path) in self.house.board.retain(keep) {
-            self.house.store.remove(Table::Snapshots, &snapshot::row_key(&portal, &path));
-        }
+        let copies = rows.remove(&Table::Copies).unwrap_or_default();
+        self.restore_snapshots(rows.remove(&Table::Snapshots).unwrap_or_default(), copies);
     }
 
     /// A posture that spares the origin spares it boma's own fetches too.
-    fn may_fetch(&self, portal: &portal::Portal, path: &str) -> bool {
+    fn may_fetch(&self, portal: &Portal, path: &str) -> bool {
         let law = self.house.law.load();
         let level = self.house.standing.load().level(&portal.name, self.house.now().unix());
         let Effects { reach, .. } = law.ladder.levels[level as usize];
@@ -209,36 +120,5 @@ impl Office {
                 }
             }
         }
-    }
-
-    /// Takes one page; whether a good one came.
-    async fn take(&self, origins: &Origins, portal: &Arc<Portal>, path: &str) -> bool {
-        let town = self.house.town.load_full();
-        let at = town.portals.list.iter().position(|p| p.name == portal.name);
-        let tls = at.and_then(|at| town.outbound(at));
-        let now = self.house.now().wall / SECOND;
-        let judged = match origins.fetch(portal, tls, path, bounds::SNAPSHOT_BYTES).await {
-            Ok(fetched) => {
-                snapshot::judge(fetched.status, &fetched.fields, fetched.body, now).map_err(|r| r.to_string())
-            }
-            Err(fault) => Err(format!("the origin could not be asked ({fault:?})")),
-        };
-        let snapshot = match judged {
-            Ok(snapshot) => snapshot,
-            Err(why) => {
-                tracing::warn!(portal = portal.name, path, why, "no snapshot was taken; the old copy stays");
-                return false;
-            }
-        };
-        let row = snapshot::encode(&snapshot);
-        if !self.put_up(&portal.name, vec![(path.to_owned(), snapshot)]) {
-            self.house.trouble(format!(
-                "no room for a snapshot of {path} of portal {}: fewer pages must be wanted",
-                portal.name
-            ));
-            return false;
-        }
-        self.house.store.put(Table::Snapshots, &snapshot::row_key(&portal.name, path), row);
-        true
     }
 }

@@ -3,23 +3,28 @@
 //!
 //! Does not know: HTTP, what rules mean, requests.
 
+mod album;
 mod aside;
 mod bans;
 mod bots;
 mod change;
 mod check;
 mod climb;
+mod crawl;
 mod files;
 mod incidents;
 mod keeper;
 mod kept;
 mod lists;
 mod measures;
+mod note;
 mod pem;
 mod places;
 mod propose;
 mod purge;
+mod refresh;
 mod report;
+mod round;
 mod seen;
 mod services;
 mod start;
@@ -40,6 +45,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
+pub use album::{Album, Refusal};
 pub use aside::step_aside;
 pub use change::{Applied, Change, Force, Judge, Rejected, Telling, Who};
 pub use check::{Book, Checked, book, check};
@@ -48,6 +54,7 @@ use climb::Listener;
 pub use files::LastGood;
 pub use incidents::IncidentLine;
 pub use keeper::keep;
+pub use refresh::{Difference, Version as CopyVersion};
 pub use report::Wanted;
 pub use services::{Meant, PortalServices, Rewording};
 pub use start::{Given, Started, sink, start};
@@ -65,6 +72,7 @@ use crate::places::Age;
 use crate::portal::Class;
 use crate::posture::Pin;
 use crate::rules::Measure;
+use crate::snapshot::Listed;
 use crate::strain::Source;
 use crate::telemetry::metrics::ClassLabels;
 
@@ -84,6 +92,8 @@ pub struct Office {
     judge: Judge,
     counting: Mutex<totals::Counting>,
     uptime: Mutex<uptime::Uptime>,
+    /// How the snapshots of each portal stand.
+    albums: Mutex<BTreeMap<String, Album>>,
 }
 
 /// What the office remembers of its own work.
@@ -237,6 +247,7 @@ impl Office {
             judge,
             counting: Mutex::default(),
             uptime: Mutex::default(),
+            albums: Mutex::default(),
         };
         office.reloaded(differs.is_empty());
         office.desk().differs = differs;
@@ -290,6 +301,10 @@ impl Office {
         self.uptime.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn albums(&self) -> MutexGuard<'_, BTreeMap<String, Album>> {
+        self.albums.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn listeners(&self) -> MutexGuard<'_, HashMap<String, Listener>> {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -315,7 +330,12 @@ impl Office {
             adaptive: town.gates[i].is_adaptive(),
             classes: ClassLine::all(&town.gates[i]),
         };
-        let snapshot = |(portal, path, taken, bytes)| SnapshotLine { portal, path, taken, bytes };
+        let snapshot = |e: Listed| SnapshotLine {
+            taken: e.page.checked(),
+            bytes: e.page.newest().about.plain,
+            path: e.address.to_string(),
+            portal: e.portal,
+        };
         let desk = self.desk();
         Status {
             version: env!("CARGO_PKG_VERSION"),
@@ -367,6 +387,7 @@ impl Office {
         m.limit_evictions.set(house.limits.evictions() as i64);
         m.limit_shared.set(house.limits.shared() as i64);
         m.snapshots.set(house.board.len() as i64);
+        m.snapshot_alarms.set(self.albums().values().map(|a| a.unexpected.len()).sum::<usize>() as i64);
         m.rules_generation.set(house.law.load().generation as i64);
         self.gauge_rooms();
         m.bans.set(house.bans.list(now).len() as i64);

@@ -9,11 +9,9 @@ use std::sync::Arc;
 use super::change::{Applied, Change, Force, Rejected, Who};
 use super::lists::ListFiles;
 use super::start::{POSTURES, RULES};
-use super::{Desk, Differs, Entry, Office, files};
-use crate::bounds;
+use super::{Desk, Differs, Office, files};
 use crate::fault::Fault;
 use crate::force::Law;
-use crate::journal::Note;
 use crate::plan::Ladder;
 use crate::posture::{self, Pin, Standing};
 use crate::rules::{self, Measure, RuleSet, Sources};
@@ -80,6 +78,7 @@ impl Office {
             Change::Incident(telling) => self.incident(telling),
             Change::Reword(rewording) => self.reword(&rewording, who),
             Change::Purge { portal, what, gone } => self.purge(portal.as_deref(), &what, &gone),
+            Change::Refresh { portal, paths } => self.refresh(portal.as_deref(), &paths),
             // What is given out is the journal's to remember, and nobody else's.
             Change::GiveCodes { portal, .. } => {
                 self.knows(portal.as_deref()).map(|()| Applied { changed: true, ..self.unchanged() })
@@ -100,52 +99,6 @@ impl Office {
             self.note(&mut desk, who, (kind, what, until), text.as_deref(), &outcome);
         }
         outcome
-    }
-
-    pub(super) fn note(
-        &self,
-        desk: &mut Desk,
-        who: &Who,
-        (kind, what, until): (Kind, String, Option<u64>),
-        text: Option<&str>,
-        outcome: &Result<Applied, Rejected>,
-    ) {
-        let said = match outcome {
-            Ok(applied) if !applied.changed => return,
-            Ok(applied) => format!("applied, generation {}", applied.generation),
-            Err(Rejected::Faults(faults)) => {
-                let first = faults.first().map(ToString::to_string).unwrap_or_default();
-                format!("rejected, {} faults, the first: {first}", faults.len())
-            }
-            Err(Rejected::Stale { .. }) => "rejected: made from an older generation".into(),
-            Err(Rejected::ReadOnly(why)) => format!("rejected: the file cannot be written ({why})"),
-            Err(Rejected::Leaving) => "rejected: another process has taken over".into(),
-            Err(Rejected::Harmful(why) | Rejected::Unknown(why)) => format!("rejected: {why}"),
-        };
-        if outcome.is_ok() {
-            tracing::info!(%who, what, outcome = said, "change applied");
-        } else {
-            tracing::error!(%who, what, outcome = said, "change rejected");
-            if let Err(Rejected::Faults(faults)) = outcome {
-                faults.iter().take(bounds::HISTORY).for_each(|fault| tracing::error!("{fault}"));
-            }
-        }
-        let at = self.house.now().unix();
-        let name = who.to_string();
-        let note = Note { at, who: &name, what: &what, outcome: &said, kind: kind.as_str(), until, text };
-        let written = desk.journal.as_mut().map(|j| j.append(note));
-        if let Some(journal) = &desk.journal {
-            let row = serde_json::to_vec(&journal.end()).unwrap_or_default();
-            self.house.store.put_surely(Table::Standing, "journal", row);
-        }
-        if let Some(Err(e)) = written {
-            self.house.trouble(format!("the journal cannot be written ({e})"));
-        }
-        self.house.feed.tell(at, kind, &name, &what, &said);
-        desk.history.push(Entry { at, who: name, what, outcome: said });
-        if desk.history.len() > bounds::HISTORY {
-            desk.history.remove(0);
-        }
     }
 
     /// What rules may refer to, as things stand.

@@ -80,7 +80,6 @@ impl Office {
             (told, now),
         );
         house.town.store(Arc::new(town));
-        self.dress(|_| true);
         Ok(Applied { changed: true, warnings: read.warnings, ..self.unchanged() })
     }
 

@@ -248,7 +248,6 @@ impl Office {
             let news = town.portals.list.iter().map(|p| self.news(p, now)).collect();
             let shelf = Shelf::new(&self.house.words.load(), &self.told_portals(), news, now);
             town.shelf.store(Arc::new(shelf));
-            self.dress(|_| true);
         }
         warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let applied = Applied { changed, warnings, ..self.unchanged() };

@@ -4,6 +4,7 @@
 //! Does not know: how inputs are made, what a broken property means to a citizen.
 
 mod kept;
+mod page;
 mod wire;
 mod words;
 
@@ -21,7 +22,7 @@ use crate::client::{Client, Prefix, canonical};
 use crate::edge::{Field, believed};
 use crate::facts::{Facts, Kind, Pass};
 use crate::fault::Fault;
-use crate::pages::{News, Shelf, admit_banner};
+use crate::pages::{News, Shelf};
 use crate::plan::Level;
 use crate::portal::{Portal, Portals};
 use crate::rules::{RuleSet, Sources};
@@ -33,6 +34,7 @@ use crate::{path, rules, settings};
 
 pub use self::words::language_text;
 pub use kept::cache_fields;
+pub use page::{banner, snapshot_page};
 pub use wire::{client_hello, fields, frames, http1_request, http1_response, proxy_header};
 
 /// No clock: an input must do tomorrow what it did today.
@@ -229,24 +231,6 @@ pub fn sealed_form(data: &[u8]) {
 /// The pages of one portal.
 static SHELF: LazyLock<Shelf> =
     LazyLock::new(|| Shelf::new(&Words::shipped(), &[portal()], vec![News::default()], NOW));
-
-/// A page keeps every byte under its banner, which comes once; a policy that admits it needs no second widening.
-pub fn banner(data: &[u8]) {
-    const MARK: &[u8] = b"<div id=\"boma-banner\"";
-    let out = SHELF.banner(0, data, NOW);
-    assert!(out.len() > data.len() + MARK.len(), "{} bytes became {}", data.len(), out.len());
-    let mut rest = out.iter();
-    assert!(data.iter().all(|b| rest.any(|o| o == b)), "bytes of the page are gone");
-    let count = |html: &[u8]| html.windows(MARK.len()).filter(|w| *w == MARK).count();
-    assert_eq!(count(&out), count(data) + 1, "banners");
-    // Any time that a clock may give.
-    let mut time = [0; 8];
-    time.iter_mut().zip(data).for_each(|(t, d)| *t = *d);
-    let _ = SHELF.banner(0, data, u64::from_le_bytes(time));
-
-    let admitted = admit_banner(&String::from_utf8_lossy(data));
-    assert_eq!(sources(&admit_banner(&admitted)), sources(&admitted), "{admitted:?}");
-}
 
 /// Faults name a line that the text has, and say something.
 fn within(text: &str, faults: &[Fault]) {

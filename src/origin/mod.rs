@@ -79,6 +79,8 @@ pub struct Fetched {
     pub status: u16,
     pub fields: Fields,
     pub body: Bytes,
+    /// There was more of it than was asked for, and nothing of it is here.
+    pub too_large: bool,
 }
 
 /// The origins as one worker sees them.
@@ -142,7 +144,7 @@ impl Origins {
     /// Fetches a page for boma itself: GET, identity encoding, no cookie, nothing of any citizen's.
     ///
     /// # Errors
-    /// [`OriginFault`]; [`OriginFault::Nonsense`] also where the body is larger than `most`.
+    /// [`OriginFault`].
     pub async fn fetch(
         &self,
         portal: &Arc<Portal>,
@@ -356,12 +358,17 @@ async fn attempt2(
 
 async fn read(answer: Answer, most: usize) -> Result<Fetched, OriginFault> {
     let Answer { status, fields, body: Came::Body(body) } = answer else { return Err(OriginFault::Nonsense) };
-    let body = wire::read_whole(body, most).await.map_err(|broken| match broken {
-        Broken::TooLarge | Broken::Malformed => OriginFault::Nonsense,
-        Broken::Gone => OriginFault::Broke,
-        Broken::Idle => OriginFault::Hung,
-    })?;
-    Ok(Fetched { status, fields, body })
+    let large = Ok(Fetched { status, fields: Fields::default(), body: Bytes::new(), too_large: true });
+    if body.exact().is_some_and(|n| n > most as u64) {
+        return large;
+    }
+    match wire::read_whole(body, most).await {
+        Ok(body) => Ok(Fetched { status, fields, body, too_large: false }),
+        Err(Broken::TooLarge) => large,
+        Err(Broken::Malformed) => Err(OriginFault::Nonsense),
+        Err(Broken::Gone) => Err(OriginFault::Broke),
+        Err(Broken::Idle) => Err(OriginFault::Hung),
+    }
 }
 
 async fn within<T>(most: Duration, work: impl Future<Output = T>) -> Option<T> {

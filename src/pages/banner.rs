@@ -1,102 +1,87 @@
-//! The banner over a snapshot, and what a page's own policy must admit for it.
+//! The banner over a snapshot, the notes before its forms, and what a page's own policy must admit for them.
 //!
-//! Does not know: where snapshots are kept.
+//! Does not know: where snapshots are kept, where in a page the words go.
+
+use std::fmt::Write as _;
 
 use minijinja::HtmlEscape;
 
 use super::render;
-use super::text::Voice;
+use super::teller::{Teller, named};
+use super::text;
+use crate::portal::Service;
 
-/// How much of a page is searched for its language and for `<body`.
-const HEAD_BYTES: usize = 256 * 1024;
-const STYLE: &str = "#boma-banner{all:revert;box-sizing:border-box;margin:0;padding:.75rem 1rem;background:#fff4ce;color:#14171a;border-bottom:4px solid #8a6100;font:1rem/1.5 system-ui,sans-serif;text-align:start;overflow-wrap:anywhere}";
+const STYLE: &str = "#boma-banner,.boma-note{all:revert;box-sizing:border-box;margin:0;padding:.75rem 1rem;background:#fff4ce;color:#14171a;border-bottom:4px solid #8a6100;font:1rem/1.5 system-ui,sans-serif;text-align:start;overflow-wrap:anywhere}";
 
-/// The language that a page declares in `<html lang=…>`.
-pub fn declared_language(html: &[u8]) -> Option<String> {
-    let html = &html[..html.len().min(HEAD_BYTES)];
-    let (start, end) = tag(html, b"html", 0)?;
-    let inside = String::from_utf8_lossy(&html[start..end]).to_ascii_lowercase();
-    let value = inside.split_ascii_whitespace().find_map(|a| a.strip_prefix("lang="))?;
-    let value = value.trim_end_matches(['>', '/']).trim_matches(['"', '\'']);
-    (!value.is_empty()).then(|| value.to_owned())
+/// What a banner is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Copied<'a> {
+    /// What the page declares itself to be written in.
+    pub language: Option<&'a str>,
+    pub path: &'a str,
+    /// When it was last as it is shown, seconds since the Unix epoch.
+    pub taken: u64,
+    /// It has forms, which cannot be sent.
+    pub forms: bool,
 }
 
-/// The page with its banner after `<body …>`, or before everything where there is no body, and its forms inert.
-/// `news`: what there is to tell besides, as HTML.
-pub fn put(html: &[u8], voice: &Voice, timezone: &str, taken_unix: u64, news: &str) -> Vec<u8> {
-    let banner = banner(voice, timezone, taken_unix, news);
-    let at = tag(&html[..html.len().min(HEAD_BYTES)], b"body", 0).map_or_else(|| after_doctype(html), |(_, end)| end);
-    let mut out = Vec::with_capacity(html.len() + banner.len() + 64);
-    inert_forms(&html[..at], &mut out);
-    out.extend_from_slice(banner.as_bytes());
-    inert_forms(&html[at..], &mut out);
+/// The banner; `news`: what there is to tell besides, as HTML.
+pub fn banner(teller: &Teller<'_>, of: Copied<'_>, news: &str) -> String {
+    let sentence = teller.sentence("banner", of.taken);
+    let ways = if of.forms { ways(teller, of.path) } else { String::new() };
+    let (tag, dir) = (&teller.voice.tag, teller.voice.dir());
+    plain(&format!(
+        "<style>{STYLE}</style><div id=\"boma-banner\" role=\"region\" aria-label=\"boma\" lang=\"{tag}\" dir=\"{dir}\">{sentence}{ways}{news}</div>"
+    ))
+}
+
+/// Why the form that follows cannot be sent.
+pub fn note(teller: &Teller<'_>) -> String {
+    let (tag, dir, says) = (&teller.voice.tag, teller.voice.dir(), teller.label("form_note"));
+    plain(&format!("<p class=\"boma-note\" lang=\"{tag}\" dir=\"{dir}\"><a href=\"#boma-banner\">{says}</a></p>"))
+}
+
+/// What people can do instead of sending the page's forms: of the services that the page belongs to, else of the portal.
+fn ways(teller: &Teller<'_>, path: &str) -> String {
+    let portal = teller.portal;
+    let helps = |s: &&Service| s.has_way() || !s.instead.is_empty();
+    let mut services: Vec<&Service> = portal.services.iter().filter(|s| s.holds(path)).filter(helps).collect();
+    if services.is_empty() {
+        services.extend(portal.contact.iter());
+    }
+    let mut out = String::new();
+    for service in services {
+        let name = named(service, &teller.voice.tag).map_or(portal.title.as_str(), |(_, name)| name);
+        let _ = write!(out, "<br><b>{}</b>", HtmlEscape(name));
+        let all = || service.instead.iter().map(|(tag, says)| (tag, says));
+        let own = text::find(all(), &teller.voice.tag).or_else(|| all().next().map(|(tag, says)| (tag.as_str(), says)));
+        if let Some((tag, says)) = own {
+            let _ = write!(out, ": <span lang=\"{}\" dir=\"auto\">{}</span>", HtmlEscape(tag), HtmlEscape(says));
+        }
+        if let Some(phone) = &service.phone {
+            let (tel, label) = (render::tel(service), teller.label("phone"));
+            let _ = write!(out, " · {label}: <a href=\"tel:{tel}\"><bdi>{}</bdi></a>", HtmlEscape(phone));
+        }
+        for (key, value) in [("ussd", &service.ussd), ("office", &service.office)] {
+            if let Some(value) = value {
+                let _ = write!(out, " · {}: <bdi>{}</bdi>", teller.label(key), HtmlEscape(value));
+            }
+        }
+    }
     out
 }
 
-fn banner(voice: &Voice, timezone: &str, taken_unix: u64, news: &str) -> String {
-    let zone = jiff::tz::TimeZone::get(timezone).unwrap_or(jiff::tz::TimeZone::UTC);
-    let time = jiff::Timestamp::from_second(taken_unix as i64).unwrap_or_default().to_zoned(zone);
-    let shown = time.strftime("%Y-%m-%d %H:%M %Z").to_string();
-    let machine = time.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
-    let time = format!("<bdi><time datetime=\"{machine}\">{}</time></bdi>", HtmlEscape(&shown));
-    let sentence = voice.html("banner", &[("{time}", &time)]);
-    let (tag, dir) = (&voice.tag, voice.dir());
-    format!(
-        "<style>{STYLE}</style><div id=\"boma-banner\" role=\"region\" aria-label=\"boma\" lang=\"{tag}\" dir=\"{dir}\">{sentence}{news}</div>"
-    )
-}
-
-/// A form on a copy must not be sent: the origin behind it is not there to take it, or must be spared.
-fn inert_forms(html: &[u8], out: &mut Vec<u8>) {
-    let mut from = 0;
-    while let Some((start, _)) = tag(html, b"form", from) {
-        let after_name = start + b"<form".len();
-        out.extend_from_slice(&html[from..after_name]);
-        out.extend_from_slice(b" inert");
-        from = after_name;
-    }
-    out.extend_from_slice(&html[from..]);
-}
-
-fn after_doctype(html: &[u8]) -> usize {
-    let begins = html.get(..9).is_some_and(|d| d.eq_ignore_ascii_case(b"<!doctype"));
-    if begins { html.iter().position(|b| *b == b'>').map_or(0, |i| i + 1) } else { 0 }
-}
-
-/// The first start tag of a name at or after `from`, outside comments: where it begins and where its `>` ends.
-fn tag(html: &[u8], name: &[u8], mut from: usize) -> Option<(usize, usize)> {
-    while let Some(at) = html[from..].iter().position(|b| *b == b'<').map(|i| from + i) {
-        let rest = &html[at + 1..];
-        if rest.starts_with(b"!--") {
-            from = find(html, b"-->", at).map_or(html.len(), |e| e + 3);
-            continue;
-        }
-        let named = rest.get(..name.len()).is_some_and(|n| n.eq_ignore_ascii_case(name));
-        let ends = rest.get(name.len()).is_some_and(|b| b.is_ascii_whitespace() || matches!(b, b'>' | b'/'));
-        if named && ends {
-            return Some((at, end_of_tag(html, at)?));
-        }
-        from = at + 1;
-    }
-    None
-}
-
-/// Past the `>` that ends a tag; one inside a quoted value does not.
-fn end_of_tag(html: &[u8], start: usize) -> Option<usize> {
-    let mut quote = None;
-    for (i, b) in html[start..].iter().enumerate() {
-        match (quote, b) {
-            (None, b'>') => return Some(start + i + 1),
-            (None, b'"' | b'\'') => quote = Some(*b),
-            (Some(q), b) if q == *b => quote = None,
-            _ => {}
+/// In letters that every page has, whatever it is encoded in.
+fn plain(html: &str) -> String {
+    let mut out = String::with_capacity(html.len());
+    for c in html.chars() {
+        if c.is_ascii() {
+            out.push(c);
+        } else {
+            let _ = write!(out, "&#{};", u32::from(c));
         }
     }
-    None
-}
-
-fn find(html: &[u8], what: &[u8], from: usize) -> Option<usize> {
-    html[from..].windows(what.len()).position(|w| w == what).map(|i| from + i)
+    out
 }
 
 /// A page's own policy, widened by the banner's style and nothing else.

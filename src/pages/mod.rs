@@ -15,10 +15,11 @@ mod text;
 mod uptime;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
-pub use banner::admit_banner;
+pub use banner::{Copied, admit_banner};
 pub use news::{Mood, News, Restraint, Shown};
 pub use pack::{Packed, takes_gzip};
 pub use render::heavy;
@@ -166,6 +167,8 @@ pub struct Shelf {
 }
 
 struct Rack {
+    /// Another number for every other portal or news that pages tell.
+    stamp: u64,
     portal: Arc<Portal>,
     news: News,
     /// By language.
@@ -178,6 +181,9 @@ struct Rack {
     sheets: Vec<Vec<Document>>,
 }
 
+/// Racks that were made.
+static STAMPS: AtomicU64 = AtomicU64::new(1);
+
 impl Rack {
     fn new(renderer: &Renderer, portal: &Arc<Portal>, voices: Arc<Vec<Voice>>, news: News, now_unix: u64) -> Rack {
         let of = Of { portal: portal.as_ref(), voices: &voices, news: &news };
@@ -186,13 +192,15 @@ impl Rack {
         let codes: Vec<[Html; 2]> = voices.iter().map(|voice| renderer.code(Some(of), voice)).collect();
         let sheets = voices.iter().map(|voice| sheets::all(renderer, of, voice, now_unix)).collect();
         let (pages, codes) = (Arc::new(pages), Arc::new(codes));
-        Rack { portal: portal.clone(), voices, pages, codes, sheets, news }
+        let stamp = STAMPS.fetch_add(1, Ordering::Relaxed);
+        Rack { stamp, portal: portal.clone(), voices, pages, codes, sheets, news }
     }
 
     /// The same with other sheets, where nothing that pages tell has changed.
     fn with_days(&self, renderer: &Renderer, news: News, now_unix: u64) -> Rack {
         let of = Of { portal: self.portal.as_ref(), voices: &self.voices, news: &news };
         Rack {
+            stamp: self.stamp,
             portal: self.portal.clone(),
             voices: self.voices.clone(),
             pages: self.pages.clone(),
@@ -200,6 +208,11 @@ impl Rack {
             sheets: self.voices.iter().map(|voice| sheets::all(renderer, of, voice, now_unix)).collect(),
             news,
         }
+    }
+
+    fn teller(&self, declared: Option<&str>) -> Teller<'_> {
+        let at = declared.and_then(|tag| self.portal.languages.iter().position(|l| same_language(l, tag)));
+        Teller::new(&self.portal, &self.voices[at.unwrap_or(0)])
     }
 
     fn tells(&self, portal: &Arc<Portal>, news: &News) -> bool {
@@ -221,15 +234,12 @@ impl Shelf {
         Shelf { portals: portals.iter().zip(news).map(rack).collect(), plain: Arc::new(plain), plain_code }
     }
 
-    /// The same with other news, or portals as staff speak of them now, and for which of them pages differ; `None` where there is
-    /// nothing new.
-    pub fn with(&self, told: Vec<Arc<Portal>>, news: Vec<News>, now_unix: u64) -> Option<(Shelf, Vec<usize>)> {
+    /// The same with other news, or portals as staff speak of them now; `None` where there is nothing new.
+    pub fn with(&self, told: Vec<Arc<Portal>>, news: Vec<News>, now_unix: u64) -> Option<Shelf> {
         let all = || self.portals.iter().zip(told.iter().zip(&news));
         if all().all(|(rack, (portal, news))| rack.portal == *portal && rack.news == *news) {
             return None;
         }
-        let differing = all().enumerate().filter(|(_, (rack, (portal, news)))| !rack.tells(portal, news));
-        let new = differing.map(|(at, _)| at).collect();
         let renderer = Renderer::new();
         let rack = |(old, (portal, news)): (&Arc<Rack>, (Arc<Portal>, News))| match old.tells(&portal, &news) {
             true if old.news == news => old.clone(),
@@ -237,7 +247,7 @@ impl Shelf {
             false => Arc::new(Rack::new(&renderer, &portal, old.voices.clone(), news, now_unix)),
         };
         let portals = self.portals.iter().zip(told.iter().cloned().zip(news.iter().cloned())).map(rack).collect();
-        Some((Shelf { portals, plain: self.plain.clone(), plain_code: self.plain_code.clone() }, new))
+        Some(Shelf { portals, plain: self.plain.clone(), plain_code: self.plain_code.clone() })
     }
 
     /// What is served as it lies, whoever asks.
@@ -260,15 +270,21 @@ impl Shelf {
         &self.plain[page as usize]
     }
 
-    /// A snapshot's page with its dated banner, in the language that the page declares, else the portal's first;
-    /// its forms are made inert.
-    pub fn banner(&self, portal: usize, html: &[u8], taken_unix: u64) -> Vec<u8> {
+    /// The dated banner over a copy, as HTML, in the language that the page declares, else the portal's first.
+    pub fn banner(&self, portal: usize, of: Copied<'_>) -> String {
         let rack = &self.portals[portal];
-        let declared = banner::declared_language(html);
-        let language = declared.and_then(|tag| rack.portal.languages.iter().position(|l| same_language(l, &tag)));
-        let voice = &rack.voices[language.unwrap_or(0)];
-        let news = Teller::new(&rack.portal, voice).banner(&rack.news);
-        banner::put(html, voice, &rack.portal.timezone, taken_unix, &news)
+        let teller = rack.teller(of.language);
+        banner::banner(&teller, of, &teller.banner(&rack.news))
+    }
+
+    /// What stands before a form of a copy, as HTML, in the same language.
+    pub fn form_note(&self, portal: usize, language: Option<&str>) -> String {
+        banner::note(&self.portals[portal].teller(language))
+    }
+
+    /// Another number where banner or note may say something else.
+    pub fn stamp(&self, portal: usize) -> u64 {
+        self.portals[portal].stamp
     }
 }
 

@@ -7,17 +7,9 @@
 use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
-use miniz_oxide::deflate::core::{
-    CompressorOxide, TDEFLFlush, TDEFLStatus, compress, create_comp_flags_from_zip_params,
-};
 
+use crate::gzip::{self, After, advance, zeros};
 use crate::wire::{Hole, Prepared};
-
-/// No name, no time, "best", an unknown system.
-const HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255];
-const LEVEL: i32 = 9;
-/// Below zero: without zlib's own header.
-const WINDOW: i32 = -15;
 
 #[derive(Clone, Debug)]
 pub struct Packed {
@@ -38,12 +30,12 @@ struct Opening {
 impl Packed {
     /// `None` where a page cannot be packed: what fills the hole of a form has no width that is known before.
     pub fn new(page: &Prepared) -> Option<Packed> {
-        let mut bytes = HEAD.to_vec();
+        let mut bytes = gzip::HEAD.to_vec();
         let (mut holes, mut crc, mut from) = (Vec::new(), !0, 0);
         for (hole, range) in &page.holes {
             let width = u16::try_from(range.len()).ok().filter(|_| *hole != Hole::Form)?;
             let text = &page.bytes[from..range.start];
-            deflate(text, TDEFLFlush::Full, &mut bytes)?;
+            gzip::pack(text, After::More, &mut bytes)?;
             bytes.push(0);
             bytes.extend(width.to_le_bytes());
             bytes.extend((!width).to_le_bytes());
@@ -54,7 +46,7 @@ impl Packed {
             let rest = page.bytes.len() - from;
             holes.push(Opening { hole: *hole, at, carried: std::array::from_fn(|bit| zeros(1 << bit, rest)) });
         }
-        deflate(&page.bytes[from..], TDEFLFlush::Finish, &mut bytes)?;
+        gzip::pack(&page.bytes[from..], After::End, &mut bytes)?;
         let crc = !advance(crc, &page.bytes[from..]);
         bytes.extend([0; 4]);
         bytes.extend((page.bytes.len() as u32).to_le_bytes());
@@ -88,40 +80,4 @@ pub fn takes_gzip(accept_encoding: &[u8]) -> bool {
         let refused = |p: &[u8]| matches!(p, [b'q' | b'Q', b'=', b'0', rest @ ..] if rest.iter().all(|b| matches!(b, b'.' | b'0')));
         parts.next().is_some_and(|name| name.eq_ignore_ascii_case(b"gzip")) && !parts.any(refused)
     })
-}
-
-/// Appends one run of blocks that refer to nothing before them, so that what fills a hole is never referred to.
-fn deflate(text: &[u8], flush: TDEFLFlush, out: &mut Vec<u8>) -> Option<()> {
-    let flags = create_comp_flags_from_zip_params(LEVEL, WINDOW, 0);
-    let mut compressor = CompressorOxide::new(flags);
-    // Longer than any text that would be worth it, with room for the marks of a flush.
-    let mut room = vec![0; text.len() + 64];
-    let (status, read, written) = compress(&mut compressor, text, &mut room, flush);
-    let whole = read == text.len() && matches!(status, TDEFLStatus::Okay | TDEFLStatus::Done);
-    out.extend_from_slice(&room[..written]);
-    whole.then_some(())
-}
-
-/// CRC-32 of RFC 1952 section 8, without its first and last inversion.
-const TABLE: [u32; 256] = {
-    let mut table = [0; 256];
-    let mut i = 0;
-    while i < 256 {
-        let (mut c, mut bit) = (i as u32, 0);
-        while bit < 8 {
-            c = if c & 1 == 1 { 0xedb8_8320 ^ (c >> 1) } else { c >> 1 };
-            bit += 1;
-        }
-        table[i] = c;
-        i += 1;
-    }
-    table
-};
-
-fn advance(crc: u32, text: &[u8]) -> u32 {
-    text.iter().fold(crc, |c, b| TABLE[(c as u8 ^ b) as usize] ^ (c >> 8))
-}
-
-fn zeros(crc: u32, n: usize) -> u32 {
-    (0..n).fold(crc, |c, _| TABLE[c as u8 as usize] ^ (c >> 8))
 }

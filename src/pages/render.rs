@@ -319,7 +319,7 @@ fn listed(service: &Service, name: &str, lang: Option<&str>, up: Option<Value>) 
     context! { name, lang, up, phone, tel => tel(service), office, ussd }
 }
 
-fn tel(service: &Service) -> String {
+pub fn tel(service: &Service) -> String {
     service.phone.as_deref().unwrap_or("").chars().filter(|c| c.is_ascii_digit() || *c == '+').collect()
 }
 

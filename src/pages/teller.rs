@@ -78,7 +78,7 @@ impl<'a> Teller<'a> {
     }
 
     /// A sentence of the language's with a time in it, as HTML.
-    fn sentence(&self, key: &str, unix: u64) -> Value {
+    pub fn sentence(&self, key: &str, unix: u64) -> Value {
         self.filled(key, &[("{time}", &self.time(unix))])
     }
 

@@ -25,7 +25,7 @@ fn portal(title: &str, languages: &[&str]) -> Arc<Portal> {
         response_timeout: std::time::Duration::from_secs(1),
         max_in_flight: Some(1),
         pass_domain: None,
-        snapshot: SnapshotPlan { start: vec![], every: std::time::Duration::from_secs(1), pages: 1 },
+        snapshot: SnapshotPlan::default(),
         services: vec![Service {
             name: vec![("en".into(), "Pay".into())],
             paths: vec!["/pay".into()],
@@ -202,18 +202,27 @@ fn a_reader_gets_their_language() {
 }
 
 #[test]
-fn a_snapshot_is_dated_in_its_own_language_and_its_forms_are_inert() {
-    let shelf = shelf(&[portal("H", &["en", "sw"])]);
-    let banner = |html: &str| String::from_utf8(shelf.banner(0, html.as_bytes(), 1_790_000_000)).unwrap();
-    let page = banner(
-        "<!DOCTYPE html><html lang=\"sw\"><!-- <body> --><BODY class=\"a>b\"><form action=/x><p>Karibu</form></BODY></html>",
+fn a_copy_is_dated_in_its_own_language_and_says_what_to_do_instead_of_its_forms() {
+    let shelf = shelf(&[portal("H", &["en", "sw", "ar"])]);
+    let of =
+        |language: &'static str, forms| Copied { language: Some(language), path: "/pay", taken: 1_790_000_000, forms };
+    let swahili = shelf.banner(0, of("sw-KE", false));
+    assert!(
+        swahili.contains("lang=\"sw\" dir=\"ltr\">Hii ni nakala") && swahili.contains("2026-09-21 17:13 EAT"),
+        "{swahili}"
     );
-    assert!(page.contains("<BODY class=\"a>b\"><style>#boma-banner"), "{page}");
-    assert!(page.contains("lang=\"sw\" dir=\"ltr\">Hii ni nakala") && page.contains("2026-09-21 17:13 EAT"), "{page}");
-    assert!(page.contains("<form inert action=/x>"), "{page}");
-    assert!(banner("<html lang=de><body>x").contains("This is a copy"));
-    assert!(banner("<!doctype html><p>x").starts_with("<!doctype html><style>"));
-    assert!(banner("plain <formula>").ends_with("plain <formula>"));
+    assert!(!swahili.contains("tel:"), "{swahili}");
+    assert!(shelf.banner(0, of("de", false)).contains("This is a copy"), "not one of the portal's");
+    let forms = shelf.banner(0, of("en", true));
+    assert!(forms.contains("tel:+25420"), "{forms}");
+    for (language, dir) in [("en", "ltr"), ("ar", "rtl")] {
+        let note = shelf.form_note(0, Some(language));
+        assert!(
+            note.contains(&format!("lang=\"{language}\" dir=\"{dir}\">")) && note.contains("href=\"#boma-banner\""),
+            "{note}"
+        );
+    }
+    assert!(shelf.banner(0, of("ar", true)).is_ascii(), "a page may be in any encoding");
 }
 
 #[test]
@@ -371,16 +380,16 @@ fn only_pages_of_portals_with_news_are_made_anew() {
     let before = shelf(&portals);
     let none = || News::default();
     assert!(before.with(portals.to_vec(), vec![none(), none()], 1).is_none());
-    let (after, new) = before.with(portals.to_vec(), vec![none(), longest()], 1).unwrap();
-    assert_eq!(new, [1]);
+    let after = before.with(portals.to_vec(), vec![none(), longest()], 1).unwrap();
+    assert_eq!([before.stamp(0) == after.stamp(0), before.stamp(1) == after.stamp(1)], [true, false]);
     assert!(Arc::ptr_eq(&before.portals[0], &after.portals[0]));
     assert!(
         text(after.page(1, 1, Page::Busy)).contains("Neno na") && !text(before.page(1, 1, Page::Busy)).contains("Neno")
     );
     assert!(after.with(portals.to_vec(), vec![none(), longest()], 2).is_none());
     // A day that goes on is told by the sheets alone.
-    let (later, new) = after.with(portals.to_vec(), vec![News { days: week(), ..none() }, longest()], 2).unwrap();
-    assert!(new.is_empty() && Arc::ptr_eq(&after.portals[0].pages, &later.portals[0].pages));
+    let later = after.with(portals.to_vec(), vec![News { days: week(), ..none() }, longest()], 2).unwrap();
+    assert!(after.stamp(0) == later.stamp(0) && Arc::ptr_eq(&after.portals[0].pages, &later.portals[0].pages));
     assert!(Arc::ptr_eq(&after.portals[1], &later.portals[1]));
     let status = |shelf: &Shelf| String::from_utf8(shelf.sheet(0, 0, Sheet::Page).body.to_vec()).unwrap();
     let day = "<li><b>2026-11-90</b> (so far)<br>In full 95.1\u{a0}% · From a copy 2.9\u{a0}% · Made to wait 1.9\u{a0}% · Not answered 0.1\u{a0}%";
@@ -393,8 +402,8 @@ fn only_pages_of_portals_with_news_are_made_anew() {
     other.services[0].phone = Some("+254 999".into());
     other.services[0].instead = vec![("sw".into(), "Lipa <benki>".into())];
     told[0] = Arc::new(other);
-    let (reworded, new) = after.with(told, vec![none(), longest()], 3).unwrap();
-    assert_eq!(new, [0]);
+    let reworded = after.with(told, vec![none(), longest()], 3).unwrap();
+    assert_ne!(reworded.stamp(0), after.stamp(0));
     let page = text(reworded.page(0, 0, Page::Busy));
     assert!(
         page.contains("tel:+254999") && page.contains("<span lang=\"sw\" dir=\"auto\">Lipa &lt;benki&gt;</span>"),
@@ -479,7 +488,7 @@ fn what_a_language_does_not_say_is_marked_wherever_it_stands() {
         let page = text(shelf.page(0, at, Page::Busy));
         assert!(page.contains(html) && !page.contains("<span lang"), "{page}");
     }
-    let banner = String::from_utf8(shelf.banner(0, b"<html lang=fa><body>x", 1_790_000_000)).unwrap();
+    let banner = shelf.banner(0, Copied { language: Some("fa"), path: "/", taken: 1_790_000_000, forms: false });
     assert!(banner.contains("lang=\"fa\" dir=\"rtl\"><span lang=\"sw\" dir=\"ltr\">Hii ni nakala"), "{banner}");
 }
 

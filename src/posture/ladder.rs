@@ -66,6 +66,7 @@ fn effects(top: &Section<'_>, level: Level) -> Effects {
         quiet: false,
         reach: Reach::All,
         spare_origin: false,
+        pause_snapshots: false,
         sample_refused: false,
     };
     let Some(table) = top.section(level.as_str()) else {
@@ -97,6 +98,7 @@ fn effects(top: &Section<'_>, level: Level) -> Effects {
         _ => Reach::All,
     };
     effects.spare_origin = table.boolean("spare_origin").is_some_and(|b| b.value);
+    effects.pause_snapshots = table.boolean("pause_snapshots").is_some_and(|b| b.value);
     effects.sample_refused = table.boolean("sample_refused").is_some_and(|b| b.value);
     table.finish();
     effects
@@ -117,6 +119,8 @@ mod tests {
         assert_eq!(at(Level::Guarded).needed(Kind::Navigation, false), 1);
         assert_eq!(at(Level::Guarded).needed(Kind::Navigation, true), 0);
         assert_eq!(at(Level::Attack).needs, [1, 1, 1, 0]);
+        let paused = Level::ALL.map(|level| at(level).pause_snapshots);
+        assert_eq!(paused, [false, false, true, true, true]);
         assert!(at(Level::Attack).factor(false, Kind::Program) <= 200);
         assert_eq!((at(Level::Static).reach, at(Level::Closed).reach), (Reach::StayUp, Reach::None));
     }

@@ -11,7 +11,7 @@ use super::decide::{self, Decision};
 use super::kept::{self, Look};
 use super::read::{self, Request};
 use super::visit::Visit;
-use super::{fallback, reference};
+use super::{copied, reference};
 use crate::bots::Claim;
 use crate::cache::{self, Kept};
 use crate::client::Client;
@@ -174,7 +174,7 @@ fn on_its_way(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, asked: 
         visit.cache = Some(named(&kept));
         return Reason::Served;
     }
-    visit.cache = fallback::exact(visit, request, asked).map(|_| "snapshot");
+    visit.cache = copied::exact(visit, request, asked).map(|_| "snapshot");
     reason
 }
 

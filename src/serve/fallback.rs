@@ -12,14 +12,17 @@ use crate::snapshot;
 use crate::telemetry::metrics::OutcomeLabel;
 use crate::wire::Head;
 
+use super::copied;
 use super::read::Request;
 use super::respond::{self, Made};
 use super::visit::Visit;
 use super::wait::{self, Ride};
 
 pub fn answer(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reason: Reason) -> Made {
-    if let Some(page) = snapshot_for(visit, request, head, reason) {
-        return respond::snapshot(visit, &page, reason);
+    if let Some(page) = snapshot_for(visit, request, head, reason)
+        && let Some(made) = copied::answer(visit, request, head, &page, reason)
+    {
+        return made;
     }
     if matches!(reason, Reason::Posture | Reason::Closed)
         && let Some(told) = wait::stands_still(visit, head, reason)
@@ -45,7 +48,7 @@ pub fn replaces(visit: &Visit<'_>, request: &Request, head: &dyn Head) -> bool {
     match (visit.kind, visit.route().fallback) {
         (_, Fallback::Off) => false,
         (Kind::Navigation, _) => true,
-        (kind, _) if part_of_page(kind, head) => visit.house.board.find(&visit.portal().name, &request.path).is_some(),
+        (kind, _) if part_of_page(kind, head) => copied::exact(visit, request, head).is_some(),
         _ => false,
     }
 }
@@ -55,8 +58,8 @@ pub fn spared(visit: &mut Visit<'_>, request: &Request, head: &dyn Head) -> Opti
     if !request.spared || !visit.effects().spare_origin {
         return None;
     }
-    let page = exact(visit, request, head)?;
-    Some(respond::snapshot(visit, &page, Reason::Posture))
+    let page = copied::exact(visit, request, head)?;
+    copied::answer(visit, request, head, &page, Reason::Posture)
 }
 
 fn snapshot_for(
@@ -75,7 +78,7 @@ fn snapshot_for(
                 && (visit.kind == Kind::Navigation || part_of_page(visit.kind, head))
         }
     };
-    let found = wanted.then(|| exact(visit, request, head)).flatten();
+    let found = wanted.then(|| copied::exact(visit, request, head)).flatten();
     let outcome = if found.is_some() { "snapshot" } else { "absent" };
     visit.house.metrics.cache.get_or_create(&OutcomeLabel { outcome }).inc();
     found
@@ -86,10 +89,4 @@ fn snapshot_for(
 fn part_of_page(kind: Kind, head: &dyn Head) -> bool {
     let accepts = |v: &[u8]| v.starts_with(b"text/css") || v.starts_with(b"image/");
     kind == Kind::Subresource || (kind == Kind::Program && head.any("accept", &mut |v| accepts(v)))
-}
-
-/// Exact addresses only: a page with a query is another page.
-pub fn exact(visit: &Visit<'_>, request: &Request, head: &dyn Head) -> Option<Arc<snapshot::Page>> {
-    let plain = matches!(head.method(), "GET" | "HEAD") && request.query.is_none();
-    plain.then(|| visit.house.board.find(&visit.portal().name, &request.path)).flatten()
 }

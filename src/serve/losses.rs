@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 
+use super::copied;
 use super::decide::{self, Decision};
-use super::fallback;
 use super::read::{self, Request};
 use super::visit::Visit;
 use crate::bounds;
@@ -101,7 +101,7 @@ impl Sums {
             Decision::Refuse(_) | Decision::Limited(_) | Decision::Fallback(_) => {}
         }
         let portal = visit.portal();
-        if visit.effects().reach != Reach::None && fallback::exact(visit, request, fact).is_some() {
+        if visit.effects().reach != Reach::None && copied::exact(visit, request, fact).is_some() {
             self.copies += weight;
             return;
         }

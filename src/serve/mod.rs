@@ -10,6 +10,7 @@ mod begun;
 mod budget;
 mod cached;
 mod code;
+mod copied;
 mod counts;
 mod decide;
 mod errand;

@@ -13,7 +13,7 @@ use crate::pages::{self, Html, Page, Sheet};
 use crate::reason::Reason;
 use crate::waiting::Waits;
 use crate::wire::{Broken, Common, Fields, Head, Hole, Payload, Version};
-use crate::{bounds, cache, clock, snapshot};
+use crate::{bounds, clock};
 
 use super::decide::OverLimit;
 use super::mint;
@@ -87,28 +87,6 @@ pub fn relay(visit: &Visit<'_>, request: &Request, head: &dyn Head, answer: Answ
     fields.remove("x-request-id");
     mint::keep(visit, request, head, status, &mut fields);
     Made { status, common: None, fields, body, reason: Reason::Served, close: false }
-}
-
-/// A snapshot, dated.
-pub fn snapshot(visit: &mut Visit<'_>, page: &snapshot::Page, reason: Reason) -> Made {
-    let about = &page.snapshot.about;
-    let age = visit.now.unix().saturating_sub(about.taken);
-    let mut made = Made::empty(200, reason);
-    made.body = Payload::Bytes(page.served.clone());
-    let fields = &mut made.fields;
-    fields.push("content-type", about.content_type.clone());
-    for (name, value) in &about.fields {
-        match (&page.policy, name.as_str()) {
-            (Some(policy), "content-security-policy") => fields.push("content-security-policy", policy.clone()),
-            _ => fields.push(name.clone(), value.clone()),
-        }
-    }
-    fields.push("age", age.to_string());
-    fields.push("cache-control", "no-cache");
-    fields.push("cache-status", "boma; hit; detail=snapshot");
-    fields.push("last-modified", cache::write_date(about.taken));
-    visit.cache = Some("snapshot");
-    made
 }
 
 /// A sheet as it lies; without its body to whoever has it (RFC 9110 section 13.1.2).

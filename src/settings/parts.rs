@@ -130,3 +130,13 @@ pub fn path_pattern(s: &Section<'_>, at: &At<String>, prefix: bool) -> Option<St
         }
     }
 }
+
+/// The text that a good copy of a page has.
+pub fn expected(s: &Section<'_>) -> Option<String> {
+    let at = s.string("expect", "Huduma")?;
+    if at.value.trim().is_empty() {
+        s.fault(at.span, "`expect` is empty", "write words that stand on every good page, such as the portal's name");
+        return None;
+    }
+    Some(at.value)
+}

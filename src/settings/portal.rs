@@ -64,8 +64,9 @@ fn portal(s: &Section<'_>, name: String, others: &[Portal], (folder, spoken): (&
     let second = Duration::from_millis(1);
     let routes = routes::routes(s);
     let snapshot = snapshot(s);
-    let wants =
-        !snapshot.start.is_empty() || routes.iter().any(|r| r.fallback == Fallback::Snapshot && !r.path.ends_with('*'));
+    let wants = !snapshot.start.is_empty()
+        || snapshot.sitemap.is_some()
+        || routes.iter().any(|r| r.fallback == Fallback::Snapshot && !r.path.ends_with('*'));
     if wants && host.is_none() && !hosts.is_empty() {
         s.fault(
             s.span(),
@@ -257,13 +258,22 @@ fn pass_domain(s: &Section<'_>, hosts: &[String]) -> Option<String> {
 }
 
 fn snapshot(s: &Section<'_>) -> SnapshotPlan {
-    let mut plan = SnapshotPlan { start: Vec::new(), every: Duration::from_secs(900), pages: 500 };
+    let mut plan = SnapshotPlan::default();
     let Some(t) = s.section("snapshot") else { return plan };
     let start = t.strings("start", true, "/").unwrap_or_default();
     plan.start = start.iter().filter_map(|p| parts::path_pattern(&t, p, false)).collect();
     plan.every = t.duration("every", Duration::from_secs(1), DAY).map_or(plan.every, |d| d.value);
     plan.pages = t.integer("pages", 1, bounds::SNAPSHOTS_PER_PORTAL as u64).map_or(plan.pages, |n| n.value as usize);
-    t.not_built("sitemap", "");
+    plan.depth = t.integer("depth", 0, bounds::SNAPSHOT_DEPTH).map_or(plan.depth, |n| n.value as u8);
+    plan.min_size = t.bytes("min_size", 1, bounds::SNAPSHOT_BYTES as u64).map_or(plan.min_size, |b| b.value as usize);
+    plan.expect = parts::expected(&t);
+    plan.sitemap = t.string("sitemap", "/sitemap.xml").and_then(|at| {
+        let path = at.value.split('?').next().unwrap_or("").to_owned();
+        parts::path_pattern(&t, &At { value: path, span: at.span.clone() }, false).map(|path| {
+            let query = at.value.split_once('?').map_or(String::new(), |(_, query)| format!("?{query}"));
+            format!("{path}{query}")
+        })
+    });
     t.finish();
     plan
 }

@@ -66,6 +66,7 @@ pub fn routes(s: &Section<'_>) -> Vec<Route> {
             max_body: t.bytes("max_body", 1, 1 << 50).map_or(standard.max_body, |b| b.value),
             cache: caching(&t),
             query: query(&t),
+            expect: parts::expected(&t),
         };
         match t.string("path", "/assets/*") {
             Some(at) => {

@@ -1,301 +1,254 @@
-//! Pages for bad days. [`judge`] says whether a page that boma fetched may be kept, [`Board`] holds the good ones
-//! ready to serve.
+//! Pages for bad days. [`judge`] says whether an answer to boma's own fetch may be kept for everybody, and makes a [`Copy`] of
+//! it: washed of what is its visitor's alone, and packed. The [`Board`] holds them ready to be served, by portal and exact
+//! address; [`Seals`] signs what is kept of them over a restart.
 //!
 //! A snapshot is fetched without cookies, so it holds nobody's session; what an answer sets for its own visitor is
 //! left out, and a page that repeats such a value is refused.
 //!
 //! Does not know: how a page is fetched, where rows are kept, how the banner looks.
 
+mod address;
+mod copy;
+mod judge;
+mod robots;
+mod rows;
+mod session;
+pub mod sitemap;
+mod style;
+mod wash;
+
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+
+pub use address::Site;
+pub use copy::{About, Copy, Dressed, Hole};
+pub use judge::{Asked, How, Judged, Lead, Refused, judge};
+pub use robots::Robots;
+pub use rows::{Kept, Lost, Manifest, Row, Seals, parse_row_key, row_key};
+pub use session::{Sessions, plain_address};
+pub use wash::{Washed, page as wash_page};
 
 use crate::bounds;
-use crate::wire::{Fields, repeats_cookie};
 
-/// A page as the origin gave it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Snapshot {
-    pub about: About,
-    pub body: Bytes,
-}
-
-/// All that is kept of an answer's head.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct About {
-    /// Seconds since the Unix epoch.
-    pub taken: u64,
-    pub content_type: String,
-    /// Language, policy and disposition fields, as they came.
-    pub fields: Vec<(String, String)>,
-}
-
-impl About {
-    pub fn is_html(&self) -> bool {
-        let media = self.content_type.split(';').next().unwrap_or("").trim();
-        media.eq_ignore_ascii_case("text/html") || media.eq_ignore_ascii_case("application/xhtml+xml")
-    }
-}
-
-/// Why a page is not kept. The good copy that is there stays.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refused {
-    Status(u16),
-    Empty,
-    TooLarge,
-    /// Compressed although identity was asked for: a banner could not be put into it.
-    Encoded,
-    /// The answer says that it is somebody's own.
-    Private,
-    /// The page repeats the value of a cookie that came with it: a session would be handed to everybody.
-    RepeatsCookie,
-}
-
-impl std::fmt::Display for Refused {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Refused::Status(status) => write!(f, "the origin answered {status}"),
-            Refused::Empty => f.write_str("the page is empty"),
-            Refused::TooLarge => write!(f, "the page is larger than {} bytes", bounds::SNAPSHOT_BYTES),
-            Refused::Encoded => f.write_str("the page came compressed although it was asked for plain"),
-            Refused::Private => f.write_str("the answer says that it is private or not to be stored"),
-            Refused::RepeatsCookie => f.write_str("the page repeats the value of its own cookie"),
-        }
-    }
-}
-
-/// Fields that are kept beside the body.
-const KEPT: [&str; 6] = [
-    "content-language",
-    "content-security-policy",
-    "x-content-type-options",
-    "x-frame-options",
-    "referrer-policy",
-    "content-disposition",
-];
-
-/// Judges a fetched page.
-///
-/// # Errors
-/// [`Refused`], and whatever was kept before stays.
-pub fn judge(status: u16, fields: &Fields, body: Bytes, now_unix: u64) -> Result<Snapshot, Refused> {
-    if status != 200 {
-        return Err(Refused::Status(status));
-    }
-    if body.is_empty() {
-        return Err(Refused::Empty);
-    }
-    if body.len() > bounds::SNAPSHOT_BYTES {
-        return Err(Refused::TooLarge);
-    }
-    let text = |name: &str| fields.first(name).and_then(|v| std::str::from_utf8(v).ok());
-    if text("content-encoding").is_some_and(|e| !e.eq_ignore_ascii_case("identity")) {
-        return Err(Refused::Encoded);
-    }
-    let private = |v: &[u8]| {
-        let v = String::from_utf8_lossy(v).to_ascii_lowercase();
-        v.split(',').any(|d| matches!(d.split('=').next().unwrap_or("").trim(), "private" | "no-store"))
-    };
-    if fields.all("cache-control").any(private) {
-        return Err(Refused::Private);
-    }
-    if fields.all("set-cookie").any(|cookie| repeats_cookie(&body, cookie)) {
-        return Err(Refused::RepeatsCookie);
-    }
-    let kept = |(name, value): &(std::borrow::Cow<'static, str>, Bytes)| {
-        let value = std::str::from_utf8(value).ok()?;
-        KEPT.contains(&name.as_ref()).then(|| (name.to_string(), value.to_owned()))
-    };
-    let about = About {
-        taken: now_unix,
-        content_type: text("content-type").unwrap_or("application/octet-stream").to_owned(),
-        fields: fields.0.iter().filter_map(kept).collect(),
-    };
-    Ok(Snapshot { about, body })
-}
-
-/// Writes a snapshot as the store keeps it: a line of JSON, then the body.
-pub fn encode(snapshot: &Snapshot) -> Vec<u8> {
-    let mut row = serde_json::to_vec(&snapshot.about).unwrap_or_default();
-    row.push(b'\n');
-    row.extend_from_slice(&snapshot.body);
-    row
-}
-
-/// Reads what [`encode`] wrote; `None` where it is anything else.
-pub fn decode(row: Vec<u8>) -> Option<Snapshot> {
-    let line = row.iter().position(|b| *b == b'\n')?;
-    let about = serde_json::from_slice(&row[..line]).ok()?;
-    Some(Snapshot { about, body: Bytes::from(row).slice(line + 1..) })
-}
-
-/// The store's key of a page.
-pub fn row_key(portal: &str, path: &str) -> String {
-    format!("{portal}\n{path}")
-}
-
-pub fn parse_row_key(key: &str) -> Option<(&str, &str)> {
-    key.split_once('\n')
-}
-
-/// A snapshot with its banner in it, ready to serve.
-#[derive(Clone, Debug)]
+/// What is held of one address.
 pub struct Page {
-    pub snapshot: Snapshot,
-    pub served: Bytes,
-    /// The page's own policy, widened by the banner's style.
-    pub policy: Option<String>,
+    /// The newest first; one at least.
+    versions: Vec<Arc<Copy>>,
+    /// Another page needs it; it is none that people go to.
+    pub part: bool,
+    /// When the newest was last what the origin gave, seconds since the Unix epoch.
+    checked: AtomicU64,
+    /// And as was last written down.
+    noted: AtomicU64,
+    dressed: ArcSwapOption<Worn>,
 }
 
-/// All snapshots, by portal and exact path.
+/// A page as it was last served.
+struct Worn {
+    /// What its words were made of.
+    stamp: (u64, u64),
+    dressed: Dressed,
+    plain: ArcSwapOption<Plain>,
+}
+
+/// A page unpacked, counted while it is held.
+struct Plain {
+    body: Bytes,
+    held: Arc<AtomicUsize>,
+}
+
+impl Drop for Plain {
+    fn drop(&mut self) {
+        self.held.fetch_sub(self.body.len(), Ordering::Relaxed);
+    }
+}
+
+impl Page {
+    pub fn new(versions: Vec<Arc<Copy>>, part: bool, checked: u64) -> Option<Page> {
+        let (checked, noted) = (AtomicU64::new(checked), AtomicU64::new(checked));
+        (!versions.is_empty()).then_some(Page { versions, part, checked, noted, dressed: ArcSwapOption::empty() })
+    }
+
+    pub fn versions(&self) -> &[Arc<Copy>] {
+        &self.versions
+    }
+
+    pub fn newest(&self) -> &Arc<Copy> {
+        &self.versions[0]
+    }
+
+    /// When the origin last gave this page so, seconds since the Unix epoch.
+    pub fn checked(&self) -> u64 {
+        self.checked.load(Ordering::Relaxed)
+    }
+
+    /// The origin gave it so again; whether that is to be written down.
+    pub fn check(&self, now: u64) -> bool {
+        self.checked.store(now, Ordering::Relaxed);
+        let due = now.saturating_sub(self.noted.load(Ordering::Relaxed)) >= bounds::SNAPSHOT_NOTED.as_secs();
+        if due {
+            self.noted.store(now, Ordering::Relaxed);
+        }
+        due
+    }
+
+    fn weight(&self) -> usize {
+        // The newest is held twice once it was served.
+        self.newest().weight() + self.versions.iter().map(|v| v.weight()).sum::<usize>()
+    }
+}
+
+/// A page's body as it goes out, and a tag that tells it from others.
+pub struct Served {
+    pub body: Bytes,
+    pub packed: bool,
+    pub tag: String,
+}
+
+type Pages = HashMap<Arc<str>, Arc<Page>>;
+
+/// All snapshots, by portal and address.
 #[derive(Default)]
 pub struct Board {
-    pages: ArcSwap<Pages>,
+    portals: ArcSwap<HashMap<String, Arc<Pages>>>,
+    /// Bytes of pages that are held unpacked.
+    plain: Arc<AtomicUsize>,
+    bytes: AtomicUsize,
 }
 
-type Pages = HashMap<String, HashMap<String, Arc<Page>>>;
+/// One address on the board, for lists.
+pub struct Listed {
+    pub portal: String,
+    pub address: Arc<str>,
+    pub page: Arc<Page>,
+}
 
 impl Board {
-    pub fn find(&self, portal: &str, path: &str) -> Option<Arc<Page>> {
-        self.pages.load().get(portal)?.get(path).cloned()
+    pub fn find(&self, portal: &str, address: &str) -> Option<Arc<Page>> {
+        self.portals.load().get(portal)?.get(address).cloned()
     }
 
-    /// Puts pages of one portal up; `false` where the bounds leave no room for one of them.
-    pub fn put(&self, portal: &str, pages: Vec<(String, Page)>) -> bool {
-        let mut all = Pages::clone(&self.pages.load());
-        let mut whole = true;
-        for (path, page) in pages {
-            let mine = all.entry(portal.to_owned()).or_default();
-            let old = mine.get(&path).map_or(0, |p| weight(p));
-            let room = mine.len() < bounds::SNAPSHOTS_PER_PORTAL || mine.contains_key(&path);
-            let bytes: usize = all.values().flat_map(HashMap::values).map(|p| weight(p)).sum();
-            if room && bytes - old + weight(&page) <= bounds::SNAPSHOTS_BYTES {
-                all.entry(portal.to_owned()).or_default().insert(path, Arc::new(page));
+    /// Puts pages of one portal up, in the place of those that are there; gives back the addresses for which the bounds leave no room.
+    pub fn put(&self, portal: &str, pages: Vec<(Arc<str>, Page)>) -> Vec<Arc<str>> {
+        let mut all = HashMap::clone(&self.portals.load());
+        let mut mine = all.get(portal).map_or_else(Pages::default, |p| Pages::clone(p));
+        let mut without = Vec::new();
+        let mut bytes = self.bytes.load(Ordering::Relaxed);
+        for (address, mut page) in pages {
+            let old = mine.get(&address).map_or(0, |p| p.weight());
+            let most = bounds::SNAPSHOTS_BYTES + old - bytes.min(bounds::SNAPSHOTS_BYTES);
+            // Earlier versions give way before a page stays away.
+            while page.versions.len() > 1 && page.weight() > most {
+                page.versions.pop();
+            }
+            let room =
+                mine.contains_key(&address) || mine.len() < bounds::SNAPSHOTS_PER_PORTAL + bounds::SNAPSHOT_PARTS;
+            if room && page.weight() <= most {
+                bytes = bytes - old + page.weight();
+                mine.insert(address, Arc::new(page));
             } else {
-                whole = false;
+                without.push(address);
             }
         }
-        self.pages.store(Arc::new(all));
-        whole
+        self.bytes.store(bytes, Ordering::Relaxed);
+        all.insert(portal.to_owned(), Arc::new(mine));
+        self.portals.store(Arc::new(all));
+        without
     }
 
-    /// Takes down what `keep` (portal, path) does not want any more; gives what was taken down.
-    pub fn retain(&self, keep: impl Fn(&str, &str) -> bool) -> Vec<(String, String)> {
-        let mut all = Pages::clone(&self.pages.load());
+    /// Takes down what `keep` does not want any more; gives what was taken down.
+    pub fn retain(&self, keep: impl Fn(&str, &str, &Page) -> bool) -> Vec<Listed> {
+        let mut all = HashMap::clone(&self.portals.load());
         let mut gone = Vec::new();
         for (portal, pages) in &mut all {
-            pages.retain(|path, _| {
-                let keep = keep(portal, path);
-                if !keep {
-                    gone.push((portal.clone(), path.clone()));
-                }
-                keep
-            });
+            let out: Vec<Listed> = pages
+                .iter()
+                .filter(|(address, page)| !keep(portal, address, page))
+                .map(|(address, page)| Listed { portal: portal.clone(), address: address.clone(), page: page.clone() })
+                .collect();
+            if !out.is_empty() {
+                let mut left = Pages::clone(pages);
+                out.iter().for_each(|e| drop(left.remove(&e.address)));
+                *pages = Arc::new(left);
+            }
+            gone.extend(out);
         }
         if !gone.is_empty() {
-            self.pages.store(Arc::new(all));
+            self.bytes.fetch_sub(gone.iter().map(|e| e.page.weight()).sum(), Ordering::Relaxed);
+            self.portals.store(Arc::new(all));
         }
         gone
     }
 
-    /// Every page: portal, path, when it was taken, bytes.
-    pub fn list(&self) -> Vec<(String, String, u64, usize)> {
-        let pages = self.pages.load();
-        let mut list: Vec<_> = pages
-            .iter()
-            .flat_map(|(portal, pages)| {
-                pages
-                    .iter()
-                    .map(|(path, p)| (portal.clone(), path.clone(), p.snapshot.about.taken, p.snapshot.body.len()))
-            })
-            .collect();
-        list.sort();
+    /// Every address, in order.
+    pub fn list(&self) -> Vec<Listed> {
+        let all = self.portals.load();
+        let of = |(portal, pages): (&String, &Arc<Pages>)| {
+            let one = |(address, page): (&Arc<str>, &Arc<Page>)| Listed {
+                portal: portal.clone(),
+                address: address.clone(),
+                page: page.clone(),
+            };
+            pages.iter().map(one).collect::<Vec<_>>()
+        };
+        let mut list: Vec<Listed> = all.iter().flat_map(of).collect();
+        list.sort_by(|a, b| (&a.portal, &a.address).cmp(&(&b.portal, &b.address)));
         list
     }
 
-    /// All snapshots as they were taken, for dressing them anew.
-    pub fn snapshots(&self) -> Vec<(String, String, Snapshot)> {
-        let pages = self.pages.load();
-        let mine = |(portal, pages): (&String, &HashMap<String, Arc<Page>>)| {
-            pages.iter().map(|(path, p)| (portal.clone(), path.clone(), p.snapshot.clone())).collect::<Vec<_>>()
-        };
-        pages.iter().flat_map(mine).collect()
-    }
-
     pub fn len(&self) -> usize {
-        self.pages.load().values().map(HashMap::len).sum()
+        self.portals.load().values().map(|p| p.len()).sum()
     }
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
-}
 
-fn weight(page: &Page) -> usize {
-    page.snapshot.body.len() + page.served.len()
+    /// Bytes of all that is held.
+    pub fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// A page as it is served: with the words that `fill` gives for its holes, which are asked for anew where `stamp` is another
+    /// or the page was checked since. `None` where what is held does not unpack.
+    pub fn serve(&self, page: &Page, stamp: u64, gzip: bool, fill: impl FnMut(Hole) -> String) -> Option<Served> {
+        let stamp = (stamp, page.checked());
+        let worn = match page.dressed.load_full().filter(|worn| worn.stamp == stamp) {
+            Some(worn) => worn,
+            None => {
+                let worn = Worn { stamp, dressed: page.newest().dress(fill), plain: ArcSwapOption::empty() };
+                let worn = Arc::new(worn);
+                page.dressed.store(Some(worn.clone()));
+                worn
+            }
+        };
+        let Dressed { body, packed, mark, plain } = &worn.dressed;
+        let tag = |kind: &str| format!("\"{mark:08x}-{plain:x}{kind}\"");
+        if gzip || !packed {
+            return Some(Served { body: body.clone(), packed: *packed, tag: tag(if *packed { "z" } else { "" }) });
+        }
+        let body = match worn.plain.load_full() {
+            Some(plain) => plain.body.clone(),
+            None => self.unpacked(&worn)?,
+        };
+        Some(Served { body, packed: false, tag: tag("") })
+    }
+
+    fn unpacked(&self, worn: &Worn) -> Option<Bytes> {
+        let body = worn.dressed.unpacked()?;
+        let held = self.plain.fetch_add(body.len(), Ordering::Relaxed) + body.len();
+        // It is taken off again with what it is counted in.
+        let plain = Plain { body: body.clone(), held: self.plain.clone() };
+        if held <= bounds::SNAPSHOTS_PLAIN_BYTES {
+            worn.plain.store(Some(Arc::new(plain)));
+        }
+        Some(body)
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn fields(pairs: &[(&'static str, &'static str)]) -> Fields {
-        let mut fields = Fields::default();
-        pairs.iter().for_each(|(n, v)| fields.push(*n, *v));
-        fields
-    }
-
-    fn page(body: &'static str, pairs: &[(&'static str, &'static str)]) -> Result<Snapshot, Refused> {
-        judge(200, &fields(pairs), Bytes::from_static(body.as_bytes()), 99)
-    }
-
-    #[test]
-    fn only_a_good_page_that_is_nobodys_is_kept() {
-        assert!(page("<p>x", &[("content-type", "text/html")]).is_ok());
-        for status in [201, 204, 301, 404, 500, 503] {
-            assert_eq!(judge(status, &Fields::default(), Bytes::from_static(b"x"), 1), Err(Refused::Status(status)));
-        }
-        assert_eq!(page("", &[]), Err(Refused::Empty));
-        assert_eq!(page("x", &[("content-encoding", "gzip")]), Err(Refused::Encoded));
-        assert_eq!(page("x", &[("cache-control", "max-age=0, Private")]), Err(Refused::Private));
-        assert_eq!(page("x", &[("cache-control", "No-Store")]), Err(Refused::Private));
-        assert!(page("x", &[("cache-control", "no-cache")]).is_ok());
-        let own = [("set-cookie", "PHPSESSID=abcdef0123456789; path=/; HttpOnly")];
-        assert_eq!(page("<a href=/x?s=abcdef0123456789>", &own), Err(Refused::RepeatsCookie));
-        assert!(page("<a href=/x>", &own).is_ok());
-        assert!(page("<html lang=sw>", &[("set-cookie", "lang=sw")]).is_ok());
-    }
-
-    #[test]
-    fn no_cookie_is_kept_and_a_row_reads_back() {
-        let taken =
-            page("body\nmore", &[("content-type", "text/html"), ("content-language", "sw"), ("set-cookie", "a=b")])
-                .unwrap();
-        assert_eq!(taken.about.fields, [("content-language".to_owned(), "sw".to_owned())]);
-        assert_eq!(decode(encode(&taken)), Some(taken));
-        assert_eq!(decode(b"no row".to_vec()), None);
-        assert_eq!(decode(b"{}\nx".to_vec()), None);
-    }
-
-    #[test]
-    fn the_board_is_bounded_and_forgets_what_is_not_wanted() {
-        let board = Board::default();
-        let big = Bytes::from(vec![b'x'; bounds::SNAPSHOT_BYTES]);
-        let snapshot = judge(200, &Fields::default(), big.clone(), 5).unwrap();
-        let page = |s: &Snapshot| Page { snapshot: s.clone(), served: big.clone(), policy: None };
-        let fits = bounds::SNAPSHOTS_BYTES / (2 * bounds::SNAPSHOT_BYTES);
-        for i in 0..fits {
-            assert!(board.put("p", vec![(format!("/{i}"), page(&snapshot))]), "{i} of {fits}");
-        }
-        assert!(!board.put("p", vec![("/more".into(), page(&snapshot))]));
-        assert!(board.put("p", vec![("/0".into(), page(&snapshot))]), "a newer copy takes the old one's room");
-        assert!(
-            board.find("p", "/0").is_some() && board.find("p", "/more").is_none() && board.find("q", "/0").is_none()
-        );
-        board.retain(|_, path| path == "/1");
-        assert_eq!(board.len(), 1);
-    }
-}
+mod tests;

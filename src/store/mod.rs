@@ -12,9 +12,9 @@ use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use redb::backends::InMemoryBackend;
@@ -22,8 +22,9 @@ use redb::{Database, ReadableTable, StorageBackend, TableDefinition};
 
 use crate::bounds;
 
-const TABLES: [Table; 9] = [
+const TABLES: [Table; 10] = [
     Table::Snapshots,
+    Table::Copies,
     Table::Standing,
     Table::Measures,
     Table::Versions,
@@ -37,7 +38,10 @@ const TABLES: [Table; 9] = [
 /// The tables there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Table {
+    /// What is kept of which page.
     Snapshots,
+    /// The pages themselves, by version.
+    Copies,
     Standing,
     Measures,
     /// Earlier texts of the rules.
@@ -57,6 +61,7 @@ impl Table {
     fn definition(self) -> TableDefinition<'static, &'static str, &'static [u8]> {
         TableDefinition::new(match self {
             Table::Snapshots => "snapshots",
+            Table::Copies => "copies",
             Table::Standing => "standing",
             Table::Measures => "measures",
             Table::Versions => "versions",
@@ -77,6 +82,7 @@ pub type Rows = HashMap<Table, Vec<(String, Vec<u8>)>>;
 pub struct Store {
     jobs: Option<SyncSender<Job>>,
     lost: Arc<AtomicU64>,
+    failing: Arc<Mutex<Option<String>>>,
 }
 
 /// What opening found.
@@ -225,10 +231,9 @@ fn move_aside(path: &Path, now_unix: u64) -> io::Result<PathBuf> {
 
 fn writing(db: Database, path: PathBuf, rows: Rows, mut troubles: Vec<String>) -> Opened {
     let (jobs, queue) = sync_channel(bounds::STORE_JOBS);
-    let lost = Arc::new(AtomicU64::new(0));
-    let counter = lost.clone();
-    let spawned =
-        thread::Builder::new().name("boma-store".into()).spawn(move || write_all(db, &path, &queue, &counter));
+    let store = Store { jobs: None, ..Store::none() };
+    let shared = store.clone();
+    let spawned = thread::Builder::new().name("boma-store".into()).spawn(move || write_all(db, &path, &queue, &shared));
     let jobs = match spawned {
         Ok(_) => Some(jobs),
         Err(e) => {
@@ -236,31 +241,40 @@ fn writing(db: Database, path: PathBuf, rows: Rows, mut troubles: Vec<String>) -
             None
         }
     };
-    Opened { store: Store { jobs, lost }, rows, troubles }
+    Opened { store: Store { jobs, ..store }, rows, troubles }
 }
 
-fn write_all(db: Database, path: &Path, queue: &Receiver<Job>, lost: &AtomicU64) {
-    let mut open = Some(db);
+fn write_all(db: Database, path: &Path, queue: &Receiver<Job>, store: &Store) {
+    let (mut open, mut released) = (Some(db), false);
     while let Ok(first) = queue.recv() {
         let mut batch = vec![first];
         batch.extend(queue.try_iter().take(bounds::STORE_JOBS));
-        if batch.iter().any(|job| matches!(job, Job::Reclaim)) && open.is_none() {
-            open = Database::open(path).map_err(|e| tracing::error!(error = %e, "the store stays closed")).ok();
+        released &= !batch.iter().any(|job| matches!(job, Job::Reclaim));
+        if open.is_none() && !released {
+            let opened = guarded(|| Database::open(path).map_err(redb::Error::from));
+            open = opened.map_err(|trouble| store.fails(Some(trouble.text()))).ok();
         }
         let Some(db) = &open else {
             let writes = batch.iter().filter(|job| matches!(job, Job::Put(..) | Job::Remove(..))).count();
-            lost.fetch_add(writes as u64, Ordering::Relaxed);
+            store.lost.fetch_add(writes as u64, Ordering::Relaxed);
+            // Whoever waits for a flush is let go by its end being dropped.
             continue;
         };
-        if let Err(e) = write(db, &batch) {
-            lost.fetch_add(batch.len() as u64, Ordering::Relaxed);
-            tracing::error!(error = %e, jobs = batch.len(), "the store could not be written");
+        match guarded(|| write(db, &batch)) {
+            Ok(()) => store.fails(None),
+            Err(trouble) => {
+                store.lost.fetch_add(batch.len() as u64, Ordering::Relaxed);
+                tracing::error!(error = trouble.text(), jobs = batch.len(), "the store could not be written");
+                store.fails(Some(trouble.text()));
+                // After a write that failed it takes no other until it is opened anew.
+                open = None;
+            }
         }
         for job in batch {
             match job {
                 Job::Flush(done) => drop(done.send(())),
                 Job::Release(done) => {
-                    open = None;
+                    (open, released) = (None, true);
                     let _ = done.send(());
                 }
                 _ => {}
@@ -291,7 +305,7 @@ fn write(db: &Database, batch: &[Job]) -> Result<(), redb::Error> {
 impl Store {
     /// A store that keeps nothing.
     pub fn none() -> Store {
-        Store { jobs: None, lost: Arc::default() }
+        Store { jobs: None, lost: Arc::default(), failing: Arc::default() }
     }
 
     /// Whether what is put outlives the process.
@@ -302,6 +316,15 @@ impl Store {
     /// Writes that were lost: the queue was full, or the disk refused.
     pub fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Why the last write failed; `None` where it did not.
+    pub fn failing(&self) -> Option<String> {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn fails(&self, why: Option<&str>) {
+        *self.failing.lock().unwrap_or_else(PoisonError::into_inner) = why.map(str::to_owned);
     }
 
     /// The same for what must not be lost: waits where the queue is full. Not for a worker's thread.

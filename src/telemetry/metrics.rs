@@ -81,6 +81,8 @@ pub struct Metrics {
     pub limit_evictions: Gauge,
     pub limit_shared: Gauge,
     pub snapshots: Gauge,
+    pub snapshot_fetches: Family<OutcomeLabel, Counter>,
+    pub snapshot_alarms: Gauge,
     pub rules_generation: Gauge,
     pub rules_rejected: Counter,
     pub reload_successful: Gauge,
@@ -126,6 +128,8 @@ impl Default for Metrics {
             limit_evictions: Gauge::default(),
             limit_shared: Gauge::default(),
             snapshots: Gauge::default(),
+            snapshot_fetches: Family::default(),
+            snapshot_alarms: Gauge::default(),
             rules_generation: Gauge::default(),
             rules_rejected: Counter::default(),
             reload_successful: Gauge::default(),
@@ -174,6 +178,8 @@ impl Metrics {
         r.register("boma_limit_evictions", "Buckets given up to make room", self.limit_evictions.clone());
         r.register("boma_limit_shared", "Requests counted on their network's bucket because the table was full", self.limit_shared.clone());
         r.register("boma_snapshots", "Snapshots held", self.snapshots.clone());
+        r.register("boma_snapshot_fetches", "Boma's own fetches for snapshots: kept, unchanged, failed, or why the answer was refused", self.snapshot_fetches.clone());
+        r.register("boma_snapshot_alarms", "Pages that lack the text by which they are known, or are too small: empty, defaced, or others", self.snapshot_alarms.clone());
         r.register("boma_rules_generation", "Generation of the rules in force", self.rules_generation.clone());
         r.register("boma_rules_rejected", "Changes of rules that were refused", self.rules_rejected.clone());
         r.register("boma_config_last_reload_successful", "1 when the last reload of a file was taken, 0 when it was refused", self.reload_successful.clone());
@@ -197,6 +203,9 @@ impl Metrics {
         // A counter that appears with its first event hides that event from `rate()`.
         for outcome in ["verified", "refuted", "unanswered"] {
             drop(self.bot_checks.get_or_create(&OutcomeLabel { outcome }));
+        }
+        for outcome in ["kept", "unchanged", "failed", "unexpected"] {
+            drop(self.snapshot_fetches.get_or_create(&OutcomeLabel { outcome }));
         }
         let build = Family::<BuildLabels, Gauge>::default();
         build.get_or_create(&BuildLabels { version: env!("CARGO_PKG_VERSION") }).set(1);

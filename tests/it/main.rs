@@ -21,6 +21,7 @@
 //! programs    what README tells developers of programs, and never a page for one
 //! bots        good ones, by the names of a small name server and by published networks
 //! fallback    the origin dead, hanging, failing; snapshots over a restart
+//! snapshot    copies of pages: how they are taken, kept, given, and what never lands in one
 //! incident    what citizens are told, the origin dead
 //! service     what is told of services, changed while boma runs
 //! admit       permits
@@ -80,6 +81,7 @@ mod replay;
 mod report;
 mod service;
 mod settled;
+mod snapshot;
 mod staff;
 mod start;
 mod strain;

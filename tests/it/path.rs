@@ -1,11 +1,9 @@
 //! A request's way, and a real site behind a real nginx, byte for byte.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
-use crate::harness::{Boma, Client, Folder, Mode, Origin, Setup, eventually, get, request};
+use crate::harness::{Boma, Client, Mode, Nginx, Origin, SITE, Setup, get, request};
 
 #[test]
 fn a_request_reaches_the_origin_and_its_answer_comes_back() {
@@ -89,49 +87,6 @@ fn a_cut_body_is_never_made_to_look_whole() {
     assert!(client.ask("GET", "/x", "", "").map_or(true, |a| a.status == 502));
 }
 
-/// nginx, ended by its own handle.
-struct Nginx {
-    child: Child,
-    port: u16,
-    _folder: Folder,
-}
-
-impl Nginx {
-    fn serve(root: &Path) -> Nginx {
-        let folder = Folder::new();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let place = folder.0.display();
-        folder.write(
-            "nginx.conf",
-            &format!(
-                "daemon off; master_process off; pid {place}/pid; error_log stderr crit;\nevents {{}}\nhttp {{ access_log off; include /etc/nginx/mime.types; \
-client_body_temp_path {place}/b; proxy_temp_path {place}/p; fastcgi_temp_path {place}/f; uwsgi_temp_path {place}/u; scgi_temp_path {place}/s;\n\
-server {{ listen 127.0.0.1:{port}; root {}; }} }}\n",
-                root.display()
-            ),
-        );
-        let child = Command::new("nginx")
-            .arg("-p")
-            .arg(&folder.0)
-            .arg("-c")
-            .arg(folder.0.join("nginx.conf"))
-            .stderr(Stdio::null())
-            .spawn();
-        let nginx = Nginx { child: child.expect("nginx is installed: tests/run.sh does it"), port, _folder: folder };
-        eventually("nginx listens", || Client::connect(([127, 0, 0, 1], port).into()).ok());
-        nginx
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The HTML documentation of Debian's postgresql-doc-15.
-const SITE: &str = "/usr/share/doc/postgresql-doc-15/html";
 const PAGES: usize = 500;
 /// Fields in which boma's answer may differ from nginx's own.
 const EXCEPTIONS: [&str; 3] = [

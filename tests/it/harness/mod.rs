@@ -3,6 +3,7 @@
 mod boma;
 mod http;
 pub mod mmdb;
+mod nginx;
 mod origin;
 
 use std::path::PathBuf;
@@ -11,7 +12,8 @@ use std::time::{Duration, Instant};
 
 pub use boma::{Boma, Setup, TOKEN, command};
 pub use http::{Answer, Client, get, load, navigate, request};
-pub use origin::{Mode, Origin};
+pub use nginx::{Nginx, SITE};
+pub use origin::{Mode, Origin, Reached};
 
 /// The ceiling under which whatever is waited for must happen; how fast it does is a bench's to say.
 pub const CEILING: Duration = Duration::from_secs(60);

@@ -1,5 +1,6 @@
 //! An origin that does as it is told, and remembers what reached it.
 
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -45,6 +46,8 @@ struct State {
     /// Fields that every answer carries besides its own.
     extra: String,
     title: String,
+    /// Answers by target, in the place of all others: status, fields, body.
+    pages: HashMap<String, (u16, String, Vec<u8>)>,
     alive: bool,
     streams: Vec<TcpStream>,
 }
@@ -67,6 +70,7 @@ impl Origin {
             reached: Vec::new(),
             extra: String::new(),
             title: "Karibu".into(),
+            pages: HashMap::new(),
             alive: true,
             streams: Vec::new(),
         };
@@ -94,6 +98,12 @@ impl Origin {
 
     pub fn title(&self, title: &str) {
         self.state.lock().unwrap().title = title.to_owned();
+    }
+
+    /// Answers a target so, and with 404 whatever is not said by this.
+    pub fn page(&self, target: &str, status: u16, fields: &str, body: &str) {
+        let answer = (status, fields.to_owned(), body.as_bytes().to_vec());
+        self.state.lock().unwrap().pages.insert(target.to_owned(), answer);
     }
 
     pub fn extra(&self, fields: &str) {
@@ -128,11 +138,22 @@ fn talk(stream: TcpStream, state: &Mutex<State>) {
     let mut out = stream.try_clone().unwrap();
     let mut reader = BufReader::new(stream);
     while let Some(reached) = read(&mut reader) {
-        let (mode, extra, title) = {
+        let (mode, extra, title, page) = {
             let mut state = state.lock().unwrap();
             state.reached.push(reached.clone());
-            (state.mode, state.extra.clone(), state.title.clone())
+            let none = || (404, "Content-Type: text/plain\r\n".to_owned(), b"none".to_vec());
+            let said = !state.pages.is_empty() && state.mode == Mode::Works;
+            let page = said.then(|| state.pages.get(&reached.target).cloned().unwrap_or_else(none));
+            (state.mode, state.extra.clone(), state.title.clone(), page)
         };
+        if let Some((status, fields, body)) = page {
+            let head = format!("HTTP/1.1 {status} Said\r\nContent-Length: {}\r\n{fields}{extra}\r\n", body.len());
+            let sent = if reached.method == "HEAD" { &[] } else { &body[..] };
+            if out.write_all(&[head.as_bytes(), sent].concat()).is_err() {
+                return;
+            }
+            continue;
+        }
         let slow = reached.target.starts_with("/slow");
         if slow {
             thread::sleep(Duration::from_millis(300));
