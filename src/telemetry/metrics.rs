@@ -89,6 +89,7 @@ pub struct Metrics {
     pub admin_refused: Family<OutcomeLabel, Counter>,
     pub bot_checks: Family<OutcomeLabel, Counter>,
     pub admit_limit: Family<PortalLabel, Gauge>,
+    pub admit_recovery: Family<PortalLabel, Gauge>,
     pub admit_inside: Family<ClassLabels, Gauge>,
     pub admit_share: Family<ClassLabels, Gauge>,
     pub admit_waiting: Family<ClassLabels, Gauge>,
@@ -131,6 +132,7 @@ impl Default for Metrics {
             admin_refused: Family::default(),
             bot_checks: Family::default(),
             admit_limit: Family::default(),
+            admit_recovery: Family::default(),
             admit_inside: Family::default(),
             admit_share: Family::default(),
             admit_waiting: Family::default(),
@@ -176,6 +178,7 @@ impl Metrics {
         r.register("boma_admin_refused", "Calls of the staff door turned away: a wrong or expired token, too many of those, a role that may not", self.admin_refused.clone());
         r.register("boma_bot_checks", "Addresses of self-styled bots that were looked up, by outcome", self.bot_checks.clone());
         r.register("boma_admit_limit", "Requests that may be with a portal's origins at once, now", self.admit_limit.clone());
+        r.register("boma_admit_recovery_percent", "How much of the last good limit is let in: less than 100 after a failure of the origins", self.admit_recovery.clone());
         r.register("boma_admit_in_flight", "Requests that are with a portal's origins, by class", self.admit_inside.clone());
         r.register("boma_admit_share", "Permits that a class has for itself among those that want any", self.admit_share.clone());
         r.register("boma_admit_waiting", "Requests that wait for a permit, by class", self.admit_waiting.clone());
