@@ -80,6 +80,8 @@ pub const PERMIT_FLOWS: usize = 4 * PERMIT_WAITERS;
 pub const STANDING_BEATS: u32 = 5;
 pub const STANDING_WAITERS: u32 = 8;
 pub const STANDING_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a request waits for a trial of an origin that fails.
+pub const FAILING_PATIENCE: Duration = Duration::from_millis(500);
 /// Over which time a gate's rates are averaged.
 pub const RATE_MEMORY: Duration = Duration::from_secs(5);
 /// How often deadlines and caps are looked at: one look over all connections instead of a timer for each.
@@ -111,6 +113,12 @@ pub const RETRY_SHARE: u32 = 5;
 /// Failures in a row after which an origin is left out, for how long at first and at most, and how long it takes to
 /// get its full share back.
 pub const EJECT_AFTER: u32 = 5;
+/// Requests over which failures are counted: half of them open its circuit too, from a quarter of so many on. And how many
+/// may try it at once while that is open, and must be answered in a row to close it.
+pub const BREAKER_WINDOW: u32 = 100;
+pub const TRIALS: u32 = 3;
+/// How long an answer to a trial is waited for.
+pub const TRIAL_DEADLINE: Duration = Duration::from_secs(10);
 pub const EJECT_FIRST: Duration = Duration::from_secs(5);
 pub const EJECT_LONGEST: Duration = Duration::from_secs(60);
 pub const RETURN_OVER: Duration = Duration::from_secs(20);

@@ -316,6 +316,7 @@ mod tests {
         Who { class: Class::Information, standing: Standing::Unknown, address, pass: None }
     }
 
+    #[allow(dead_code)]
     fn filing(address: u128) -> Who {
         Who { class: Class::Filing, ..who(address) }
     }

@@ -64,12 +64,18 @@ impl Gate {
 
     /// How many may be inside now, of all classes.
     pub fn limit(&self) -> u32 {
-        self.most.unwrap_or_else(|| self.inside.learned())
+        self.most.unwrap_or_else(|| self.inside.learned()).min(self.inside.cap())
     }
 
     /// Whether the limit is found by boma.
     pub fn is_adaptive(&self) -> bool {
         self.most.is_none()
+    }
+
+    /// Hundredths of the last good limit that are let in after a failure, and since when the origins answer again, in
+    /// seconds since the Unix epoch, where they do; `None`: all is well.
+    pub fn returning(&self) -> Option<(u32, Option<u64>)> {
+        self.inside.returning()
     }
 
     /// Learns of an answer.
@@ -92,7 +98,12 @@ impl Gate {
 
     /// For how long waiting makes sense.
     pub(super) fn patience(&self, class: Class) -> Duration {
-        if self.inside.stands(class) { bounds::STANDING_PATIENCE } else { bounds::PERMIT_WAIT }
+        match self.inside.returning() {
+            // It fails: a copy or a statement at once is worth more.
+            Some((_, None)) => bounds::FAILING_PATIENCE,
+            _ if self.inside.stands(class) => bounds::STANDING_PATIENCE,
+            _ => bounds::PERMIT_WAIT,
+        }
     }
 
     /// Brings up to date what is reckoned by time; to be called by each worker every [`bounds::SWEEP`].

@@ -221,6 +221,11 @@ impl Gradient {
         self.now()
     }
 
+    /// Octaves that answers take longer than uncongested, of late.
+    pub fn strain(&self) -> f64 {
+        self.strain
+    }
+
     /// What is worth to be kept.
     pub fn save(&self) -> Learnt {
         let base = |(kind, base): (usize, &Option<(f64, u32)>)| base.map(|(log, seen)| (kind, log, seen));

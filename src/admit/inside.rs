@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::gradient::{Ear, Gradient, Learnt};
+use super::recovery::Recovery;
 use super::shares::Demand;
 use crate::bounds;
 use crate::clock::{Now, SECOND};
@@ -25,6 +26,11 @@ pub struct Inside {
     peak: AtomicU32,
     /// As many as were found to be good.
     learned: AtomicU32,
+    /// As many as may come in while the origins come back, and the step in hundredths; all where they are well.
+    cap: AtomicU32,
+    percent: AtomicU32,
+    /// Seconds since the Unix epoch at which they began to come back; 0: they are well, or fail.
+    back_since: AtomicU64,
     pub(super) slow: AtomicU32,
     by: [AtomicU32; CLASSES],
     waiting_all: AtomicU32,
@@ -40,8 +46,18 @@ pub struct Inside {
     /// Rung when a permit comes back while somebody waits.
     pub(super) bell: Notify,
     pub(super) ear: Ear,
-    gradient: Mutex<Gradient>,
+    mind: Mutex<Mind>,
 }
+
+/// What the beat reckons with.
+#[derive(Debug, Default)]
+struct Mind {
+    gradient: Gradient,
+    recovery: Recovery,
+}
+
+/// Hundredths where all is well.
+const ALL: u32 = u32::MAX;
 
 impl Default for Inside {
     fn default() -> Inside {
@@ -50,6 +66,9 @@ impl Default for Inside {
             all: AtomicU32::new(0),
             peak: AtomicU32::new(0),
             learned: AtomicU32::new(bounds::LIMIT_FIRST),
+            cap: AtomicU32::new(u32::MAX),
+            percent: AtomicU32::new(ALL),
+            back_since: AtomicU64::new(0),
             slow: AtomicU32::new(0),
             by: zeros(),
             waiting_all: AtomicU32::new(0),
@@ -61,7 +80,7 @@ impl Default for Inside {
             beaten: AtomicU64::new(0),
             bell: Notify::new(),
             ear: Ear::default(),
-            gradient: Mutex::default(),
+            mind: Mutex::default(),
         }
     }
 }
@@ -72,17 +91,17 @@ impl Inside {
     }
 
     pub(super) fn learnt(&self) -> Learnt {
-        self.gradient().save()
+        self.mind().gradient.save()
     }
 
     pub(super) fn learn(&self, learnt: &Learnt) {
-        let mut gradient = self.gradient();
-        gradient.load(learnt);
-        self.learned.store(gradient.now(), Ordering::Relaxed);
+        let mut mind = self.mind();
+        mind.gradient.load(learnt);
+        self.learned.store(mind.gradient.now(), Ordering::Relaxed);
     }
 
-    fn gradient(&self) -> MutexGuard<'_, Gradient> {
-        self.gradient.lock().unwrap_or_else(PoisonError::into_inner)
+    fn mind(&self) -> MutexGuard<'_, Mind> {
+        self.mind.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn all(&self) -> u32 {
@@ -166,8 +185,29 @@ impl Inside {
         }
         let peak = self.peak.swap(self.all(), Ordering::Relaxed);
         let window = self.ear.take(peak, since);
-        if most.is_none() {
-            self.learned.store(self.gradient().hear(&window), Ordering::Relaxed);
+        let mut mind = self.mind();
+        let learned = mind.gradient.hear(&window);
+        self.learned.store(learned, Ordering::Relaxed);
+        // What is wanted of a fixed limit is that it holds; its latency is watched for the way back all the same.
+        let strain = mind.gradient.strain();
+        mind.recovery.hear(&window, most.unwrap_or(learned), strain);
+        self.cap.store(mind.recovery.cap().unwrap_or(u32::MAX), Ordering::Relaxed);
+        self.percent.store(mind.recovery.percent().unwrap_or(ALL), Ordering::Relaxed);
+        match (mind.recovery.is_back(), self.back_since.load(Ordering::Relaxed)) {
+            (false, _) => self.back_since.store(0, Ordering::Relaxed),
+            (true, 0) => self.back_since.store(now.unix(), Ordering::Relaxed),
+            (true, _) => {}
         }
+    }
+
+    pub(super) fn cap(&self) -> u32 {
+        self.cap.load(Ordering::Relaxed)
+    }
+
+    /// Hundredths of the last good limit that are let in, and since when the origins answer again; `None`: all is well.
+    pub(super) fn returning(&self) -> Option<(u32, Option<u64>)> {
+        let percent = self.percent.load(Ordering::Relaxed);
+        let since = self.back_since.load(Ordering::Relaxed);
+        (percent != ALL).then_some((percent, (since > 0).then_some(since)))
     }
 }

@@ -1,7 +1,8 @@
 //! Permits: so many requests of a portal are with its origins at once. [`Desk::enter`] gives a proof that returns its
 //! permit when it is dropped, and takes permits back from those who keep them by being slow. Who comes to a full gate
 //! waits: by class first (`shares`), then by standing and in turn (`line`). How many may be inside is the settings' word,
-//! or is found by how long answers take (`gradient`).
+//! or is found by how long answers take (`gradient`); after a
+//! failure it comes back in steps (`recovery`).
 //!
 //! Does not know: the cache, the origin, why somebody wants in.
 
@@ -10,6 +11,7 @@ mod gate;
 mod gradient;
 mod inside;
 mod line;
+mod recovery;
 mod shares;
 #[cfg(test)]
 mod tests;

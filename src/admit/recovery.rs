@@ -79,6 +79,11 @@ impl Recovery {
         Some(STEPS[self.step?])
     }
 
+    /// Whether answers come again, though not all are let in yet.
+    pub fn is_back(&self) -> bool {
+        self.step.is_some_and(|step| step > 0)
+    }
+
     /// How many may be inside at most.
     pub fn cap(&self) -> Option<u32> {
         Some((u64::from(self.good) * u64::from(self.percent()?) / 100).max(u64::from(TRIALS)) as u32)
@@ -110,7 +115,7 @@ mod tests {
         beats(&mut recovery, 10, 0, 0.0);
         assert_eq!(beats(&mut recovery, 100, 10, 0.0), [Some(5)]);
         assert_eq!(recovery.cap(), Some(10));
-        assert_eq!(beats(&mut recovery, 74, 0, 0.0), [Some(5), Some(10), Some(25), Some(50), Some(100)]);
+        assert_eq!(beats(&mut recovery, 73, 0, 0.0), [Some(5), Some(10), Some(25), Some(50), Some(100)]);
         assert_eq!(recovery.cap(), Some(200));
         assert_eq!(beats(&mut recovery, 10, 0, 0.0), [Some(100), None]);
         assert_eq!(recovery.cap(), None);

@@ -27,29 +27,7 @@ impl Status {
 fn print(status: &Value) {
     let list = |key: &str| status[key].as_array().cloned().unwrap_or_default();
     println!("boma {}   rules generation {}", status["version"].as_str().unwrap_or("?"), status["rules_generation"]);
-    for p in list("postures") {
-        println!(
-            "  portal {}   posture {}   in flight {} of {}",
-            plain(&p["portal"]),
-            plain(&p["posture"]),
-            p["in_flight"],
-            p["max_in_flight"]
-        );
-        for c in p["classes"].as_array().iter().flat_map(|all| all.iter()) {
-            if c["waiting"].as_u64().is_some_and(|n| n > 0) {
-                println!(
-                    "    {}: {} in flight of a share of {}, {} waiting",
-                    plain(&c["class"]),
-                    c["in_flight"],
-                    c["limit"],
-                    c["waiting"]
-                );
-            }
-        }
-        if p["climbed"] != "normal" {
-            println!("    by itself {}: {}", plain(&p["climbed"]), plain(&p["why"]));
-        }
-    }
+    list("postures").iter().for_each(portal);
     for pin in list("pins") {
         println!("  pinned: {}   by {}   {}", plain(&pin["level"]), plain(&pin["by"]), plain(&pin["reason"]));
     }
@@ -96,6 +74,33 @@ fn print(status: &Value) {
         for fault in file["faults"].as_array().cloned().unwrap_or_default() {
             println!("    {}:{}  {}", fault["line"], fault["column"], plain(&fault["message"]));
         }
+    }
+}
+
+fn portal(p: &Value) {
+    println!(
+        "  portal {}   posture {}   in flight {} of {}",
+        plain(&p["portal"]),
+        plain(&p["posture"]),
+        p["in_flight"],
+        p["max_in_flight"]
+    );
+    if let Some(percent) = p["recovering"].as_u64() {
+        println!("    the origins failed: {percent} % of what they did well with is let in");
+    }
+    for c in p["classes"].as_array().iter().flat_map(|all| all.iter()) {
+        if c["waiting"].as_u64().is_some_and(|n| n > 0) {
+            println!(
+                "    {}: {} in flight of a share of {}, {} waiting",
+                plain(&c["class"]),
+                c["in_flight"],
+                c["limit"],
+                c["waiting"]
+            );
+        }
+    }
+    if p["climbed"] != "normal" {
+        println!("    by itself {}: {}", plain(&p["climbed"]), plain(&p["why"]));
     }
 }
 

@@ -174,7 +174,13 @@ impl Office {
     fn mood(&self, portal: &Portal, now: u64) -> Option<Mood> {
         let standing = self.house.standing.load();
         let reach = self.house.law.load().ladder.levels[standing.level(&portal.name, now) as usize].reach;
-        let failing = self.failing(&portal.name).map(|since| Mood { what: Restraint::Failing, since });
+        let town = self.house.town.load();
+        let gate = town.portals.list.iter().position(|p| p.name == portal.name).and_then(|at| town.gates.get(at));
+        let back = gate.and_then(|gate| gate.returning()?.1);
+        let failing = match (back, self.failing(&portal.name)) {
+            (Some(since), _) => Some(Mood { what: Restraint::Returning, since }),
+            (None, failing) => failing.map(|since| Mood { what: Restraint::Failing, since }),
+        };
         let Some(risen) = standing.risen(&portal.name) else { return failing };
         let own = standing.pins().find(|p| p.portal.as_deref() == Some(&portal.name));
         let pin = own.or_else(|| standing.pins().find(|p| p.portal.is_none()));

@@ -183,6 +183,8 @@ pub struct PortalPosture {
     pub max_in_flight: u32,
     /// Whether boma finds that out.
     pub adaptive: bool,
+    /// Hundredths of the last good limit that are let in after a failure of the origins; none: all is well.
+    pub recovering: Option<u32>,
     pub classes: Vec<ClassLine>,
 }
 
@@ -328,6 +330,7 @@ impl Office {
             in_flight: town.gates[i].inside(),
             max_in_flight: town.gates[i].limit(),
             adaptive: town.gates[i].is_adaptive(),
+            recovering: town.gates[i].returning().map(|(percent, _)| percent),
             classes: ClassLine::all(&town.gates[i]),
         };
         let snapshot = |e: Listed| SnapshotLine {
@@ -374,6 +377,7 @@ impl Office {
             let label = crate::telemetry::metrics::PortalLabel { portal: portal.name.clone() };
             m.posture.get_or_create(&label).set(standing.level(&portal.name, now) as i64);
             m.admit_limit.get_or_create(&label).set(gate.limit().into());
+            m.admit_recovery.get_or_create(&label).set(gate.returning().map_or(100, |(percent, _)| percent).into());
             for class in Class::ALL {
                 let label = ClassLabels { portal: portal.name.clone(), class: class.as_str() };
                 let load = gate.load(class);

@@ -126,7 +126,8 @@ impl Origins {
         let _ = cleared;
         let key = || request.head.field("sec-websocket-key").map_or_else(Key::own, Key::Client);
         let fields = |put: &mut dyn FnMut(&str, &[u8])| request.fields(put);
-        let ask = Ask {
+        let group = self.group(portal, tls);
+        let mut ask = Ask {
             method: request.head.method(),
             target: request.target,
             host: request.host(portal),
@@ -137,7 +138,10 @@ impl Origins {
             body_timeout: portal.body_timeout,
             stream_timeout: portal.stream_timeout,
         };
-        let group = self.group(portal, tls);
+        // A trial that hangs must not keep others from trying; what may have been acted upon is not given up early.
+        if ask.is_idempotent() && group.states.iter().all(|state| state.is_open()) {
+            ask.response_timeout = ask.response_timeout.min(bounds::TRIAL_DEADLINE);
+        }
         self.exchange(&group, &ask, body, Some(line), Some(admitted)).await
     }
 

@@ -30,7 +30,13 @@ pub struct State {
     tunnels: AtomicU32,
     /// Failures without a success between.
     failures: AtomicU32,
+    /// Answers and failures of late, halved now and then.
+    asked: AtomicU32,
+    missed: AtomicU32,
     ejections: AtomicU32,
+    /// Its circuit is open: few may try it at once, until as many answers came in a row.
+    open: AtomicBool,
+    proven: AtomicU32,
     /// Monotonic nanoseconds until which it is left out, and from which it gets its share back; 0: never was.
     out_until: AtomicU64,
     /// By the active checks: misses, or hits, in a row.
@@ -45,6 +51,16 @@ const HITS: u32 = 2;
 impl State {
     pub fn succeeded(&self, now: Now) {
         self.failures.store(0, Ordering::Relaxed);
+        self.counted(false);
+        if self.is_open() {
+            if self.proven.fetch_add(1, Ordering::Relaxed) + 1 < bounds::TRIALS {
+                return;
+            }
+            self.open.store(false, Ordering::Relaxed);
+            // From now on it gets its share back.
+            self.out_until.store(now.mono, Ordering::Relaxed);
+            return;
+        }
         let back = self.out_until.load(Ordering::Relaxed) + bounds::RETURN_OVER.as_nanos() as u64;
         if now.mono > back {
             self.ejections.store(0, Ordering::Relaxed);
@@ -53,12 +69,40 @@ impl State {
 
     /// It refused, broke off, hung or talked nonsense.
     pub fn failed(&self, now: Now) {
-        if self.failures.fetch_add(1, Ordering::Relaxed) + 1 >= bounds::EJECT_AFTER {
+        let in_a_row = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
+        let often = self.counted(true);
+        self.proven.store(0, Ordering::Relaxed);
+        // Whose circuit is open has one chance: what was under way when it opened is no further failure.
+        let again = self.is_open() && now.mono >= self.out_until.load(Ordering::Relaxed);
+        if in_a_row >= bounds::EJECT_AFTER || often || again {
             self.failures.store(0, Ordering::Relaxed);
+            self.asked.store(0, Ordering::Relaxed);
+            self.missed.store(0, Ordering::Relaxed);
+            self.open.store(true, Ordering::Relaxed);
             let times = self.ejections.fetch_add(1, Ordering::Relaxed).min(8);
             let out = bounds::EJECT_FIRST.saturating_mul(1 << times).min(bounds::EJECT_LONGEST);
             self.out_until.store(now.mono + out.as_nanos() as u64, Ordering::Relaxed);
         }
+    }
+
+    /// Counts what came of a request; whether too many fail, of enough.
+    fn counted(&self, failed: bool) -> bool {
+        let missed = if failed { self.missed.fetch_add(1, Ordering::Relaxed) + 1 } else { 0 };
+        let asked = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
+        if asked >= bounds::BREAKER_WINDOW {
+            self.asked.store(asked / 2, Ordering::Relaxed);
+            self.missed.store(self.missed.load(Ordering::Relaxed) / 2, Ordering::Relaxed);
+        }
+        asked >= bounds::BREAKER_WINDOW / 4 && missed * 2 >= asked
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Whether there is room for one more: an open circuit has it for a few trials only.
+    fn takes(&self) -> bool {
+        !self.is_open() || self.in_flight.load(Ordering::Relaxed) < bounds::TRIALS
     }
 
     /// The active check's answer.
@@ -75,7 +119,7 @@ impl State {
     }
 
     pub fn usable(&self, now: Now) -> bool {
-        !self.sick.load(Ordering::Relaxed) && now.mono >= self.out_until.load(Ordering::Relaxed)
+        !self.sick.load(Ordering::Relaxed) && now.mono >= self.out_until.load(Ordering::Relaxed) && self.takes()
     }
 
     /// How loaded it is for its share: one that comes back is given a tenth of its share first, then more.
@@ -131,11 +175,15 @@ impl Drop for At {
     }
 }
 
-/// Which of the origins to ask: the least loaded of those that are well, else of all that were not tried; equal ones
-/// take turns.
+/// Which of the origins to ask: the least loaded of those that are well, else of all that were not tried, where an open
+/// circuit takes a few at a time and no more; equal ones take turns. `None`: nobody may be asked now.
 pub fn choose(states: &[Arc<State>], tried: &[usize], turn: usize, now: Now) -> Option<usize> {
     let left = || (0..states.len()).map(|i| (i + turn) % states.len()).filter(|i| !tried.contains(i));
-    let least = |well: bool| left().filter(|i| !well || states[*i].usable(now)).min_by_key(|i| states[*i].load(now));
+    let least = |well: bool| {
+        left()
+            .filter(|i| if well { states[*i].usable(now) } else { states[*i].takes() })
+            .min_by_key(|i| states[*i].load(now))
+    };
     least(true).or_else(|| least(false))
 }
 
@@ -173,6 +221,27 @@ mod tests {
         states[0].checked(true);
         states[0].checked(true);
         assert!(states[0].usable(at(100)));
+    }
+
+    #[test]
+    fn an_open_circuit_takes_a_few_trials_at_a_time_and_closes_by_answers() {
+        let states: Vec<Arc<State>> = vec![Arc::default()];
+        let asked = |at_: u64| choose(&states, &[], 0, at(at_));
+        // Half of its answers fail, never many in a row.
+        for n in 0..bounds::BREAKER_WINDOW {
+            if n % 2 == 0 { states[0].failed(at(1)) } else { states[0].succeeded(at(1)) }
+        }
+        let trials: Vec<At> = (0..bounds::TRIALS).map(|_| (asked(2), states[0].enter()).1).collect();
+        assert_eq!(asked(2), None, "no more at once");
+        assert_eq!(asked(1000), None, "however long they hang");
+        drop(trials);
+        assert_eq!(asked(2), Some(0));
+        (1..bounds::TRIALS).for_each(|_| states[0].succeeded(at(10)));
+        states[0].failed(at(10));
+        assert!(!states[0].usable(at(11)), "one failure among the trials, and it waits longer");
+        (0..bounds::TRIALS).for_each(|_| states[0].succeeded(at(40)));
+        let _many: Vec<At> = (0..100).map(|_| states[0].enter()).collect();
+        assert_eq!(asked(41), Some(0), "it is closed");
     }
 
     #[test]

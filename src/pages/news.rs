@@ -40,6 +40,8 @@ pub enum Restraint {
     Slow,
     /// The origin fails, whatever the posture.
     Failing,
+    /// It failed, and comes back in steps.
+    Returning,
     /// Copies and statements only.
     Copies,
     Closed,
@@ -109,7 +111,7 @@ impl News {
             }
         });
         let by_mood = self.mood.map(|m| match m.what {
-            Restraint::Slow => Up::Degraded,
+            Restraint::Slow | Restraint::Returning => Up::Degraded,
             Restraint::Failing | Restraint::Copies => Up::Partial,
             Restraint::Closed => Up::Major,
         });

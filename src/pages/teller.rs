@@ -109,6 +109,7 @@ impl<'a> Teller<'a> {
         match mood.what {
             Restraint::Slow => "auto_slow",
             Restraint::Failing => "auto_failing",
+            Restraint::Returning => "auto_returning",
             Restraint::Copies => "auto_copies",
             Restraint::Closed => "auto_closed",
         }

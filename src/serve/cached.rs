@@ -13,6 +13,7 @@ use super::{Corridor, fallback};
 use crate::bounds;
 use crate::cache::{self, Joined, Landed, Leader, Use, Word};
 use crate::plan::{Plan, Reach};
+use crate::portal::Class;
 use crate::proofs::Cleared;
 use crate::reason::Reason;
 use crate::wire::{Head, Line};
@@ -55,6 +56,9 @@ impl Corridor {
             }
             return Ok(hit(visit, request, head, &kept));
         }
+        if let Some(made) = self.spares_returning(visit, request, &look, head) {
+            return Ok(made);
+        }
         if look.wish.only_if_cached {
             return Ok(respond::refusal(visit, head, Reason::NotCached));
         }
@@ -77,6 +81,19 @@ impl Corridor {
             return Err(cleared);
         }
         Ok(self.lead(visit, request, head, line, (look, leader), cleared).await)
+    }
+
+    /// While an origin comes back information is given from what is kept, old as it is, and asked for anew behind that, so
+    /// that the origin's first work is what nothing kept can do.
+    fn spares_returning(&self, visit: &mut Visit<'_>, request: &Request, look: &Look, head: &dyn Head) -> Option<Made> {
+        if visit.route().class != Class::Information || visit.gate().returning().is_none() {
+            return None;
+        }
+        let made = stand_in(visit, request, head, look, Reason::Posture)?;
+        if shares(look, head) {
+            self.fetch_behind(visit, request, look, head);
+        }
+        Some(made)
     }
 
     /// Takes a turn with those who want the same.

@@ -99,6 +99,7 @@ pub struct Metrics {
     pub bot_checks: Family<OutcomeLabel, Counter>,
     pub strain: Family<SourceLabel, Gauge>,
     pub admit_limit: Family<PortalLabel, Gauge>,
+    pub admit_recovery: Family<PortalLabel, Gauge>,
     pub admit_inside: Family<ClassLabels, Gauge>,
     pub admit_share: Family<ClassLabels, Gauge>,
     pub admit_waiting: Family<ClassLabels, Gauge>,
@@ -146,6 +147,7 @@ impl Default for Metrics {
             bot_checks: Family::default(),
             strain: Family::default(),
             admit_limit: Family::default(),
+            admit_recovery: Family::default(),
             admit_inside: Family::default(),
             admit_share: Family::default(),
             admit_waiting: Family::default(),
@@ -196,6 +198,7 @@ impl Metrics {
         r.register("boma_bot_checks", "Addresses of self-styled bots that were looked up, by outcome", self.bot_checks.clone());
         r.register("boma_strain", "How hard pressed the machine is: 0 none, 1 tight, 2 scarce (strangers are turned away), 3 spent", self.strain.clone());
         r.register("boma_admit_limit", "Requests that may be with a portal's origins at once, now", self.admit_limit.clone());
+        r.register("boma_admit_recovery_percent", "How much of the last good limit is let in: less than 100 after a failure of the origins", self.admit_recovery.clone());
         r.register("boma_admit_in_flight", "Requests that are with a portal's origins, by class", self.admit_inside.clone());
         r.register("boma_admit_share", "Permits that a class has for itself among those that want any", self.admit_share.clone());
         r.register("boma_admit_waiting", "Requests that wait for a permit, by class", self.admit_waiting.clone());

@@ -174,3 +174,75 @@ fn filing_is_served_beside_a_flood_of_information_and_the_limit_finds_the_knee()
     assert!(served(&informed) >= 100 && served(&informed) < informed.len(), "some are sent away, none starves");
     assert!((3..=16).contains(&now["max_in_flight"].as_u64().unwrap()), "{now}");
 }
+
+#[test]
+fn an_origin_that_died_comes_back_in_steps_cache_first_and_a_relapse_steps_back() {
+    const WIDE: &str = "[[limit]]\nname = \"wide\"\nper = \"client\"\nrate = \"100000/s\"\nburst = 1000000\n";
+    let kept = "max_in_flight = 40\n[[portal.route]]\npath = \"/kept\"\ncache = \"1s\"\n";
+    let origin = Origin::start();
+    let boma = Setup::new().portal(kept).rules(WIDE).start(origin.address);
+    let step = || boma.status()["postures"][0]["recovering"].clone();
+    (0..30).for_each(|_| assert_eq!(get(boma.at(), "/").status, 200));
+    assert_eq!(get(boma.at(), "/kept").status, 200);
+    assert!(step().is_null());
+    let address = origin.kill();
+    eventually("it is seen that the origin is dead", || {
+        (0..20).for_each(|_| assert_eq!(get(boma.at(), "/").status, 502));
+        (step() == 5).then_some(())
+    });
+    assert_eq!(boma.status()["postures"][0]["max_in_flight"], 2, "a twentieth of forty");
+    eventually("what is kept stands before the origin once it is stale", || {
+        let stale = get(boma.at(), "/kept");
+        assert_eq!(stale.status, 200);
+        stale.field("cache-status").is_some_and(|s| s.contains("detail=spared")).then_some(())
+    });
+
+    let origin = Origin::start_at(address);
+    let mut seen = Vec::new();
+    let mut ask = |until: u64, mode: Option<Mode>| {
+        eventually(&format!("step {until}"), || {
+            (0..20).for_each(|_| drop(get(boma.at(), "/")));
+            let now = step();
+            if seen.last() != Some(&now) {
+                seen.push(now.clone());
+            }
+            now.as_u64().map_or(until == 100, |percent| percent == until).then(|| mode.map(|m| origin.set(m)))
+        });
+    };
+    ask(25, Some(Mode::Fails));
+    ask(10, Some(Mode::Works));
+    eventually("people are told", || {
+        get(boma.at(), "/.well-known/boma/status").text().contains("is coming back").then_some(())
+    });
+    ask(50, None);
+    eventually("it is back", || {
+        (0..20).for_each(|_| assert_eq!(get(boma.at(), "/").status, 200));
+        step().is_null().then_some(())
+    });
+    let percents: Vec<u64> = seen.iter().filter_map(|s| s.as_u64()).collect();
+    assert!(percents.starts_with(&[5, 10, 25]) && percents.last() == Some(&50), "{percents:?}");
+    assert_eq!(boma.status()["postures"][0]["max_in_flight"], 40);
+}
+
+#[test]
+fn while_an_origin_hangs_three_at_a_time_try_it_and_the_others_are_answered_at_once() {
+    let origin = Origin::start();
+    let boma = Setup::new().portal("response_timeout = \"300ms\"\n").start(origin.address);
+    origin.set(Mode::Hangs);
+    eventually("its circuit opens", || {
+        let statuses: Vec<u16> = (0..5).map(|_| get(boma.at(), "/").status).collect();
+        (statuses == [504; 5]).then_some(())
+    });
+    let before = origin.reached_by_citizens().len();
+    let asking: Vec<_> = (0..24)
+        .map(|n| {
+            let at = boma.at();
+            std::thread::spawn(move || get(at, &format!("/{n}")).status)
+        })
+        .collect();
+    let statuses: Vec<u16> = asking.into_iter().map(|a| a.join().unwrap()).collect();
+    assert!(statuses.iter().all(|s| matches!(s, 502..=504)), "{statuses:?}");
+    assert!(origin.reached_by_citizens().len() - before <= 12, "few of them reached it");
+    origin.set(Mode::Works);
+    eventually("it is back", || (get(boma.at(), "/").status == 200).then_some(()));
+}

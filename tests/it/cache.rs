@@ -129,7 +129,9 @@ fn what_is_kept_helps_where_the_origin_fails() {
     let helps = |what: &str| {
         let answer = get(boma.at(), "/news");
         assert_eq!((answer.status, answer.body == fresh.body), (200, true), "{what}: {}", answer.text());
-        assert!(status_of(&answer).contains("fwd=stale"), "{what}: {}", status_of(&answer));
+        // From some failures on nobody asks the origin for what is kept.
+        let how = status_of(&answer);
+        assert!(how.contains("fwd=stale") || how.contains("detail=spared"), "{what}: {how}");
         assert_eq!(navigate(boma.at(), "/news").body, fresh.body, "{what}");
         assert!(get(boma.at(), "/never-seen").status >= 500, "{what}");
     };

@@ -471,3 +471,40 @@ fn what_the_way_says_is_the_last_requests_own() {
     assert_eq!(sent.status, 200, "{}", sent.text());
     assert_eq!(origin.reached_by_citizens().pop().unwrap().body, b"a=2");
 }
+
+#[test]
+fn a_form_that_meets_the_waiting_room_waits_in_its_page_and_goes_once() {
+    let origin = Origin::start();
+    let rules = "[[rule]]\nname = \"line\"\nmatch = { path = \"/file*\" }\nthen = \"queue\"\n";
+    let boma = Setup::new().rules(rules).start(origin.address);
+    let body = b"name=Mama%20Asha&x=\xff%00+&&=;";
+    let mut page = post(boma.at(), "/file?step=2", HTML, URLENCODED, body);
+    assert_eq!(page.status, 503);
+    assert!(page.text().contains("Check my place and send") && page.text().contains("nothing you wrote is lost"));
+    let cookies: Vec<String> = page
+        .fields
+        .iter()
+        .filter(|(n, _)| n == "set-cookie")
+        .map(|(_, v)| v.split(';').next().unwrap().to_owned())
+        .collect();
+    let fields = format!("{OWN}Cookie: {}\r\n", cookies.join("; "));
+    let (sent, answer) = eventually("it is called", || {
+        let sent = pressed(&page);
+        let answer = back(&boma, "/file?step=2", &fields, &sent);
+        if answer.status == 503 {
+            page = answer;
+            return None;
+        }
+        Some((sent, answer))
+    });
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(back(&boma, "/file?step=2", &fields, &sent).status, 409, "once");
+    let reached = origin.reached_by_citizens();
+    assert_eq!(reached.len(), 1);
+    assert_eq!((reached[0].method.as_str(), reached[0].target.as_str()), ("POST", "/file?step=2"));
+    assert_eq!(reached[0].body, body);
+    // One that is too large to be kept is said to be, before anything is lost.
+    let large = post(boma.at(), "/file", HTML, URLENCODED, &[b'a'; 200_000]);
+    assert_eq!((large.status, hidden(&large, "boma-form")), (503, None));
+    assert!(large.text().contains("too large to be kept in this page"), "{}", large.text());
+}

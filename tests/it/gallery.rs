@@ -95,7 +95,7 @@ fn hung() -> Vec<Value> {
     };
     let portals = read(SETTINGS);
     let mut all = Vec::new();
-    let moods = [Restraint::Slow, Restraint::Failing, Restraint::Copies, Restraint::Closed];
+    let moods = [Restraint::Slow, Restraint::Failing, Restraint::Returning, Restraint::Copies, Restraint::Closed];
     let quiet = ("".to_owned(), News::default(), true);
     let told_of = ("told-".to_owned(), told(), true);
     let moods = moods.into_iter().map(|m| (format!("{m:?}-").to_lowercase(), moody(m), false));
