@@ -228,8 +228,10 @@ mod tests {
         let states: Vec<Arc<State>> = vec![Arc::default()];
         let asked = |at_: u64| choose(&states, &[], 0, at(at_));
         // Half of its answers fail, never many in a row.
-        for n in 0..bounds::BREAKER_WINDOW {
-            if n % 2 == 0 { states[0].failed(at(1)) } else { states[0].succeeded(at(1)) }
+        let mut n = 0;
+        while !states[0].is_open() && n < bounds::BREAKER_WINDOW {
+            if n % 2 == 0 { states[0].succeeded(at(1)) } else { states[0].failed(at(1)) }
+            n += 1;
         }
         let trials: Vec<At> = (0..bounds::TRIALS).map(|_| (asked(2), states[0].enter()).1).collect();
         assert_eq!(asked(2), None, "no more at once");

@@ -59,7 +59,9 @@ fn what_is_missing_is_a_warning_where_nobody_says_it() {
     let read = |tag: &str| read("x.toml", "name = \"Soomaali\"\ndir = \"ltr\"\ngo_on = \"Sii wad\"\n", tag);
     let warned = read("so").warnings;
     assert_eq!(warned.len(), 1);
-    assert!(warned[0].message.starts_with("110 of 111 sentences are not here: access_code, affects"), "{}", warned[0]);
+    let all = Words::shipped().english().keys().count();
+    let begins = format!("{} of {all} sentences are not here: access_code, affects", all - 1);
+    assert!(warned[0].message.starts_with(&begins), "{}", warned[0]);
     assert!(read("sw").warnings.is_empty() && read("en-GB").warnings.is_empty());
 }
 

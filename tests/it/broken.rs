@@ -297,16 +297,19 @@ fn every_fault_ends_as_it_should_and_poisons_nothing() {
     let wrong = Mutex::new(Vec::new());
     let next = Mutex::new(0..cases.len());
     thread::scope(|scope| {
-        for _ in 0..8 {
+        // Few at once, and enough good answers between: the origin's circuit is not what is looked at here.
+        for _ in 0..2 {
             scope.spawn(|| {
                 while let Some(i) = { next.lock().unwrap().next() } {
                     let (case, path) = (&cases[i], format!("/f{i}"));
                     for (method, version) in [("GET", "1.1"), ("POST", "1.1"), ("GET", "1.0")] {
                         let saw = ask(boma.at(), method, &path, version);
                         wrong.lock().unwrap().extend(judge(case, &format!("{method} {version}"), &saw));
-                        let good = ask(boma.at(), "GET", "/good", "1.1");
-                        if good.status != 200 || good.body != b"fine" {
-                            wrong.lock().unwrap().push(format!("{}: poisoned: {good:?}", case.name));
+                        for _ in 0..4 {
+                            let good = ask(boma.at(), "GET", "/good", "1.1");
+                            if good.status != 200 || good.body != b"fine" {
+                                wrong.lock().unwrap().push(format!("{}: poisoned: {good:?}", case.name));
+                            }
                         }
                     }
                     let posts = origin.asked(&format!("POST {path}"));
