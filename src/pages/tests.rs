@@ -512,8 +512,10 @@ fn sentences_that_fit_together_are_told_from_those_that_do_not() {
     let mut found_at = |tenths: usize| {
         let mut line = |key: &str| {
             let text = english.get(key).unwrap();
-            let holes: String =
-                ["{portal}", "{time}", "{n}", "{share}", "{from}", "{to}"].into_iter().filter(|h| text.contains(h)).collect();
+            let holes: String = ["{portal}", "{time}", "{n}", "{share}", "{from}", "{to}"]
+                .into_iter()
+                .filter(|h| text.contains(h))
+                .collect();
             format!("{key} = \"{holes}{}\"\n", letters(text.chars().count() * tenths / 10))
         };
         let long: String = english.keys().map(&mut line).collect();
