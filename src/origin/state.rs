@@ -230,7 +230,11 @@ mod tests {
         // Half of its answers fail, never many in a row.
         let mut n = 0;
         while !states[0].is_open() && n < bounds::BREAKER_WINDOW {
-            if n % 2 == 0 { states[0].succeeded(at(1)) } else { states[0].failed(at(1)) }
+            if n % 2 == 0 {
+                states[0].succeeded(at(1))
+            } else {
+                states[0].failed(at(1))
+            }
             n += 1;
         }
         let trials: Vec<At> = (0..bounds::TRIALS).map(|_| (asked(2), states[0].enter()).1).collect();
