@@ -267,6 +267,9 @@ pub fn fields(data: &[u8]) {
     let kept: Vec<Vec<u8>> =
         kept.split(|b| *b == b';').map(|p| p.trim_ascii().to_vec()).filter(|p| !p.is_empty()).collect();
     assert_eq!(kept, sent, "without {own} of boma's own");
-    let language = crate::pages::choose(&super::portal().languages, head.query(), head.text("accept-language"));
-    assert!(language < super::portal().languages.len());
+    let portal = super::portal();
+    let languages = &portal.languages;
+    let (language, _) =
+        crate::pages::choose(languages, head.query(), head.text("cookie"), head.text("accept-language"));
+    assert!(language < languages.len());
 }

@@ -27,7 +27,7 @@ use render::{Of, Renderer};
 pub use sheets::{Document, Sheet};
 use teller::Teller;
 use text::Voice;
-pub use text::choose;
+pub use text::{Choice, choose};
 
 use crate::incident::Texts;
 use crate::incident::sms::Sms;

@@ -188,16 +188,18 @@ fn gzip_goes_to_those_who_take_it() {
 #[test]
 fn a_reader_gets_their_language() {
     let tags = ["sw", "en", "fr"].map(str::to_owned);
-    for (query, accept, expected) in [
-        (None, None, 0),
-        (None, Some("en-GB,en;q=0.9"), 1),
-        (None, Some("de, fr;q=0.5, en;q=0.4"), 2),
-        (None, Some("en;q=0, fr;q=0.1"), 2),
-        (Some("a=1&lang=fr"), Some("en"), 2),
-        (Some("lang=xx"), Some("en"), 1),
-        (None, Some(";;q=,,"), 0),
+    for (query, cookie, accept, expected) in [
+        (None, None, None, (0, Choice::Browser)),
+        (None, None, Some("en-GB,en;q=0.9"), (1, Choice::Browser)),
+        (None, None, Some("de, fr;q=0.5, en;q=0.4"), (2, Choice::Browser)),
+        (None, None, Some("en;q=0, fr;q=0.1"), (2, Choice::Browser)),
+        (Some("a=1&lang=fr"), Some("sw"), Some("en"), (2, Choice::Query)),
+        (Some("lang=xx"), None, Some("en"), (1, Choice::Browser)),
+        (None, Some("fr"), Some("en"), (2, Choice::Cookie)),
+        (None, Some("xx"), Some("en"), (1, Choice::Browser)),
+        (None, None, Some(";;q=,,"), (0, Choice::Browser)),
     ] {
-        assert_eq!(choose(&tags, query, accept), expected, "{query:?} {accept:?}");
+        assert_eq!(choose(&tags, query, cookie, accept), expected, "{query:?} {cookie:?} {accept:?}");
     }
 }
 

@@ -122,12 +122,26 @@ pub fn find<'t, T>(all: impl Iterator<Item = (&'t String, T)> + Clone, tag: &str
     exact.or_else(|| same.next()).map(|(tag, text)| (tag.as_str(), text))
 }
 
-/// Index into `tags` of the language for a reader: `?lang=`, else by `Accept-Language` (RFC 9110 section 12.5.4, with the
-/// look-up of RFC 4647 section 3.4), else the first.
-pub fn choose(tags: &[String], query: Option<&str>, accept: Option<&str>) -> usize {
+/// By what a reader's language was chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// `?lang=`, as the switch on every page writes it.
+    Query,
+    /// What they chose before.
+    Cookie,
+    Browser,
+}
+
+/// Index into `tags` of the language for a reader: `?lang=`, else the cookie that keeps what was chosen so, else by
+/// `Accept-Language` (RFC 9110 section 12.5.4, with the look-up of RFC 4647 section 3.4), else the first.
+pub fn choose(tags: &[String], query: Option<&str>, cookie: Option<&str>, accept: Option<&str>) -> (usize, Choice) {
+    let named = |tag: &str| tags.iter().position(|t| t.eq_ignore_ascii_case(tag));
     let asked = query.and_then(|q| q.split('&').find_map(|p| p.strip_prefix("lang=")));
-    if let Some(at) = asked.and_then(|tag| tags.iter().position(|t| t.eq_ignore_ascii_case(tag))) {
-        return at;
+    if let Some(at) = asked.and_then(named) {
+        return (at, Choice::Query);
+    }
+    if let Some(at) = cookie.and_then(named) {
+        return (at, Choice::Cookie);
     }
     let mut best: Option<(u32, usize)> = None;
     for entry in accept.unwrap_or("").split(',').take(ACCEPTED) {
@@ -144,7 +158,7 @@ pub fn choose(tags: &[String], query: Option<&str>, accept: Option<&str>) -> usi
             best = Some((quality, at));
         }
     }
-    best.map_or(0, |(_, at)| at)
+    (best.map_or(0, |(_, at)| at), Choice::Browser)
 }
 
 fn thousandths(q: &str) -> u32 {

@@ -12,7 +12,7 @@ use crate::telemetry::metrics::OutcomeLabel;
 use crate::wire::{Fields, Head};
 use crate::{bounds, client::Client};
 
-use super::read::{COOKIE, Request};
+use super::read::{COOKIE, LANGUAGE_COOKIE, Request};
 use super::visit::Visit;
 
 /// Who is asking, as seals and passes are bound to them.
@@ -153,6 +153,14 @@ pub fn own_cookie(visit: &Visit<'_>, scheme: &str, name: &str, value: &str, age:
     }
     cookie.push_str(if scheme == "https" { "; Secure; SameSite=None" } else { "; SameSite=Lax" });
     cookie
+}
+
+/// The cookie that keeps a reader's choice of a language for a year. It is no secret, so that it need not be kept to TLS.
+pub fn language_cookie(visit: &Visit<'_>) -> String {
+    let portal = visit.portal();
+    let tag = portal.languages.get(visit.language).map_or("", String::as_str);
+    let domain = portal.pass_domain.as_deref().map_or(String::new(), |domain| format!("; Domain={domain}"));
+    format!("{LANGUAGE_COOKIE}={tag}; Path=/; Max-Age=31536000; SameSite=Lax{domain}")
 }
 
 #[cfg(test)]

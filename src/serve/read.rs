@@ -25,8 +25,10 @@ pub const LIVE: &str = "/.well-known/boma/live";
 pub const COOKIE: &str = "boma_pass";
 /// The cookie of a place in the waiting room.
 pub const PLACE_COOKIE: &str = "boma_place";
+/// The cookie of the language that a reader chose.
+pub const LANGUAGE_COOKIE: &str = "boma_lang";
 /// How the names of boma's own cookies begin.
-const OWN_COOKIES: &[u8] = b"boma_p";
+const OWN_COOKIES: &[u8] = b"boma_";
 pub const PASS_FIELD: &str = "boma-pass";
 
 /// A request, read.
@@ -114,7 +116,9 @@ pub fn read(visit: &mut Visit<'_>, head: &dyn Head) -> Result<Request, Reason> {
             visit.portal = Some(at);
             visit.route = portal.routes.find(&path::for_matching(&path)).0;
             visit.level = visit.house.standing.load().level(&portal.name, visit.now.unix());
-            visit.language = pages::choose(&portal.languages, head.query(), head.text("accept-language"));
+            let kept = language_cookie(head);
+            (visit.language, visit.choice) =
+                pages::choose(&portal.languages, head.query(), kept.as_deref(), head.text("accept-language"));
         }
         None if live => {}
         None => return Err(Reason::WrongHost),
@@ -248,8 +252,18 @@ pub fn cookie<'p>(pair: &'p [u8], name: &str) -> Option<&'p [u8]> {
     pair.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"=")
 }
 
+/// The language that a reader chose before.
+fn language_cookie(head: &dyn Head) -> Option<String> {
+    let mut found = None;
+    head.any("cookie", &mut |value| {
+        found = value.split(|b| *b == b';').find_map(|pair| cookie(pair, LANGUAGE_COOKIE)).map(<[u8]>::to_vec);
+        found.is_some()
+    });
+    found.and_then(|tag| String::from_utf8(tag).ok())
+}
+
 fn is_own_cookie(pair: &[u8]) -> bool {
-    cookie(pair, COOKIE).or_else(|| cookie(pair, PLACE_COOKIE)).is_some()
+    [COOKIE, PLACE_COOKIE, LANGUAGE_COOKIE].into_iter().any(|name| cookie(pair, name).is_some())
 }
 
 /// The cookies that are the origin's: all but boma's own, in one field as HTTP/1 has it.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::facts::Kind;
 use crate::origin::{Answer, Came};
-use crate::pages::{self, Html, Page, Sheet};
+use crate::pages::{self, Choice, Html, Page, Sheet};
 use crate::reason::Reason;
 use crate::waiting::Waits;
 use crate::wire::{Broken, Common, Fields, Head, Hole, Payload, Version};
@@ -101,7 +101,9 @@ pub fn sheet(visit: &Visit<'_>, head: &dyn Head, sheet: Sheet) -> Made {
     let mut made = Made::empty(if known { 304 } else { 200 }, Reason::Own);
     let fields = &mut made.fields;
     fields.push("etag", document.etag.clone());
-    fields.push("cache-control", format!("public, max-age={}", bounds::STATUS_AGE.as_secs()));
+    // Whose cookie chose the language, has it for themselves.
+    let shared = if visit.choice == Choice::Cookie { "private" } else { "public" };
+    fields.push("cache-control", format!("{shared}, max-age={}", bounds::STATUS_AGE.as_secs()));
     fields.push("vary", "accept-language, accept-encoding");
     // Everybody may read it, other sites' pages too.
     fields.push("access-control-allow-origin", "*");
@@ -307,6 +309,9 @@ pub fn html(
         None => shown.body.fill(filling.form.as_bytes(), fill),
     });
     dress(&mut made, shown);
+    if visit.choice == Choice::Query {
+        made.fields.push("set-cookie", mint::language_cookie(visit));
+    }
     made
 }
 

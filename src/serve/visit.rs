@@ -11,6 +11,7 @@ use crate::clock::Now;
 use crate::facts::{Kind, Pass};
 use crate::force::{House, Law, Town};
 use crate::limit::{Entered, Tally};
+use crate::pages::Choice;
 use crate::places::Country;
 use crate::plan::{Effects, Level, Plan};
 use crate::portal::{Portal, Route};
@@ -51,6 +52,7 @@ pub struct Visit<'h> {
     pub country: Option<Country>,
     pub asn: Option<u32>,
     pub language: usize,
+    pub choice: Choice,
     pub queue: Queue,
     /// The rule or limit that decided, and those that only tell.
     pub rule: Option<String>,
@@ -97,6 +99,7 @@ impl<'h> Visit<'h> {
             country: None,
             asn: None,
             language: 0,
+            choice: Choice::Browser,
             queue: Queue::IfFull,
             rule: None,
             noted: Vec::new(),

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::harness::{Boma, Origin, Setup, command, eventually, navigate};
+use crate::harness::{Boma, Origin, Setup, command, eventually, navigate, request};
 
 const FOLDER: &str = "[server]\nlanguages = \"lang\"\n";
 const SOMALI: &str =
@@ -21,6 +21,32 @@ fn setup(other: &str, text: &str) -> Setup {
 
 fn page(boma: &Boma, path: &str, lang: &str) -> String {
     navigate(boma.at(), &format!("{path}?lang={lang}")).text()
+}
+
+#[test]
+fn a_language_that_was_chosen_stays_chosen_and_is_nobody_elses_business() {
+    let origin = Origin::start();
+    let boma = Setup::new().start(origin.address);
+    boma.posture("closed");
+    let english = "Accept: text/html\r\nAccept-Language: en\r\n";
+    let statement = |path: &str, more: &str| request(boma.at(), "GET", path, &format!("{english}{more}"), "");
+    assert!(statement("/", "").text().contains("<html lang=\"en\""));
+    let chosen = statement("/?lang=sw", "");
+    assert!(chosen.text().contains("<html lang=\"sw\""));
+    let cookie = chosen.field("set-cookie").and_then(|c| c.split(';').next()).unwrap().to_owned();
+    assert_eq!(cookie, "boma_lang=sw");
+    let kept = format!("Cookie: session=1; {cookie}\r\n");
+    assert!(statement("/", &kept).text().contains("<html lang=\"sw\""));
+    let status = statement(STATUS, &kept);
+    assert!(
+        status.text().contains("<html lang=\"sw\"") && status.field("cache-control").unwrap().starts_with("private")
+    );
+    assert!(statement(STATUS, "").field("cache-control").unwrap().starts_with("public"));
+    boma.posture("normal");
+    assert_eq!(statement("/mine", &kept).status, 200);
+    let reached = origin.reached();
+    let mine = reached.iter().find(|r| r.target == "/mine").unwrap();
+    assert_eq!(mine.field("cookie").as_deref(), Some("session=1"));
 }
 
 /// Files that are not in force, with their faults.
