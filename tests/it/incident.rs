@@ -269,7 +269,7 @@ fn a_copy_of_a_page_names_the_incident_in_its_banner() {
     };
     assert!(banner().contains("Hii ni nakala") && !banner().contains("<b>"), "the origin's page is in Swahili");
     done(&boma, &["incident", "open", "--template", "origin-failure"]);
-    assert!(banner().contains("<br><b>Huduma haijibu</b> · Taarifa ijayo kabla ya <bdi><time"), "{}", banner());
+    assert!(banner().contains("<br><b>Huduma haijibu</b> &#183; Taarifa ijayo kabla ya <bdi><time"), "{}", banner());
     done(&boma, &["incident", "resolve"]);
     assert!(!banner().contains("Huduma haijibu"));
 }

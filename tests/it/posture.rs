@@ -107,7 +107,7 @@ fn the_command_pins_shows_and_gives_back() {
     assert_eq!(boma.command(&["posture", "auto"]).0, 0);
     assert_eq!(navigate(boma.at(), "/").status, 200);
     let (code, said) = boma.command(&["status"]);
-    assert!(code == 0 && said.contains("portal huduma   posture normal") && said.contains("not built: "), "{said}");
+    assert!(code == 0 && said.contains("portal huduma   posture normal"), "{said}");
 }
 
 #[test]
