@@ -163,6 +163,10 @@ pub const EXPRESSIONS_BYTES: usize = 16 * 1024 * 1024;
 /// Bytes in which a worker remembers how far the expressions of one field had come; without enough it begins anew
 /// again and again.
 pub const EXPRESSIONS_CACHE: usize = 8 * 1024 * 1024;
+/// Bytes that expressions may have together for a table of their own, and what that may weigh, done and while it is made: the
+/// few plain ones that a file begins with. More, and the table would leave the processor's nearest cache.
+pub const TABLED_EXPRESSIONS: usize = 256;
+pub const EXPRESSION_TABLE: usize = 64 * 1024;
 /// Patterns of one field that have a star before their end, or are expressions: what looks for their words takes
 /// the square of the time to be built.
 pub const WORDS: usize = 10_000;

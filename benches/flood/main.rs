@@ -37,7 +37,7 @@
 //!   used more than 90 % of a core, other processes used 0.3 cores, citizens stayed out, or it was shorter than 60 s. Generator, origin and boma share
 //!   the machine; where it has nothing left that is said.
 //!
-//! Without boma's cache (not built yet) 400/s of citizens are twice what the origin can serve: see the run without a flood.
+//! Without boma's cache 400/s of citizens are twice what the origin can serve: see the run without a flood.
 
 #[path = "../common/mod.rs"]
 mod common;

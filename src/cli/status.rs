@@ -64,7 +64,7 @@ fn print(status: &Value) {
     for (source, at) in status["strain"].as_object().into_iter().flatten().filter(|(_, at)| *at != "none") {
         println!("  strained: {source} is {}", plain(at));
     }
-    for (key, label) in [("troubles", "TROUBLE"), ("restart_needed", "needs a restart"), ("not_built", "not built")] {
+    for (key, label) in [("troubles", "TROUBLE"), ("restart_needed", "needs a restart")] {
         for item in list(key) {
             println!("  {label}: {}", plain(&item));
         }

@@ -63,21 +63,13 @@ pub struct Read<T> {
     pub faults: Vec<Fault>,
     /// True, but worth saying: a rule that has expired.
     pub warnings: Vec<Fault>,
-    /// Keys of the contract that this version holds at their default.
-    pub not_built: Vec<String>,
 }
 
 /// Parses `text` and hands its top table to `meaning`, gathering every fault of syntax and of meaning, up to
 /// [`bounds::FAULTS`].
 pub fn read<T>(file: &str, text: &str, meaning: impl FnOnce(&Section<'_>) -> T) -> Read<T> {
     let parsed = Parsed::of(text);
-    let ledger = Ledger {
-        file,
-        lines: Lines::of(text),
-        faults: Told::new(),
-        warnings: Told::new(),
-        not_built: RefCell::default(),
-    };
+    let ledger = Ledger { file, lines: Lines::of(text), faults: Told::new(), warnings: Told::new() };
     for error in &parsed.errors {
         let span = error.span().unwrap_or(0..0);
         let message = error.message().lines().next().unwrap_or("not TOML").to_owned();
@@ -116,7 +108,7 @@ pub fn read<T>(file: &str, text: &str, meaning: impl FnOnce(&Section<'_>) -> T) 
             all.push(Fault::whole(file, format!("and {more} more of them"), "mend those that are told first"));
         }
     }
-    Read { value, faults, warnings, not_built: ledger.not_built.into_inner().into_iter().collect() }
+    Read { value, faults, warnings }
 }
 
 /// A text as TOML.
@@ -182,7 +174,6 @@ struct Ledger<'a> {
     lines: Lines<'a>,
     faults: Told,
     warnings: Told,
-    not_built: RefCell<BTreeSet<String>>,
 }
 
 /// Faults that are told, up to a bound, and how many more there are.
@@ -287,14 +278,5 @@ mod tests {
         });
         assert_eq!(got.faults.first().map(|f| f.line), Some(2));
         assert!(got.faults.iter().all(|f| f.line == 2), "{:?}", got.faults);
-    }
-
-    #[test]
-    fn keys_not_built_are_refused_by_name_but_load_at_their_default() {
-        let check = |text: &str| read("b.toml", text, |top| top.not_built("auto_max", "\"attack\""));
-        assert!(check("").faults.is_empty());
-        assert!(check("auto_max = \"attack\"").faults.is_empty());
-        assert_eq!(check("").not_built, ["auto_max"]);
-        assert!(check("auto_max = \"guarded\"").faults[0].message.contains("`auto_max` is not built"));
     }
 }

@@ -306,23 +306,6 @@ impl<'a> Section<'a> {
         self.table.get(key).is_some_and(|v| v.get_ref().is_str())
     }
 
-    /// A key of the contract that this version cannot do yet: it may be left out or stand at its default
-    /// (`default`, a TOML value; empty: the key has none), and is refused by name at any other value.
-    pub fn not_built(&self, key: &str, default: &str) {
-        self.ledger.not_built.borrow_mut().insert(self.name(key));
-        let Some(value) = self.ask(key) else { return };
-        let wanted = DeValue::parse(default).ok();
-        if wanted.is_some_and(|w| same(w.get_ref(), value.get_ref())) {
-            return;
-        }
-        let help = if default.is_empty() {
-            "leave it out".to_owned()
-        } else {
-            format!("leave it out, or write its default: {key} = {default}")
-        };
-        self.fault(value.span(), format!("`{}` is not built yet in this version of boma", self.name(key)), help);
-    }
-
     /// Says of every key that nobody asked for that it is unknown, and which one may have been meant.
     pub fn finish(&self) {
         let asked = self.asked.borrow();
@@ -357,19 +340,6 @@ fn kind(value: &DeValue<'_>) -> String {
         DeValue::Datetime(d) => d.to_string(),
         DeValue::Array(_) => "a list".into(),
         DeValue::Table(_) => "a table".into(),
-    }
-}
-
-fn same(a: &DeValue<'_>, b: &DeValue<'_>) -> bool {
-    match (a, b) {
-        (DeValue::Array(a), DeValue::Array(b)) => {
-            a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| same(a.get_ref(), b.get_ref()))
-        }
-        (DeValue::Table(a), DeValue::Table(b)) => {
-            a.len() == b.len()
-                && a.iter().all(|(k, v)| b.get(k.get_ref().as_ref()).is_some_and(|w| same(v.get_ref(), w.get_ref())))
-        }
-        (a, b) => a.same_type(b) && kind(a) == kind(b),
     }
 }
 

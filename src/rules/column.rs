@@ -38,10 +38,6 @@ struct Set {
     conditions: Vec<Numbers>,
 }
 
-/// Bytes that expressions may have together for a table, and that it may have itself and while it is made.
-const TABLED: usize = 256;
-const TABLE_BYTES: usize = 64 * 1024;
-
 impl Column {
     /// # Errors
     /// What is too large, in words.
@@ -130,15 +126,17 @@ impl Set {
 }
 
 fn table<'s>(sources: impl Iterator<Item = &'s str> + Clone, ignores_case: bool) -> Option<dense::DFA<Vec<u32>>> {
-    if sources.clone().map(str::len).sum::<usize>() > TABLED {
+    if sources.clone().map(str::len).sum::<usize>() > bounds::TABLED_EXPRESSIONS {
         return None;
     }
-    let bounds = dense::Config::new().dfa_size_limit(Some(TABLE_BYTES)).determinize_size_limit(Some(TABLE_BYTES));
+    let sizes = dense::Config::new()
+        .dfa_size_limit(Some(bounds::EXPRESSION_TABLE))
+        .determinize_size_limit(Some(bounds::EXPRESSION_TABLE));
     let sources: Vec<&str> = sources.collect();
     dense::Builder::new()
         .syntax(syntax::Config::new().case_insensitive(ignores_case))
-        .thompson(thompson::Config::new().nfa_size_limit(Some(TABLE_BYTES)))
-        .configure(bounds.start_kind(StartKind::Unanchored))
+        .thompson(thompson::Config::new().nfa_size_limit(Some(bounds::EXPRESSION_TABLE)))
+        .configure(sizes.start_kind(StartKind::Unanchored))
         .build_many(&sources)
         .ok()
 }

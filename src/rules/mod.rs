@@ -173,9 +173,6 @@ impl Sources<'_> {
     }
 }
 
-/// Keys and words of the contract that this version holds at their default, whether or not their table is written.
-pub const NOT_BUILT: [&str; 0] = [];
-
 /// All that a file says, checked.
 pub(crate) struct Plain {
     lists: Lists,
@@ -200,15 +197,14 @@ fn plain(
 
 /// The text of `rules.toml` in one spelling: two files that mean the same read the same.
 pub fn normal(file: &str, text: &str, sources: &Sources<'_>) -> Read<String> {
-    let Read { value, faults, warnings, not_built } =
-        plain(file, text, sources, &mut HashSet::new(), &RefCell::default());
-    Read { value: print::print(&value), faults, warnings, not_built }
+    let Read { value, faults, warnings } = plain(file, text, sources, &mut HashSet::new(), &RefCell::default());
+    Read { value: print::print(&value), faults, warnings }
 }
 
 /// Reads the text of `rules.toml`: parse, validate, compile. The value counts only where there are no faults.
 pub fn read(file: &str, text: &str, sources: &Sources<'_>) -> Read<RuleSet> {
     let (mut names, expressions) = (HashSet::new(), RefCell::default());
-    let Read { value, mut faults, mut warnings, not_built } = plain(file, text, sources, &mut names, &expressions);
+    let Read { value, mut faults, mut warnings } = plain(file, text, sources, &mut names, &expressions);
     let Plain { lists, mut drafts, climb } = value;
     for measure in sources.measures.iter().filter(|m| m.until > sources.now) {
         let label = format!("measure {}", measure.name);
@@ -227,12 +223,7 @@ pub fn read(file: &str, text: &str, sources: &Sources<'_>) -> Read<RuleSet> {
         faults.push(Fault::whole(file, message, "write fewer or simpler patterns"));
         Compiled::default()
     });
-    Read {
-        value: RuleSet { text: text.to_owned(), compiled, summaries, files, staff, climb, looks },
-        faults,
-        warnings,
-        not_built,
-    }
+    Read { value: RuleSet { text: text.to_owned(), compiled, summaries, files, staff, climb, looks }, faults, warnings }
 }
 
 /// Whether a list's file can be used as it stands.

@@ -194,9 +194,6 @@ fn no_law_wants_nothing() {
 fn the_shipped_reference_is_good() {
     let read = read("config/rules.toml", include_str!("../../config/rules.toml"), &sources());
     assert_eq!(read.faults, []);
-    for key in &read.not_built {
-        assert!(NOT_BUILT.contains(&key.as_str()), "{key} is missing from the list that status shows");
-    }
     assert!(read.value.rules().count() >= 3);
 }
 

@@ -13,7 +13,7 @@ use super::respond::{self, Filling, Made};
 use super::upload::Upload;
 use super::visit::Visit;
 use super::wait::{self, Ride};
-use super::{Corridor, mint, own};
+use super::{Call, Corridor, mint, own};
 use crate::bounds;
 use crate::challenge::{Form, Room, SEAL_WIDTH, Tie, Turn, Unsolved};
 use crate::facts::Pass;
@@ -29,14 +29,8 @@ struct Opened {
 
 impl Corridor {
     /// What a page of boma's sent back: a solution, a form, or both.
-    pub(super) async fn back(
-        &self,
-        visit: &mut Visit<'_>,
-        outer: &Request,
-        head: &dyn Head,
-        lane: Lane,
-        line: &dyn Line,
-    ) -> Made {
+    pub(super) async fn back(&self, visit: &mut Visit<'_>, call: Call<'_>, lane: Lane) -> Made {
+        let Call { request: outer, head, line } = call;
         let Lane { bytes, room } = lane;
         let void = |visit: &mut Visit<'_>| respond::refusal(visit, head, Reason::FormVoid);
         let shown = shows_own_page(head, outer);
@@ -55,7 +49,7 @@ impl Corridor {
             _ => None,
         };
         let Some(text) = text else {
-            return self.answered_as_get(visit, outer, head, (earned, challenge), line).await;
+            return self.answered_as_get(visit, call, (earned, challenge)).await;
         };
         let Some(form) = visit.house.forms.open(text).filter(|f| is_here(f, visit, outer)) else { return void(visit) };
         let (now, tie) = (visit.house.now().unix(), form.tie);
@@ -125,7 +119,8 @@ impl Corridor {
         }
         mint::count(visit, "form_sent_on");
         let upload = Upload::of(body);
-        let made = self.origin(visit, &request, &head, upload.body(), line, (cleared, admitted)).await;
+        let call = Call { request: &request, head: &head, line };
+        let made = self.origin(visit, call, upload.body(), (cleared, admitted)).await;
         if !form::never_left(&made) {
             return made;
         }
@@ -165,11 +160,10 @@ impl Corridor {
     async fn answered_as_get(
         &self,
         visit: &mut Visit<'_>,
-        outer: &Request,
-        head: &dyn Head,
+        call: Call<'_>,
         (earned, challenge): (Option<Pass>, Option<(&[u8], u8)>),
-        line: &dyn Line,
     ) -> Made {
+        let Call { request: outer, head, line } = call;
         let Some(pass) = earned else {
             let Some((seal, wait)) = challenge else {
                 return respond::challenge_page(visit, head, Page::Challenge, Reason::Unsolved);
@@ -188,7 +182,8 @@ impl Corridor {
             let head = Inside { outer: head, method: "GET", fields: &[] };
             match self.inside(visit, &head) {
                 Ok((request, decision)) => {
-                    self.decided(visit, &request, &head, Box::pin(Empty), line, (decision, None)).await
+                    let call = Call { request: &request, head: &head, line };
+                    self.decided(visit, call, Box::pin(Empty), (decision, None)).await
                 }
                 Err(reason) => respond::refusal(visit, &head, reason),
             }

@@ -9,14 +9,14 @@ use super::kept::{self, Look, given, hit, note, stand_in};
 use super::read::Request;
 use super::respond::{self, Made};
 use super::visit::Visit;
-use super::{Corridor, fallback};
+use super::{Call, Corridor, fallback};
 use crate::bounds;
 use crate::cache::{self, Joined, Landed, Leader, Use, Word};
 use crate::plan::{Plan, Reach};
 use crate::portal::Class;
 use crate::proofs::Cleared;
 use crate::reason::Reason;
-use crate::wire::{Head, Line};
+use crate::wire::Head;
 
 impl Corridor {
     /// What is fresh and small, before anything is spent; in postures that spare the origin what is stale as well.
@@ -44,12 +44,11 @@ impl Corridor {
     pub(super) async fn by_cache(
         &self,
         visit: &mut Visit<'_>,
-        request: &Request,
-        head: &dyn Head,
-        line: &dyn Line,
+        call: Call<'_>,
         mut look: Look,
         cleared: Cleared,
     ) -> Result<Made, Cleared> {
+        let Call { request, head, .. } = call;
         if let Some(kept) = look.usable().cloned() {
             if look.how == Some(Use::Behind) {
                 self.fetch_behind(visit, request, &look, head);
@@ -80,7 +79,7 @@ impl Corridor {
             note(visit, "pass");
             return Err(cleared);
         }
-        Ok(self.lead(visit, request, head, line, (look, leader), cleared).await)
+        Ok(self.lead(visit, call, (look, leader), cleared).await)
     }
 
     /// While an origin comes back information is given from what is kept, old as it is, and asked for anew behind that, so

@@ -63,9 +63,8 @@ pub fn decide(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, head: &
 /// Whoever is sent away again and again is banned; who holds a pass has a budget of their own to lose instead.
 fn strike(visit: &Visit<'_>, lasts: u64, name: &str) {
     let (house, client) = (visit.house, &visit.client);
-    let staff = || visit.law.rules.staff().iter().any(|net| net.contains(&client.address));
     let trusted_itself = client.peer_trusted && client.address == client.peer;
-    if visit.vouched().is_some() || trusted_itself || staff() {
+    if visit.vouched().is_some() || trusted_itself || visit.is_staff() {
         return;
     }
     if let Some(ban) = house.bans.strike(client.address, lasts, name, visit.now.unix()) {
@@ -93,8 +92,7 @@ fn judge(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, head: &dyn H
 fn is_strained_out(visit: &Visit<'_>) -> bool {
     let known = || {
         let urgent = matches!(visit.route().class, Class::Emergency | Class::Payment);
-        let staff = || visit.law.rules.staff().iter().any(|net| net.contains(&visit.client.address));
-        urgent || visit.pass.is_some() || visit.bot().is_some() || staff()
+        urgent || visit.pass.is_some() || visit.bot().is_some() || visit.is_staff()
     };
     visit.house.pulse.strain() >= Strain::Scarce && !known()
 }

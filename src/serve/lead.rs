@@ -12,26 +12,25 @@ use super::kept::{Look, given, note, stand_in};
 use super::read::Request;
 use super::respond::{self, Made};
 use super::visit::Visit;
-use super::{Corridor, Manner, mint, wait};
+use super::{Call, Corridor, Manner, mint, wait};
 use crate::cache::{self, Address, Asked, Kept, Key, Landed, Leader, Unkept, Use, Wish};
 use crate::facts::Kind;
 use crate::force::House;
 use crate::origin::{Answer, Came, OriginFault};
 use crate::proofs::Cleared;
 use crate::reason::Reason;
-use crate::wire::{Empty, Head, Line, Payload};
+use crate::wire::{Empty, Head, Payload};
 
 impl Corridor {
     /// Asks the origin, and keeps what may be kept of its answer.
     pub(super) async fn lead(
         &self,
         visit: &mut Visit<'_>,
-        request: &Request,
-        head: &dyn Head,
-        line: &dyn Line,
+        call: Call<'_>,
         (look, leader): (Look, Option<Leader>),
         cleared: Cleared,
     ) -> Made {
+        let Call { request, head, .. } = call;
         let Some(admitted) = self.admitted(visit).await else {
             land(leader, Landed::Failed(Reason::Busy));
             let stale = stand_in(visit, request, head, &look, Reason::Busy);
@@ -48,7 +47,7 @@ impl Corridor {
         }
         let asked = self.house.now();
         let manner = Manner { shared: true, without, with: &with };
-        let sent = self.ask(visit, request, head, Box::pin(Empty), line, (cleared, admitted), manner).await;
+        let sent = self.ask(visit, call, Box::pin(Empty), (cleared, admitted), manner).await;
         let at = Asked { asked, came: self.house.now() };
         let trouble = match &sent {
             Ok(answer) => cache::is_trouble(answer.status).then_some(Reason::OriginError),

@@ -138,19 +138,18 @@ impl Corridor {
             return made;
         }
         let decision = decide::decide(visit, &request, &plan, head);
-        self.decided(visit, &request, head, body, line, (decision, look)).await
+        self.decided(visit, Call { request: &request, head, line }, body, (decision, look)).await
     }
 
     /// Everything after the decision.
     async fn decided(
         &self,
         visit: &mut Visit<'_>,
-        request: &Request,
-        head: &dyn Head,
+        call: Call<'_>,
         body: BodyBox,
-        line: &dyn Line,
         (decision, look): (Decision, Option<Look>),
     ) -> Made {
+        let Call { request, head, .. } = call;
         if let (Decision::Fallback(reason @ (Reason::Posture | Reason::StaticRule | Reason::Strained)), Some(look)) =
             (&decision, &look)
             && let Some(made) = kept::stand_in(visit, request, head, look, *reason)
@@ -160,15 +159,15 @@ impl Corridor {
         let mut cleared = match decision {
             Decision::Go(cleared) => cleared,
             Decision::Refuse(reason) => return respond::refusal(visit, head, reason),
-            stop => return self.stopped(visit, request, head, body, line, stop).await,
+            stop => return self.stopped(visit, call, body, stop).await,
         };
         if look.as_ref().and_then(Look::usable).is_none()
             && let Some(stop) = wait::stands(visit, head)
         {
-            return self.stopped(visit, request, head, body, line, stop).await;
+            return self.stopped(visit, call, body, stop).await;
         }
         if let Some(look) = look {
-            match Box::pin(self.by_cache(visit, request, head, line, look, cleared)).await {
+            match Box::pin(self.by_cache(visit, call, look, cleared)).await {
                 Ok(made) => return made,
                 Err(alone) => cleared = alone,
             }
@@ -188,7 +187,7 @@ impl Corridor {
         };
         if may_be_back && upload.starts_with(form::MARK) {
             let met = Box::pin(form::back(visit, head, upload)).await;
-            return self.met(visit, request, head, met, line).await;
+            return self.met(visit, call, met).await;
         }
         let form = form::rides(visit, head, upload.exact()).then(|| upload.whole()).flatten();
         let Ok(body) = upload::capped(upload.body(), most) else {
@@ -196,9 +195,9 @@ impl Corridor {
         };
         let Some(admitted) = self.admitted(visit).await else {
             let stop = wait::after_busy(visit, head);
-            return self.stopped(visit, request, head, body, line, stop).await;
+            return self.stopped(visit, call, body, stop).await;
         };
-        let made = self.origin(visit, request, head, body, line, (cleared, admitted)).await;
+        let made = self.origin(visit, call, body, (cleared, admitted)).await;
         match form {
             Some(form) if form::never_left(&made) => form::given_back(visit, request, head, form, made),
             _ => made,
@@ -206,30 +205,15 @@ impl Corridor {
     }
 
     /// What may not go on.
-    async fn stopped(
-        &self,
-        visit: &mut Visit<'_>,
-        request: &Request,
-        head: &dyn Head,
-        body: BodyBox,
-        line: &dyn Line,
-        stop: Decision,
-    ) -> Made {
-        let met = Box::pin(form::stopped(visit, request, head, body, stop)).await;
-        self.met(visit, request, head, met, line).await
+    async fn stopped(&self, visit: &mut Visit<'_>, call: Call<'_>, body: BodyBox, stop: Decision) -> Made {
+        let met = Box::pin(form::stopped(visit, call.request, call.head, body, stop)).await;
+        self.met(visit, call, met).await
     }
 
-    async fn met(
-        &self,
-        visit: &mut Visit<'_>,
-        request: &Request,
-        head: &dyn Head,
-        met: form::Met,
-        line: &dyn Line,
-    ) -> Made {
+    async fn met(&self, visit: &mut Visit<'_>, call: Call<'_>, met: form::Met) -> Made {
         match met {
             form::Met::Answered(made) => made,
-            form::Met::Back(lane) => Box::pin(self.back(visit, request, head, lane, line)).await,
+            form::Met::Back(lane) => Box::pin(self.back(visit, call, lane)).await,
         }
     }
 
@@ -243,31 +227,21 @@ impl Corridor {
         admitted
     }
 
-    async fn origin(
-        &self,
-        visit: &mut Visit<'_>,
-        request: &Request,
-        head: &dyn Head,
-        body: BodyBox,
-        line: &dyn Line,
-        proofs: (Cleared, Admitted),
-    ) -> Made {
-        let sent = self.ask(visit, request, head, body, line, proofs, Manner::default()).await;
-        self.came(visit, request, head, sent)
+    async fn origin(&self, visit: &mut Visit<'_>, call: Call<'_>, body: BodyBox, proofs: (Cleared, Admitted)) -> Made {
+        let sent = self.ask(visit, call, body, proofs, Manner::default()).await;
+        self.came(visit, call.request, call.head, sent)
     }
 
     /// Sends a request to its origin, and tells the ladder how that went.
-    #[allow(clippy::too_many_arguments)]
     async fn ask(
         &self,
         visit: &mut Visit<'_>,
-        request: &Request,
-        head: &dyn Head,
+        call: Call<'_>,
         body: BodyBox,
-        line: &dyn Line,
         proofs: (Cleared, Admitted),
         manner: Manner<'_>,
     ) -> Result<Answer, OriginFault> {
+        let Call { request, head, line } = call;
         let portal = visit.portal();
         visit.unsafe_sent = !request.safe;
         let lower = kept::authority(manner.shared, request);
@@ -362,6 +336,14 @@ impl Corridor {
         self.origins.sweep(&town.portals.list);
         self.recorder.flush();
     }
+}
+
+/// A request as it came, and the connection by which.
+#[derive(Clone, Copy)]
+struct Call<'a> {
+    request: &'a Request,
+    head: &'a dyn Head,
+    line: &'a dyn Line,
 }
 
 /// How a request goes to its origin where it goes by way of the cache.

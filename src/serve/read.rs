@@ -116,9 +116,12 @@ pub fn read(visit: &mut Visit<'_>, head: &dyn Head) -> Result<Request, Reason> {
             visit.portal = Some(at);
             visit.route = portal.routes.find(&path::for_matching(&path)).0;
             visit.level = visit.house.standing.load().level(&portal.name, visit.now.unix());
-            let kept = language_cookie(head);
-            (visit.language, visit.choice) =
-                pages::choose(&portal.languages, head.query(), kept.as_deref(), head.text("accept-language"));
+            // Nothing else than a page or boma's own paths is said in a language.
+            if visit.kind == Kind::Navigation || path.starts_with(OWN) {
+                let kept = language_cookie(head);
+                (visit.language, visit.choice) =
+                    pages::choose(&portal.languages, head.query(), kept.as_deref(), head.text("accept-language"));
+            }
         }
         None if live => {}
         None => return Err(Reason::WrongHost),

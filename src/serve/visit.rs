@@ -164,6 +164,11 @@ impl<'h> Visit<'h> {
         self.house.settled.is(pass, self.risen(), self.now.unix())
     }
 
+    /// Whether it comes from the operators' own networks (the list `staff`).
+    pub fn is_staff(&self) -> bool {
+        self.law.rules.staff().iter().any(|net| net.contains(&self.client.address))
+    }
+
     pub fn signals(&self) -> &Signals {
         &self.town.signals[self.portal.unwrap_or(0)]
     }

@@ -189,9 +189,6 @@ pub enum QueryLog {
     Off,
 }
 
-/// Keys of the contract that this version holds at their default, whether or not their table is written.
-pub const NOT_BUILT: [&str; 0] = [];
-
 /// The tags of which there are words, with operators' files in the folder that the settings name.
 pub type Spoken<'a> = &'a dyn Fn(Option<&Path>) -> Vec<String>;
 
