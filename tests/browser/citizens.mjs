@@ -350,6 +350,52 @@ const scenes = {
   },
 
   // axe finds nothing where a code is written. It needs timers, which pages without scripts do not have.
+  // A line before a page: the place is kept while the phone is off the network, and the page opens by itself.
+  async room() {
+    const source = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+    const { context, seen, page } = await person({ viewport: { width: 320, height: 640 } });
+    const tab = await page();
+    await tab.goto(`${house.plain}/file`);
+    const placeOf = async () => (await context.cookies()).find((c) => c.name === 'boma_place')?.value;
+    assert.ok(await placeOf(), 'it has a place');
+    await tab.locator('#still').waitFor();
+    await tab.evaluate(source);
+    const { violations, passes } = await tab.evaluate(() => axe.run());
+    assert.ok(passes.length > 15, 'axe has looked');
+    assert.deepEqual(violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(' ')}`), []);
+    assert.ok(await tab.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'nothing is wider than the window');
+    await tab.screenshot({ path: `${house.shots}/room-320.png`, fullPage: true });
+    const said = tab.locator('#said');
+    await context.setOffline(true);
+    await tab.waitForFunction(() => document.getElementById('said').textContent !== '');
+    const lost = await said.innerText();
+    await context.setOffline(false);
+    await tab.waitForFunction(() => document.getElementById('said').textContent === '');
+    seen.problems = seen.problems.filter((p) => !/ERR_INTERNET_DISCONNECTED/.test(p));
+    writeFileSync(join(house.shots, 'room-seen'), '');
+    await has(tab, 'The form');
+    assert.deepEqual([seen.pages, seen.problems], [['GET 503', 'GET 200'], []]);
+    return { lost };
+  },
+  // The same without scripts: the button asks, and the place stays what it was.
+  async room_by_hand() {
+    const ask = (tab) => Promise.all([tab.waitForEvent('domcontentloaded'), tab.locator('#check').click()]);
+    const { context, seen, page } = await person({ javaScriptEnabled: false, viewport: { width: 320, height: 640 } });
+    const tab = await page();
+    await tab.goto(`${house.plain}/file`);
+    const place = await tab.locator('#place').innerText();
+    await ask(tab);
+    assert.equal(await tab.locator('#place').innerText(), place);
+    writeFileSync(join(house.shots, 'room_by_hand-seen'), '');
+    const start = Date.now();
+    while (await titled(tab) !== 'The form') {
+      assert.ok(Date.now() - start < CEILING, 'it is called');
+      await ask(tab);
+    }
+    assert.equal(seen.pages.at(-1), 'GET 200');
+    await context.close();
+    return { presses: seen.pages.length - 1 };
+  },
   async code_axe() {
     const source = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
     const found = [];

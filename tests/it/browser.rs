@@ -7,7 +7,7 @@ use std::process::Command;
 
 use boma::cli::sample;
 
-use crate::harness::{Boma, Origin, Setup, navigate, request};
+use crate::harness::{Boma, Origin, Setup, eventually, navigate, request};
 
 const HOST: &str = "huduma.example";
 
@@ -195,6 +195,37 @@ fn without_scripts_or_cookies_there_is_a_button_and_one_hop() {
     house.boma.posture("attack");
     scene("scriptless", &house.boma);
     scene("cookieless", &house.boma);
+}
+
+/// Plays a scene of one person before a line that stands still from when they have a place until they have seen it.
+fn in_line(name: &str) -> serde_json::Value {
+    let origin = Origin::start();
+    origin.page("/file", 200, "Content-Type: text/html\r\n", "<!doctype html><title>form</title><h1>The form</h1>");
+    let rules = "[[rule]]\nname = \"line\"\nmatch = { path = \"/file\" }\nthen = \"queue\"\n";
+    let boma = doors("").portal("max_in_flight = 1\n").rules(rules).start(origin.address);
+    let seen = shot(name).with_file_name(format!("{name}-seen"));
+    let _ = std::fs::remove_file(&seen);
+    std::thread::scope(|house| {
+        let person = house.spawn(|| scene(name, &boma));
+        let waits = || boma.status()["waiting"].as_array().is_some_and(|rooms| !rooms.is_empty());
+        eventually("somebody waits", || waits().then_some(()));
+        boma.posture("static");
+        eventually("they have seen the line", || (seen.exists() || person.is_finished()).then_some(()));
+        boma.posture("normal");
+        person.join().unwrap()
+    })
+}
+
+#[test]
+fn a_place_in_line_is_kept_through_a_dead_network_and_the_page_opens_by_itself() {
+    let seen = in_line("room");
+    assert_ne!(seen["lost"], "");
+}
+
+#[test]
+fn without_scripts_the_line_is_asked_by_hand() {
+    let seen = in_line("room_by_hand");
+    assert!(seen["presses"].as_u64() >= Some(2), "{seen}");
 }
 
 #[test]

@@ -81,6 +81,7 @@ mod replay;
 mod report;
 mod service;
 mod settled;
+mod site;
 mod snapshot;
 mod staff;
 mod start;
