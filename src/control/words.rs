@@ -207,7 +207,7 @@ pub fn settings_with(
 fn copies(last_good: &LastGood) -> Vec<Written> {
     let read = |name: String| {
         let tag = name.strip_prefix(COPY)?.strip_suffix(".toml")?;
-        let read = words::read(&name, &last_good.load_text(&name)?, tag);
+        let read = words::read_copy(&name, &last_good.load_text(&name)?, tag);
         read.faults.is_empty().then_some(read.value)
     };
     last_good.names().into_iter().filter_map(read).collect()

@@ -120,7 +120,10 @@ impl Writer<'_> {
     fn component(&self, service: Option<&Service>, at: usize) -> Value {
         let portal = self.portal();
         let name = service.map_or(portal.title.clone(), |s| self.teller.service_name(s));
+        // Since when it is there nobody says: since when it is watched boma knows.
+        let first = self.news.days.first().map(|day| day.date.as_str());
         json!({
+            "start_date": first, "created_at": first.map_or(stamp(self.now), |date| format!("{date}T00:00:00Z")),
             "id": format!("{}-{}", portal.name, at + 1), "name": name, "status": self.news.up(service).as_str(),
             "position": at + 1, "description": null, "page_id": portal.name, "group_id": null, "group": false,
             "showcase": true, "only_show_if_degraded": false, "updated_at": stamp(self.now),
@@ -136,7 +139,7 @@ impl Writer<'_> {
             "id": incident.id.to_string(), "name": self.teller.plain(&present.title),
             "status": incident.state().as_str(), "impact": present.impact.unwrap_or_default().as_str(),
             "created_at": stamp(incident.opened()), "started_at": stamp(incident.opened()),
-            "updated_at": stamp(incident.changed()), "monitoring_at": at(State::Monitoring), "resolved_at": null,
+            "updated_at": stamp(incident.changed()), "monitoring_at": at(State::Monitoring), "resolved_at": null, "reminder_intervals": null,
             "shortlink": self.url("/.well-known/boma/status"), "page_id": page,
             "components": affected.map(|(at, s)| self.component(Some(s), at)).collect::<Vec<_>>(),
             "incident_updates": incident.updates.iter().rev().map(|u| self.update(incident, u)).collect::<Vec<_>>(),
@@ -161,7 +164,7 @@ impl Writer<'_> {
             "id": format!("{}-{}", incident.id, update.n), "incident_id": incident.id.to_string(),
             "status": status(incident, state), "body": self.teller.plain(&update.said.text),
             "created_at": stamp(update.at), "display_at": stamp(update.at), "updated_at": stamp(changed),
-            "affected_components": null,
+            "affected_components": null, "deliver_notifications": false, "custom_tweet": null, "tweet_id": null,
         })
     }
 

@@ -8,7 +8,7 @@ mod read;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-pub use read::{Written, place, read};
+pub use read::{Written, place, read, read_copy};
 
 /// The files in `config/lang`, shipped inside the binary. English comes first: it says everything.
 const SHIPPED: [(&str, &str); 5] = [

@@ -2,7 +2,7 @@
 //!
 //! Does not know: the other languages, how pages look.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{BUILT_IN, Language};
 use crate::bounds;
@@ -36,11 +36,22 @@ impl Written {
     }
 }
 
-/// Reads the file of a tag. What it does not say is a warning where no shipped language says it.
+/// Reads the file of a tag. What it does not say is a fault where no shipped language says it, unless the file calls itself
+/// partial.
 pub fn read(file: &str, text: &str, tag: &str) -> Read<Written> {
+    held(file, text, tag, false)
+}
+
+/// Reads a copy of a file that was good once: a newer boma may have more to say than it has.
+pub fn read_copy(file: &str, text: &str, tag: &str) -> Read<Written> {
+    held(file, text, tag, true)
+}
+
+fn held(file: &str, text: &str, tag: &str, is_copy: bool) -> Read<Written> {
     fault::read(file, text, |top| {
         let base = BUILT_IN.find(tag);
-        let mut missing = Vec::new();
+        let mut missing = BTreeSet::new();
+        let partial = top.boolean("partial").is_some_and(|at| at.value);
         let mut written = Written {
             tag: tag.to_owned(),
             name: name(top),
@@ -60,21 +71,42 @@ pub fn read(file: &str, text: &str, tag: &str) -> Read<Written> {
                     hold(top, key, english, &at);
                     written.texts.insert(key.clone(), at.value);
                 }
-                None if !top.has(key) && base.is_none() => missing.push(key.as_str()),
+                None if !top.has(key) && base.is_none() => drop(missing.insert(key.as_str())),
                 None => {}
             }
         }
-        if !missing.is_empty() {
-            let message = format!(
-                "{} of {} sentences are not here: {}",
-                missing.len(),
-                BUILT_IN.english().texts.len(),
-                missing.join(", ")
-            );
-            top.warn(0..0, message, "readers get these in the portal's first language, or in English");
+        match missing.is_empty() {
+            true => {}
+            false if partial || is_copy => {
+                let (some, all) = (missing.len(), BUILT_IN.english().texts.len());
+                let message = format!("{some} of {all} sentences are not here: {}", listed(missing));
+                top.warn(0..0, message, "readers get these in the portal's first language, or in English");
+            }
+            false => gaps(top, (file, text), &missing),
         }
         written
     })
+}
+
+fn listed<'k>(keys: impl IntoIterator<Item = &'k str>) -> String {
+    keys.into_iter().collect::<Vec<_>>().join(", ")
+}
+
+/// What is not here is told where it would stand: in the line of the sentence that comes before it in the English file.
+fn gaps(top: &Section<'_>, (file, text): (&str, &str), missing: &BTreeSet<&str>) {
+    let english = super::SHIPPED[0].1;
+    let keys: Vec<&str> = english.lines().filter_map(|line| line.split_once(" = ")).map(|(key, _)| key).collect();
+    let is_missing = |key: &&str| missing.contains(*key);
+    let mut line = 1;
+    for gap in keys.chunk_by(|a, b| is_missing(a) == is_missing(b)) {
+        match gap {
+            [.., last] if !is_missing(last) => line = place(text, last).0,
+            gap => {
+                let help = "write it as config/lang/en.toml has it; or say partial = true at the top, and readers get what is missing in the portal's first language";
+                top.fault_in(file, line, format!("here is missing: {}", listed(gap.iter().copied())), help);
+            }
+        }
+    }
 }
 
 /// Where a key stands in a text, line and column from 1 on; the beginning where it does not.

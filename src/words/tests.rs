@@ -27,7 +27,7 @@ fn what_is_shipped_says_everything_and_is_held_like_an_operators_file() {
 fn every_fault_of_a_file_is_told_with_its_place_and_what_to_write() {
     let text = "name = \"<b>\"\ndir = \"up\"\ngo_on = 5\ngoon = \"x\"\nnews = \"  \"\nphone = \"a & b; R&amp;D\"\n\
 office = \"a\\nb\"\nussd = \"\\u202ea\"\ntry_again = \"Mar {portal} kale\"\nlimited_lead = \"Sug\"\n\
-since = \"{time} {Time} {time}\"\nbegins = \"{time\"\nup_operational = \"Waa ay shaqaynaysaa, waana ay shaqaynaysaa mar kasta oo la yiraahdo waa ay shaqaynaysaa.\"\n";
+since = \"{time} {Time} {time}\"\nbegins = \"{time\"\nup_operational = \"Waa ay shaqaynaysaa, waana ay shaqaynaysaa mar kasta oo la yiraahdo waa ay shaqaynaysaa.\"\npartial = true\n";
     let expected = [
         "1:8 `name` holds markup / write plain text: what looks like HTML would be shown as it stands",
         "2:7 `dir` is \"up\" / write one of \"ltr\", \"rtl\"",
@@ -50,14 +50,28 @@ since = \"{time} {Time} {time}\"\nbegins = \"{time\"\nup_operational = \"Waa ay 
         "1:1 `name` is not here / write name = \"Kiswahili\", as its readers call it",
         "1:1 `dir` is not here / write dir = \"ltr\" or \"rtl\"",
     ];
-    assert_eq!(faults("so", ""), new);
+    assert_eq!(faults("so", "partial = true"), new);
     assert_eq!(faults("sw-TZ", "phone = \"Simu & barua\""), Vec::<String>::new(), "a shipped language goes on");
 }
 
 #[test]
-fn what_is_missing_is_a_warning_where_nobody_says_it() {
-    let read = |tag: &str| read("x.toml", "name = \"Soomaali\"\ndir = \"ltr\"\ngo_on = \"Sii wad\"\n", tag);
-    let warned = read("so").warnings;
+fn what_is_missing_where_nobody_says_it_is_a_fault_where_it_would_stand_or_a_warning_in_a_partial_file() {
+    let text = "name = \"Soomaali\"\ndir = \"ltr\"\ngo_on = \"Sii wad\"\n";
+    let read = |tag: &str| read("x.toml", text, tag);
+    let english: Vec<&str> = SHIPPED[0].1.lines().filter_map(|l| l.split_once(" = ")).map(|(key, _)| key).collect();
+    let after = english[english.iter().position(|k| *k == "go_on").unwrap() + 1];
+    let faults = faults("so", text);
+    assert_eq!(faults.len(), 2, "before it and after it: {faults:?}");
+    assert!(faults[1].starts_with(&format!("3:1 here is missing: {after}, ")), "{faults:?}");
+    let whole: String = SHIPPED[0].1.replace("\ngo_on = ", "\n# ");
+    let line = SHIPPED[0].1.lines().position(|l| l.starts_with("go_on = ")).unwrap();
+    let one = super::read("so.toml", &whole, "so").faults;
+    assert_eq!((one.len(), one[0].line as usize), (1, line), "the line before it: {one:?}");
+    assert!(one[0].message == "here is missing: go_on" && one[0].help.contains("partial = true"), "{one:?}");
+    assert_eq!(read_copy("so.toml", text, "so").faults, []);
+    let warned = super::read("x.toml", &format!("partial = true\n{text}"), "so");
+    assert_eq!(warned.faults, []);
+    let warned = warned.warnings;
     assert_eq!(warned.len(), 1);
     let all = Words::shipped().english().keys().count();
     let begins = format!("{} of {all} sentences are not here: access_code, affects", all - 1);

@@ -1,8 +1,10 @@
 //! The cache between real clients and a real origin.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::sync::{Arc, Barrier};
 
-use crate::harness::{Answer, Boma, Client, Mode, Origin, Setup, eventually, get, navigate, request};
+use crate::harness::{Answer, Boma, CEILING, Client, Mode, Origin, Setup, eventually, get, navigate, request};
 
 /// One client asks for everything at once.
 const WIDE: &str = "[[limit]]\nname = \"wide\"\nper = \"client\"\nrate = \"1000000/s\"\n";
@@ -52,6 +54,25 @@ fn many_who_ask_for_one_page_are_one_request_to_the_origin() {
         assert_eq!(origin.reached().len(), 1);
         assert!(boma.metric("boma_cache_total{outcome=\"hit\"}") >= 1.0);
     }
+}
+
+/// The first of them all has to wait for the origin; nobody else is anything to it.
+#[test]
+fn ten_thousand_who_ask_for_one_page_are_one_request_to_the_origin() {
+    let origin = Origin::start();
+    let boma = Setup::new().settings("[caps]\nper_address = 20000\n").portal(FILLED).rules(WIDE).start(origin.address);
+    let mut crowd: Vec<TcpStream> = (0..10_000).map(|_| TcpStream::connect(boma.at()).unwrap()).collect();
+    for client in &mut crowd {
+        client.set_read_timeout(Some(CEILING)).unwrap();
+        client.write_all(b"GET /slow/results HTTP/1.1\r\nHost: huduma.example\r\nConnection: close\r\n\r\n").unwrap();
+    }
+    for client in &mut crowd {
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("</html>"), "{answer}");
+    }
+    assert_eq!(origin.reached().len(), 1);
+    assert!(boma.metric("boma_cache_total{outcome=\"collapsed\"}") >= 1.0, "some have waited for another's");
 }
 
 #[test]

@@ -147,6 +147,7 @@ fn every_page_in_every_language_is_whole_on_a_phone_by_keyboard_light_and_dark()
 const URDU: &str = r#"
 name = "اردو"
 dir = "rtl"
+partial = true
 statement_title = "معذرت، سروس دستیاب نہیں"
 statement_lead = "{portal} ابھی جواب نہیں دے سکتی۔ چند منٹ بعد دوبارہ کوشش کریں۔"
 challenge_title = "ایک لمحہ"

@@ -317,6 +317,25 @@ fn the_summary_has_statuspages_shape() {
             .collect::<Vec<_>>(),
         [("Pay a licence", "major_outage"), ("Land", "major_outage")]
     );
+    assert_eq!(
+        keys(&all["components"][0]),
+        [
+            "created_at",
+            "description",
+            "group",
+            "group_id",
+            "id",
+            "name",
+            "only_show_if_degraded",
+            "page_id",
+            "position",
+            "showcase",
+            "start_date",
+            "status",
+            "updated_at"
+        ],
+        "as Statuspage has them"
+    );
     let incident = &all["incidents"][0];
     for key in [
         "id",

@@ -6,8 +6,7 @@ use std::process::Command;
 use crate::harness::{Boma, Origin, Setup, command, eventually, navigate, request};
 
 const FOLDER: &str = "[server]\nlanguages = \"lang\"\n";
-const SOMALI: &str =
-    "name = \"Soomaali\"\ndir = \"ltr\"\nall_well = \"Wax walba way shaqeeyaan.\"\ntry_again = \"Isku day mar kale\"\n";
+const SOMALI: &str = "name = \"Soomaali\"\ndir = \"ltr\"\nall_well = \"Wax walba way shaqeeyaan.\"\ntry_again = \"Isku day mar kale\"\npartial = true\n";
 const STATUS: &str = "/.well-known/boma/status";
 
 /// A house that speaks Swahili and another language, with that one's file.
@@ -97,7 +96,7 @@ fn a_broken_file_leaves_the_words_in_force_now_and_over_a_restart() {
     boma.setup.folder.write("lang/so.toml", &broken);
     boma.setup.folder.write("lang/fr.toml", "all_well = \"Tout va bien.\"\n");
     let said = eventually("it is refused", || Some(refused(&boma)).filter(|r| r.contains("so.toml")));
-    for fault in ["\"line\":5,\"message\":\"`begins` is without {time}", "unknown key `goon`", "`phone` holds markup"] {
+    for fault in ["\"line\":6,\"message\":\"`begins` is without {time}", "unknown key `goon`", "`phone` holds markup"] {
         assert!(said.contains(fault), "{fault} in {said}");
     }
     assert!(!said.contains("fr.toml"), "the other is taken: {said}");
@@ -106,14 +105,14 @@ fn a_broken_file_leaves_the_words_in_force_now_and_over_a_restart() {
     let (code, checked) = check(&boma.setup);
     assert_eq!(code, Some(78));
     assert!(
-        checked.contains("so.toml:5:10: `begins` is without {time}") && checked.contains("so.toml:6:1:"),
+        checked.contains("so.toml:6:10: `begins` is without {time}") && checked.contains("so.toml:7:1:"),
         "{checked}"
     );
 
     let boma = Boma::start(boma.kill(), &[]);
     assert!(page(&boma, STATUS, "so").contains("Wax walba way shaqeeyaan."), "the last good copy is in force");
     let status = boma.status();
-    assert!(status["troubles"].to_string().contains("so.toml:5:10") && refused(&boma).contains("`begins`"), "{status}");
+    assert!(status["troubles"].to_string().contains("so.toml:6:10") && refused(&boma).contains("`begins`"), "{status}");
     assert!(boma.log().contains("ERROR") && boma.metric("boma_troubles") >= 1.0);
     boma.setup.folder.write("lang/so.toml", &SOMALI.replace("Wax walba", "Waxa oo dhan"));
     eventually("the mended file is taken", || page(&boma, STATUS, "so").contains("Waxa oo dhan way").then_some(()));
@@ -128,7 +127,7 @@ fn a_broken_file_leaves_the_words_in_force_now_and_over_a_restart() {
     let mut strict = command(&setup);
     strict.arg("--strict");
     let (status, log) = Boma::spawn(setup, strict).err().expect("it does not start");
-    assert!(status.code() == Some(78) && log.contains("so.toml:5:10"), "{log}");
+    assert!(status.code() == Some(78) && log.contains("so.toml:6:10"), "{log}");
 }
 
 #[test]

@@ -1,0 +1,220 @@
+//! One origin, and before it boma and every peer that is installed, each set up for the same work.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::Row;
+use super::load::Load;
+use crate::common::{self, Running, nginx, ports};
+
+/// The doors of one contender.
+#[derive(Clone, Copy)]
+struct Doors {
+    through: u16,
+    flood: u16,
+    cached: u16,
+    tls: u16,
+}
+
+struct Peer {
+    name: &'static str,
+    running: Running,
+    doors: Doors,
+}
+
+struct Boma {
+    through: Running,
+    flood: Running,
+    cached: Running,
+    doors: Doors,
+}
+
+/// All that runs.
+pub struct House {
+    _origin: Running,
+    nginx: Peer,
+    haproxy: Option<Peer>,
+    /// What only caches: it listens on one door.
+    varnish: Option<(Running, u16)>,
+    h2o: Option<(Running, u16)>,
+    boma: Boma,
+    has_h2load: bool,
+}
+
+pub fn is_there(tool: &str) -> bool {
+    let says = if tool == "varnishd" { "-V" } else { "-v" };
+    Command::new(tool).arg(says).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+}
+
+fn missing(tool: &str, package: &str) -> bool {
+    let there = is_there(tool);
+    if !there {
+        println!("{tool} is not installed (apt-get install {package}): its rows are left out");
+    }
+    !there
+}
+
+fn doors() -> Doors {
+    let [through, flood, cached, tls] = ports();
+    Doors { through, flood, cached, tls }
+}
+
+impl House {
+    pub fn start(folder: &Path) -> House {
+        fs::create_dir_all(folder.join("www")).unwrap();
+        fs::write(folder.join("www/1k"), "x".repeat(1024)).unwrap();
+        let made = rcgen::generate_simple_self_signed(vec!["huduma.example".into()]).unwrap();
+        let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+        fs::write(folder.join("tls.pem"), format!("{chain}{key}")).unwrap();
+        fs::write(folder.join("chain.pem"), &chain).unwrap();
+        fs::write(folder.join("key.pem"), &key).unwrap();
+        let [origin] = ports();
+        let _origin = origin_nginx(folder, origin);
+        let haproxy = (!missing("haproxy", "haproxy")).then(|| haproxy(folder, origin));
+        let varnish = (!missing("varnishd", "varnish")).then(|| varnish(folder, origin));
+        let h2o = (!missing("h2o", "h2o")).then(|| h2o(folder));
+        let boma = boma(folder, origin);
+        let nginx = peer_nginx(folder, origin);
+        let has_h2load = !missing("h2load", "nghttp2-client");
+        House { _origin, nginx, haproxy, varnish, h2o, boma, has_h2load }
+    }
+
+    fn peers<'h>(&'h self, door: fn(&Doors) -> u16) -> Vec<(&'static str, &'h Running, u16)> {
+        let both = std::iter::once(&self.nginx).chain(&self.haproxy);
+        both.map(|peer| (peer.name, &peer.running, door(&peer.doors))).collect()
+    }
+
+    pub fn rows(&self) -> Vec<Row<'_>> {
+        let doors = self.boma.doors;
+        let row = |name, load, door: fn(&Doors) -> u16, boma| {
+            let mut contenders = self.peers(door);
+            contenders.push(("boma", boma, door(&doors)));
+            Row { name, load, fits: |refused| refused == 0.0, contenders }
+        };
+        let Boma { through, flood, cached, .. } = &self.boma;
+        let mut hit = row("cached hit, 1 KiB", Load::Plain, |d| d.cached, cached);
+        let varnish = self.varnish.iter().map(|(running, port)| ("varnish", running, *port));
+        let h2o = self.h2o.iter().map(|(running, port)| ("h2o, a file", running, *port));
+        hit.contenders.splice(0..0, varnish.chain(h2o));
+        let refused = row("429 under flood", Load::Plain, |d| d.flood, flood);
+        let mut rows = vec![
+            row("pass-through, 1 KiB", Load::Plain, |d| d.through, through),
+            row("new connections, 1 KiB", Load::Fresh, |d| d.through, through),
+            row("over TLS, 1 KiB", Load::Tls, |d| d.tls, through),
+            Row { fits: |refused| refused > 0.99, ..refused },
+            hit,
+        ];
+        if self.has_h2load {
+            rows.push(row("HTTP/2 over TLS, 1 KiB", Load::Http2, |d| d.tls, through));
+        }
+        rows
+    }
+}
+
+fn head(folder: &Path, name: &str, workers: u32) -> String {
+    let place = folder.display();
+    let is_root = fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0);
+    let user = if is_root { "user root;" } else { "" };
+    format!(
+        "{user} daemon off; error_log stderr crit; pid {place}/{name}.pid; worker_processes {workers};\n\
+         events {{ worker_connections 4096; }}\n\
+         http {{ access_log off; client_body_temp_path {place}/b; proxy_temp_path {place}/p; fastcgi_temp_path {place}/f;\n\
+         uwsgi_temp_path {place}/u; scgi_temp_path {place}/s; keepalive_requests 100000000;\n"
+    )
+}
+
+fn origin_nginx(folder: &Path, port: u16) -> Running {
+    let text = format!(
+        "{}server {{ listen 127.0.0.1:{port}; root {}/www; open_file_cache max=10; add_header Cache-Control max-age=86400; }} }}\n",
+        head(folder, "origin", 1),
+        folder.display()
+    );
+    nginx(folder, "origin", &text, port)
+}
+
+fn peer_nginx(folder: &Path, origin: u16) -> Peer {
+    let doors = doors();
+    let Doors { through, flood, cached, tls } = doors;
+    let place = folder.display();
+    let pass = "proxy_pass http://o; proxy_http_version 1.1; proxy_set_header Connection \"\";";
+    let text = format!(
+        "{}limit_req_zone $binary_remote_addr zone=z:10m rate=1r/s; limit_req_status 429;\n\
+         proxy_cache_path {place}/cache keys_zone=c:10m use_temp_path=off;\n\
+         upstream o {{ server 127.0.0.1:{origin}; keepalive 64; keepalive_requests 100000000; }}\n\
+         server {{ listen 127.0.0.1:{through}; location / {{ {pass} }} }}\n\
+         server {{ listen 127.0.0.1:{flood}; limit_req zone=z; location / {{ {pass} }} }}\n\
+         server {{ listen 127.0.0.1:{cached}; location / {{ {pass} proxy_cache c; }} }}\n\
+         server {{ listen 127.0.0.1:{tls} ssl http2; ssl_certificate {place}/chain.pem; ssl_certificate_key {place}/key.pem; location / {{ {pass} }} }} }}\n",
+        head(folder, "peer", 2)
+    );
+    Peer { name: "nginx", running: nginx(folder, "peer", &text, through), doors }
+}
+
+fn haproxy(folder: &Path, origin: u16) -> Peer {
+    let doors = doors();
+    let Doors { through, flood, cached, tls } = doors;
+    let text = format!(
+        "global\n nbthread 2\n maxconn 4096\n\
+         defaults\n mode http\n timeout connect 5s\n timeout client 60s\n timeout server 60s\n http-reuse always\n\
+         cache c\n total-max-size 16\n max-age 86400\n\
+         frontend through\n bind 127.0.0.1:{through}\n default_backend o\n\
+         frontend flood\n bind 127.0.0.1:{flood}\n stick-table type ip size 100k expire 60s store http_req_rate(10s)\n \
+         http-request track-sc0 src\n http-request deny deny_status 429 if {{ sc_http_req_rate(0) gt 10 }}\n default_backend o\n\
+         frontend cached\n bind 127.0.0.1:{cached}\n http-request cache-use c\n http-response cache-store c\n default_backend o\n\
+         frontend tls\n bind 127.0.0.1:{tls} ssl crt {}/tls.pem alpn h2,http/1.1\n default_backend o\n\
+         backend o\n server o 127.0.0.1:{origin}\n",
+        folder.display()
+    );
+    let file = folder.join("haproxy.cfg");
+    fs::write(&file, text).unwrap();
+    let running = Running::start(Command::new("haproxy").arg("-db").arg("-f").arg(file), through);
+    Peer { name: "haproxy", running, doors }
+}
+
+fn varnish(folder: &Path, origin: u16) -> (Running, u16) {
+    let [port] = ports();
+    let mut command = Command::new("varnishd");
+    command.args(["-F", "-a", &format!("127.0.0.1:{port}"), "-b", &format!("127.0.0.1:{origin}")]);
+    command.arg("-n").arg(folder.join("varnish")).args(["-s", "malloc,16m"]).stderr(Stdio::null());
+    (Running::start(&mut command, port), port)
+}
+
+fn h2o(folder: &Path) -> (Running, u16) {
+    let [port] = ports();
+    let text = format!(
+        "num-threads: 2\nlisten:\n  host: 127.0.0.1\n  port: {port}\n\
+         hosts:\n  default:\n    paths:\n      /:\n        file.dir: {}/www\n",
+        folder.display()
+    );
+    let file = folder.join("h2o.conf");
+    fs::write(&file, text).unwrap();
+    (Running::start(Command::new("h2o").arg("-c").arg(file).stderr(Stdio::null()), port), port)
+}
+
+/// A boma for each kind of work, because what is asked for is always the same host's.
+fn boma(folder: &Path, origin: u16) -> Boma {
+    let doors = doors();
+    let place = folder.display();
+    let tls = format!(
+        "[[listen]]\naddress = \"127.0.0.1:{}\"\ntls = true\n[[certificate]]\nchain = \"{place}/chain.pem\"\nkey = \"{place}/key.pem\"\n",
+        doors.tls
+    );
+    let start = |name: &str, port: u16, more: &str, portal: &str, rules: &str| {
+        let [admin] = ports();
+        let text = format!(
+            "[server]\nworkers = 2\n[admin]\naddress = \"127.0.0.1:{admin}\"\n[log]\naccess = \"off\"\n\
+             [[listen]]\naddress = \"127.0.0.1:{port}\"\n{more}\
+             [[portal]]\nname = \"p\"\nhosts = [\"huduma.example\"]\norigins = [\"http://127.0.0.1:{origin}\"]\nmax_in_flight = 1000\n{portal}"
+        );
+        common::boma(&folder.join(name), &text, rules, port)
+    };
+    let wide = "[[limit]]\nname = \"wide\"\nper = \"client\"\nrate = \"1000000/s\"\nburst = 10000000\n";
+    let strict = "[[limit]]\nname = \"strict\"\nper = \"client\"\nrate = \"1/s\"\nburst = 1\nthen = \"deny\"\n";
+    Boma {
+        through: start("through", doors.through, &tls, "", wide),
+        flood: start("flood", doors.flood, "", "", strict),
+        cached: start("cached", doors.cached, "", "cache = \"origin\"\n", wide),
+        doors,
+    }
+}
