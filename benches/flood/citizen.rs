@@ -33,6 +33,9 @@ const ROUNDS: u32 = 3;
 const AGAIN: Duration = Duration::from_secs(10);
 /// How long after the flood's end citizens may take to end what they began.
 const ENDING: Duration = Duration::from_secs(45);
+/// How long a citizen stays in line, and how soon after its page a call can be followed.
+const LINE_PATIENCE: Duration = Duration::from_secs(120);
+const PRESS: Duration = Duration::from_secs(6);
 /// Connections of one browser.
 const LINKS: usize = 3;
 const HOP: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
@@ -93,6 +96,7 @@ struct Citizen {
     chance: RefCell<Chance>,
     pass: RefCell<Option<String>>,
     session: RefCell<Option<String>>,
+    place: RefCell<Option<String>>,
     /// It has worked a challenge out in this visit.
     solved: Cell<bool>,
     /// By their places in [`PARTS`].
@@ -122,6 +126,7 @@ async fn visit(town: Rc<Town>, n: u32) {
         chance: RefCell::new(chance),
         pass: RefCell::default(),
         session: RefCell::default(),
+        place: RefCell::default(),
         solved: Cell::new(false),
         links: std::array::from_fn(|_| RefCell::new(None)),
         seen: RefCell::default(),
@@ -221,6 +226,12 @@ impl Citizen {
         if counts {
             let mut tally = self.town.tally.borrow_mut();
             tally.pages.add(answer.what);
+            if told.queued > Duration::ZERO {
+                tally.queued += 1;
+                if matches!(answer.what, What::Origin | What::Copy) {
+                    tally.line.push(told.queued.as_millis() as u32);
+                }
+            }
             let waited = told.waited.as_millis() as u32;
             match answer.what {
                 What::Origin => tally.in_full.push(waited),
@@ -229,6 +240,7 @@ impl Citizen {
             }
             tally.forms_missed += u64::from(path == FORM && answer.what != What::Origin);
             self.note(&told, answer.what, &mut tally);
+            tally.happened(self.town.setup.control.second(), &answer);
         }
         answer.what
     }
@@ -260,6 +272,7 @@ impl Citizen {
             let form = Form { number, last: answer.what, asked_again: told.by_hand };
             tally.forms.push(form);
             self.note(&told, answer.what, &mut tally);
+            tally.happened(self.town.setup.control.second(), &answer);
         }
         if answer.what == What::Origin && !self.over() {
             self.wish(RECEIPT).await;
@@ -276,6 +289,15 @@ impl Citizen {
             let levels = self.town.setup.control.levels();
             let mut answer = self.ask(0, method, path, &fields, &body).await;
             told.waited += answer.waited;
+            if answer.what == What::Waits {
+                if !self.in_line(path, told).await {
+                    return answer;
+                }
+                if let Some(form) = answer.form.take() {
+                    body = format!("boma-seal=&boma-work=&boma-form={form}");
+                }
+                continue;
+            }
             let (What::Challenge, Some(seal)) = (answer.what, answer.seal.take()) else { return answer };
             told.challenges += 1;
             let had_solved = self.solved.get();
@@ -301,6 +323,29 @@ impl Citizen {
                 return answer;
             }
         }
+    }
+
+    /// Asks for the place as the page's script does, until it is called; whether it is.
+    async fn in_line(&self, path: &str, told: &mut Told) -> bool {
+        const SCRIPT: &str =
+            "Accept: */*\r\nSec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: cors\r\nSec-Fetch-Dest: empty\r\n";
+        let (start, where_to) = (Instant::now(), format!("/.well-known/boma/place?at={path}"));
+        let mut wait = 3;
+        while told.queued < LINE_PATIENCE && !self.over() {
+            sleep(Duration::from_secs(wait)).await;
+            let answer = self.ask(0, "GET", &where_to, SCRIPT, "").await;
+            if answer.called {
+                sleep(PRESS.saturating_sub(start.elapsed())).await;
+                told.queued += start.elapsed();
+                return true;
+            }
+            wait = answer.retry_after.clamp(1, 30);
+            if start.elapsed() > LINE_PATIENCE {
+                break;
+            }
+        }
+        told.queued += start.elapsed();
+        false
     }
 
     /// What a page sends in which a form rides along.
@@ -356,6 +401,7 @@ impl Citizen {
             if !path.starts_with("/.well-known/boma/") {
                 self.town.setup.control.sent();
             }
+            open.reads_forms = method == "POST";
             let (mut answer, good) = open.ask(request.as_bytes()).await;
             if answer.what == What::Broken && open.was_stale() {
                 continue;
@@ -365,6 +411,9 @@ impl Citizen {
             }
             if let Some(pass) = answer.pass.take() {
                 *self.pass.borrow_mut() = Some(pass);
+            }
+            if let Some(place) = answer.place.take() {
+                *self.place.borrow_mut() = Some(place);
             }
             if let Some(session) = answer.session.take() {
                 *self.session.borrow_mut() = Some(session);
@@ -381,7 +430,8 @@ impl Citizen {
         if town.setup.control.phase() == Phase::Flood {
             town.tally.borrow_mut().requests += 1;
         }
-        let cookies: Vec<String> = self.session.borrow().iter().chain(self.pass.borrow().iter()).cloned().collect();
+        let (session, pass, place) = (self.session.borrow(), self.pass.borrow(), self.place.borrow());
+        let cookies: Vec<&str> = [&session, &pass, &place].into_iter().filter_map(|c| c.as_deref()).collect();
         let cookie = if cookies.is_empty() { String::new() } else { format!("Cookie: {}\r\n", cookies.join("; ")) };
         let length = if method == "POST" { format!("Content-Length: {}\r\n", body.len()) } else { String::new() };
         format!(
@@ -401,6 +451,8 @@ struct Told {
     by_hand: bool,
     /// For boma and the origin, not for the line or the thinking.
     waited: Duration,
+    /// In the waiting room.
+    queued: Duration,
 }
 
 /// Whether a posture itself demands a pass of a person who has none (config/postures.toml).

@@ -77,8 +77,13 @@ impl Control {
         [&self.levels[0], &self.levels[1]].map(|l| Level::ALL[usize::from(l.load(Ordering::Relaxed))])
     }
 
+    /// Of the run.
+    pub fn second(&self) -> usize {
+        self.start.elapsed().as_secs() as usize
+    }
+
     pub fn sent(&self) {
-        if let Some(n) = self.sent.get(self.start.elapsed().as_secs() as usize) {
+        if let Some(n) = self.sent.get(self.second()) {
             n.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -86,7 +91,7 @@ impl Control {
     /// In how many of the last seconds `n` requests were sent.
     pub fn seconds_of(&self, n: u64) -> u64 {
         let mut left = n;
-        let now = (self.start.elapsed().as_secs() as usize).min(self.sent.len());
+        let now = self.second().min(self.sent.len());
         let took = self.sent[..now].iter().rev().take_while(|s| {
             let had = left > 0;
             left = left.saturating_sub(u64::from(s.load(Ordering::Relaxed)));

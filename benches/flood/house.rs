@@ -9,6 +9,15 @@ use serde_json::{Value, json};
 use crate::common::{self, Running, ports, staff};
 use crate::control::Level;
 use crate::origin::{PAGES, PARTS};
+use crate::peers;
+
+/// What stands before the origin.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Shield {
+    Boma,
+    Nginx,
+    Haproxy,
+}
 
 pub struct House {
     pub running: Running,
@@ -30,6 +39,16 @@ impl House {
         );
         let running = common::boma(folder, &settings, rules, port);
         House { running, port, admin, rules: rules.to_owned() }.with_copies(PAGES.len() + PARTS.len())
+    }
+
+    /// Something else in boma's place: it has no staff door.
+    pub fn peer(shield: Shield, folder: &Path, origin: u16) -> House {
+        let [port] = ports();
+        let running = match shield {
+            Shield::Haproxy => peers::haproxy(folder, port, origin),
+            _ => peers::nginx(folder, port, origin),
+        };
+        House { running, port, admin: 0, rules: String::new() }
     }
 
     /// `boma demo`, with a line for whoever wants to stand beside it as staff do.
@@ -62,6 +81,9 @@ impl House {
 
     /// Where the posture stands, and why where it stands there by itself.
     pub fn stands(&self) -> Option<(Level, String)> {
+        if self.admin == 0 {
+            return None;
+        }
         let (_, said) = self.ask("GET", "/api/v1/posture", "");
         let portal = &said["portals"][0];
         Some((Level::named(portal["posture"].as_str()?)?, portal["why"].as_str().unwrap_or("").to_owned()))

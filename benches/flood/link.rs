@@ -34,6 +34,8 @@ pub enum What {
     Denied,
     /// No room at the origin.
     Busy,
+    /// A place in the waiting room.
+    Waits,
     /// The origin's own 5xx, or boma's word that it failed.
     OriginFailed,
     /// The posture's statement.
@@ -52,17 +54,37 @@ pub struct Answer {
     pub waited: Duration,
     pub pass: Option<String>,
     pub session: Option<String>,
+    pub place: Option<String>,
+    /// Whoever asks for their place is called, or has none any more.
+    pub called: bool,
     pub retry_after: u64,
     pub seal: Option<String>,
     /// A form that rides along.
     pub form: Option<String>,
+    /// boma's own, and no origin's.
+    pub own: bool,
+    packed: bool,
     close: bool,
 }
 
 impl Answer {
     pub fn broken(bytes: usize) -> Answer {
-        let (waited, pass, session, seal, form) = (PATIENCE, None, None, None, None);
-        Answer { what: What::Broken, status: 0, bytes, waited, pass, session, retry_after: 0, seal, form, close: true }
+        Answer {
+            what: What::Broken,
+            status: 0,
+            bytes,
+            waited: PATIENCE,
+            pass: None,
+            session: None,
+            place: None,
+            called: false,
+            retry_after: 0,
+            seal: None,
+            form: None,
+            own: false,
+            packed: false,
+            close: true,
+        }
     }
 }
 
@@ -71,6 +93,8 @@ pub struct Link {
     buffer: Vec<u8>,
     slow: bool,
     asked: u32,
+    /// Forms are looked for in the pages that come, at the price of unpacking them.
+    pub reads_forms: bool,
 }
 
 impl Link {
@@ -83,7 +107,7 @@ impl Link {
         socket.bind(SocketAddr::from((from, 0)))?;
         let stream = socket.connect(SocketAddr::from(([127, 0, 0, 1], port))).await?;
         stream.set_nodelay(true)?;
-        Ok(Link { stream, buffer: Vec::new(), slow, asked: 0 })
+        Ok(Link { stream, buffer: Vec::new(), slow, asked: 0, reads_forms: false })
     }
 
     /// Sends a request and reads its answer. Afterwards the link is good for more where that is said.
@@ -121,7 +145,7 @@ impl Link {
             self.more().await?;
         }
         answer.bytes = self.buffer.len();
-        answer.look_into(&self.buffer[body..]);
+        answer.look_into(&self.buffer[body..], self.reads_forms);
         Ok(answer)
     }
 
@@ -146,7 +170,7 @@ fn read_head(bytes: &[u8]) -> io::Result<Option<(Answer, usize)>> {
     let mut response = httparse::Response::new(&mut room);
     let httparse::Status::Complete(at) = response.parse(bytes).map_err(io::Error::other)? else { return Ok(None) };
     let status = response.code.unwrap_or(0);
-    let (mut length, mut proxy, mut cache) = (None, "", "");
+    let (mut length, mut proxy, mut cache, mut kept) = (None, "", "", false);
     let mut answer = Answer { what: What::Origin, status, close: false, ..Answer::broken(at) };
     for field in response.headers.iter() {
         let value = std::str::from_utf8(field.value).unwrap_or("");
@@ -157,6 +181,11 @@ fn read_head(bytes: &[u8]) -> io::Result<Option<(Answer, usize)>> {
             proxy = value.strip_prefix("boma; error=").unwrap_or("other");
         } else if name.eq_ignore_ascii_case("cache-status") {
             cache = value;
+        } else if name.eq_ignore_ascii_case("content-encoding") {
+            answer.packed = value == "gzip";
+        } else if name.eq_ignore_ascii_case("x-cache") {
+            // What nginx and HAProxy are set up to say.
+            kept = matches!(value, "HIT" | "STALE" | "UPDATING");
         } else if name.eq_ignore_ascii_case("retry-after") {
             answer.retry_after = value.parse().unwrap_or(0);
         } else if name.eq_ignore_ascii_case("ratelimit") {
@@ -167,6 +196,8 @@ fn read_head(bytes: &[u8]) -> io::Result<Option<(Answer, usize)>> {
             let pair = value.split(';').next().unwrap_or("");
             if pair.starts_with("boma_pass=") {
                 answer.pass = Some(pair.to_owned());
+            } else if pair.starts_with("boma_place=") {
+                answer.place = Some(pair.to_owned());
             } else {
                 answer.session = Some(pair.to_owned());
             }
@@ -178,9 +209,13 @@ fn read_head(bytes: &[u8]) -> io::Result<Option<(Answer, usize)>> {
         // Neither the origin of the flood nor boma sends any other frame.
         (None, _) => return Err(io::ErrorKind::InvalidData.into()),
     };
+    answer.own = !proxy.is_empty();
     answer.what = match (status, proxy) {
-        _ if cache.starts_with("boma; hit") => What::Copy,
+        _ if kept || cache.starts_with("boma; hit") => What::Copy,
+        (503, _) if answer.place.is_some() => What::Waits,
         (500.., "") => What::OriginFailed,
+        // Peers have no other sign of it, and the origin never says so.
+        (429, "") => What::Limited,
         (_, "") => What::Origin,
         (429, _) if answer.what == What::Limited => What::Limited,
         (429, _) => What::NoPage,
@@ -197,17 +232,24 @@ const SEAL: &[u8] = b"name=\"boma-seal\" value=\"";
 const FORM: &[u8] = b"name=\"boma-form\" value=\"";
 
 impl Answer {
-    fn look_into(&mut self, body: &[u8]) {
-        if self.what != What::Posture {
+    fn look_into(&mut self, body: &[u8], reads_forms: bool) {
+        let says = |state: &[u8]| memchr::memmem::find(body, state).is_some();
+        if self.status == 200 && body.starts_with(b"{") {
+            self.called = says(b"\"state\":\"called\"") || says(b"\"state\":\"none\"");
+        }
+        if !matches!(self.what, What::Posture | What::Waits) {
             return;
         }
+        let unpacked = (self.packed && reads_forms).then(|| unpacked(body)).flatten();
+        let body = unpacked.as_deref().unwrap_or(body);
         let value = |mark: &[u8]| {
             let at = memchr::memmem::find(body, mark)? + mark.len();
             let value = body[at..].split(|b| *b == b'"').next()?;
             Some(String::from_utf8_lossy(value).into_owned())
         };
         (self.seal, self.form) = (value(SEAL).or_else(|| packed_seal(body)), value(FORM));
-        if self.seal.is_some() || memchr::memmem::find(body, b"\"challenge_url\"").is_some() {
+        let is_challenge = self.seal.is_some() || memchr::memmem::find(body, b"\"challenge_url\"").is_some();
+        if self.what == What::Posture && is_challenge {
             self.what = What::Challenge;
         }
     }
@@ -220,4 +262,10 @@ fn packed_seal(body: &[u8]) -> Option<String> {
     let end = at + body[at..].iter().take_while(|b| **b == b'-').count();
     let seal = body.get(end.checked_sub(WIDTH)?..end)?;
     (seal.is_ascii() && seal[2] == b'.' && seal[5] == b'.').then(|| String::from_utf8_lossy(seal).into_owned())
+}
+
+/// A page that came as gzip, which boma makes without any of the head's optional parts (RFC 1952 section 2.3).
+fn unpacked(body: &[u8]) -> Option<Vec<u8>> {
+    const HEAD: usize = 10;
+    miniz_oxide::inflate::decompress_to_vec_with_limit(body.get(HEAD..)?, 4 << 20).ok()
 }

@@ -24,6 +24,8 @@
 //!   POST of a form that the citizen had open. *Received* is the origin's own word, *said so* that its answer came
 //!   back. *Lost*: the origin never got it. *To be sent again by hand*: a challenge stood in its way, and the page asks the
 //!   citizen to send the form again (which they do, here). Where boma says that nothing was done they try once more.
+//! * in line: pages before which there was a place in the waiting room. A citizen keeps it, asks as the page's script does,
+//!   and stays for two minutes; *gave up* after that, or at the end of the run. The line's own time is a row of its own.
 //! * page in full, as a copy: milliseconds from the request to the answer's first byte, all rounds of a challenge added up,
 //!   without the line's own slowness and without the time that working a challenge out takes; median and 99 %.
 //! * attack: sent; *answered within 15 s*; *reached the origin* by the origin's own count (with a pass; as
@@ -49,29 +51,34 @@ mod control;
 mod house;
 mod link;
 mod origin;
+mod peers;
 mod people;
+mod plot;
 mod run;
 mod solver;
 mod table;
 mod tally;
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use attacker::Variant;
 use clap::Parser;
 use control::Level;
+use house::Shield;
 use run::Plan;
 
 const RUNS: [&str; 7] = ["none", "normal", "guarded", "attack", "static", "closed", "auto"];
+const PEERS: [&str; 2] = ["nginx", "haproxy"];
 
 #[derive(Parser)]
 #[command(about = "The reference flood: boma between citizens, attackers and an origin that can serve 200 requests/s")]
 pub struct Options {
-    /// Of normal, guarded, attack, static, closed, auto (the ladder by itself) and none (no flood): one, or several with
-    /// commas between them, one after the other, a fresh boma each
-    #[arg(long, value_delimiter = ',', default_value = "auto", value_parser = RUNS)]
+    /// Of normal, guarded, attack, static, closed, auto (the ladder by itself), none (no flood), and nginx or haproxy in
+    /// boma's place: one, or several with commas between them, one after the other, a fresh house each
+    #[arg(long, value_delimiter = ',', default_value = "auto", value_parser = [&RUNS[..], &PEERS].concat())]
     posture: Vec<String>,
-    /// All of them, none first
+    /// All of boma's, none first
     #[arg(long)]
     table: bool,
     #[arg(long, default_value = "reference")]
@@ -112,6 +119,12 @@ pub struct Options {
     /// Minutes between the bots' passes and the flood, in the variant bots
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=60))]
     age: u64,
+    /// Seconds of the flood in which the origin is dead, such as 15-30,45-60
+    #[arg(long, value_delimiter = ',', value_parser = span)]
+    dies: Vec<Range<u64>>,
+    /// A file for a picture (SVG): what became of citizens' pages and forms, second by second
+    #[arg(long)]
+    plot: Option<PathBuf>,
     /// text or json
     #[arg(long, default_value = "text", value_parser = ["text", "json"])]
     format: String,
@@ -134,12 +147,26 @@ impl Options {
     }
 
     fn plans(&self) -> Vec<Plan> {
-        let plan = |name: &str| match name {
-            "none" => Plan { name: "no flood".into(), posture: Some(Level::Normal), rate: 0.0 },
-            name => Plan { name: name.into(), posture: Level::named(name), rate: self.rate },
+        let plan = |name: &str| {
+            let of = |name: &str, posture, rate, shield| Plan { name: name.into(), posture, rate, shield };
+            match name {
+                "none" => of("no flood", Some(Level::Normal), 0.0, Shield::Boma),
+                "nginx" => of(name, Some(Level::Normal), self.rate, Shield::Nginx),
+                "haproxy" => of(name, Some(Level::Normal), self.rate, Shield::Haproxy),
+                name => of(name, Level::named(name), self.rate, Shield::Boma),
+            }
         };
         if self.table { RUNS.map(plan).into() } else { self.posture.iter().map(|p| plan(p)).collect() }
     }
+}
+
+/// `15-30`: from the fifteenth second on, up to the thirtieth.
+fn span(text: &str) -> Result<Range<u64>, String> {
+    let read = || {
+        let (from, to) = text.split_once('-')?;
+        Some(from.parse().ok()?..to.parse().ok()?)
+    };
+    read().filter(|r: &Range<u64>| !r.is_empty()).ok_or(format!("{text:?} is no span: write 15-30"))
 }
 
 fn text_of(file: Option<&PathBuf>) -> String {
@@ -160,6 +187,9 @@ fn main() {
             println!("{}: about {} s", plan.name, options.warm + 60 * options.age + options.seconds() + 40);
         }
         outcomes.push(run::run(&plan, &options));
+    }
+    if let Some(path) = &options.plot {
+        std::fs::write(path, plot::plot(&outcomes, &options.dies)).expect("the picture is written");
     }
     match options.format.as_str() {
         "json" => println!("{}", serde_json::Value::from_iter(outcomes.iter().map(table::json))),

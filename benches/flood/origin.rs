@@ -78,11 +78,14 @@ pub struct Ledger {
 pub struct Origin {
     pub port: u16,
     pub ledger: Arc<Ledger>,
+    /// It refuses everybody, and has dropped those whom it had.
+    pub down: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 struct Desk {
+    down: Arc<AtomicBool>,
     ledger: Arc<Ledger>,
     slots: Semaphore,
     room: u64,
@@ -95,9 +98,10 @@ impl Origin {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (ledger, stop) = (Arc::<Ledger>::default(), Arc::new(AtomicBool::new(false)));
+        let (ledger, [stop, down]) = (Arc::<Ledger>::default(), [(); 2].map(|()| Arc::new(AtomicBool::new(false))));
         let slots = (f64::from(capacity) * SERVICE.as_secs_f64()).round().max(1.0) as usize;
         let desk = Arc::new(Desk {
+            down: down.clone(),
             ledger: ledger.clone(),
             slots: Semaphore::new(slots),
             room: slots as u64 + u64::from(queue),
@@ -111,14 +115,16 @@ impl Origin {
                 let listener = tokio::net::TcpListener::from_std(listener).unwrap();
                 while !stopped.load(Ordering::Relaxed) {
                     let Ok(accepted) = tokio::time::timeout(SERVICE, listener.accept()).await else { continue };
-                    if let Ok((stream, _)) = accepted {
+                    if let Ok((stream, _)) = accepted
+                        && !desk.down.load(Ordering::Relaxed)
+                    {
                         tokio::spawn(talk(stream, desk.clone()));
                     }
                 }
             });
         };
         let thread = std::thread::Builder::new().name("flood-origin".into()).spawn(run).unwrap();
-        Origin { port, ledger, stop, thread: Some(thread) }
+        Origin { port, ledger, down, stop, thread: Some(thread) }
     }
 }
 
@@ -161,7 +167,7 @@ async fn talk(mut stream: TcpStream, desk: Arc<Desk>) {
         let request = match read(&buffer) {
             Some(request) if buffer.len() >= request.head + request.length => request,
             _ => match stream.read_buf(&mut buffer).await {
-                Ok(1..) => continue,
+                Ok(1..) if !desk.down.load(Ordering::Relaxed) => continue,
                 _ => return,
             },
         };
@@ -170,6 +176,9 @@ async fn talk(mut stream: TcpStream, desk: Arc<Desk>) {
         let form = form.and_then(|n| std::str::from_utf8(n).ok()?.parse().ok());
         buffer.drain(..request.head + request.length);
         let answer = desk.serve(&request, form).await;
+        if desk.down.load(Ordering::Relaxed) {
+            return;
+        }
         let written = match answer {
             Some((head, body)) => {
                 let whole = [head.as_bytes(), body].concat();

@@ -12,7 +12,7 @@ use crate::attacker::{self, Attack, SOLVING_BOTS, Variant};
 use crate::checks;
 use crate::common::cpu;
 use crate::control::{Control, Level, Phase};
-use crate::house::House;
+use crate::house::{House, Shield};
 use crate::origin::{Counts, KINDS, Origin};
 use crate::people::{BOT_AGENT, BOTS, BROWSERS, SOLVER};
 use crate::solver::Solver;
@@ -34,6 +34,7 @@ pub struct Plan {
     /// `None`: the ladder climbs by itself.
     pub posture: Option<Level>,
     pub rate: f64,
+    pub shield: Shield,
 }
 
 #[derive(Default)]
@@ -61,6 +62,9 @@ pub struct Outcome {
     pub others: f64,
     /// Seconds into the flood, and where the posture moved.
     pub moves: Vec<(f64, Level, String)>,
+    /// The second of the run in which the flood began, and from then on how much the origin had served.
+    pub began: usize,
+    pub served: Vec<(f64, u64)>,
     pub prepared: (u32, f64),
     pub solved_live: u64,
     pub checks: Vec<(String, serde_json::Value)>,
@@ -113,9 +117,10 @@ pub fn run(plan: &Plan, options: &Options) -> Outcome {
     let folder = Folder::new();
     let origin = Origin::start(options.capacity, options.queue);
     let log = options.log.as_ref().map_or("stdout".into(), |path| path.to_string_lossy());
-    let house = match options.demo {
-        true => House::demo(origin.port),
-        false => House::start(&folder.0, origin.port, &options.rules_text(), (&options.portal_text(), &log)),
+    let house = match plan.shield {
+        Shield::Nginx | Shield::Haproxy => House::peer(plan.shield, &folder.0, origin.port),
+        Shield::Boma if options.demo => House::demo(origin.port),
+        Shield::Boma => House::start(&folder.0, origin.port, &options.rules_text(), (&options.portal_text(), &log)),
     };
     let solver = Arc::new(Solver::start());
     let seconds = options.seconds();
@@ -172,7 +177,7 @@ fn flood(
     outcome: &mut Outcome,
 ) {
     outcome.rss = [house.running.rss(); 3];
-    if let Some(level) = plan.posture {
+    if let Some(level) = plan.posture.filter(|_| plan.shield == Shield::Boma) {
         house.pin(level);
         // Twice: no request of now was judged at another.
         control.stands(level);
@@ -181,12 +186,17 @@ fn flood(
     let began = Mark::take(house, origin);
     outcome.boma_before = (began.boma - alone.boma) as f64 / (began.at - alone.at).as_secs_f64();
     control.enter(Phase::Flood);
+    outcome.began = control.second();
     let long = Duration::from_secs(options.seconds());
     let mut stood = None;
     let mut bots = (options.variant == Variant::Bots).then_some(long / 2);
     while began.at.elapsed() < long {
         sleep(LOOK.min(long.saturating_sub(began.at.elapsed())));
         outcome.rss[1] = outcome.rss[1].max(house.running.rss());
+        let at = began.at.elapsed().as_secs();
+        origin.down.store(options.dies.iter().any(|dead| dead.contains(&at)), Ordering::Relaxed);
+        let served = origin.ledger.senders.iter().map(|s| s.now()[1]).sum();
+        outcome.served.push((began.at.elapsed().as_secs_f64(), served));
         if let Some((level, why)) = house.stands() {
             control.stands(level);
             if stood != Some(level) {
@@ -199,6 +209,7 @@ fn flood(
             outcome.checks.extend(checks::lay_measure(house));
         }
     }
+    origin.down.store(false, Ordering::Relaxed);
     let ended = Mark::take(house, origin);
     control.enter(Phase::Ending);
     if options.variant == Variant::Bots {

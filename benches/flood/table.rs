@@ -99,7 +99,9 @@ fn citizens(outcome: &Outcome) -> Vec<Row> {
         part("  statement: origin failed", pages.of(&[What::OriginFailed]), asked),
         part("  statement: posture", pages.of(&[What::Posture]), asked),
         part("  refused by mistake", pages.of(&REFUSED), asked),
+        part("  gave up in line", pages.of(&[What::Waits]), asked),
         part("  no answer", pages.of(&[What::Broken]), asked),
+        part("in line on the way", t.queued, asked),
         part("challenged on the way", t.challenged, met),
         part("challenged by mistake", t.by_mistake, met),
         count("citizens", t.citizens),
@@ -119,6 +121,7 @@ fn citizens(outcome: &Outcome) -> Vec<Row> {
         part("  received twice", of_forms(&|f| got(f.number) > 1), forms),
         latency("page in full, ms p50/p99", &t.in_full),
         latency("page as a copy, ms p50/p99", &t.copies),
+        latency("in line, ms p50/p99", &t.line),
     ]
 }
 
@@ -139,7 +142,7 @@ fn attackers(outcome: &Outcome) -> Vec<Row> {
         part("  challenged", kinds.of(&[What::Challenge]), a.sent),
         part("  over a limit (429)", kinds.of(&[What::Limited, What::NoPage]), a.sent),
         part("  denied", kinds.of(&[What::Denied]), a.sent),
-        part("  no room", kinds.of(&[What::Busy]), a.sent),
+        part("  no room, or a place in line", kinds.of(&[What::Busy, What::Waits]), a.sent),
         part("  copy or statement", kinds.of(&[What::Copy, What::Posture]), a.sent),
         count("passes that bots got", a.passes),
     ]
@@ -157,7 +160,7 @@ fn house(outcome: &Outcome) -> Vec<Row> {
     let told: Vec<Value> =
         outcome.moves.iter().map(|(at, level, why)| json!({ "at": at, "level": level.name(), "why": why })).collect();
     vec![
-        each("BOMA: CPU µs a flood request", beyond, a.sent, 1),
+        each("SHIELD: CPU µs a flood request", beyond, a.sent, 1),
         each("  bytes out a flood request", a.bytes as f64, a.answered, 0),
         row(
             "  cores used",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::link::What;
+use crate::link::{Answer, What};
 
 /// How often each kind of answer was the last word.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +31,33 @@ pub struct Form {
     pub asked_again: bool,
 }
 
+/// What became of a wish, for the plot.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    Full,
+    Copy,
+    /// A page that says what is going on, a place in line that was given up among them.
+    Told,
+    Refused,
+    /// An error of the origin's or a peer's, or no answer.
+    Broken,
+}
+
+pub const FATES: usize = 5;
+
+impl Fate {
+    fn of(answer: &Answer) -> Fate {
+        match answer.what {
+            What::OriginFailed if answer.own => Fate::Told,
+            What::Origin => Fate::Full,
+            What::Copy => Fate::Copy,
+            What::Busy | What::Waits | What::Posture => Fate::Told,
+            What::Challenge | What::Limited | What::NoPage | What::Denied => Fate::Refused,
+            What::OriginFailed | What::Broken => Fate::Broken,
+        }
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     /// Every request of citizens in the flood.
@@ -45,6 +72,11 @@ pub struct Tally {
     pub citizens_challenged: u64,
     pub citizens_by_mistake: u64,
     pub citizens_refused: u64,
+    /// Pages before which there was a line, and milliseconds in it of those who came in.
+    pub queued: u64,
+    pub line: Vec<u32>,
+    /// By the second of the run in which they came: last words on pages and forms, by [`Fate`].
+    pub fates: Vec<[u32; FATES]>,
     /// Milliseconds for which boma and the origin let pages wait that came: in full, and as copies.
     pub in_full: Vec<u32>,
     pub copies: Vec<u32>,
@@ -54,6 +86,15 @@ pub struct Tally {
     /// Visits that were not begun because too many were under way, and those that had not ended at the end.
     pub not_begun: u64,
     pub open: u64,
+}
+
+impl Tally {
+    pub fn happened(&mut self, second: usize, answer: &Answer) {
+        if self.fates.len() <= second {
+            self.fates.resize(second + 1, [0; FATES]);
+        }
+        self.fates[second][Fate::of(answer) as usize] += 1;
+    }
 }
 
 /// The part of sorted values below which `share` of them lie.

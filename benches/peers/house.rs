@@ -80,7 +80,7 @@ impl House {
         House { _origin, nginx, haproxy, varnish, h2o, boma, has_h2load }
     }
 
-    fn peers<'h>(&'h self, door: fn(&Doors) -> u16) -> Vec<(&'static str, &'h Running, u16)> {
+    fn peers(&self, door: fn(&Doors) -> u16) -> Vec<(&'static str, &Running, u16)> {
         let both = std::iter::once(&self.nginx).chain(&self.haproxy);
         both.map(|peer| (peer.name, &peer.running, door(&peer.doors))).collect()
     }

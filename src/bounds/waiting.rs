@@ -16,6 +16,9 @@ pub const PLACE_POLL: (u64, u64) = (4, 30);
 pub const PLACES: usize = 131_072;
 /// Places whose passes share a budget, of one prefix: anybody behind it may get any number of such passes by pressing buttons.
 pub const PLACES_SHARED: u32 = 1000;
+/// Who waits, beyond whom a new place takes a pass that has cost something. Passes without a check are made at each first page, so
+/// that any flood would fill the line with places of nobody; so many are called within seconds.
+pub const PLACES_FREE: u32 = 300;
 /// Minutes of arrivals that are counted, besides those in which somebody still waits.
 pub const PLACE_MINUTES: usize = 180;
 /// Those called who have not come within this are not waited for: it is twice as long as a page takes to hear of it.

@@ -5,6 +5,7 @@
 mod bare;
 mod code;
 mod looks;
+mod status;
 mod waiting;
 mod weight;
 
@@ -150,62 +151,10 @@ impl Renderer {
         line.map_or(String::new(), |line| self.render("news", context! { line, brief, ..spoken(voice) }))
     }
 
+    /// An incident with so many of its newest updates; with none it is its headline.
     fn story(&self, of: Of<'_>, voice: &Voice, shown: &Shown, updates: usize) -> String {
         let story = Teller::new(of.portal, voice).story(shown, updates);
-        self.render("story", context! { s => story, ..spoken(voice) })
-    }
-
-    /// The status page.
-    pub fn status(&self, of: Of<'_>, voice: &Voice) -> Html {
-        let teller = Teller::new(of.portal, voice);
-        let longest = of.news.incidents.iter().map(|s| s.incident.updates.len()).max().unwrap_or(0);
-        let past: Vec<Value> = of.news.incidents.iter().filter_map(|s| teller.past(s)).collect();
-        let title = of.portal.title.as_str();
-        let render = |updates: usize, services: usize, logo: &str| {
-            let told = |current: bool| {
-                let of_this = of.news.incidents.iter().filter(|s| s.current == current && s.incident.ended().is_none());
-                let story = |s: &Shown| Value::from_safe_string(self.story(of, voice, s, updates));
-                of_this.map(story).collect::<Vec<_>>()
-            };
-            // What ended long ago makes room before what is said now.
-            let kept = past.len().min(2 * updates - 1);
-            self.render(
-                "status",
-                context! {
-                    portal => title,
-                    overall => teller.label(Teller::overall_key(of.news.worst(of.portal))),
-                    mood => teller.mood(of.news),
-                    current => told(true),
-                    planned => told(false),
-                    services => states(of, voice, services),
-                    past => past[..kept].to_vec(),
-                    contact => of_portal(of.portal).collect::<Vec<_>>(),
-                    uptime => super::uptime::told(of.news, voice),
-                    languages => choices(of),
-                    logo => logo,
-                    css => self.style(Some(of)),
-                    ..titled(voice, "status_title", Some(title))
-                },
-            )
-        };
-        let (updates, most) = (longest.max(past.len() / 2 + 1), 2 * SERVICES);
-        let mut whole = fitting(updates, |updates| render(updates, most, looks::logo(Some(of))));
-        if whole.len() > bounds::PAGE_BYTES {
-            whole = fitting(updates, |updates| render(updates, most, ""));
-        }
-        for services in (0..most).rev() {
-            if whole.len() <= bounds::PAGE_BYTES {
-                break;
-            }
-            whole = render(1, services, "");
-        }
-        let body = Prepared { bytes: whole.into(), holes: Vec::new() };
-        Html {
-            packed: Packed::new(&body),
-            body,
-            language: voice.tag.clone(),
-            csp: self.policy(Some(of), Page::Statement),
-        }
+        self.render("story", context! { s => story, brief => updates == 0, ..spoken(voice) })
     }
 
     fn render(&self, name: &str, with: Value) -> String {

@@ -136,7 +136,7 @@ impl<'a> Teller<'a> {
         }
     }
 
-    /// The line for the banner over a copy, as HTML; empty where there is nothing to tell.
+    /// What the banner over a copy tells besides, as HTML: the news, if there are any, and the way to the status page.
     pub fn banner(&self, news: &News) -> String {
         let line = match news.lead() {
             Some(shown) => {
@@ -145,11 +145,9 @@ impl<'a> Teller<'a> {
             }
             None => self.mood(news).map_or(String::new(), |mood| mood.to_string()),
         };
-        if line.is_empty() {
-            return line;
-        }
+        let line = if line.is_empty() { line } else { format!("<br>{line}") };
         let link = self.voice.html("status_link", &[]);
-        format!("<br>{line}<br><a href=\"/.well-known/boma/status\">{link}</a>")
+        format!("{line}<br><a href=\"/.well-known/boma/status\">{link}</a>")
     }
 
     /// The whole, with so many of its newest updates.

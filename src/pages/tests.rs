@@ -316,6 +316,22 @@ fn every_page_names_the_incident_and_keeps_its_weight() {
     }
 }
 
+#[test]
+fn however_many_incidents_there_are_the_status_page_names_each_and_keeps_its_weight() {
+    let mut news = longest();
+    let one = news.incidents[0].clone();
+    news.incidents = vec![one; crate::bounds::INCIDENTS_OPEN];
+    let portals = [portal("Huduma", &["en", "sw", "fr", "sq", "ar"])];
+    let shelf = Shelf::new(&Words::shipped(), &portals, vec![news], 1_790_000_000);
+    for language in 0..5 {
+        let status = shelf.sheet(0, language, Sheet::Page);
+        let body = String::from_utf8(status.body.to_vec()).unwrap();
+        println!("{language}: {} bytes, {} told whole", body.len(), body.matches("<ol reversed").count());
+        assert!(body.len() <= 14_000, "the status page has {} bytes", body.len());
+        assert_eq!(body.matches("<section").count(), crate::bounds::INCIDENTS_OPEN);
+    }
+}
+
 /// A logo as large as may be, of points that hardly pack.
 fn largest() -> String {
     let mut n: u64 = 7;

@@ -19,9 +19,7 @@ use super::visit::Visit;
 use super::wait::{self, Ride};
 
 pub fn answer(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reason: Reason) -> Made {
-    if let Some(page) = snapshot_for(visit, request, head, reason)
-        && let Some(made) = copied::answer(visit, request, head, &page, reason)
-    {
+    if let Some(made) = copy(visit, request, head, reason) {
         return made;
     }
     if matches!(reason, Reason::Posture | Reason::Closed)
@@ -41,6 +39,12 @@ pub fn answer(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reason:
         _ => reason.row().status,
     };
     respond::error(visit, head, page, status, reason, None)
+}
+
+/// A copy where there is one for whom there is no room: it says when it was taken, and helps more than a place in a line.
+pub fn copy(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reason: Reason) -> Option<Made> {
+    let page = snapshot_for(visit, request, head, reason).filter(|_| request.safe)?;
+    copied::answer(visit, request, head, &page, reason)
 }
 
 /// Whether an origin's own 5xx is replaced for this request: for whom a fallback is made, and nobody else.

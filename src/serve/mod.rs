@@ -161,10 +161,13 @@ impl Corridor {
             Decision::Refuse(reason) => return respond::refusal(visit, head, reason),
             stop => return self.stopped(visit, call, body, stop).await,
         };
-        if look.as_ref().and_then(Look::usable).is_none()
-            && let Some(stop) = wait::stands(visit, head)
-        {
-            return self.stopped(visit, call, body, stop).await;
+        if look.as_ref().and_then(Look::usable).is_none() {
+            if let Some(made) = self.spares_waiting(visit, call, look.as_ref()) {
+                return made;
+            }
+            if let Some(stop) = wait::stands(visit, head) {
+                return self.stopped(visit, call, body, stop).await;
+            }
         }
         if let Some(look) = look {
             match Box::pin(self.by_cache(visit, call, look, cleared)).await {
@@ -194,6 +197,9 @@ impl Corridor {
             return respond::refusal(visit, head, Reason::BodyTooLarge);
         };
         let Some(admitted) = self.admitted(visit).await else {
+            if let Some(copy) = request.safe.then(|| fallback::copy(visit, request, head, Reason::Busy)).flatten() {
+                return copy;
+            }
             let stop = wait::after_busy(visit, head);
             return self.stopped(visit, call, body, stop).await;
         };
@@ -202,6 +208,16 @@ impl Corridor {
             Some(form) if form::never_left(&made) => form::given_back(visit, request, head, form, made),
             _ => made,
         }
+    }
+
+    /// What is kept, or a copy, for whoever would have to wait in line for the page itself.
+    fn spares_waiting(&self, visit: &mut Visit<'_>, call: Call<'_>, look: Option<&Look>) -> Option<Made> {
+        let Call { request, head, .. } = call;
+        if !request.safe || !wait::would_stand(visit) {
+            return None;
+        }
+        let kept = look.and_then(|look| kept::stand_in(visit, request, head, look, Reason::Busy));
+        kept.or_else(|| fallback::copy(visit, request, head, Reason::Busy))
     }
 
     /// What may not go on.

@@ -54,21 +54,31 @@ pub enum Ride<'a> {
     Left,
 }
 
-/// Whether a request that may go on has to wait first, and what it is told then.
-pub fn stands(visit: &mut Visit<'_>, head: &dyn Head) -> Option<Decision> {
+/// Whether others come before a request that may go on.
+fn has_to(visit: &Visit<'_>) -> bool {
     if visit.queue == Queue::Never || !visit.may_be_challenged() {
-        return None;
+        return false;
     }
     let full = || {
         let load = visit.gate().load(visit.route().class);
         load.waiting_most > 0 && load.waiting >= load.waiting_most
     };
     let by_rule = matches!(visit.queue, Queue::Rule(_));
-    let waits = by_rule || visit.room().is_busy() || (visit.kind == Kind::Navigation && full());
-    if !waits {
+    by_rule || visit.room().is_busy() || (visit.kind == Kind::Navigation && full())
+}
+
+/// Whether a request that may go on has to wait first, and what it is told then.
+pub fn stands(visit: &mut Visit<'_>, head: &dyn Head) -> Option<Decision> {
+    if !has_to(visit) {
         return None;
     }
     take(visit, head, matches!(visit.kind, Kind::Navigation | Kind::Program))
+}
+
+/// Whether a copy would spare somebody the line: they would have to stand in it, no rule wants that, and their turn is not there.
+pub fn would_stand(visit: &Visit<'_>) -> bool {
+    let called = || visit.pass.is_some_and(|pass| visit.room().may_go(holder(visit, &pass).id, visit.now.unix()));
+    !matches!(visit.queue, Queue::Rule(_)) && has_to(visit) && !called()
 }
 
 /// For whom there was no permit: a place, where they can hold one.
@@ -80,6 +90,9 @@ pub fn after_busy(visit: &mut Visit<'_>, head: &dyn Head) -> Decision {
 
 /// The same as an answer, for a request that changes nothing.
 pub fn turned_away(visit: &mut Visit<'_>, request: &Request, head: &dyn Head) -> Made {
+    if let Some(copy) = fallback::copy(visit, request, head, Reason::Busy) {
+        return copy;
+    }
     match after_busy(visit, head) {
         Decision::Wait(told) => page(visit, head, told, Ride::Nothing),
         Decision::Challenge(reason) => respond::challenge(visit, request, head, reason),
@@ -124,6 +137,9 @@ fn take(visit: &mut Visit<'_>, head: &dyn Head, enters: bool) -> Option<Decision
             None
         }
         Turn::Waits(waits) => {
+            if rule.is_none() {
+                visit.signals().busy();
+            }
             visit.rule = rule.or(visit.rule.take());
             count(visit, if waits.press_in == bounds::PLACE_PRESS.as_secs() { "told" } else { "early" });
             Some(Decision::Wait(Told { waits: Some(waits), reason, pass: new, holder: holder.id }))
@@ -131,6 +147,7 @@ fn take(visit: &mut Visit<'_>, head: &dyn Head, enters: bool) -> Option<Decision
         // Passes that anybody may have many of are not worth a place each.
         Turn::Full if pass.lane == Lane::Quiet => {
             visit.needed = visit.needed.max(1);
+            visit.signals().busy();
             count(visit, "full");
             Some(Decision::Challenge(challenge))
         }
@@ -154,7 +171,8 @@ fn holder(visit: &Visit<'_>, pass: &Pass) -> Holder {
         Lane::Code => pass.id ^ u128::from(hash(&|h| (visit.client.prefix.0, pass.browser).hash(h))),
         _ => pass.id,
     };
-    Holder { id, crowd }
+    let free = pass.lane == Lane::Quiet && !visit.is_settled();
+    Holder { id, crowd, free }
 }
 
 /// The place that a request brings along, where it is this holder's in this room.

@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use super::pace::{Estimate, Pace, Space};
-use super::saved::{Count, Counts};
 use crate::bounds;
 
 const LAPSES: u64 = bounds::PLACE_LAPSES.as_secs();
@@ -18,6 +17,8 @@ pub struct Holder {
     pub id: u128,
     /// What the passes have in common that anybody may have many of; `None` for a pass with a budget of its own.
     pub crowd: Option<u64>,
+    /// The pass has cost nothing, so that it is worth a place in a short line only.
+    pub free: bool,
 }
 
 /// What a holder brought along: their arrival, and when the place was renewed. Sealed by boma, so it is believed.
@@ -109,16 +110,16 @@ pub(super) struct Minute {
 pub struct Line {
     pub(super) held: HashMap<u128, Held>,
     pub(super) minutes: BTreeMap<u32, Minute>,
-    crowds: HashMap<u64, u32>,
-    waiting: u32,
+    pub(super) crowds: HashMap<u64, u32>,
+    pub(super) waiting: u32,
     /// Those of them whom no rule has wait.
     at_gate: u32,
     /// Those called of late, and how many of them are still to come.
     recent: VecDeque<(u64, u128)>,
-    due: u32,
+    pub(super) due: u32,
     pub(super) pace: Pace,
     /// Since when nobody is called, and the last span in which time stood still: places of before lapse from its end on.
-    still: Option<u64>,
+    pub(super) still: Option<u64>,
     pub(super) stood: (u64, u64),
     swept: u64,
 }
@@ -165,6 +166,15 @@ impl Line {
         }
     }
 
+    /// Whether a holder's visit goes on, or their turn has come.
+    pub fn may_go(&self, holder: u128, now: u64) -> bool {
+        let called = |held: &Held| held.state != State::Waiting && !held.lapsed(self.stood.1, now);
+        self.held.get(&holder).is_some_and(|held| match held.state {
+            State::In(_, until) => until >= now,
+            _ => self.still.is_none() && called(held),
+        })
+    }
+
     pub fn look(&self, holder: u128, now: u64) -> Option<Waits> {
         let held = self.held.get(&holder)?;
         let over = self.still.is_none() && held.lapsed(self.stood.1, now);
@@ -203,7 +213,11 @@ impl Line {
 
     /// Whether they have a place now.
     fn join(&mut self, asked: &Asked, now: u64) -> bool {
-        let Holder { id, crowd } = asked.holder;
+        let Holder { id, crowd, free } = asked.holder;
+        // Else a flood that never waits would stand in the line, each of its requests with a new pass.
+        if free && asked.with.is_none() && self.waiting >= bounds::PLACES_FREE {
+            return false;
+        }
         let of_crowd = crowd.and_then(|crowd| self.crowds.get(&crowd)).copied().unwrap_or(0);
         if self.held.len() >= bounds::PLACES || of_crowd >= bounds::PLACES_SHARED {
             return false;
@@ -230,7 +244,7 @@ impl Line {
         true
     }
 
-    fn put(&mut self, id: u128, held: Held) {
+    pub(super) fn put(&mut self, id: u128, held: Held) {
         if held.state == State::Waiting {
             self.minutes.entry(held.minute).or_default().waiting.insert((held.nth, id));
             self.waiting += 1;
@@ -354,46 +368,5 @@ impl Line {
         let oldest = ((now / 60) as u32).saturating_sub(bounds::PLACE_MINUTES as u32);
         self.minutes.retain(|at, m| *at >= oldest || !m.waiting.is_empty());
         lapsed
-    }
-
-    pub fn counts(&self) -> Counts {
-        let count = |(at, m): (&u32, &Minute)| Count { minute: *at, arrived: m.arrived, let_in: m.let_in };
-        Counts {
-            waiting: self.waiting,
-            due: self.due,
-            visiting: self.held.values().filter(|h| matches!(h.state, State::In(..))).count() as u32,
-            still: self.still.is_some(),
-            oldest: self.minutes.iter().find(|(_, m)| !m.waiting.is_empty()).map(|(at, _)| u64::from(*at) * 60),
-            minutes: self.minutes.iter().map(count).collect(),
-            pace: self.pace.clone(),
-        }
-    }
-
-    /// As [`super::Room::restore`].
-    pub fn restore(&mut self, counts: Counts, places: &[u8], used: &[(u128, u64)], until: u64, now: u64) {
-        for Count { minute, arrived, let_in } in counts.minutes {
-            let m = self.minutes.entry(minute).or_default();
-            (m.arrived, m.let_in) = (arrived, let_in);
-        }
-        self.pace = counts.pace;
-        self.stood = (until.min(now), now);
-        let visit = bounds::PLACE_VISIT.as_secs();
-        for (id, since) in used {
-            let state = State::In(*since, since + visit);
-            self.put(*id, Held { minute: 0, nth: 0, crowd: None, by_rule: true, seen: *since, pressed: 0, state });
-        }
-        for (id, held) in super::saved::read(places) {
-            if self.held.contains_key(&id) || self.held.len() >= bounds::PLACES {
-                continue;
-            }
-            if let Some(crowd) = held.crowd {
-                *self.crowds.entry(crowd).or_default() += 1;
-            }
-            self.put(id, held);
-        }
-    }
-
-    pub fn save(&self) -> Vec<u8> {
-        super::saved::write(self.held.iter())
     }
 }

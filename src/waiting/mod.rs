@@ -44,6 +44,11 @@ impl Room {
         self.with(|line| line.ask(asked, now))
     }
 
+    /// Whether a holder's visit goes on, or their turn has come; nothing is made, renewed or used.
+    pub fn may_go(&self, holder: u128, now: u64) -> bool {
+        self.line().may_go(holder, now)
+    }
+
     /// The place of a holder who has one; nothing is made, renewed or used.
     pub fn look(&self, holder: u128, now: u64) -> Option<Waits> {
         self.with(|line| line.look(holder, now))

@@ -5,8 +5,9 @@
 use bytes::{Buf, BufMut};
 use serde::{Deserialize, Serialize};
 
-use super::line::{Held, State};
+use super::line::{Held, Line, Minute, State};
 use super::pace::Pace;
+use crate::bounds;
 
 /// One minute since the Unix epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,9 +40,52 @@ impl Counts {
     }
 }
 
+impl Line {
+    pub fn counts(&self) -> Counts {
+        let count = |(at, m): (&u32, &Minute)| Count { minute: *at, arrived: m.arrived, let_in: m.let_in };
+        Counts {
+            waiting: self.waiting,
+            due: self.due,
+            visiting: self.held.values().filter(|h| matches!(h.state, State::In(..))).count() as u32,
+            still: self.still.is_some(),
+            oldest: self.minutes.iter().find(|(_, m)| !m.waiting.is_empty()).map(|(at, _)| u64::from(*at) * 60),
+            minutes: self.minutes.iter().map(count).collect(),
+            pace: self.pace.clone(),
+        }
+    }
+
+    /// As [`super::Room::restore`].
+    pub fn restore(&mut self, counts: Counts, places: &[u8], used: &[(u128, u64)], until: u64, now: u64) {
+        for Count { minute, arrived, let_in } in counts.minutes {
+            let m = self.minutes.entry(minute).or_default();
+            (m.arrived, m.let_in) = (arrived, let_in);
+        }
+        self.pace = counts.pace;
+        self.stood = (until.min(now), now);
+        let visit = bounds::PLACE_VISIT.as_secs();
+        for (id, since) in used {
+            let state = State::In(*since, since + visit);
+            self.put(*id, Held { minute: 0, nth: 0, crowd: None, by_rule: true, seen: *since, pressed: 0, state });
+        }
+        for (id, held) in read(places) {
+            if self.held.contains_key(&id) || self.held.len() >= bounds::PLACES {
+                continue;
+            }
+            if let Some(crowd) = held.crowd {
+                *self.crowds.entry(crowd).or_default() += 1;
+            }
+            self.put(id, held);
+        }
+    }
+
+    pub fn save(&self) -> Vec<u8> {
+        write(self.held.iter())
+    }
+}
+
 const WIDTH: usize = 16 + 4 + 4 + 9 + 1 + 8 + 8 + 17;
 
-pub(super) fn write<'h>(held: impl Iterator<Item = (&'h u128, &'h Held)>) -> Vec<u8> {
+fn write<'h>(held: impl Iterator<Item = (&'h u128, &'h Held)>) -> Vec<u8> {
     let mut out = Vec::new();
     for (id, h) in held {
         out.put_u128_le(*id);
@@ -65,7 +109,7 @@ pub(super) fn write<'h>(held: impl Iterator<Item = (&'h u128, &'h Held)>) -> Vec
 }
 
 /// What [`write`] wrote; a broken end is left out.
-pub(super) fn read(bytes: &[u8]) -> impl Iterator<Item = (u128, Held)> {
+fn read(bytes: &[u8]) -> impl Iterator<Item = (u128, Held)> {
     bytes.chunks_exact(WIDTH).map(|mut one| {
         let (id, minute, nth) = (one.get_u128_le(), one.get_u32_le(), one.get_u32_le());
         let (has, crowd) = (one.get_u8() == 1, one.get_u64_le());

@@ -5,7 +5,7 @@ use crate::bounds;
 const START: u64 = 1_790_000_040 / 60 * 60;
 
 fn holder(id: u128) -> Holder {
-    Holder { id, crowd: None }
+    Holder { id, crowd: None, free: false }
 }
 
 fn asks(id: u128) -> Asked {
@@ -275,9 +275,33 @@ fn a_used_place_stays_used_over_a_restart() {
 }
 
 #[test]
+fn passes_that_cost_nothing_stand_in_a_short_line_only() {
+    let room = Room::default();
+    let free = |id, with| Asked {
+        holder: Holder { id, crowd: Some(id as u64), free: true },
+        with,
+        enters: true,
+        by_rule: false,
+    };
+    let most = u128::from(bounds::PLACES_FREE);
+    all(1..=most, |id| room.ask(&free(id, None), START));
+    assert_eq!(room.ask(&free(most + 1, None), START), Turn::Full);
+    assert_eq!(
+        waits(room.ask(&asks(most + 2), START)).place,
+        bounds::PLACES_FREE + 1,
+        "who has worked for it has a place"
+    );
+    // Who stands already stays, with what they have and with what they brought along over a restart.
+    assert_eq!(waits(room.ask(&free(1, None), START + 6)).place, 1);
+    let with = Some(Came { minute: (START / 60) as u32, nth: 5000, renewed: START });
+    waits(room.ask(&free(most + 3, with), START + 6));
+}
+
+#[test]
 fn nobody_hoards_places() {
     let room = Room::default();
-    let of_crowd = |id| Asked { holder: Holder { id, crowd: Some(7) }, with: None, enters: true, by_rule: false };
+    let of_crowd =
+        |id| Asked { holder: Holder { id, crowd: Some(7), free: false }, with: None, enters: true, by_rule: false };
     let most = u128::from(bounds::PLACES_SHARED);
     all(1..=most, |id| room.ask(&of_crowd(id), START));
     assert_eq!(room.ask(&of_crowd(most + 1), START), Turn::Full);

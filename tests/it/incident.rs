@@ -268,6 +268,7 @@ fn a_copy_of_a_page_names_the_incident_in_its_banner() {
         page.text().split("id=\"boma-banner\"").nth(1).unwrap().split("</div>").next().unwrap().to_owned()
     };
     assert!(banner().contains("Hii ni nakala") && !banner().contains("<b>"), "the origin's page is in Swahili");
+    assert!(banner().contains("href=\"/.well-known/boma/status\""), "always a way out: {}", banner());
     done(&boma, &["incident", "open", "--template", "origin-failure"]);
     assert!(banner().contains("<br><b>Huduma haijibu</b> &#183; Taarifa ijayo kabla ya <bdi><time"), "{}", banner());
     done(&boma, &["incident", "resolve"]);

@@ -1,8 +1,6 @@
 //! Copies of pages: how they are taken, kept and given, and what never lands in one.
 
-use std::path::Path;
-
-use crate::harness::{Boma, Mode, Origin, Setup, eventually, get, navigate, request};
+use crate::harness::{Boma, Mode, Origin, Setup, eventually, navigate, request};
 
 /// One client asks for everything at once.
 pub const WIDE: &str = "[[limit]]\nname = \"wide\"\nper = \"client\"\nrate = \"1000000/s\"\n";

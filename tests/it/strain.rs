@@ -67,6 +67,25 @@ fn short_of_memory_strangers_wait_and_citizens_are_served_until_it_is_given_back
 }
 
 #[test]
+fn at_the_end_of_memory_the_door_is_closed_and_the_staffs_is_not() {
+    let (origin, boma) =
+        house("[server]\nmemory = \"256MiB\"\n[client]\nmemory = \"8MiB\"\n[cache]\nmemory = \"400MiB\"\n");
+    let pass = format!("Cookie: {}\r\n", navigate(boma.at(), "/").pass().unwrap());
+    origin.title(&"x".repeat(1 << 20));
+    origin.extra("Cache-Control: max-age=600\r\n");
+    let comes = |path: &str| Client::connect(boma.at()).and_then(|mut c| c.ask("GET", path, &pass, ""));
+    let full = |n: usize| resident(&boma) >= 252 || comes(&format!("/big/{n}")).is_err();
+    assert!((0..400).any(full), "memory was used: {} MiB", resident(&boma));
+    eventually("nothing is left", || (strain(&boma, "memory") == "spent").then_some(()));
+    let refused = boma.metric("boma_connections_refused_total");
+    assert!(comes("/").is_err(), "nobody comes in, with a pass or without");
+    assert!(boma.metric("boma_connections_refused_total") > refused);
+    let (code, told) = boma.command(&["cache", "purge", "--prefix", "/"]);
+    assert_eq!(code, 0, "{told}");
+    eventually("the door is open again", || comes("/").ok().filter(|a| a.status == 200));
+}
+
+#[test]
 fn near_a_full_line_strangers_wait() {
     let (origin, boma) = house("[server]\negress = \"1Mbit\"\n");
     let pass = navigate(boma.at(), "/").pass().unwrap();

@@ -151,6 +151,34 @@ fn a_pass_has_one_place_with_or_without_its_cookie_and_pressing_early_changes_no
 }
 
 #[test]
+fn where_there_is_a_copy_nobody_stands_in_line_for_the_page() {
+    let origin = Origin::start();
+    let portal = "max_in_flight = 1\nsnapshot = { start = [\"/news\"], every = \"1h\" }\n";
+    let boma = Setup::new().portal(portal).start(origin.address);
+    boma.wait_for_snapshots(1);
+    let before = origin.reached_by_citizens().len();
+    origin.set(Mode::Hangs);
+    let mut inside = Client::connect(boma.at()).unwrap();
+    inside.send(b"GET /a HTTP/1.1\r\nHost: huduma.example\r\n\r\n").unwrap();
+    eventually("it is inside", || (origin.reached_by_citizens().len() == before + 1).then_some(()));
+    let mut waits = Browser::default();
+    assert_eq!(waits.goes(&boma, "/first").status, 503);
+    for browser in [&mut Browser::default(), &mut waits] {
+        let page = browser.goes(&boma, "/news");
+        assert!(page.status == 200 && page.text().contains("boma-banner"), "{}", page.text());
+    }
+    assert_eq!(told(&Browser::default().goes(&boma, "/second").text(), "place"), "2", "what has no copy has a line");
+    let share = boma.metric("boma_cache_total{outcome=\"snapshot\"}");
+    assert!(share >= 2.0, "{share}");
+    // Whose turn has come gets the page itself.
+    origin.set(Mode::Works);
+    drop(inside);
+    assert_eq!(waits.comes_in(&boma, "/first").status, 200);
+    let page = waits.goes(&boma, "/news");
+    assert!(page.status == 200 && !page.text().contains("boma-banner"), "{}", page.text());
+}
+
+#[test]
 fn a_full_gate_gives_places_and_newcomers_do_not_overtake() {
     let origin = Origin::start();
     let boma = Setup::new().portal("max_in_flight = 1\n").start(origin.address);
