@@ -67,7 +67,10 @@ pub async fn purge(State(desk): State<Desk>, badge: Badge, body: Bytes) -> Respo
     let gone = Arc::new(AtomicUsize::new(0));
     let change = Change::Purge { portal, what, gone: gone.clone() };
     match aside(&desk, move |office| office.propose(change, &badge.who())).await {
-        Ok(Ok(_)) => Json(json!({ "purged": gone.load(Ordering::Relaxed) })).into_response(),
+        Ok(Ok(applied)) => {
+            let purged = gone.load(Ordering::Relaxed);
+            Json(json!({ "purged": purged, "warnings": applied.warnings })).into_response()
+        }
         Ok(Err(rejected)) => refused(rejected),
         Err(response) => response,
     }

@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 
+use super::incident::print_warnings;
 use super::{Failed, Format, Staff};
 
 #[derive(clap::Subcommand)]
@@ -50,6 +51,7 @@ impl Cache {
             Format::Text => {
                 let value: Value = serde_json::from_str(&reply.body).unwrap_or_default();
                 println!("{} kept answers forgotten", value["purged"].as_u64().unwrap_or(0));
+                print_warnings(&value);
             }
         }
         Ok(())
