@@ -49,6 +49,12 @@ impl Corridor {
         cleared: Cleared,
     ) -> Result<Made, Cleared> {
         let Call { request, head, .. } = call;
+        if look.only_stands_in {
+            return Ok(match fallback::spared(visit, request, head) {
+                Some(snapshot) => snapshot,
+                None => self.alone(visit, call, &look, cleared).await,
+            });
+        }
         if let Some(kept) = look.usable().cloned() {
             if look.how == Some(Use::Behind) {
                 self.fetch_behind(visit, request, &look, head);

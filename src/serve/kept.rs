@@ -34,6 +34,9 @@ pub struct Look {
     pub personal: bool,
     /// What boma's own fetch accepts.
     pub encoding: Option<&'static str>,
+    /// What boma fetched as nobody is no answer to who is signed in, but where the origin cannot give theirs, or may not be
+    /// asked for it, a copy of the page that everybody gets.
+    pub only_stands_in: bool,
 }
 
 /// The authority as the citizen wrote it; in one spelling where the answer may be another's.
@@ -73,7 +76,8 @@ impl Look {
     }
 
     pub fn usable(&self) -> Option<&Arc<Kept>> {
-        self.kept.as_ref().filter(|_| matches!(self.how, Some(Use::Fresh | Use::Behind | Use::Taken)))
+        let usable = !self.only_stands_in && matches!(self.how, Some(Use::Fresh | Use::Behind | Use::Taken));
+        self.kept.as_ref().filter(|_| usable)
     }
 }
 
@@ -104,7 +108,7 @@ pub fn look(visit: &Visit<'_>, request: &Request, head: &dyn Head, bodiless: boo
         return None;
     }
     let (own, personal) = (word != Word::Origin, is_personal(visit, head));
-    if own && personal {
+    if own && personal && head.field("authorization").is_some() {
         return None;
     }
     let wish = Wish::of(head);
@@ -113,7 +117,17 @@ pub fn look(visit: &Visit<'_>, request: &Request, head: &dyn Head, bodiless: boo
     let encoding = own.then(|| if respond::takes_gzip(head) { "gzip" } else { "identity" });
     let authority = asked_for(word, request);
     let key = visit.house.cache.key(at(visit, request, word, &authority));
-    let mut look = Look { word, key, place: None, kept: None, how: None, wish, personal, encoding };
+    let mut look = Look {
+        word,
+        key,
+        place: None,
+        kept: None,
+        how: None,
+        wish,
+        personal,
+        encoding,
+        only_stands_in: own && personal,
+    };
     look.again(visit, head);
     Some(look)
 }

@@ -313,3 +313,35 @@ fn nobody_puts_a_host_of_their_own_into_what_others_get() {
     request(boma.at(), "GET", "/page", "Host: huduma.example:666\r\n", "");
     assert_eq!(origin.reached().len(), 3);
 }
+
+#[test]
+fn who_is_signed_in_gets_what_is_kept_for_everybody_where_the_origin_may_not_or_cannot_be_asked() {
+    let (origin, boma) =
+        house(&format!("connect_timeout = \"500ms\"\n{FILLED}"), "Set-Cookie: PHPSESSID=0123456789abcdef; path=/\r\n");
+    let page = get(boma.at(), "/news");
+    assert_eq!((page.status, origin.reached().len()), (200, 1));
+    let known = |path: &str| request(boma.at(), "GET", path, "Accept: text/html\r\nCookie: PHPSESSID=7\r\n", "");
+    // While the origin lives, it alone answers them.
+    origin.title("Habari Amina");
+    for asked in 2..5 {
+        let own = known("/news");
+        assert!(own.text().contains("Habari Amina") && own.body != page.body, "{}", own.text());
+        assert!(!status_of(&own).contains("hit"), "{}", status_of(&own));
+        assert_eq!(origin.reached().len(), asked);
+    }
+    assert_eq!(get(boma.at(), "/news").body, page.body, "and nobody gets what was theirs");
+    let asked = origin.reached().len();
+    boma.posture("static");
+    let copy = known("/news");
+    assert_eq!((copy.status, copy.body == page.body), (200, true), "{}", copy.text());
+    assert!(copy.field("set-cookie").is_none_or(|c| !c.contains("PHPSESSID")));
+    assert_eq!(known("/other").status, 503, "of which there is no copy");
+    assert_eq!(origin.reached().len(), asked);
+    boma.posture("normal");
+    assert!(known("/news").text().contains("Habari Amina"));
+    origin.kill();
+    eventually("the copy stands in", || (known("/news").body == page.body).then_some(()));
+    assert_eq!(known("/other").status, 503);
+    let bearer = request(boma.at(), "GET", "/news", "Authorization: Bearer x\r\n", "");
+    assert_eq!(bearer.status, 502, "a program that signs in wants its own");
+}
