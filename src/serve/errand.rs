@@ -65,13 +65,13 @@ impl Errand {
     }
 
     async fn came(&self, answer: Answer, at: Asked, leader: &Leader) -> Landed {
-        let Answer { status, mut fields, body } = answer;
-        if cache::is_trouble(status) {
-            return Landed::Failed(Reason::OriginError);
-        }
-        let cookies: Vec<Vec<u8>> = fields.all("set-cookie").map(<[u8]>::to_vec).collect();
         let head = FieldsAlone(&self.fields);
         let request = Request { asking: Asking { head: &head, encoding: None }, personal: false, word: self.word };
+        if cache::is_trouble(answer.status) {
+            return Landed::Trouble(answer.status, self.error(answer, request, at).await);
+        }
+        let Answer { status, mut fields, body } = answer;
+        let cookies: Vec<Vec<u8>> = fields.all("set-cookie").map(<[u8]>::to_vec).collect();
         if status == 304
             && let Some(kept) = self.kept.as_ref().filter(|kept| cache::is_about(kept, &fields))
         {
@@ -102,6 +102,20 @@ impl Errand {
             Err(Spilt::TooLarge) => self.pass(),
             Err(Spilt::Broke(_)) => Landed::Failed(Reason::OriginBroke),
         }
+    }
+
+    /// An error that all are given who wait, where it is small and tells nothing of anybody.
+    async fn error(&self, answer: Answer, request: Request<'_>, at: Asked) -> Option<Arc<Kept>> {
+        let Answer { status, fields, body: Came::Body(body) } = answer else { return None };
+        let draft = cache::shared_error(request, status, &fields, at).ok()?;
+        if body.exact().is_none_or(|n| n > bounds::CACHE_ERROR_BYTES) {
+            return None;
+        }
+        let body = Gathering::new(&self.house, body).whole().await.ok()?;
+        let cookies: Vec<Vec<u8>> = fields.all("set-cookie").map(<[u8]>::to_vec).collect();
+        let names = &self.town.portals.list[self.portal].session_cookies;
+        let tells = cache::tells(&draft.fields, &body, &cookies, names);
+        (!tells).then(|| Arc::new(draft.whole(body)))
     }
 
     fn keep(&self, kept: Kept, leader: &Leader) -> Landed {

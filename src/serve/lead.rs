@@ -56,7 +56,8 @@ impl Corridor {
             if reason != Reason::Busy {
                 self.recorder.origin_failed(visit, reason);
             }
-            land(leader, Landed::Failed(reason));
+            let status = sent.as_ref().map(|answer| answer.status);
+            land(leader, status.map_or(Landed::Failed(reason), |status| Landed::Trouble(status, None)));
             return made;
         }
         match sent {
@@ -183,7 +184,7 @@ impl Corridor {
         }
         note(visit, "pass");
         answer.fields.push("cache-status", format!("boma; fwd={}; detail={}", look.forwarded(), why.name()));
-        land(led.leader, if trouble { Landed::Failed(Reason::OriginError) } else { Landed::NotShared });
+        land(led.leader, if trouble { Landed::Trouble(answer.status, None) } else { Landed::NotShared });
         self.came(visit, request, head, Ok(answer))
     }
 

@@ -345,3 +345,24 @@ fn who_is_signed_in_gets_what_is_kept_for_everybody_where_the_origin_may_not_or_
     let bearer = request(boma.at(), "GET", "/news", "Authorization: Bearer x\r\n", "");
     assert_eq!(bearer.status, 502, "a program that signs in wants its own");
 }
+
+#[test]
+fn one_fetch_that_failed_is_the_answer_of_all_who_waited_for_it() {
+    for portal in [BY_ORIGIN, FILLED] {
+        let (origin, boma) = house(portal, "Set-Cookie: PHPSESSID=0123456789abcdef\r\n");
+        origin.set(Mode::Fails);
+        let answers = crowd(&boma, 200, "/slow/news", "");
+        for answer in &answers {
+            assert_eq!(answer.status, 500, "the origin's own status: {}", answer.text());
+            let led = answer.field("set-cookie").is_some();
+            assert!(portal == BY_ORIGIN || !led, "a session is nobody else's");
+        }
+        let led = answers.iter().filter(|a| a.field("set-cookie").is_some()).count();
+        assert!(led <= 1, "{led} were given one session");
+        // One who came when it had failed already may have asked again.
+        assert!(origin.reached().len() <= 3, "{}: {portal}", origin.reached().len());
+        // It is an answer for those who waited, and kept for nobody.
+        origin.set(Mode::Works);
+        eventually("the origin is asked again", || (get(boma.at(), "/slow/news").status == 200).then_some(()));
+    }
+}
