@@ -223,9 +223,19 @@ fn any_holds(paths: &[String], path: &str) -> bool {
 /// What a navigation gets when the origin fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fallback {
+    /// Nothing is said: a copy where there is one, or else the statement.
+    Unsaid,
+    /// The statement, even where there could be a copy: of what must not be read when it is old.
     Statement,
     Snapshot,
     Off,
+}
+
+impl Fallback {
+    /// Whether copies are taken and given.
+    pub fn has_copies(self) -> bool {
+        matches!(self, Fallback::Unsaid | Fallback::Snapshot)
+    }
 }
 
 /// Who is served first.
@@ -280,7 +290,7 @@ impl Route {
         Route {
             path: "*".into(),
             class: Class::Information,
-            fallback: Fallback::Statement,
+            fallback: Fallback::Unsaid,
             challenge: true,
             stay_up: false,
             max_body: 32 << 20,

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{Office, Who};
 use crate::bounds;
-use crate::portal::{Fallback, Portal};
+use crate::portal::Portal;
 use crate::snapshot::{Copy, Listed, Page, Row, row_key};
 use crate::store::Table;
 use crate::telemetry::Kind;
@@ -144,7 +144,7 @@ impl Office {
     pub(super) fn take_down(&self, portals: &[Arc<Portal>]) {
         let allowed = |portal: &Portal, address: &str| {
             let path = address.split('?').next().unwrap_or(address);
-            portal.keeps_copies() && portal.routes.find(&crate::path::for_matching(path)).1.fallback != Fallback::Off
+            portal.keeps_copies() && portal.routes.find(&crate::path::for_matching(path)).1.fallback.has_copies()
         };
         self.take_off(|name, address, _| portals.iter().any(|p| p.name == name && allowed(p, address)));
     }

@@ -16,7 +16,7 @@ use crate::bounds;
 use crate::origin::{Fetched, Origins};
 use crate::path;
 use crate::plan::Reach;
-use crate::portal::{Fallback, Portal};
+use crate::portal::Portal;
 use crate::snapshot::{Asked, How, Judged, Lead, Refused, Robots, Sessions, Site, judge, sitemap};
 use crate::telemetry::metrics::OutcomeLabel;
 
@@ -262,7 +262,7 @@ impl Round {
     fn want(&mut self, want: Want) {
         let (address, how) = (&want.address, want.how);
         let path = address.split('?').next().unwrap_or(address);
-        let off = self.portal.routes.find(&path::for_matching(path)).1.fallback == Fallback::Off;
+        let off = !self.portal.routes.find(&path::for_matching(path)).1.fallback.has_copies();
         let own = path.starts_with("/.well-known/boma/");
         if off || own || self.known.len() >= bounds::SNAPSHOT_KNOWN || self.known.contains(address) {
             return;

@@ -453,3 +453,23 @@ fn a_page_that_no_longer_redirects_takes_the_redirects_place() {
     origin.kill();
     assert!(a_copy(&boma, "/").text().contains("Nyumbani"));
 }
+
+#[test]
+fn a_route_that_wants_the_statement_gets_no_copy_and_one_that_says_nothing_does() {
+    let origin = Origin::start();
+    origin.page("/", 200, HTML, "<body>Karibu<a href=/prices/today></a><a href=/about></a>");
+    origin.page("/prices/today", 200, HTML, "<body>Bei");
+    origin.page("/about", 200, HTML, "<body>Kuhusu");
+    let boma = house(
+        &origin,
+        "snapshot = { start = [\"/\"], every = \"1h\" }\n[[portal.route]]\npath = \"/prices/*\"\nfallback = \"statement\"\n[[portal.route]]\npath = \"/about\"\nclass = \"information\"\n",
+    );
+    whole_round(&boma);
+    assert_eq!(copies(&boma), ["/", "/about"]);
+    assert!(!asked(&origin).contains(&"/prices/today".to_owned()));
+    origin.kill();
+    a_copy(&boma, "/about");
+    let statement = navigate(boma.at(), "/prices/today");
+    assert_eq!(statement.status, 503);
+    assert!(statement.text().contains("<h1>Sorry, the service is unavailable</h1>"));
+}
