@@ -20,7 +20,8 @@ pub fn exact(visit: &Visit<'_>, request: &Request, head: &dyn Head) -> Option<Ar
     if !matches!(head.method(), "GET" | "HEAD") {
         return None;
     }
-    visit.house.board.find(&visit.portal().name, &snapshot::plain_address(&request.target))
+    let portal = visit.portal();
+    visit.house.board.find(&portal.name, &snapshot::plain_address(&request.target, &portal.session_cookies))
 }
 
 pub fn answer(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, page: &Page, reason: Reason) -> Option<Made> {

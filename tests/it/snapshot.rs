@@ -455,6 +455,34 @@ fn a_page_that_no_longer_redirects_takes_the_redirects_place() {
 }
 
 #[test]
+fn a_session_in_the_address_finds_the_page_and_other_parameters_do_not() {
+    let origin = Origin::start();
+    origin.page("/", 200, HTML, "<body>Karibu");
+    origin.page("/list?page=2", 200, HTML, "<body>Ukurasa");
+    let map = "<urlset><url><loc>/list?page=2</loc></url></urlset>";
+    origin.page("/map.xml", 200, "Content-Type: text/xml\r\n", map);
+    let boma = house(
+        &origin,
+        "session_cookies = [\"MYSID\"]\nsnapshot = { start = [\"/\"], sitemap = \"/map.xml\", every = \"1h\", depth = 0 }\n",
+    );
+    boma.wait_for_snapshots(2);
+    origin.kill();
+    for (address, text) in [
+        ("/?PHPSESSID=k3v9q2m7x1c8", "Karibu"),
+        ("/?phpsessid=k3v9q2m7x1c8", "Karibu"),
+        ("/?MYSID=0a1b2c3d", "Karibu"),
+        ("/list?page=2&PHPSESSID=k3v9q2m7x1c8", "Ukurasa"),
+        ("/list?MYSID=0a1b&page=2", "Ukurasa"),
+        ("/;jsessionid=1A2B?PHPSESSID=3C", "Karibu"),
+    ] {
+        assert!(a_copy(&boma, address).text().contains(text), "{address}");
+    }
+    for none in ["/?page=2", "/?sid=1", "/list?PHPSESSID=1", "/?x=PHPSESSID=1"] {
+        assert_eq!(navigate(boma.at(), none).status, 503, "{none}");
+    }
+}
+
+#[test]
 fn a_route_that_wants_the_statement_gets_no_copy_and_one_that_says_nothing_does() {
     let origin = Origin::start();
     origin.page("/", 200, HTML, "<body>Karibu<a href=/prices/today></a><a href=/about></a>");
