@@ -201,6 +201,12 @@ impl Portal {
         paths
     }
 
+    /// The host by which boma asks for itself what was asked of this one. Behind a wildcard each may be another site.
+    pub fn own_host<'a>(&'a self, host: &'a str) -> &'a str {
+        let is_named = |named: &&str| self.hosts.iter().any(|h| h == named);
+        self.host.as_deref().filter(|own| is_named(own) && is_named(&host)).unwrap_or(host)
+    }
+
     /// Whether copies of any pages are kept.
     pub fn keeps_copies(&self) -> bool {
         self.snapshot.sitemap.is_some() || !self.declared().is_empty()

@@ -13,7 +13,7 @@ use crate::cache::{self, Address, Asked, Asking, Kept, Key, Landed, Leader, Requ
 use crate::force::{House, Town};
 use crate::origin::{Answer, Came, OriginFault, Origins, Own};
 use crate::reason::Reason;
-use crate::wire::FieldsAlone;
+use crate::wire::{Fields, FieldsAlone};
 
 pub struct Errand {
     pub house: Arc<House>,
@@ -82,6 +82,9 @@ impl Errand {
                 Err(_) => self.pass(),
             };
         }
+        if self.sends_to_another_name(status, &fields) {
+            return self.pass();
+        }
         let draft = match cache::judge(request, status, &fields, at) {
             Ok(draft) => draft,
             Err(_) => return self.pass(),
@@ -102,6 +105,17 @@ impl Errand {
             Err(Spilt::TooLarge) => self.pass(),
             Err(Spilt::Broke(_)) => Landed::Failed(Reason::OriginBroke),
         }
+    }
+
+    /// Whether an origin sends from one of the portal's names to another: to who came by that one it would be a circle.
+    fn sends_to_another_name(&self, status: u16, fields: &Fields) -> bool {
+        let portal = &self.town.portals.list[self.portal];
+        let location = fields.first("location").map(String::from_utf8_lossy).filter(|_| (300..400).contains(&status));
+        let rest = location.as_deref().and_then(|l| l.split_once("//").filter(|(scheme, _)| !scheme.contains('/')));
+        let Some((_, rest)) = rest else { return false };
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let host = authority.split(':').next().unwrap_or_default().to_ascii_lowercase();
+        host != self.address.authority && portal.hosts.contains(&host)
     }
 
     /// An error that all are given who wait, where it is small and tells nothing of anybody.

@@ -366,3 +366,25 @@ fn one_fetch_that_failed_is_the_answer_of_all_who_waited_for_it() {
         eventually("the origin is asked again", || (get(boma.at(), "/slow/news").status == 200).then_some(()));
     }
 }
+
+#[test]
+fn hosts_of_one_portal_share_what_boma_fetches_for_itself() {
+    let origin = Origin::start();
+    let setup = Setup::new().portal(FILLED).rules(WIDE);
+    setup.write(&origin.address.to_string());
+    let file = std::fs::read_to_string(setup.file("boma.toml")).unwrap();
+    let hosts = "hosts = [\"huduma.example\", \"www.huduma.example\", \"*.kata.example\"]\nhost = \"huduma.example\"";
+    setup.folder.write("boma.toml", &file.replace("hosts = [\"huduma.example\"]", hosts));
+    let boma = Boma::start(setup, &[]);
+    let at = |host: &str| request(boma.at(), "GET", "/news", &format!("Host: {host}\r\n"), "");
+    let first = at("www.huduma.example");
+    assert_eq!(first.status, 200);
+    assert_eq!(origin.reached()[0].field("host").as_deref(), Some("huduma.example"), "the canonical one is asked for");
+    assert_eq!((at("huduma.example").body, origin.reached().len()), (first.body, 1));
+    // Behind a wildcard another site may be at each name.
+    for host in ["a.kata.example", "b.kata.example"] {
+        assert_eq!(at(host).status, 200);
+        assert_eq!(origin.reached().pop().unwrap().field("host").as_deref(), Some(host));
+    }
+    assert_eq!(origin.reached().len(), 3);
+}
