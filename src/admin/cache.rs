@@ -48,7 +48,10 @@ impl Wish {
         };
         match (self.path, self.prefix, self.tag, self.all) {
             (Some(text), None, None, false) => path(&text).map(What::Path),
-            (None, Some(text), None, false) => path(text.strip_suffix('*').unwrap_or(&text)).map(What::Prefix),
+            (None, Some(text), None, false) => match text.strip_suffix('*') {
+                Some(begins) => path(begins).map(What::Prefix),
+                None => path(&text).map(What::Below),
+            },
             (None, None, Some(tag), false) if !tag.is_empty() && tag.len() <= bounds::CACHE_TAG_BYTES => {
                 Ok(What::Tag(tag))
             }

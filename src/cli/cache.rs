@@ -15,7 +15,7 @@ pub enum Cache {
         /// One path, with every query: /news
         #[arg(group = "what")]
         path: Option<String>,
-        /// Every path that begins so: /news/
+        /// A path and all below it: /news; all that begin so: "/news*"
         #[arg(long, group = "what")]
         prefix: Option<String>,
         /// What its origin gave this tag (Cache-Tag, Surrogate-Key)

@@ -368,6 +368,21 @@ fn one_fetch_that_failed_is_the_answer_of_all_who_waited_for_it() {
 }
 
 #[test]
+fn a_prefix_is_of_whole_names() {
+    let (_origin, boma) = house(BY_ORIGIN, "Cache-Control: max-age=60\r\n");
+    let fill = || ["/news", "/news/a", "/newsletter", "/other"].iter().for_each(|p| drop(get(boma.at(), p)));
+    let purge = |prefix: &str| boma.command(&["cache", "purge", "--prefix", prefix]);
+    fill();
+    assert_eq!(purge("/news"), (0, "2 kept answers forgotten\n".into()));
+    fill();
+    assert_eq!(purge("/news/"), (0, "1 kept answers forgotten\n".into()));
+    fill();
+    assert_eq!(purge("/news*"), (0, "3 kept answers forgotten\n".into()), "as paths of rules and routes");
+    fill();
+    assert_eq!(purge("/"), (0, "4 kept answers forgotten\n".into()));
+}
+
+#[test]
 fn hosts_of_one_portal_share_what_boma_fetches_for_itself() {
     let origin = Origin::start();
     let setup = Setup::new().portal(FILLED).rules(WIDE);
