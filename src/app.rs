@@ -159,6 +159,7 @@ impl App {
             let _ = worker.join();
         }
         office.house.store.flush();
+        office.settle();
         office.keep();
         // The log's writer has its own thread; give it a moment for the last batch.
         thread::sleep(Duration::from_millis(20));

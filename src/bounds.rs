@@ -7,6 +7,7 @@ mod copied;
 mod kept;
 mod known;
 mod reported;
+mod stored;
 mod told;
 mod waiting;
 
@@ -16,6 +17,7 @@ pub use copied::*;
 pub use kept::*;
 pub use known::*;
 pub use reported::*;
+pub use stored::*;
 pub use told::*;
 pub use waiting::*;
 
@@ -268,8 +270,6 @@ pub const AGENT_BYTES: usize = 256;
 pub const LOG_BATCHES: usize = 256;
 pub const LOG_BATCH_BYTES: usize = 32 * 1024;
 pub const LOG_FLUSH: Duration = Duration::from_millis(200);
-/// Jobs waiting for the store's writer thread.
-pub const STORE_JOBS: usize = 1024;
 /// How often the files are hashed although no event came (NFS and bind mounts send none), and how long a file
 /// must stay the same before it is believed to be whole.
 pub const WATCH_POLL: Duration = Duration::from_millis(400);

@@ -3,6 +3,7 @@
 //!
 //! Does not know: what a change means.
 
+use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -69,13 +70,18 @@ pub struct Journal {
     file: Option<File>,
     n: u64,
     last: String,
+    /// Lines that could not be written yet, the oldest first; they get their numbers when they are.
+    unwritten: VecDeque<Line>,
+    /// Another process has the file.
+    left: bool,
 }
 
 impl Journal {
     /// Opens `journal.jsonl` in the state directory. Never fails: what cannot be had comes back as a sentence, and
     /// changes are told by boma's own log alone then.
     pub fn open(folder: &Path) -> (Journal, Option<String>) {
-        let mut journal = Journal { path: file_in(folder), file: None, n: 0, last: String::new() };
+        let (path, last) = (file_in(folder), String::new());
+        let mut journal = Journal { path, file: None, n: 0, last, unwritten: VecDeque::new(), left: false };
         let trouble = match journal.reopen() {
             Ok(trouble) => trouble,
             Err(e) => Some(format!("the journal {} cannot be written ({e})", journal.path.display())),
@@ -88,7 +94,7 @@ impl Journal {
     /// # Errors
     /// The system's.
     pub fn reopen(&mut self) -> io::Result<Option<String>> {
-        self.file = None;
+        (self.file, self.left) = (None, false);
         (self.n, self.last) = (0, String::new());
         if let Some(folder) = self.path.parent() {
             fs::create_dir_all(folder)?;
@@ -118,17 +124,23 @@ impl Journal {
 
     /// Leaves the file to another process.
     pub fn close(&mut self) {
-        self.file = None;
+        (self.file, self.left) = (None, true);
     }
 
     /// Appends a line and waits until it is on disk.
     ///
     /// # Errors
-    /// The system's.
+    /// The system's; the line waits for [`Journal::catch_up`] then, unless as many wait already as may.
     pub fn append(&mut self, note: Note<'_>) -> io::Result<()> {
-        let Some(file) = &mut self.file else { return Ok(()) };
-        let mut line = Line {
-            n: self.n + 1,
+        if self.left {
+            return Ok(());
+        }
+        let caught_up = self.catch_up();
+        if self.unwritten.len() >= bounds::JOURNAL_UNWRITTEN {
+            return caught_up;
+        }
+        self.unwritten.push_back(Line {
+            n: 0,
             at: note.at,
             who: note.who.into(),
             what: cut(note.what),
@@ -136,9 +148,36 @@ impl Journal {
             kind: (!note.kind.is_empty()).then(|| note.kind.into()),
             until: note.until,
             text: note.text.map(|t| sha256(t.as_bytes())),
-            prev: self.last.clone(),
+            prev: String::new(),
             hash: String::new(),
-        };
+        });
+        caught_up.and_then(|()| self.catch_up())
+    }
+
+    /// Whether lines wait to be written.
+    pub fn is_behind(&self) -> bool {
+        !self.left && !self.unwritten.is_empty()
+    }
+
+    /// Writes the lines that wait.
+    ///
+    /// # Errors
+    /// The system's; those that are left go on waiting.
+    pub fn catch_up(&mut self) -> io::Result<()> {
+        while let Some(line) = self.unwritten.front().filter(|_| !self.left) {
+            let line = line.clone();
+            self.write(line)?;
+            self.unwritten.pop_front();
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, open: Line) -> io::Result<()> {
+        if self.file.is_none() {
+            self.reopen()?;
+        }
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let mut line = Line { n: self.n + 1, prev: self.last.clone(), ..open };
         line.hash = line.right_hash();
         let mut bytes = serde_json::to_vec(&line)?;
         bytes.push(b'\n');

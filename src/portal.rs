@@ -201,6 +201,12 @@ impl Portal {
         paths
     }
 
+    /// The host by which boma asks for itself what was asked of this one. Behind a wildcard each may be another site.
+    pub fn own_host<'a>(&'a self, host: &'a str) -> &'a str {
+        let is_named = |named: &&str| self.hosts.iter().any(|h| h == named);
+        self.host.as_deref().filter(|own| is_named(own) && is_named(&host)).unwrap_or(host)
+    }
+
     /// Whether copies of any pages are kept.
     pub fn keeps_copies(&self) -> bool {
         self.snapshot.sitemap.is_some() || !self.declared().is_empty()
@@ -223,9 +229,19 @@ fn any_holds(paths: &[String], path: &str) -> bool {
 /// What a navigation gets when the origin fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fallback {
+    /// Nothing is said: a copy where there is one, or else the statement.
+    Unsaid,
+    /// The statement, even where there could be a copy: of what must not be read when it is old.
     Statement,
     Snapshot,
     Off,
+}
+
+impl Fallback {
+    /// Whether copies are taken and given.
+    pub fn has_copies(self) -> bool {
+        matches!(self, Fallback::Unsaid | Fallback::Snapshot)
+    }
 }
 
 /// Who is served first.
@@ -280,7 +296,7 @@ impl Route {
         Route {
             path: "*".into(),
             class: Class::Information,
-            fallback: Fallback::Statement,
+            fallback: Fallback::Unsaid,
             challenge: true,
             stay_up: false,
             max_body: 32 << 20,

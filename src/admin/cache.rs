@@ -48,7 +48,10 @@ impl Wish {
         };
         match (self.path, self.prefix, self.tag, self.all) {
             (Some(text), None, None, false) => path(&text).map(What::Path),
-            (None, Some(text), None, false) => path(text.strip_suffix('*').unwrap_or(&text)).map(What::Prefix),
+            (None, Some(text), None, false) => match text.strip_suffix('*') {
+                Some(begins) => path(begins).map(What::Prefix),
+                None => path(&text).map(What::Below),
+            },
             (None, None, Some(tag), false) if !tag.is_empty() && tag.len() <= bounds::CACHE_TAG_BYTES => {
                 Ok(What::Tag(tag))
             }
@@ -67,7 +70,10 @@ pub async fn purge(State(desk): State<Desk>, badge: Badge, body: Bytes) -> Respo
     let gone = Arc::new(AtomicUsize::new(0));
     let change = Change::Purge { portal, what, gone: gone.clone() };
     match aside(&desk, move |office| office.propose(change, &badge.who())).await {
-        Ok(Ok(_)) => Json(json!({ "purged": gone.load(Ordering::Relaxed) })).into_response(),
+        Ok(Ok(applied)) => {
+            let purged = gone.load(Ordering::Relaxed);
+            Json(json!({ "purged": purged, "warnings": applied.warnings })).into_response()
+        }
         Ok(Err(rejected)) => refused(rejected),
         Err(response) => response,
     }

@@ -90,7 +90,6 @@ async fn publish(
     let told = aside(desk, move |office| {
         let telling = made(office, &badge)?;
         let applied = office.propose(crate::control::Change::Incident(telling), &badge.who())?;
-        office.house.store.flush();
         let all = office.house.incidents.load();
         let incident = all.iter().find(|i| Some(i.id) == applied.incident).cloned();
         let mut value = incident.map(|i| shown(office, &i)).unwrap_or_default();

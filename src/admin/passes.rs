@@ -42,16 +42,16 @@ pub async fn issue(State(desk): State<Desk>, badge: Badge, body: Bytes) -> Respo
         Err(help) => return problem(StatusCode::UNPROCESSABLE_ENTITY, &help),
     };
     let change = Change::GiveCodes { count, ends, portal: portal.clone(), reason };
-    match aside(&desk, move |office| office.propose(change, &badge.who())).await {
-        Ok(Ok(_)) => {}
+    let warnings = match aside(&desk, move |office| office.propose(change, &badge.who())).await {
+        Ok(Ok(applied)) => applied.warnings,
         Ok(Err(rejected)) => return refused(rejected),
         Err(response) => return response,
-    }
+    };
     let codes = &desk.office.house.codes;
     // Made after it is in the journal; they are kept nowhere.
     match (0..count).map(|_| codes.issue(portal.as_deref(), ends)).collect::<Option<Vec<_>>>() {
         Some(codes) => {
-            let body = json!({ "codes": codes, "ends": ends, "portal": portal });
+            let body = json!({ "codes": codes, "ends": ends, "portal": portal, "warnings": warnings });
             (StatusCode::CREATED, Json(body)).into_response()
         }
         None => problem(StatusCode::INTERNAL_SERVER_ERROR, "the system gives no random bytes"),

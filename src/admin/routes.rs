@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::auth::{self, Badge};
 use super::{Desk, VERSION, measures, table};
-use crate::control::{Change, Force, Office, Rejected};
+use crate::control::{Applied, Change, Force, Office, Rejected};
 use crate::plan::Level;
 use crate::posture::Pin;
 use crate::serve::losses;
@@ -198,8 +198,13 @@ pub async fn put_posture(State(desk): State<Desk>, badge: Badge, body: Bytes) ->
         Ok(change) => change,
         Err(help) => return problem(StatusCode::UNPROCESSABLE_ENTITY, &help),
     };
-    match aside(&desk, move |office| office.propose(change, &badge.who())).await {
-        Ok(Ok(_)) => posture(State(desk)).await,
+    let pinned = aside(&desk, move |office| {
+        let Applied { warnings, .. } = office.propose(change, &badge.who())?;
+        let status = office.status();
+        Ok(json!({ "portals": status.postures, "pins": status.pins, "warnings": warnings }))
+    });
+    match pinned.await {
+        Ok(Ok(value)) => Json(value).into_response(),
         Ok(Err(rejected)) => refused(rejected),
         Err(response) => response,
     }
@@ -308,11 +313,7 @@ pub async fn put_rules(
 /// not wait for it.
 pub async fn propose(desk: &Desk, badge: &Badge, change: Change) -> Response {
     let (office, who) = (desk.office.clone(), badge.who());
-    let proposed = tokio::task::spawn_blocking(move || {
-        let outcome = office.propose(change, &who);
-        office.house.store.flush();
-        outcome
-    });
+    let proposed = tokio::task::spawn_blocking(move || office.propose(change, &who));
     match proposed.await {
         Ok(Ok(applied)) => {
             let body =

@@ -83,7 +83,6 @@ pub async fn reset(State(desk): State<Desk>, badge: Badge, body: Bytes) -> Respo
 async fn said(desk: &Desk, badge: Badge, rewording: Rewording) -> Response {
     let done = aside(desk, move |office| {
         let applied = office.propose(Change::Reword(rewording), &badge.who())?;
-        office.house.store.flush();
         Ok(json!({ "changed": applied.changed, "portals": office.services(), "warnings": applied.warnings }))
     });
     match done.await {

@@ -27,5 +27,7 @@ pub const CACHE_WAITERS: usize = 32_768;
 pub const CACHE_WAIT: Duration = Duration::from_secs(15);
 /// Bytes of answers that are coming in to be kept, in all: beyond, they are passed on and not kept.
 pub const CACHE_GATHERED_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes of an origin's error page that all are given who waited for the answer.
+pub const CACHE_ERROR_BYTES: u64 = 64 * 1024;
 /// Up to this many bytes a fresh answer spends nothing of any limit.
 pub const CACHE_FREE_BYTES: usize = 64 * 1024;

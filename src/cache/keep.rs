@@ -164,6 +164,25 @@ const FRAGMENTS: [&str; 6] = ["x-requested-with", "x-pjax", "hx-request", "turbo
 /// # Errors
 /// [`Unkept`].
 pub fn judge(request: Request<'_>, status: u16, fields: &Fields, at: Asked) -> Result<Draft, Unkept> {
+    let times = |fields: &Fields, said: &Said| times(request.word, status, fields, said, at);
+    draft(request, status, fields, at, times)
+}
+
+/// An error as those may have it who wait for the same at this moment. It is kept for nobody.
+///
+/// # Errors
+/// [`Unkept`], where it is for one request alone.
+pub fn shared_error(request: Request<'_>, status: u16, fields: &Fields, at: Asked) -> Result<Draft, Unkept> {
+    draft(request, status, fields, at, |fields, _| Ok(Times::new(fields, at, (0, true))))
+}
+
+fn draft(
+    request: Request<'_>,
+    status: u16,
+    fields: &Fields,
+    at: Asked,
+    times: impl Fn(&Fields, &Said) -> Result<Times, Unkept>,
+) -> Result<Draft, Unkept> {
     let head = request.asking.head;
     if head.method() != "GET" {
         return Err(Unkept::Method);
@@ -205,7 +224,7 @@ pub fn judge(request: Request<'_>, status: u16, fields: &Fields, at: Asked) -> R
     if scan::is_sealed(&fields) {
         return Err(Unkept::Sealed);
     }
-    let times = times(request.word, status, &fields, &said, at)?;
+    let times = times(&fields, &said)?;
     if fields.all("date").count() != 1 || time::date(&fields, "date").is_none() {
         fields.set("date", time::write_date(at.came.unix()));
     }

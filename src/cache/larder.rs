@@ -117,7 +117,9 @@ impl Place {
 pub enum What {
     /// One path, with every query.
     Path(String),
-    /// What begins with it.
+    /// It and what lies below it, by whole names: of `/news` not `/newsletter`.
+    Below(String),
+    /// Whatever begins with it.
     Prefix(String),
     /// What its origin gave this tag (`Cache-Tag`, `Surrogate-Key`).
     Tag(String),
@@ -128,7 +130,8 @@ impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             What::Path(path) => write!(f, "path {path}"),
-            What::Prefix(prefix) => write!(f, "everything below {prefix}"),
+            What::Below(path) => write!(f, "everything below {path}"),
+            What::Prefix(prefix) => write!(f, "everything that begins with {prefix}"),
             What::Tag(tag) => write!(f, "tag {tag}"),
             What::All => f.write_str("everything"),
         }
@@ -139,6 +142,10 @@ impl What {
     fn names(&self, address: &Address) -> bool {
         match self {
             What::Path(path) => address.path == *path,
+            What::Below(path) => {
+                let rest = address.path.strip_prefix(path.as_str());
+                rest.is_some_and(|rest| path.ends_with('/') || rest.is_empty() || rest.starts_with('/'))
+            }
             What::Prefix(prefix) => address.path.starts_with(prefix),
             What::Tag(_) => false,
             What::All => true,

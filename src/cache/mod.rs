@@ -27,7 +27,7 @@ mod wish;
 pub use answer::{Given, give};
 pub use condition::{CONDITIONS, CONDITIONS_AND_CODINGS, is_for_the_origin, validators};
 pub use invalid::{named, voids};
-pub use keep::{Draft, Kept, Request, Unkept, Word, judge};
+pub use keep::{Draft, Kept, Request, Unkept, Word, judge, shared_error};
 pub use larder::{Address, At, Cache, Key, Place, What};
 pub use range::{Wanted, parse as parse_range};
 pub use renew::{is_about, merged, renewed};

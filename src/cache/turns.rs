@@ -20,6 +20,8 @@ pub enum Landed {
     NotShared,
     /// The origin failed, and would fail them too.
     Failed(Reason),
+    /// The origin answered with an error, by this status; with it, where that is nobody's own.
+    Trouble(u16, Option<Arc<Kept>>),
     /// Nobody knows: the leader gave up.
     GaveUp,
 }

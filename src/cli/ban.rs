@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 
+use super::incident::print_warnings;
 use super::status::plain;
 use super::{Failed, Format, Staff, preview};
 
@@ -85,14 +86,7 @@ impl Ban {
             Format::Text => {
                 println!("done");
                 let value: Value = serde_json::from_str(&reply.body).unwrap_or_default();
-                for warning in value["warnings"].as_array().into_iter().flatten() {
-                    println!(
-                        "{}: {}: {}",
-                        plain(&warning["file"]),
-                        plain(&warning["message"]),
-                        plain(&warning["help"])
-                    );
-                }
+                print_warnings(&value);
             }
         }
         Ok(())

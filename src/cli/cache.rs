@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 
+use super::incident::print_warnings;
 use super::{Failed, Format, Staff};
 
 #[derive(clap::Subcommand)]
@@ -14,7 +15,7 @@ pub enum Cache {
         /// One path, with every query: /news
         #[arg(group = "what")]
         path: Option<String>,
-        /// Every path that begins so: /news/
+        /// A path and all below it: /news; all that begin so: "/news*"
         #[arg(long, group = "what")]
         prefix: Option<String>,
         /// What its origin gave this tag (Cache-Tag, Surrogate-Key)
@@ -50,6 +51,7 @@ impl Cache {
             Format::Text => {
                 let value: Value = serde_json::from_str(&reply.body).unwrap_or_default();
                 println!("{} kept answers forgotten", value["purged"].as_u64().unwrap_or(0));
+                print_warnings(&value);
             }
         }
         Ok(())

@@ -280,10 +280,14 @@ fn published(staff: &Staff, path: &str, body: &Value) -> Result<(), Failed> {
     Ok(())
 }
 
+/// What an answer warns of, a line each.
+pub(super) fn warnings(value: &Value) -> impl Iterator<Item = String> + use<'_> {
+    let line = |w: &Value| format!("{}: {}: {}", plain(&w["file"]), plain(&w["message"]), plain(&w["help"]));
+    value["warnings"].as_array().into_iter().flatten().map(line)
+}
+
 pub(super) fn print_warnings(value: &Value) {
-    for warning in value["warnings"].as_array().into_iter().flatten() {
-        println!("{}: {}: {}", plain(&warning["file"]), plain(&warning["message"]), plain(&warning["help"]));
-    }
+    warnings(value).for_each(|warning| println!("{warning}"));
 }
 
 fn print_all(value: &Value) {

@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::incident::print_warnings;
 use super::status::plain;
 use super::{Failed, Format, Staff, USAGE, escaped, preview};
 
@@ -130,6 +131,7 @@ impl Measure {
         }
         let value: Value = serde_json::from_str(&reply.body).unwrap_or_default();
         println!("in force, generation {}", value["generation"]);
+        print_warnings(&value);
         let all = staff.ask("GET", "/api/v1/measures", &[], String::new())?;
         print_all(&serde_json::from_str(&all.body).unwrap_or_default());
         Ok(())

@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 
+use super::incident::warnings;
 use super::status::plain;
 use super::{Failed, Format, Staff};
 
@@ -46,6 +47,7 @@ impl Pass {
         for code in value["codes"].as_array().into_iter().flatten() {
             println!("{}", plain(code));
         }
+        warnings(&value).for_each(|warning| eprintln!("{warning}"));
         let ends = value["ends"].as_i64().and_then(|at| jiff::Timestamp::from_second(at).ok()).unwrap_or_default();
         eprintln!("They hold until {ends} and are shown once. Citizens write one at /.well-known/boma/challenge?code");
         Ok(())

@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 
+use super::incident::print_warnings;
 use super::status::plain;
 use super::{Failed, Format, Staff, USAGE};
 use crate::plan::Level;
@@ -56,6 +57,7 @@ impl Posture {
             println!("{}: {}", plain(&portal["portal"]), plain(&portal["posture"]));
             print_cause(&portal, &list("pins"));
         }
+        print_warnings(&value);
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::incident::print_warnings;
 use super::status::plain;
 use super::{FAILED, Failed, Format, Staff, escaped, preview};
 use crate::rules::{self, Sources};
@@ -149,6 +150,7 @@ fn in_force(staff: &Staff, body: &str) {
         Format::Text => {
             let value: Value = serde_json::from_str(body).unwrap_or_default();
             println!("in force, generation {}", value["generation"]);
+            print_warnings(&value);
         }
     }
 }

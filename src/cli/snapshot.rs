@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 
+use super::incident::print_warnings;
 use super::{Failed, Format, Staff, escaped};
 
 #[derive(clap::Subcommand)]
@@ -54,8 +55,9 @@ impl Snapshot {
                 let body = json!({ "paths": paths, "portal": portal }).to_string();
                 let fields = [("content-type", "application/json")];
                 let reply = staff.ask("POST", "/api/v1/snapshots/refresh", &fields, body)?;
-                show(&staff, &reply.body, |_| {
-                    println!("they are taken anew; `boma snapshot list` shows how that goes")
+                show(&staff, &reply.body, |value| {
+                    println!("they are taken anew; `boma snapshot list` shows how that goes");
+                    print_warnings(value);
                 });
             }
             Snapshot::Diff { path, from, to, portal, staff } => {

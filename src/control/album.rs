@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{Office, Who};
 use crate::bounds;
-use crate::portal::{Fallback, Portal};
+use crate::portal::Portal;
 use crate::snapshot::{Copy, Listed, Page, Row, row_key};
 use crate::store::Table;
 use crate::telemetry::Kind;
@@ -53,8 +53,6 @@ pub struct Refusal {
     pub why: String,
 }
 
-/// How the trouble begins.
-const UNWRITTEN: &str = "the store cannot be written";
 /// How many refusals are told of.
 const REFUSALS: usize = 200;
 
@@ -135,24 +133,8 @@ impl Office {
         before.difference(&named).for_each(|key| house.store.remove_surely(Table::Copies, key));
     }
 
-    /// Says that the store cannot be written, and takes it back; then what was lost meanwhile is written anew.
-    pub(super) fn look_at_store(self: &Arc<Office>) {
-        let said = |t: &str| t.starts_with(UNWRITTEN);
-        let (failing, was) = (self.house.store.failing(), self.house.troubles().iter().any(|t| said(t)));
-        match failing {
-            Some(why) if !was => {
-                self.house.trouble(format!("{UNWRITTEN} ({why}): what changes now does not outlive a restart"))
-            }
-            None if was => {
-                self.house.untrouble(said);
-                let office = self.clone();
-                drop(tokio::task::spawn_blocking(move || office.write_all_down()));
-            }
-            _ => {}
-        }
-    }
-
-    fn write_all_down(&self) {
+    /// Puts all copies into the store again.
+    pub(super) fn put_snapshots(&self) {
         for Listed { portal, address, page } in self.house.board.list() {
             self.write_down(&row_key(&portal, &address), &page, None);
         }
@@ -162,7 +144,7 @@ impl Office {
     pub(super) fn take_down(&self, portals: &[Arc<Portal>]) {
         let allowed = |portal: &Portal, address: &str| {
             let path = address.split('?').next().unwrap_or(address);
-            portal.keeps_copies() && portal.routes.find(&crate::path::for_matching(path)).1.fallback != Fallback::Off
+            portal.keeps_copies() && portal.routes.find(&crate::path::for_matching(path)).1.fallback.has_copies()
         };
         self.take_off(|name, address, _| portals.iter().any(|p| p.name == name && allowed(p, address)));
     }

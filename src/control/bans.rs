@@ -36,9 +36,17 @@ impl Office {
             let help = format!("`boma ban remove {}` first, if it is to end earlier", ban.net);
             warnings.push(Fault::whole(&format!("ban of {}", ban.net), message, help));
         }
-        house.store.put_surely(Table::Bans, &ban.key(), serde_json::to_vec(&ban).unwrap_or_default());
+        self.put_ban(&ban);
         house.bans.put(ban);
         Ok(Applied { changed: true, warnings, ..self.unchanged() })
+    }
+
+    fn put_ban(&self, ban: &Ban) {
+        self.house.store.put_surely(Table::Bans, &ban.key(), serde_json::to_vec(ban).unwrap_or_default());
+    }
+
+    pub(super) fn put_bans(&self) {
+        self.house.bans.list(self.house.now().unix()).iter().for_each(|ban| self.put_ban(ban));
     }
 
     /// Whom a ban of this net would hit that it should not.

@@ -79,7 +79,7 @@ impl Office {
         self.listeners().get(portal).and_then(|l| l.plight.since())
     }
 
-    fn keep_baselines(&self) {
+    pub(super) fn keep_baselines(&self) {
         for (portal, listener) in self.listeners().iter() {
             let row = serde_json::to_vec(&listener.climber.baseline).unwrap_or_default();
             self.house.store.put(Table::Baselines, portal, row);

@@ -2,11 +2,13 @@
 //!
 //! Does not know: what stands in them.
 
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::bounds;
 
@@ -72,15 +74,17 @@ pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 pub struct LastGood {
     /// `None`: nothing is kept and nothing is found.
     folder: Option<PathBuf>,
+    /// Copies for which there was no room, by name.
+    unwritten: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
 }
 
 impl LastGood {
     pub fn new(state: &Path) -> LastGood {
-        LastGood { folder: Some(state.join("last-good")) }
+        LastGood { folder: Some(state.join("last-good")), unwritten: Arc::default() }
     }
 
     pub fn none() -> LastGood {
-        LastGood { folder: None }
+        LastGood { folder: None, unwritten: Arc::default() }
     }
 
     pub fn load(&self, name: &str) -> Option<Vec<u8>> {
@@ -112,6 +116,38 @@ impl LastGood {
     /// # Errors
     /// The system's: a read-only state directory is no reason to stop, but must be said.
     pub fn save(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let written = self.write(name, bytes);
+        let mut unwritten = self.unwritten();
+        unwritten.remove(name);
+        let held: usize = unwritten.values().map(Vec::len).sum();
+        if written.is_err() && held + bytes.len() <= bounds::LAST_GOOD_UNWRITTEN {
+            unwritten.insert(name.to_owned(), bytes.to_vec());
+        }
+        written
+    }
+
+    /// Writes copies for which there was no room before.
+    ///
+    /// # Errors
+    /// The system's; what is left waits on.
+    pub fn catch_up(&self) -> io::Result<()> {
+        let mut unwritten = self.unwritten();
+        while let Some(first) = unwritten.first_entry() {
+            self.write(first.key(), first.get())?;
+            first.remove();
+        }
+        Ok(())
+    }
+
+    pub fn is_behind(&self) -> bool {
+        !self.unwritten().is_empty()
+    }
+
+    fn unwritten(&self) -> MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
+        self.unwritten.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         if self.load_up_to(name, bytes.len() as u64).as_deref() == Some(bytes) {
             return Ok(());
         }

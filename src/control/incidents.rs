@@ -35,8 +35,7 @@ impl Office {
         let incident = self.told(telling)?;
         let id = incident.id;
         let mut all: Vec<Arc<Incident>> = self.house.incidents.load().iter().filter(|i| i.id != id).cloned().collect();
-        let row = serde_json::to_vec(&incident).unwrap_or_default();
-        self.house.store.put_surely(Table::Incidents, &key(id), row);
+        self.put_incident(&incident);
         let warnings = self.warnings(&incident);
         all.push(Arc::new(incident));
         all.sort_by_key(|i| i.id);
@@ -48,6 +47,15 @@ impl Office {
         self.house.incidents.store(Arc::new(all));
         self.tell();
         Ok(Applied { changed: true, incident: Some(id), warnings, ..self.unchanged() })
+    }
+
+    fn put_incident(&self, incident: &Incident) {
+        let row = serde_json::to_vec(incident).unwrap_or_default();
+        self.house.store.put_surely(Table::Incidents, &key(incident.id), row);
+    }
+
+    pub(super) fn put_incidents(&self) {
+        self.house.incidents.load().iter().for_each(|incident| self.put_incident(incident));
     }
 
     pub(super) fn incident_of(&self, id: u64) -> Result<Arc<Incident>, Rejected> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
+use super::anew::Anew;
 use super::{Change, Office, Who};
 use crate::bounds;
 use crate::origin::{self, Origins};
@@ -29,6 +30,7 @@ pub async fn keep(office: Arc<Office>, stop: Arc<AtomicBool>) {
     let rooms = tokio::task::spawn_local(super::waiting::drain(office.clone()));
     let mut names_due = 0;
     let (mut harm_due, mut turn) = (0, 0usize);
+    let mut anew = Anew::default();
     let mut looking: Option<JoinHandle<()>> = None;
     let mut keep_due = office.house.now().mono + bounds::KEEP_EVERY.as_nanos() as u64;
     while !stop.load(Ordering::Relaxed) {
@@ -46,7 +48,7 @@ pub async fn keep(office: Arc<Office>, stop: Arc<AtomicBool>) {
             office.keep_some();
             keep_due = office.house.now().mono + bounds::KEEP_EVERY.as_nanos() as u64;
         }
-        office.look_at_store();
+        office.look_at_store(&mut anew).await;
         let town = office.house.town.load_full();
         if office.house.now().mono >= names_due {
             office.check_names(&town.portals.list).await;

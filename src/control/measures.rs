@@ -36,10 +36,19 @@ impl Office {
             house.store.remove_surely(Table::Measures, &old.name);
         }
         for new in measures.iter().filter(|m| !law.measures.contains(m)) {
-            house.store.put_surely(Table::Measures, &new.name, serde_json::to_vec(new).unwrap_or_default());
+            self.put_measure(new);
         }
         let generation = self.publish(rules, law.ladder.clone(), measures.into());
         Ok(Applied { generation, changed: true, incident: None, warnings: read.warnings })
+    }
+
+    fn put_measure(&self, measure: &Measure) {
+        let row = serde_json::to_vec(measure).unwrap_or_default();
+        self.house.store.put_surely(Table::Measures, &measure.name, row);
+    }
+
+    pub(super) fn put_measures(&self) {
+        self.live_measures().iter().for_each(|measure| self.put_measure(measure));
     }
 
     /// The rules as they would be with a measure more.

@@ -4,6 +4,7 @@
 //! Does not know: HTTP, what rules mean, requests.
 
 mod album;
+mod anew;
 mod aside;
 mod bans;
 mod bots;
@@ -274,6 +275,7 @@ impl Office {
 
     /// Leaves everything that is kept to another process.
     pub fn hand_over(&self) {
+        self.settle();
         self.house.store.release();
         self.keep();
         self.handed_over.store(true, Ordering::Relaxed);

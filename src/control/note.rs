@@ -2,6 +2,7 @@
 //!
 //! Does not know: how a change is made.
 
+use super::anew::NO_JOURNAL;
 use super::change::{Applied, Rejected, Who};
 use super::{Desk, Entry, Office};
 use crate::bounds;
@@ -65,13 +66,26 @@ impl Office {
         let name = who.to_string();
         let note = Note { at, who: &name, what, outcome, kind: kind.as_str(), until, text };
         let written = desk.journal.as_mut().map(|j| j.append(note));
+        self.put_journal_end(desk);
+        match written {
+            Some(Err(e)) => {
+                self.house.trouble(format!("{NO_JOURNAL} cannot be written ({e}): its lines wait in memory"))
+            }
+            Some(Ok(())) => self.journal_is_whole(),
+            None => {}
+        }
+        at
+    }
+
+    /// How long the journal is and how it ends, so that nobody cuts it while boma is down.
+    pub(super) fn put_journal_end(&self, desk: &Desk) {
         if let Some(journal) = &desk.journal {
             let row = serde_json::to_vec(&journal.end()).unwrap_or_default();
             self.house.store.put_surely(Table::Standing, "journal", row);
         }
-        if let Some(Err(e)) = written {
-            self.house.trouble(format!("the journal cannot be written ({e})"));
-        }
-        at
+    }
+
+    pub(super) fn journal_is_whole(&self) {
+        self.house.untrouble(|t| t.starts_with(NO_JOURNAL) && t.contains("cannot be written"));
     }
 }

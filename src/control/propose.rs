@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::anew::NO_COPIES;
 use super::change::{Applied, Change, Force, Rejected, Who};
 use super::lists::ListFiles;
 use super::start::{POSTURES, RULES};
@@ -27,11 +28,22 @@ struct Drawn {
 }
 
 impl Office {
-    /// The one door for changes.
+    /// The one door for changes. Staff are answered when it is on disk, or are told that it is not.
     ///
     /// # Errors
     /// [`Rejected`], and everything is as it was.
     pub fn propose(&self, change: Change, who: &Who) -> Result<Applied, Rejected> {
+        let mut outcome = self.decide(change, who);
+        if matches!(who, Who::Staff(..)) {
+            let unkept = self.unkept();
+            if let Ok(applied) = &mut outcome {
+                applied.warnings.extend(unkept);
+            }
+        }
+        outcome
+    }
+
+    fn decide(&self, change: Change, who: &Who) -> Result<Applied, Rejected> {
         let read = self.read_places(&change);
         let mut desk = self.desk();
         if self.has_handed_over() && matches!(who, Who::Staff(..)) {
@@ -276,12 +288,16 @@ impl Office {
     fn stand(&self, standing: Standing) -> Applied {
         let town = self.house.town.load();
         let standing = standing.noted(town.portals.list.iter().map(|p| p.name.as_str()), self.house.now().unix());
-        let row = serde_json::to_vec(&standing).unwrap_or_default();
-        self.house.store.put_surely(Table::Standing, "now", row);
         self.house.standing.store(Arc::new(standing));
+        self.put_standing();
         self.watch_minutes(&mut self.counting().watching);
         self.tell();
         Applied { changed: true, ..self.unchanged() }
+    }
+
+    pub(super) fn put_standing(&self) {
+        let row = serde_json::to_vec(&**self.house.standing.load()).unwrap_or_default();
+        self.house.store.put_surely(Table::Standing, "now", row);
     }
 
     pub(super) fn unchanged(&self) -> Applied {
@@ -319,7 +335,7 @@ impl Office {
         self.settled(path);
         self.reloaded(true);
         if let Err(e) = self.last_good.save(name, text.as_bytes()) {
-            self.house.trouble(format!("no last good copy of {name} can be kept ({e})"));
+            self.house.trouble(format!("{NO_COPIES}y of {name} can be kept ({e})"));
         }
     }
 

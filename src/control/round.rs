@@ -2,7 +2,9 @@
 //!
 //! Does not know: when a round is due.
 
-use std::collections::{HashSet, VecDeque};
+mod moved;
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +16,7 @@ use crate::bounds;
 use crate::origin::{Fetched, Origins};
 use crate::path;
 use crate::plan::Reach;
-use crate::portal::{Fallback, Portal};
+use crate::portal::Portal;
 use crate::snapshot::{Asked, How, Judged, Lead, Refused, Robots, Sessions, Site, judge, sitemap};
 use crate::telemetry::metrics::OutcomeLabel;
 
@@ -27,6 +29,14 @@ struct Want {
     how: How,
     /// How many links away from what is declared.
     depth: u8,
+    /// How many redirects.
+    hops: u8,
+}
+
+impl Want {
+    fn declared(address: String) -> Want {
+        Want { address, how: How::Declared, depth: 0, hops: 0 }
+    }
 }
 
 /// One way through a portal's pages.
@@ -42,6 +52,8 @@ pub struct Round {
     parts: VecDeque<Want>,
     pages: VecDeque<Want>,
     known: HashSet<String>,
+    /// Declared pages that are redirects, and where they lead.
+    moved: BTreeMap<String, String>,
     wanted: (usize, usize),
     /// In a row.
     failures: u32,
@@ -54,6 +66,7 @@ pub struct Round {
 /// What became of one answer, from the thread that looked at it.
 struct Done {
     outcome: Result<Kept, Refused>,
+    moved: Option<String>,
     leads: Vec<Lead>,
 }
 
@@ -76,6 +89,7 @@ impl Round {
             parts: VecDeque::new(),
             pages: VecDeque::new(),
             known: HashSet::new(),
+            moved: BTreeMap::new(),
             wanted: (0, 0),
             failures: 0,
             broke_off: None,
@@ -92,7 +106,7 @@ impl Round {
             *a = Album { portal: a.portal.clone(), state: "taking", ended, unexpected, wanted, ..Album::default() };
         });
         let declared = only.unwrap_or_else(|| self.portal.declared());
-        declared.into_iter().for_each(|address| self.want(address, How::Declared, 0));
+        declared.into_iter().for_each(|address| self.want(Want::declared(address)));
         if whole && self.goes_on().await {
             self.ask_robots().await;
             self.read_sitemaps().await;
@@ -104,6 +118,7 @@ impl Round {
             }
             self.one(want, depth).await;
         }
+        self.keep_moved().await;
         let came_through = self.broke_off.is_none() && !self.stop.load(Ordering::Relaxed);
         if came_through && whole {
             self.forget();
@@ -192,8 +207,15 @@ impl Round {
         // Packing a large page takes a tenth of a second, and this thread has other work.
         let done =
             tokio::task::spawn_blocking(move || look(&office, &portal, (&site, &sessions), (&address, how), fetched));
-        let Ok(Done { outcome, leads }) = done.await else { return };
+        let Ok(Done { outcome, moved, leads }) = done.await else { return };
         self.tell(&want, outcome).await;
+        if let Some(to) = moved {
+            self.moved.insert(want.address.clone(), to.clone());
+            // Who declares the way declares where it leads to.
+            if want.hops < bounds::SNAPSHOT_HOPS {
+                self.want(Want { address: to, how: want.how, depth: want.depth, hops: want.hops + 1 });
+            }
+        }
         for lead in leads {
             self.follow(&want, lead, depth);
         }
@@ -226,22 +248,23 @@ impl Round {
     /// Follows where an answer leads, within bounds.
     fn follow(&mut self, from: &Want, lead: Lead, depth: u8) {
         if lead.part || from.how == How::Part {
-            return self.want(lead.address, How::Part, from.depth);
+            return self.want(Want { address: lead.address, how: How::Part, depth: from.depth, hops: 0 });
         }
         let file = lead.address.rsplit('/').next().unwrap_or("");
         let large = file.rsplit_once('.').is_some_and(|(_, e)| LARGE.contains(&e.to_ascii_lowercase().as_str()));
         // Pages that differ by their query are without number.
         let taken = from.depth < depth && !lead.address.contains('?') && !large && self.robots.allow(&lead.address);
         if taken {
-            self.want(lead.address, How::Found, from.depth + 1);
+            self.want(Want { address: lead.address, how: How::Found, depth: from.depth + 1, hops: 0 });
         }
     }
 
-    fn want(&mut self, address: String, how: How, depth: u8) {
-        let path = address.split('?').next().unwrap_or(&address);
-        let off = self.portal.routes.find(&path::for_matching(path)).1.fallback == Fallback::Off;
+    fn want(&mut self, want: Want) {
+        let (address, how) = (&want.address, want.how);
+        let path = address.split('?').next().unwrap_or(address);
+        let off = !self.portal.routes.find(&path::for_matching(path)).1.fallback.has_copies();
         let own = path.starts_with("/.well-known/boma/");
-        if off || own || self.known.len() >= bounds::SNAPSHOT_KNOWN || self.known.contains(&address) {
+        if off || own || self.known.len() >= bounds::SNAPSHOT_KNOWN || self.known.contains(address) {
             return;
         }
         let part = how == How::Part;
@@ -255,7 +278,7 @@ impl Round {
         *count += 1;
         self.known.insert(address.clone());
         let queue = if part { &mut self.parts } else { &mut self.pages };
-        queue.push_back(Want { address, how, depth });
+        queue.push_back(want);
     }
 
     /// What the portal asks of robots. Where there is none to be had, it asks nothing.
@@ -267,7 +290,7 @@ impl Round {
         if fetched.status == 200 && plain && !fetched.too_large {
             self.robots = Robots::read(&fetched.body);
             // Robots ask for it on bad days too, and take a 503 for a portal that is gone.
-            self.want(ROBOTS.to_owned(), How::Part, 0);
+            self.want(Want { how: How::Part, ..Want::declared(ROBOTS.to_owned()) });
         }
     }
 
@@ -296,7 +319,7 @@ impl Round {
             if depth < bounds::SITEMAP_DEPTH {
                 maps.extend(map.further.iter().filter_map(within).map(|further| (further, depth + 1)));
             }
-            map.pages.iter().filter_map(within).for_each(|page| self.want(page, How::Declared, 0));
+            map.pages.iter().filter_map(within).for_each(|page| self.want(Want::declared(page)));
         }
     }
 
@@ -328,7 +351,7 @@ fn look(
     fetched: Fetched,
 ) -> Done {
     if fetched.too_large {
-        return Done { outcome: Err(Refused::TooLarge), leads: Vec::new() };
+        return Done { outcome: Err(Refused::TooLarge), moved: None, leads: Vec::new() };
     }
     let path = address.split('?').next().unwrap_or(address);
     let route = portal.routes.find(&path::for_matching(path)).1;
@@ -336,7 +359,7 @@ fn look(
     let expect = route.expect.as_deref().or(plan.expect.as_deref());
     let now = office.house.now().unix();
     let asked = Asked { address, how, site, sessions, expect, least: plan.min_size, now };
-    let Judged { copy, leads } = judge(fetched.status, &fetched.fields, &fetched.body, &asked);
+    let Judged { copy, moved, leads } = judge(fetched.status, &fetched.fields, &fetched.body, &asked);
     let outcome = copy.map(|copy| office.keep_copy(&portal.name, &address.into(), copy, how == How::Part));
     match outcome {
         Ok(_) => office.expected(&portal.name, address, true),
@@ -345,7 +368,7 @@ fn look(
         }
         Err(_) => {}
     }
-    Done { outcome, leads }
+    Done { outcome, moved, leads }
 }
 
 impl Office {

@@ -103,19 +103,27 @@ impl Office {
         if before.says(&after) {
             return Ok(self.unchanged());
         }
-        let row = serde_json::to_vec(&after).unwrap_or_default();
         let mut all = self.house.wordings.load().as_ref().clone();
         if after == Wordings::default() {
             self.house.store.remove_surely(Table::Wordings, &portal.name);
             all.remove(&portal.name);
         } else {
-            self.house.store.put_surely(Table::Wordings, &portal.name, row);
+            self.put_wording(&portal.name, &after);
             all.insert(portal.name.clone(), after);
         }
         self.house.wordings.store(Arc::new(all));
         self.tell();
         let warnings = rewording.wording.as_ref().map_or(Vec::new(), |wording| missing(&portal, wording));
         Ok(Applied { changed: true, warnings, ..self.unchanged() })
+    }
+
+    fn put_wording(&self, portal: &str, wordings: &Wordings) {
+        let row = serde_json::to_vec(wordings).unwrap_or_default();
+        self.house.store.put_surely(Table::Wordings, portal, row);
+    }
+
+    pub(super) fn put_wordings(&self) {
+        self.house.wordings.load().iter().for_each(|(portal, wordings)| self.put_wording(portal, wordings));
     }
 
     /// The portal as the settings have it, what staff say of it, and what they would.

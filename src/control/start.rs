@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::anew::{NO_COPIES, NO_SECRET};
 use super::files::{self, LastGood};
 use super::lists::ListFiles;
 use super::words::settings_with;
@@ -250,7 +251,7 @@ impl Reading {
     fn keep(&mut self, name: &str, bytes: &[u8]) {
         if let Err(e) = self.last_good.save(name, bytes) {
             let trouble = format!(
-                "no last good copies can be kept ({e}): a broken file at the next start would have nothing to fall back on"
+                "{NO_COPIES}ies can be kept ({e}): a broken file at the next start would have nothing to fall back on"
             );
             if !self.found.troubles.contains(&trouble) {
                 self.found.troubles.push(trouble);
@@ -337,7 +338,7 @@ impl Reading {
                 })
                 .ok();
         }
-        let path = state_dir.join("secret.key");
+        let path = secret_in(state_dir);
         if let Some(secret) = files::read_text(&path).ok().and_then(|t| Secret::parse(&t)) {
             return Some(secret);
         }
@@ -348,10 +349,16 @@ impl Reading {
         let kept = std::fs::create_dir_all(state_dir)
             .and_then(|()| files::write_whole(&path, secret.to_text().as_bytes(), 0o600));
         if let Err(e) = kept {
-            self.found.troubles.push(format!("{} cannot be kept ({e}): passes end with this process", path.display()));
+            let what = format!("{NO_SECRET} in {} ({e})", path.display());
+            self.found.troubles.push(format!("{what}: passes and copies of pages end with this process"));
         }
         Some(secret)
     }
+}
+
+/// Where the secret is kept that no settings name.
+pub(super) fn secret_in(state_dir: &Path) -> PathBuf {
+    state_dir.join("secret.key")
 }
 
 pub fn unreadable(shown: &str, error: &io::Error) -> Fault {

@@ -49,12 +49,20 @@ impl Office {
             who: who.to_string(),
             text: text.to_owned(),
         };
-        self.house.store.put_surely(Table::Versions, &key(&version), serde_json::to_vec(&version).unwrap_or_default());
+        self.put_version(&version);
         desk.versions.push(version);
         while desk.versions.len() > bounds::VERSIONS {
             let oldest = desk.versions.remove(0);
             self.house.store.remove_surely(Table::Versions, &key(&oldest));
         }
+    }
+
+    fn put_version(&self, version: &Version) {
+        self.house.store.put_surely(Table::Versions, &key(version), serde_json::to_vec(version).unwrap_or_default());
+    }
+
+    pub(super) fn put_versions(&self, desk: &Desk) {
+        desk.versions.iter().for_each(|version| self.put_version(version));
     }
 
     /// The text of an earlier version; without a number, of the one before what is in force.

@@ -35,7 +35,7 @@ pub struct RoomLine {
 
 /// What of the rooms was written, and when.
 #[derive(Default)]
-struct Kept {
+pub(super) struct Kept {
     rows: HashMap<String, Vec<u8>>,
     places_due: u64,
 }
@@ -111,7 +111,7 @@ impl Office {
     }
 
     /// Writes what has changed: counts every second, places as seldom as they are many.
-    fn keep_rooms(&self, kept: &mut Kept, all: bool) {
+    pub(super) fn keep_rooms(&self, kept: &mut Kept, all: bool) {
         let (house, town) = (&self.house, self.house.town.load());
         let now = house.now().unix();
         let with_places = all || now >= kept.places_due;

@@ -59,7 +59,7 @@ pub fn snapshot_page(data: &[u8]) {
     }
     let text = String::from_utf8_lossy(data);
     let _ = Robots::read(data).allow(&text);
-    assert!(plain_address(&text).len() <= text.len());
+    assert!(plain_address(&text, &[]).len() <= text.len());
     let _ = Copy::decode(data.to_vec()).map(|copy| copy.dress(|_| String::new()).unpacked());
 }
 

@@ -4,14 +4,17 @@
 //!
 //! Does not know: the rules of keeping, how the origin is reached.
 
+use std::sync::Arc;
+
 use super::errand::Errand;
 use super::kept::{self, Look, given, hit, note, stand_in};
 use super::read::Request;
 use super::respond::{self, Made};
 use super::visit::Visit;
-use super::{Call, Corridor, fallback};
+use super::{Call, Corridor, fallback, wait};
 use crate::bounds;
-use crate::cache::{self, Joined, Landed, Leader, Use, Word};
+use crate::cache::{Joined, Kept, Landed, Leader, Use, Word};
+use crate::pages::Page;
 use crate::plan::{Plan, Reach};
 use crate::portal::Class;
 use crate::proofs::Cleared;
@@ -49,6 +52,12 @@ impl Corridor {
         cleared: Cleared,
     ) -> Result<Made, Cleared> {
         let Call { request, head, .. } = call;
+        if look.only_stands_in {
+            return Ok(match fallback::spared(visit, request, head) {
+                Some(snapshot) => snapshot,
+                None => self.alone(visit, call, &look, cleared).await,
+            });
+        }
         if let Some(kept) = look.usable().cloned() {
             if look.how == Some(Use::Behind) {
                 self.fetch_behind(visit, request, &look, head);
@@ -137,13 +146,9 @@ impl Corridor {
                     return Turn::Answered(given(visit, request, head, &kept, status));
                 }
                 Ok(Landed::Kept(_) | Landed::GaveUp) => look.again(visit, head),
-                Ok(Landed::Failed(reason)) => {
-                    // Who is not given something better gets the origin's own error, as it is.
-                    let stands_in = look.kept.as_ref().is_some_and(|k| cache::stands_in(k, visit.house.now()));
-                    if reason == Reason::OriginError && !stands_in && !fallback::replaces(visit, request, head) {
-                        return Turn::Alone;
-                    }
-                    return Turn::Answered(self.failed(visit, request, head, look, reason));
+                Ok(Landed::Failed(reason)) => return Turn::Answered(self.failed(visit, request, head, look, reason)),
+                Ok(Landed::Trouble(status, error)) => {
+                    return Turn::Answered(self.troubled(visit, request, head, look, (status, error)));
                 }
                 Ok(Landed::NotShared) => return Turn::Alone,
                 Err(_) => {
@@ -164,7 +169,35 @@ impl Corridor {
             self.recorder.origin_failed(visit, reason);
         }
         let stale = stand_in(visit, request, head, look, reason);
-        stale.unwrap_or_else(|| fallback::answer(visit, request, head, reason))
+        stale.unwrap_or_else(|| match reason {
+            Reason::Busy => wait::turned_away(visit, request, head),
+            _ => fallback::answer(visit, request, head, reason),
+        })
+    }
+
+    /// Another's fetch was answered with an error. Who is not given something better gets that error, with the origin's own page
+    /// where it is nobody's own: to ask for it once more each would be the origin's end.
+    fn troubled(
+        &self,
+        visit: &mut Visit<'_>,
+        request: &Request,
+        head: &dyn Head,
+        look: &Look,
+        (status, error): (u16, Option<Arc<Kept>>),
+    ) -> Made {
+        const REASON: Reason = Reason::OriginError;
+        self.recorder.origin_failed(visit, REASON);
+        if let Some(stale) = stand_in(visit, request, head, look, REASON) {
+            return stale;
+        }
+        if fallback::replaces(visit, request, head) {
+            return fallback::answer(visit, request, head, REASON);
+        }
+        note(visit, "pass");
+        match error.filter(|error| error.selected.matches(&look.asking(head))) {
+            Some(error) => given(visit, request, head, &error, format!("boma; fwd={}; collapsed", look.forwarded())),
+            None => respond::error(visit, head, Page::Statement, status, REASON, None),
+        }
     }
 
     /// A fetch of boma's own for what a request wants.

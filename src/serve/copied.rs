@@ -20,13 +20,17 @@ pub fn exact(visit: &Visit<'_>, request: &Request, head: &dyn Head) -> Option<Ar
     if !matches!(head.method(), "GET" | "HEAD") {
         return None;
     }
-    visit.house.board.find(&visit.portal().name, &snapshot::plain_address(&request.target))
+    let portal = visit.portal();
+    visit.house.board.find(&portal.name, &snapshot::plain_address(&request.target, &portal.session_cookies))
 }
 
 pub fn answer(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, page: &Page, reason: Reason) -> Option<Made> {
     let about = &page.newest().about;
     let (portal, shelf) = (visit.portal?, visit.town.shelf.load());
     let taken = page.checked();
+    if let Some(to) = about.location() {
+        return moved(visit, to, reason);
+    }
     let language = about.language.as_deref();
     let mut policies = about.policies.iter();
     let words = |hole| match hole {
@@ -68,5 +72,19 @@ pub fn answer(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, page: &
         fields.push("content-encoding", "gzip");
     }
     made.body = Payload::Bytes(served.body);
+    Some(made)
+}
+
+/// A redirect that was kept: as far as its end is there, and is none itself. No browser keeps it, so that it ends with the bad day.
+fn moved(visit: &mut Visit<'_>, to: &str, reason: Reason) -> Option<Made> {
+    let end = visit.house.board.find(&visit.portal().name, to)?;
+    if end.newest().about.location().is_some() {
+        return None;
+    }
+    let mut made = Made::empty(302, reason);
+    made.fields.push("location", to.to_owned());
+    made.fields.push("cache-control", "no-store");
+    made.fields.push("cache-status", "boma; hit; detail=snapshot");
+    visit.cache = Some("snapshot");
     Some(made)
 }

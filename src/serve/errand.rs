@@ -13,7 +13,7 @@ use crate::cache::{self, Address, Asked, Asking, Kept, Key, Landed, Leader, Requ
 use crate::force::{House, Town};
 use crate::origin::{Answer, Came, OriginFault, Origins, Own};
 use crate::reason::Reason;
-use crate::wire::FieldsAlone;
+use crate::wire::{Fields, FieldsAlone};
 
 pub struct Errand {
     pub house: Arc<House>,
@@ -65,13 +65,13 @@ impl Errand {
     }
 
     async fn came(&self, answer: Answer, at: Asked, leader: &Leader) -> Landed {
-        let Answer { status, mut fields, body } = answer;
-        if cache::is_trouble(status) {
-            return Landed::Failed(Reason::OriginError);
-        }
-        let cookies: Vec<Vec<u8>> = fields.all("set-cookie").map(<[u8]>::to_vec).collect();
         let head = FieldsAlone(&self.fields);
         let request = Request { asking: Asking { head: &head, encoding: None }, personal: false, word: self.word };
+        if cache::is_trouble(answer.status) {
+            return Landed::Trouble(answer.status, self.error(answer, request, at).await);
+        }
+        let Answer { status, mut fields, body } = answer;
+        let cookies: Vec<Vec<u8>> = fields.all("set-cookie").map(<[u8]>::to_vec).collect();
         if status == 304
             && let Some(kept) = self.kept.as_ref().filter(|kept| cache::is_about(kept, &fields))
         {
@@ -81,6 +81,9 @@ impl Errand {
                 Ok(kept) => self.keep(kept, leader),
                 Err(_) => self.pass(),
             };
+        }
+        if self.sends_to_another_name(status, &fields) {
+            return self.pass();
         }
         let draft = match cache::judge(request, status, &fields, at) {
             Ok(draft) => draft,
@@ -102,6 +105,31 @@ impl Errand {
             Err(Spilt::TooLarge) => self.pass(),
             Err(Spilt::Broke(_)) => Landed::Failed(Reason::OriginBroke),
         }
+    }
+
+    /// Whether an origin sends from one of the portal's names to another: to who came by that one it would be a circle.
+    fn sends_to_another_name(&self, status: u16, fields: &Fields) -> bool {
+        let portal = &self.town.portals.list[self.portal];
+        let location = fields.first("location").map(String::from_utf8_lossy).filter(|_| (300..400).contains(&status));
+        let rest = location.as_deref().and_then(|l| l.split_once("//").filter(|(scheme, _)| !scheme.contains('/')));
+        let Some((_, rest)) = rest else { return false };
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let host = authority.split(':').next().unwrap_or_default().to_ascii_lowercase();
+        host != self.address.authority && portal.hosts.contains(&host)
+    }
+
+    /// An error that all are given who wait, where it is small and tells nothing of anybody.
+    async fn error(&self, answer: Answer, request: Request<'_>, at: Asked) -> Option<Arc<Kept>> {
+        let Answer { status, fields, body: Came::Body(body) } = answer else { return None };
+        let draft = cache::shared_error(request, status, &fields, at).ok()?;
+        if body.exact().is_none_or(|n| n > bounds::CACHE_ERROR_BYTES) {
+            return None;
+        }
+        let body = Gathering::new(&self.house, body).whole().await.ok()?;
+        let cookies: Vec<Vec<u8>> = fields.all("set-cookie").map(<[u8]>::to_vec).collect();
+        let names = &self.town.portals.list[self.portal].session_cookies;
+        let tells = cache::tells(&draft.fields, &body, &cookies, names);
+        (!tells).then(|| Arc::new(draft.whole(body)))
     }
 
     fn keep(&self, kept: Kept, leader: &Leader) -> Landed {

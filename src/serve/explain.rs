@@ -153,7 +153,7 @@ fn on_its_way(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, asked: 
     let look = kept::look(visit, request, asked, true);
     let usable = look.as_ref().and_then(Look::usable);
     visit.fresh = usable.is_some();
-    visit.cache = look.as_ref().map(|_| usable.map_or("miss", |kept| named(kept)));
+    visit.cache = look.as_ref().filter(|look| !look.only_stands_in).map(|_| usable.map_or("miss", |kept| named(kept)));
     if usable.is_some_and(|kept| kept::is_free(visit, plan, kept)) {
         return Reason::Served;
     }

@@ -77,11 +77,9 @@ fn snapshot_for(
         Reason::Closed => false,
         // Where policy spares the origin, a program is served a copy as well; where the origin failed it is told so.
         Reason::Posture | Reason::StaticRule => true,
-        _ => {
-            visit.route().fallback != Fallback::Off
-                && (visit.kind == Kind::Navigation || part_of_page(visit.kind, head))
-        }
+        _ => visit.kind == Kind::Navigation || part_of_page(visit.kind, head),
     };
+    let wanted = wanted && visit.route().fallback.has_copies();
     let found = wanted.then(|| copied::exact(visit, request, head)).flatten();
     let outcome = if found.is_some() { "snapshot" } else { "absent" };
     visit.house.metrics.cache.get_or_create(&OutcomeLabel { outcome }).inc();

@@ -17,7 +17,7 @@ use crate::cache::{self, Address, Asking, At, Given, Kept, Key, Place, Use, Why,
 use crate::facts::Kind;
 use crate::origin::Answer;
 use crate::plan::Plan;
-use crate::portal::Caching;
+use crate::portal::{Caching, Portal};
 use crate::reason::Reason;
 use crate::telemetry::metrics::OutcomeLabel;
 use crate::wire::{Head, Payload};
@@ -34,6 +34,9 @@ pub struct Look {
     pub personal: bool,
     /// What boma's own fetch accepts.
     pub encoding: Option<&'static str>,
+    /// What boma fetched as nobody is no answer to who is signed in, but where the origin cannot give theirs, or may not be
+    /// asked for it, a copy of the page that everybody gets.
+    pub only_stands_in: bool,
 }
 
 /// The authority as the citizen wrote it; in one spelling where the answer may be another's.
@@ -44,10 +47,14 @@ pub fn authority(shared: bool, request: &Request) -> Cow<'_, str> {
     Cow::Borrowed(&request.authority)
 }
 
-/// The authority that the origin is asked for: by boma's own word the host alone, whatever port somebody wrote.
-fn asked_for(word: Word, request: &Request) -> Cow<'_, str> {
+fn portal_of<'a>(visit: &'a Visit<'_>) -> &'a Portal {
+    &visit.town.portals.list[visit.portal.unwrap_or(0)]
+}
+
+/// The authority that the origin is asked for: by boma's own word the portal's host alone, whatever port somebody wrote.
+fn asked_for<'a>(portal: &'a Portal, word: Word, request: &'a Request) -> Cow<'a, str> {
     match word {
-        Word::Fill(_) => Cow::Borrowed(&request.host),
+        Word::Fill(_) => Cow::Borrowed(portal.own_host(&request.host)),
         Word::Origin => authority(true, request),
     }
 }
@@ -65,7 +72,7 @@ fn at<'a>(visit: &'a Visit<'_>, request: &'a Request, word: Word, authority: &'a
 
 impl Look {
     pub fn address(&self, visit: &Visit<'_>, request: &Request) -> Arc<Address> {
-        Arc::new(at(visit, request, self.word, &asked_for(self.word, request)).address())
+        Arc::new(at(visit, request, self.word, &asked_for(portal_of(visit), self.word, request)).address())
     }
 
     pub fn asking<'a>(&self, head: &'a dyn Head) -> Asking<'a> {
@@ -73,7 +80,8 @@ impl Look {
     }
 
     pub fn usable(&self) -> Option<&Arc<Kept>> {
-        self.kept.as_ref().filter(|_| matches!(self.how, Some(Use::Fresh | Use::Behind | Use::Taken)))
+        let usable = !self.only_stands_in && matches!(self.how, Some(Use::Fresh | Use::Behind | Use::Taken));
+        self.kept.as_ref().filter(|_| usable)
     }
 }
 
@@ -104,16 +112,26 @@ pub fn look(visit: &Visit<'_>, request: &Request, head: &dyn Head, bodiless: boo
         return None;
     }
     let (own, personal) = (word != Word::Origin, is_personal(visit, head));
-    if own && personal {
+    if own && personal && head.field("authorization").is_some() {
         return None;
     }
     let wish = Wish::of(head);
     // By boma's own word nobody gets anything newer, and while the origin is to be spared neither.
     let wish = if own || visit.effects().spare_origin { wish.spared() } else { wish };
     let encoding = own.then(|| if respond::takes_gzip(head) { "gzip" } else { "identity" });
-    let authority = asked_for(word, request);
+    let authority = asked_for(portal_of(visit), word, request);
     let key = visit.house.cache.key(at(visit, request, word, &authority));
-    let mut look = Look { word, key, place: None, kept: None, how: None, wish, personal, encoding };
+    let mut look = Look {
+        word,
+        key,
+        place: None,
+        kept: None,
+        how: None,
+        wish,
+        personal,
+        encoding,
+        only_stands_in: own && personal,
+    };
     look.again(visit, head);
     Some(look)
 }
@@ -204,7 +222,8 @@ pub fn void(visit: &Visit<'_>, request: &Request, head: &dyn Head, answer: &Answ
         let Ok(path) = crate::path::normalise(path) else { continue };
         let route = portal.routes.find(&crate::path::for_matching(&path)).1;
         let query = query.and_then(|q| route.query_of(q));
-        for authority in [request.host.clone(), request.authority.to_ascii_lowercase()] {
+        let own = portal.own_host(&request.host).to_owned();
+        for authority in [own, request.host.clone(), request.authority.to_ascii_lowercase()] {
             let (portal, scheme, path, query) = (portal.name.clone(), request.scheme, path.to_string(), query.clone());
             visit.house.cache.void(&Address { portal, scheme, authority, path, query, own: false });
         }

@@ -49,18 +49,15 @@ impl Corridor {
         let manner = Manner { shared: true, without, with: &with };
         let sent = self.ask(visit, call, Box::pin(Empty), (cleared, admitted), manner).await;
         let at = Asked { asked, came: self.house.now() };
-        let trouble = match &sent {
-            Ok(answer) => cache::is_trouble(answer.status).then_some(Reason::OriginError),
-            Err(OriginFault::NotSwitched | OriginFault::Upload(_)) => None,
-            Err(fault) => Some(reason_of(*fault)),
-        };
+        let trouble = trouble(&sent);
         if let Some(reason) = trouble
             && let Some(made) = stand_in(visit, request, head, &look, reason)
         {
             if reason != Reason::Busy {
                 self.recorder.origin_failed(visit, reason);
             }
-            land(leader, Landed::Failed(reason));
+            let status = sent.as_ref().map(|answer| answer.status);
+            land(leader, status.map_or(Landed::Failed(reason), |status| Landed::Trouble(status, None)));
             return made;
         }
         match sent {
@@ -73,6 +70,22 @@ impl Corridor {
                 self.came(visit, request, head, Err(fault))
             }
         }
+    }
+
+    /// Asks the origin for one request alone, of which nothing is kept; where it fails, what is kept stands in.
+    pub(super) async fn alone(&self, visit: &mut Visit<'_>, call: Call<'_>, look: &Look, cleared: Cleared) -> Made {
+        let Call { request, head, .. } = call;
+        let Some(admitted) = self.admitted(visit).await else { return wait::turned_away(visit, request, head) };
+        let sent = self.ask(visit, call, Box::pin(Empty), (cleared, admitted), Manner::default()).await;
+        if let Some(reason) = trouble(&sent)
+            && let Some(made) = stand_in(visit, request, head, look, reason)
+        {
+            if reason != Reason::Busy {
+                self.recorder.origin_failed(visit, reason);
+            }
+            return made;
+        }
+        self.came(visit, request, head, sent)
     }
 
     /// Judges what came.
@@ -171,7 +184,7 @@ impl Corridor {
         }
         note(visit, "pass");
         answer.fields.push("cache-status", format!("boma; fwd={}; detail={}", look.forwarded(), why.name()));
-        land(led.leader, if trouble { Landed::Failed(Reason::OriginError) } else { Landed::NotShared });
+        land(led.leader, if trouble { Landed::Trouble(answer.status, None) } else { Landed::NotShared });
         self.came(visit, request, head, Ok(answer))
     }
 
@@ -218,6 +231,15 @@ impl Corridor {
         };
         land(leader, landed);
         made
+    }
+}
+
+/// Why something older helps more than what came.
+fn trouble(sent: &Result<Answer, OriginFault>) -> Option<Reason> {
+    match sent {
+        Ok(answer) => cache::is_trouble(answer.status).then_some(Reason::OriginError),
+        Err(OriginFault::NotSwitched | OriginFault::Upload(_)) => None,
+        Err(fault) => Some(reason_of(*fault)),
     }
 }
 

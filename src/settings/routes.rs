@@ -52,7 +52,8 @@ pub fn routes(s: &Section<'_>) -> Vec<Route> {
         let fallback = match t.word("fallback", &["statement", "snapshot", "off"]).map(|w| w.value) {
             Some("snapshot") => Fallback::Snapshot,
             Some("off") => Fallback::Off,
-            _ => Fallback::Statement,
+            Some(_) => Fallback::Statement,
+            None => standard.fallback,
         };
         let route = Route {
             path: String::new(),

@@ -71,7 +71,15 @@ pub struct Made<'a> {
     pub holes: &'a [(Hole, usize)],
 }
 
+/// Where a page leads that is none itself.
+pub(super) const LOCATION: &str = "location";
+
 impl About {
+    /// Where it leads within the portal, where it is a redirect and no page.
+    pub fn location(&self) -> Option<&str> {
+        self.fields.iter().find(|(name, _)| name == LOCATION).map(|(_, to)| to.as_str())
+    }
+
     pub fn is_html(&self) -> bool {
         is_html(&self.content_type)
     }
@@ -112,6 +120,13 @@ impl Copy {
         let plain = body.len();
         let about = About { taken, content_type, fields, language, forms, policies, plain, pieces, holes };
         Some(Copy { about, body: out.into() })
+    }
+
+    /// A redirect to another address of the portal's.
+    pub fn redirect(to: &str, taken: u64) -> Option<Copy> {
+        let fields = vec![(LOCATION.to_owned(), to.to_owned())];
+        let (content_type, policies) = (String::new(), Vec::new());
+        Copy::new(Made { taken, content_type, fields, language: None, forms: 0, policies, body: &[], holes: &[] })
     }
 
     /// Whether it says the same as another, whenever that was taken.

@@ -112,8 +112,16 @@ pub struct Lead {
 #[derive(Debug)]
 pub struct Judged {
     pub copy: Result<Copy, Refused>,
+    /// Where a declared page leads that is a redirect. Of use once there is a copy of what it leads to.
+    pub moved: Option<String>,
     /// Where it leads; nothing where it was refused, but for a redirect.
     pub leads: Vec<Lead>,
+}
+
+impl Judged {
+    fn no(refused: Refused) -> Judged {
+        Judged { copy: Err(refused), moved: None, leads: Vec::new() }
+    }
 }
 
 /// Fields that are kept beside the body.
@@ -134,12 +142,16 @@ const KEPT: [&str; 7] = [
 /// `private` it refuses of any.
 pub fn judge(status: u16, fields: &Fields, body: &Bytes, asked: &Asked<'_>) -> Judged {
     if (301..=308).contains(&status) && status != 304 {
-        let leads = redirect(fields, asked).into_iter().collect();
-        return Judged { copy: Err(Refused::Status(status)), leads };
+        let lead = redirect(fields, asked);
+        let to = lead.as_ref().map(|lead| &lead.address).filter(|_| asked.how == How::Declared);
+        // To browsers what begins with two slashes is another host.
+        let tells = |to: &&String| to.starts_with("//") || fields.all("set-cookie").any(|c| repeats(to.as_bytes(), c));
+        let moved = to.filter(|to| !tells(to)).cloned();
+        return Judged { copy: Err(Refused::Status(status)), moved, leads: lead.into_iter().collect() };
     }
     let content_type = text(fields, "content-type").unwrap_or("application/octet-stream").to_owned();
     if let Err(refused) = head(status, fields, body, asked, &content_type) {
-        return Judged { copy: Err(refused), leads: Vec::new() };
+        return Judged::no(refused);
     }
     let washed = match copy::is_html(&content_type) {
         true => wash::page(body, asked.sessions),
@@ -148,10 +160,10 @@ pub fn judge(status: u16, fields: &Fields, body: &Bytes, asked: &Asked<'_>) -> J
     if copy::is_html(&content_type)
         && let Err(refused) = page(&washed, body, asked)
     {
-        return Judged { copy: Err(refused), leads: Vec::new() };
+        return Judged::no(refused);
     }
     if fields.all("set-cookie").any(|cookie| repeats(&washed.body, cookie)) {
-        return Judged { copy: Err(Refused::RepeatsCookie), leads: Vec::new() };
+        return Judged::no(Refused::RepeatsCookie);
     }
     let kept = |(name, value): &(std::borrow::Cow<'static, str>, Bytes)| {
         let value = std::str::from_utf8(value).ok()?;
@@ -167,7 +179,7 @@ pub fn judge(status: u16, fields: &Fields, body: &Bytes, asked: &Asked<'_>) -> J
         body: &washed.body,
         holes: &washed.holes,
     };
-    Judged { copy: Copy::new(made).ok_or(Refused::Unpackable), leads: leads(&washed, asked) }
+    Judged { copy: Copy::new(made).ok_or(Refused::Unpackable), moved: None, leads: leads(&washed, asked) }
 }
 
 fn text<'f>(fields: &'f Fields, name: &str) -> Option<&'f str> {
@@ -368,6 +380,17 @@ mod tests {
         );
         let moved = judged(How::Declared, 302, "", &[("location", "/sw/;jsessionid=AB12")]);
         assert_eq!(leads(moved), [("/sw/".to_owned(), false)]);
+        let kept = |how, location: &'static str| {
+            judged(how, 302, "", &[("location", location), ("set-cookie", "sid=0123456789abcdef")]).moved
+        };
+        assert_eq!(kept(How::Declared, "/sw/;jsessionid=AB12"), Some("/sw/".to_owned()));
+        assert_eq!(kept(How::Declared, "https://huduma.example/sw/?PHPSESSID=1&a=2"), Some("/sw/?a=2".to_owned()));
+        for nowhere in
+            ["https://other.example/", "/a/b", "http://huduma.example//other.example/", "/x?s=0123456789abcdef"]
+        {
+            assert_eq!(kept(How::Declared, nowhere), None, "{nowhere}");
+        }
+        assert_eq!(kept(How::Found, "/sw/"), None, "nobody declared it");
         let css = judged(How::Part, 200, "p{background:url(i.png)}", &[("content-type", "text/css")]);
         assert_eq!(leads(css), [("/a/i.png".to_owned(), true)]);
     }

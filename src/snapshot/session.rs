@@ -5,8 +5,9 @@ use std::borrow::Cow;
 
 use regex::bytes::{Captures, Regex};
 
-/// Parameters that are a session wherever they stand.
-const NAMES: [&str; 6] = ["jsessionid", "phpsessid", "aspsessionid[a-z]*", "cfid", "cftoken", "oscsid"];
+/// Parameters that are a session wherever they stand, and how one begins that ends otherwise on each server.
+const PLAIN: [&str; 5] = ["jsessionid", "phpsessid", "cfid", "cftoken", "oscsid"];
+const ASP: &str = "aspsessionid";
 /// What sessions are made of, percent signs too, but for those that end a parameter or a text.
 /// PHP's may hold commas, which part candidates of `srcset` as well: there white space follows.
 const VALUE: &str = "(?:[A-Za-z0-9._~!:-]|,[A-Za-z0-9-]|%2[01458-9A-E]|%3[AD])+";
@@ -34,7 +35,8 @@ impl Sessions {
     /// `cookies`: the portal's `session_cookies`.
     pub fn new(cookies: &[String]) -> Sessions {
         let own = cookies.iter().map(|c| regex::escape(c));
-        let names = NAMES.iter().map(|n| (*n).to_owned()).chain(own).collect::<Vec<_>>().join("|");
+        let plain = PLAIN.iter().map(|n| (*n).to_owned()).chain([format!("{ASP}[a-z]*")]);
+        let names = plain.chain(own).collect::<Vec<_>>().join("|");
         let built = |pattern: String| Regex::new(&format!("(?i-u){pattern}")).ok();
         Sessions {
             names: cookies.iter().map(|c| c.to_ascii_lowercase()).collect(),
@@ -83,8 +85,25 @@ fn replaced<'t>(pattern: &Regex, text: Cow<'t, [u8]>, by: By<'_>) -> Cow<'t, [u8
     }
 }
 
-/// An address as it would be without a session of the kinds that need no name of the portal's.
-pub fn plain_address(address: &str) -> Cow<'_, str> {
+/// An address as it would be without a session; `cookies`: the portal's `session_cookies`.
+pub fn plain_address<'a>(address: &'a str, cookies: &[String]) -> Cow<'a, str> {
+    let without = plain_path(address);
+    let Some((path, query)) = without.split_once('?') else { return without };
+    let is_session = |pair: &&str| {
+        let name = pair.split('=').next().unwrap_or(pair);
+        let numbered = name.get(..ASP.len()).is_some_and(|begins| begins.eq_ignore_ascii_case(ASP));
+        numbered
+            || PLAIN.iter().copied().chain(cookies.iter().map(String::as_str)).any(|n| n.eq_ignore_ascii_case(name))
+    };
+    if !query.split('&').any(|pair| is_session(&pair)) {
+        return without;
+    }
+    let rest: Vec<&str> = query.split('&').filter(|pair| !is_session(pair)).collect();
+    Cow::Owned(if rest.is_empty() { path.to_owned() } else { format!("{path}?{}", rest.join("&")) })
+}
+
+/// Likewise by its path alone.
+fn plain_path(address: &str) -> Cow<'_, str> {
     let bytes = address.as_bytes();
     let lower = |text: &[u8]| text.to_ascii_lowercase();
     let end_of = |from: usize, stops: &[u8]| {
@@ -150,8 +169,16 @@ mod tests {
             ("/(a)/x", "/(a)/x"),
             ("/(S(x", "/(S(x"),
             ("/x;jse\u{e9}", "/x;jse\u{e9}"),
+            ("/?PHPSESSID=x", "/"),
+            ("/?a=1&phpsessid=x&b=2", "/?a=1&b=2"),
+            ("/x?ASPSESSIONIDQATS=x&a", "/x?a"),
+            ("/x?MySid=1", "/x"),
+            ("/x;jsessionid=1A?oscsid=2", "/x"),
+            ("/x?a=PHPSESSID=1&sid=2&sessionid", "/x?a=PHPSESSID=1&sid=2&sessionid"),
+            ("/x?aspsessioni\u{e9}", "/x?aspsessioni\u{e9}"),
+            ("/x?", "/x?"),
         ] {
-            assert_eq!(plain_address(address), plain, "{address}");
+            assert_eq!(plain_address(address, &["MYSID".into()]), plain, "{address}");
         }
     }
 }

@@ -3,24 +3,22 @@
 //! waits for the disk and no request may.
 //!
 //! boma serves without it: a directory that cannot be written leaves the store read-only, a damaged file is moved
-//! aside, and each is said.
+//! aside, and each is said. What could not be written is lost here, and counted: whoever holds it in memory puts it anew once
+//! [`Store::again`] finds that there is room, and says so by [`Store::made_good`].
 //!
 //! Does not know: what the tables hold.
 
+mod opening;
+mod writer;
+
 use std::collections::HashMap;
-use std::fs;
-use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 
-use redb::backends::InMemoryBackend;
-use redb::{Database, ReadableTable, StorageBackend, TableDefinition};
+use redb::TableDefinition;
 
-use crate::bounds;
+pub use opening::{BARRED, open};
 
 const TABLES: [Table; 10] = [
     Table::Snapshots,
@@ -36,7 +34,7 @@ const TABLES: [Table; 10] = [
 ];
 
 /// The tables there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Table {
     /// What is kept of which page.
     Snapshots,
@@ -82,6 +80,8 @@ pub type Rows = HashMap<Table, Vec<(String, Vec<u8>)>>;
 pub struct Store {
     jobs: Option<SyncSender<Job>>,
     lost: Arc<AtomicU64>,
+    /// How many of the lost ones nobody misses any more.
+    good: Arc<AtomicU64>,
     failing: Arc<Mutex<Option<String>>>,
 }
 
@@ -100,217 +100,31 @@ enum Job {
     Flush(SyncSender<()>),
     /// Closes the file, so that another process can open it; answers when that is so.
     Release(SyncSender<()>),
-    /// Opens it again.
+    /// Opens it again after that.
     Reclaim,
-}
-
-/// Opens `boma.redb` in `folder`, making both where they are missing. Never fails: what cannot be had is said.
-pub fn open(folder: &Path, now_unix: u64) -> Opened {
-    let path = folder.join("boma.redb");
-    let mut troubles = Vec::new();
-    match try_open(folder, &path) {
-        Ok((db, rows)) => return writing(db, path, rows, troubles),
-        Err(Trouble::Damaged(why)) => match move_aside(&path, now_unix) {
-            Ok(aside) => {
-                troubles.push(format!(
-                    "the store {} was damaged ({why}); moved to {} and begun anew: snapshots are taken again",
-                    path.display(),
-                    aside.display()
-                ));
-                match try_open(folder, &path) {
-                    Ok((db, rows)) => return writing(db, path, rows, troubles),
-                    Err(trouble) => troubles.push(format!("no new store either: {}", trouble.text())),
-                }
-            }
-            Err(e) => troubles.push(format!(
-                "the store {} is damaged ({why}) and cannot be moved aside ({e}): nothing is kept over a restart",
-                path.display()
-            )),
-        },
-        Err(Trouble::Barred(why)) => {
-            let (rows, read) = match read_only(&path) {
-                Ok(rows) => (rows, "what it holds is served"),
-                Err(_) => (Rows::new(), "nothing could be read from it"),
-            };
-            troubles.push(format!(
-                "the state directory {} cannot be written ({why}): nothing is kept over a restart; {read}",
-                folder.display()
-            ));
-            return Opened { store: Store::none(), rows, troubles };
-        }
-    }
-    Opened { store: Store::none(), rows: Rows::new(), troubles }
-}
-
-enum Trouble {
-    /// The place cannot be written, or another process holds it.
-    Barred(String),
-    Damaged(String),
-}
-
-impl Trouble {
-    fn text(&self) -> &str {
-        match self {
-            Trouble::Barred(why) | Trouble::Damaged(why) => why,
-        }
-    }
-}
-
-impl From<redb::Error> for Trouble {
-    fn from(error: redb::Error) -> Trouble {
-        match error {
-            redb::Error::Io(e) if !is_damage(&e) => Trouble::Barred(e.to_string()),
-            redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => {
-                Trouble::Barred("another process has it open".into())
-            }
-            other => Trouble::Damaged(other.to_string()),
-        }
-    }
-}
-
-/// redb tells a file that is no database by `InvalidData`, a torn one by `UnexpectedEof`; other I/O errors speak of
-/// the place, not of the content.
-fn is_damage(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
-}
-
-fn try_open(folder: &Path, path: &Path) -> Result<(Database, Rows), Trouble> {
-    fs::create_dir_all(folder).map_err(|e| Trouble::Barred(e.to_string()))?;
-    guarded(|| {
-        let db = Database::builder().set_check_integrity_on_open(true).create(path).map_err(redb::Error::from)?;
-        let rows = read_rows(&db)?;
-        Ok((db, rows))
-    })
-}
-
-/// redb asserts its invariants; on a file that somebody overwrote they need not hold, and that must not stop boma.
-fn guarded<T>(open: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, Trouble> {
-    match catch_unwind(AssertUnwindSafe(open)) {
-        Ok(result) => result.map_err(Trouble::from),
-        Err(_) => Err(Trouble::Damaged("its structure does not hold together".into())),
-    }
-}
-
-fn read_rows(db: &Database) -> Result<Rows, redb::Error> {
-    let mut rows = Rows::new();
-    let transaction = db.begin_write()?;
-    for table in TABLES {
-        let opened = transaction.open_table(table.definition())?;
-        let mut all = Vec::new();
-        for row in opened.iter()? {
-            let (key, value) = row?;
-            all.push((key.value().to_owned(), value.value().to_vec()));
-        }
-        rows.insert(table, all);
-    }
-    transaction.commit()?;
-    Ok(rows)
-}
-
-/// Reads a file that may not be written, killed boma's last commit included: a copy in memory is repaired and read.
-fn read_only(path: &Path) -> Result<Rows, Trouble> {
-    let bytes = fs::read(path).map_err(|e| Trouble::Barred(e.to_string()))?;
-    guarded(|| {
-        let backend = InMemoryBackend::new();
-        let filled = backend.set_len(bytes.len() as u64).and_then(|()| backend.write(0, &bytes));
-        filled.map_err(|e| redb::Error::Io(io::Error::other(e.to_string())))?;
-        read_rows(&Database::builder().create_with_backend(backend)?)
-    })
-}
-
-fn move_aside(path: &Path, now_unix: u64) -> io::Result<PathBuf> {
-    let mut aside = path.with_extension(format!("redb.damaged-{now_unix}"));
-    let mut n = 1;
-    while aside.exists() {
-        aside = path.with_extension(format!("redb.damaged-{now_unix}-{n}"));
-        n += 1;
-    }
-    fs::rename(path, &aside)?;
-    Ok(aside)
-}
-
-fn writing(db: Database, path: PathBuf, rows: Rows, mut troubles: Vec<String>) -> Opened {
-    let (jobs, queue) = sync_channel(bounds::STORE_JOBS);
-    let store = Store { jobs: None, ..Store::none() };
-    let shared = store.clone();
-    let spawned = thread::Builder::new().name("boma-store".into()).spawn(move || write_all(db, &path, &queue, &shared));
-    let jobs = match spawned {
-        Ok(_) => Some(jobs),
-        Err(e) => {
-            troubles.push(format!("no thread for the store's writer ({e}): nothing is kept over a restart"));
-            None
-        }
-    };
-    Opened { store: Store { jobs, ..store }, rows, troubles }
-}
-
-fn write_all(db: Database, path: &Path, queue: &Receiver<Job>, store: &Store) {
-    let (mut open, mut released) = (Some(db), false);
-    while let Ok(first) = queue.recv() {
-        let mut batch = vec![first];
-        batch.extend(queue.try_iter().take(bounds::STORE_JOBS));
-        released &= !batch.iter().any(|job| matches!(job, Job::Reclaim));
-        if open.is_none() && !released {
-            let opened = guarded(|| Database::open(path).map_err(redb::Error::from));
-            open = opened.map_err(|trouble| store.fails(Some(trouble.text()))).ok();
-        }
-        let Some(db) = &open else {
-            let writes = batch.iter().filter(|job| matches!(job, Job::Put(..) | Job::Remove(..))).count();
-            store.lost.fetch_add(writes as u64, Ordering::Relaxed);
-            // Whoever waits for a flush is let go by its end being dropped.
-            continue;
-        };
-        match guarded(|| write(db, &batch)) {
-            Ok(()) => store.fails(None),
-            Err(trouble) => {
-                store.lost.fetch_add(batch.len() as u64, Ordering::Relaxed);
-                tracing::error!(error = trouble.text(), jobs = batch.len(), "the store could not be written");
-                store.fails(Some(trouble.text()));
-                // After a write that failed it takes no other until it is opened anew.
-                open = None;
-            }
-        }
-        for job in batch {
-            match job {
-                Job::Flush(done) => drop(done.send(())),
-                Job::Release(done) => {
-                    (open, released) = (None, true);
-                    let _ = done.send(());
-                }
-                _ => {}
-            }
-        }
-    }
-}
-
-fn write(db: &Database, batch: &[Job]) -> Result<(), redb::Error> {
-    let mut transaction = db.begin_write()?;
-    // Costs a little on each commit; without it, the first start after a kill scans the whole file.
-    transaction.set_quick_repair(true);
-    for job in batch {
-        match job {
-            Job::Put(table, key, value) => {
-                transaction.open_table(table.definition())?.insert(key.as_str(), value.as_slice())?;
-            }
-            Job::Remove(table, key) => {
-                transaction.open_table(table.definition())?.remove(key.as_str())?;
-            }
-            Job::Flush(_) | Job::Release(_) | Job::Reclaim => {}
-        }
-    }
-    transaction.commit()?;
-    Ok(())
+    /// Opens it again where a write failed.
+    Again,
 }
 
 impl Store {
     /// A store that keeps nothing.
     pub fn none() -> Store {
-        Store { jobs: None, lost: Arc::default(), failing: Arc::default() }
+        Store { jobs: None, lost: Arc::default(), good: Arc::default(), failing: Arc::default() }
     }
 
     /// Whether what is put outlives the process.
     pub fn keeps(&self) -> bool {
-        self.jobs.is_some()
+        self.jobs.is_some() && self.failing().is_none()
+    }
+
+    /// Whether anything that was put is not on disk, and will be once it is put anew.
+    pub fn is_behind(&self) -> bool {
+        self.jobs.is_some() && (self.failing().is_some() || self.lost() > self.good.load(Ordering::Relaxed))
+    }
+
+    /// Everything was put anew since so many were lost.
+    pub fn made_good(&self, lost: u64) {
+        self.good.fetch_max(lost, Ordering::Relaxed);
     }
 
     /// Writes that were lost: the queue was full, or the disk refused.
@@ -377,6 +191,13 @@ impl Store {
         self.send(Job::Reclaim);
     }
 
+    /// Opens it again where a write failed; whether it can be written. Not for a worker's thread.
+    pub fn again(&self) -> bool {
+        self.send_surely(Job::Again);
+        self.flush();
+        self.keeps()
+    }
+
     fn send(&self, job: Job) {
         if let Some(jobs) = &self.jobs
             && jobs.try_send(job).is_err()
@@ -388,6 +209,9 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+
     use super::*;
 
     fn folder(name: &str) -> PathBuf {

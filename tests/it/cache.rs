@@ -334,3 +334,93 @@ fn nobody_puts_a_host_of_their_own_into_what_others_get() {
     request(boma.at(), "GET", "/page", "Host: huduma.example:666\r\n", "");
     assert_eq!(origin.reached().len(), 3);
 }
+
+#[test]
+fn who_is_signed_in_gets_what_is_kept_for_everybody_where_the_origin_may_not_or_cannot_be_asked() {
+    let (origin, boma) =
+        house(&format!("connect_timeout = \"500ms\"\n{FILLED}"), "Set-Cookie: PHPSESSID=0123456789abcdef; path=/\r\n");
+    let page = get(boma.at(), "/news");
+    assert_eq!((page.status, origin.reached().len()), (200, 1));
+    let known = |path: &str| request(boma.at(), "GET", path, "Accept: text/html\r\nCookie: PHPSESSID=7\r\n", "");
+    // While the origin lives, it alone answers them.
+    origin.title("Habari Amina");
+    for asked in 2..5 {
+        let own = known("/news");
+        assert!(own.text().contains("Habari Amina") && own.body != page.body, "{}", own.text());
+        assert!(!status_of(&own).contains("hit"), "{}", status_of(&own));
+        assert_eq!(origin.reached().len(), asked);
+    }
+    assert_eq!(get(boma.at(), "/news").body, page.body, "and nobody gets what was theirs");
+    let asked = origin.reached().len();
+    boma.posture("static");
+    let copy = known("/news");
+    assert_eq!((copy.status, copy.body == page.body), (200, true), "{}", copy.text());
+    assert!(copy.field("set-cookie").is_none_or(|c| !c.contains("PHPSESSID")));
+    assert_eq!(known("/other").status, 503, "of which there is no copy");
+    assert_eq!(origin.reached().len(), asked);
+    boma.posture("normal");
+    assert!(known("/news").text().contains("Habari Amina"));
+    origin.kill();
+    eventually("the copy stands in", || (known("/news").body == page.body).then_some(()));
+    assert_eq!(known("/other").status, 503);
+    let bearer = request(boma.at(), "GET", "/news", "Authorization: Bearer x\r\n", "");
+    assert_eq!(bearer.status, 502, "a program that signs in wants its own");
+}
+
+#[test]
+fn one_fetch_that_failed_is_the_answer_of_all_who_waited_for_it() {
+    for portal in [BY_ORIGIN, FILLED] {
+        let (origin, boma) = house(portal, "Set-Cookie: PHPSESSID=0123456789abcdef\r\n");
+        origin.set(Mode::Fails);
+        let answers = crowd(&boma, 200, "/slow/news", "");
+        for answer in &answers {
+            assert_eq!(answer.status, 500, "the origin's own status: {}", answer.text());
+            let led = answer.field("set-cookie").is_some();
+            assert!(portal == BY_ORIGIN || !led, "a session is nobody else's");
+        }
+        let led = answers.iter().filter(|a| a.field("set-cookie").is_some()).count();
+        assert!(led <= 1, "{led} were given one session");
+        // One who came when it had failed already may have asked again.
+        assert!(origin.reached().len() <= 3, "{}: {portal}", origin.reached().len());
+        // It is an answer for those who waited, and kept for nobody.
+        origin.set(Mode::Works);
+        eventually("the origin is asked again", || (get(boma.at(), "/slow/news").status == 200).then_some(()));
+    }
+}
+
+#[test]
+fn a_prefix_is_of_whole_names() {
+    let (_origin, boma) = house(BY_ORIGIN, "Cache-Control: max-age=60\r\n");
+    let fill = || ["/news", "/news/a", "/newsletter", "/other"].iter().for_each(|p| drop(get(boma.at(), p)));
+    let purge = |prefix: &str| boma.command(&["cache", "purge", "--prefix", prefix]);
+    fill();
+    assert_eq!(purge("/news"), (0, "2 kept answers forgotten\n".into()));
+    fill();
+    assert_eq!(purge("/news/"), (0, "1 kept answers forgotten\n".into()));
+    fill();
+    assert_eq!(purge("/news*"), (0, "3 kept answers forgotten\n".into()), "as paths of rules and routes");
+    fill();
+    assert_eq!(purge("/"), (0, "4 kept answers forgotten\n".into()));
+}
+
+#[test]
+fn hosts_of_one_portal_share_what_boma_fetches_for_itself() {
+    let origin = Origin::start();
+    let setup = Setup::new().portal(FILLED).rules(WIDE);
+    setup.write(&origin.address.to_string());
+    let file = std::fs::read_to_string(setup.file("boma.toml")).unwrap();
+    let hosts = "hosts = [\"huduma.example\", \"www.huduma.example\", \"*.kata.example\"]\nhost = \"huduma.example\"";
+    setup.folder.write("boma.toml", &file.replace("hosts = [\"huduma.example\"]", hosts));
+    let boma = Boma::start(setup, &[]);
+    let at = |host: &str| request(boma.at(), "GET", "/news", &format!("Host: {host}\r\n"), "");
+    let first = at("www.huduma.example");
+    assert_eq!(first.status, 200);
+    assert_eq!(origin.reached()[0].field("host").as_deref(), Some("huduma.example"), "the canonical one is asked for");
+    assert_eq!((at("huduma.example").body, origin.reached().len()), (first.body, 1));
+    // Behind a wildcard another site may be at each name.
+    for host in ["a.kata.example", "b.kata.example"] {
+        assert_eq!(at(host).status, 200);
+        assert_eq!(origin.reached().pop().unwrap().field("host").as_deref(), Some(host));
+    }
+    assert_eq!(origin.reached().len(), 3);
+}

@@ -20,6 +20,7 @@
 //! code        access codes: given out, written, wrong
 //! programs    what README tells developers of programs, and never a page for one
 //! bots        good ones, by the names of a small name server and by published networks
+//! disk        a full one: service goes on, and everything is kept once there is room
 //! fallback    the origin dead, hanging, failing; snapshots over a restart
 //! snapshot    copies of pages: how they are taken, kept, given, and what never lands in one
 //! incident    what citizens are told, the origin dead
@@ -54,6 +55,7 @@ mod browser;
 mod cache;
 mod challenge;
 mod code;
+mod disk;
 mod events;
 mod explain;
 mod fallback;

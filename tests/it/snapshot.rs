@@ -364,3 +364,106 @@ fn a_damaged_store_is_moved_aside_said_and_filled_again() {
     origin.kill();
     assert_eq!(are_whole(&boma, 5), 5);
 }
+
+#[test]
+fn a_declared_page_that_redirects_leads_to_its_copy_with_the_origin_gone() {
+    let origin = Origin::start();
+    let session = "Set-Cookie: PHPSESSID=k3v9q2m7x1c8b5n4z6l0; path=/\r\nCache-Control: no-store\r\n";
+    let to = |location: &str| format!("Location: {location}\r\n{session}");
+    origin.page("/", 302, &to("http://huduma.example/sw/?PHPSESSID=k3v9q2m7x1c8b5n4z6l0"), "");
+    // Whoever declares the way declares where it leads to: PHP's own field keeps that away no more.
+    origin.page("/sw/", 200, &format!("{HTML}{session}"), "<body>Karibu<a href=/moved></a>");
+    origin.page("/out", 302, "Location: https://bank.example/\r\n", "");
+    origin.page("/round", 302, "Location: /round;jsessionid=AB12\r\n", "");
+    origin.page("/one", 302, "Location: /two\r\n", "");
+    origin.page("/two", 302, "Location: /one\r\n", "");
+    origin.page("/moved", 301, "Location: /sw/\r\n", "");
+    let boma = house(
+        &origin,
+        "session_cookies = [\"PHPSESSID\"]\nsnapshot = { start = [\"/\", \"/out\", \"/round\", \"/one\"], every = \"1h\", depth = 0 }\n",
+    );
+    whole_round(&boma);
+    assert_eq!(copies(&boma), ["/", "/sw/"], "what leads round, or away, is none");
+    let setup = boma.kill();
+    origin.kill();
+    let boma = Boma::start(setup, &[]);
+    let moved = a_redirect(&boma, "/");
+    assert_eq!(moved.field("location"), Some("/sw/"));
+    assert_eq!((moved.field("cache-control"), moved.body.len()), (Some("no-store"), 0));
+    assert!(moved.field("set-cookie").is_none_or(|c| !c.contains("PHPSESSID")));
+    assert!(a_copy(&boma, "/sw/").text().contains("Karibu"));
+    let head = request(boma.at(), "HEAD", "/", "Accept: text/html\r\n", "");
+    assert_eq!((head.status, head.field("location")), (302, Some("/sw/")));
+    for none in ["/out", "/round", "/one", "/two", "/moved"] {
+        assert_eq!(navigate(boma.at(), none).status, 503, "{none}");
+    }
+}
+
+fn a_redirect(boma: &Boma, path: &str) -> crate::harness::Answer {
+    let moved = navigate(boma.at(), path);
+    assert_eq!((moved.status, moved.field("cache-status")), (302, Some("boma; hit; detail=snapshot")), "{path}");
+    moved
+}
+
+#[test]
+fn a_page_that_no_longer_redirects_takes_the_redirects_place() {
+    let origin = Origin::start();
+    origin.page("/", 302, "Location: /sw/\r\n", "");
+    origin.page("/sw/", 200, HTML, "<body>Karibu");
+    let boma = house(&origin, "snapshot = { start = [\"/\"], every = \"1s\", depth = 0 }\n");
+    whole_round(&boma);
+    origin.page("/", 200, HTML, "<body>Nyumbani");
+    let times = || asked(&origin).iter().filter(|a| *a == "/").count();
+    let before = times();
+    eventually("it is asked for twice more", || (times() >= before + 2).then_some(()));
+    origin.kill();
+    assert!(a_copy(&boma, "/").text().contains("Nyumbani"));
+}
+
+#[test]
+fn a_session_in_the_address_finds_the_page_and_other_parameters_do_not() {
+    let origin = Origin::start();
+    origin.page("/", 200, HTML, "<body>Karibu");
+    origin.page("/list?page=2", 200, HTML, "<body>Ukurasa");
+    let map = "<urlset><url><loc>/list?page=2</loc></url></urlset>";
+    origin.page("/map.xml", 200, "Content-Type: text/xml\r\n", map);
+    let boma = house(
+        &origin,
+        "session_cookies = [\"MYSID\"]\nsnapshot = { start = [\"/\"], sitemap = \"/map.xml\", every = \"1h\", depth = 0 }\n",
+    );
+    boma.wait_for_snapshots(2);
+    origin.kill();
+    for (address, text) in [
+        ("/?PHPSESSID=k3v9q2m7x1c8", "Karibu"),
+        ("/?phpsessid=k3v9q2m7x1c8", "Karibu"),
+        ("/?MYSID=0a1b2c3d", "Karibu"),
+        ("/list?page=2&PHPSESSID=k3v9q2m7x1c8", "Ukurasa"),
+        ("/list?MYSID=0a1b&page=2", "Ukurasa"),
+        ("/;jsessionid=1A2B?PHPSESSID=3C", "Karibu"),
+    ] {
+        assert!(a_copy(&boma, address).text().contains(text), "{address}");
+    }
+    for none in ["/?page=2", "/?sid=1", "/list?PHPSESSID=1", "/?x=PHPSESSID=1"] {
+        assert_eq!(navigate(boma.at(), none).status, 503, "{none}");
+    }
+}
+
+#[test]
+fn a_route_that_wants_the_statement_gets_no_copy_and_one_that_says_nothing_does() {
+    let origin = Origin::start();
+    origin.page("/", 200, HTML, "<body>Karibu<a href=/prices/today></a><a href=/about></a>");
+    origin.page("/prices/today", 200, HTML, "<body>Bei");
+    origin.page("/about", 200, HTML, "<body>Kuhusu");
+    let boma = house(
+        &origin,
+        "snapshot = { start = [\"/\"], every = \"1h\" }\n[[portal.route]]\npath = \"/prices/*\"\nfallback = \"statement\"\n[[portal.route]]\npath = \"/about\"\nclass = \"information\"\n",
+    );
+    whole_round(&boma);
+    assert_eq!(copies(&boma), ["/", "/about"]);
+    assert!(!asked(&origin).contains(&"/prices/today".to_owned()));
+    origin.kill();
+    a_copy(&boma, "/about");
+    let statement = navigate(boma.at(), "/prices/today");
+    assert_eq!(statement.status, 503);
+    assert!(statement.text().contains("<h1>Sorry, the service is unavailable</h1>"));
+}

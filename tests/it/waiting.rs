@@ -268,3 +268,25 @@ fn a_restart_loses_no_place_and_a_used_one_stays_used() {
         boma.status()["waiting"].as_array().unwrap().iter().map(|r| r["visiting"].as_u64().unwrap()).sum();
     assert_eq!(visiting, 1);
 }
+
+#[test]
+fn where_boma_fetches_for_itself_a_full_gate_gives_places_too() {
+    let origin = Origin::start();
+    let boma = Setup::new()
+        .portal("max_in_flight = 1\n[[portal.route]]\npath = \"/news*\"\ncache = \"30s\"\n")
+        .start(origin.address);
+    origin.set(Mode::Hangs);
+    let mut inside = Client::connect(boma.at()).unwrap();
+    inside.send(b"GET /a HTTP/1.1\r\nHost: huduma.example\r\n\r\n").unwrap();
+    eventually("it is inside", || (origin.reached_by_citizens().len() == 1).then_some(()));
+    let mut browser = Browser::default();
+    let page = browser.goes(&boma, "/news");
+    assert_eq!(page.status, 503);
+    assert!(page.text().contains("<h1>Please wait for your turn</h1>"), "{}", page.text());
+    assert_eq!(told(&page.text(), "place"), "1");
+    let program = get(boma.at(), "/news");
+    assert_eq!((program.status, program.json()["reason"].as_str()), (503, Some("waiting.full")));
+    origin.set(Mode::Works);
+    drop(inside);
+    assert_eq!(browser.comes_in(&boma, "/news").status, 200);
+}

@@ -1,6 +1,7 @@
 //! The house under test, its origin and its clients. Everything on port 0, everything ended by its own handle.
 
 mod boma;
+mod disk;
 mod http;
 pub mod mmdb;
 mod nginx;
@@ -11,6 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 pub use boma::{Boma, Setup, TOKEN, command};
+pub use disk::Disk;
 pub use http::{Answer, Client, get, load, navigate, request};
 pub use nginx::{Nginx, SITE};
 pub use origin::{Mode, Origin, Reached};

@@ -1,0 +1,15 @@
+//! The bounds of what is written to disk.
+
+use std::time::Duration;
+
+/// Jobs waiting for the store's writer thread.
+pub const STORE_JOBS: usize = 1024;
+/// Rows whose removal waits for a disk that has no room: more come back with a restart, as old as they are.
+pub const STORE_GONE: usize = 16_384;
+/// Between two tries to write down what a full disk refused, and where all of it has become too much.
+pub const STORE_AGAIN: Duration = Duration::from_secs(5);
+pub const STORE_AGAIN_ALL: Duration = Duration::from_secs(60);
+/// Lines of the journal that wait for room: hours of the busiest day.
+pub const JOURNAL_UNWRITTEN: usize = 2000;
+/// Bytes of all last good copies that wait for room; settings and rules are a few KiB each.
+pub const LAST_GOOD_UNWRITTEN: usize = 8 * 1024 * 1024;
