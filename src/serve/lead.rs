@@ -13,6 +13,7 @@ use super::read::Request;
 use super::respond::{self, Made};
 use super::visit::Visit;
 use super::{Call, Corridor, Manner, mint, wait};
+use crate::bounds;
 use crate::cache::{self, Address, Asked, Kept, Key, Landed, Leader, Unkept, Use, Wish};
 use crate::facts::Kind;
 use crate::force::House;
@@ -112,6 +113,10 @@ impl Corridor {
         let judged = cache::judge(came, answer.status, &answer.fields, led.at);
         let longest = self.house.cache.largest as u64;
         match (judged, &answer.body) {
+            (Err(why), _) if led.leader.is_some() && cache::is_trouble(answer.status) => {
+                let shared = cache::shared_error(came, answer.status, &answer.fields, led.at);
+                self.failed_for_all(visit, request, head, led, (answer, why, shared.ok()))
+            }
             (Err(why), _) => self.unkept(visit, request, head, led, answer, why),
             (Ok(_), Came::Body(body)) if body.exact().is_some_and(|n| n > longest) => {
                 self.unkept(visit, request, head, led, answer, Unkept::TooLarge)
@@ -178,14 +183,46 @@ impl Corridor {
         mut answer: Answer,
         why: Unkept,
     ) -> Made {
-        let (look, trouble) = (&led.look, cache::is_trouble(answer.status));
-        if led.leader.is_some() && !why.is_the_requests() && !trouble {
+        let look = &led.look;
+        if led.leader.is_some() && !why.is_the_requests() {
             self.house.cache.pass(look.key, &look.address(visit, request), self.house.now());
         }
         note(visit, "pass");
         answer.fields.push("cache-status", format!("boma; fwd={}; detail={}", look.forwarded(), why.name()));
-        land(led.leader, if trouble { Landed::Trouble(answer.status, None) } else { Landed::NotShared });
+        land(led.leader, Landed::NotShared);
         self.came(visit, request, head, Ok(answer))
+    }
+
+    /// An error goes to who asked as it comes, and to those who wait by its status: with its page, where that is small and nobody's
+    /// own.
+    fn failed_for_all(
+        &self,
+        visit: &mut Visit<'_>,
+        request: &Request,
+        head: &dyn Head,
+        led: Led,
+        (answer, why, shared): (Answer, Unkept, Option<cache::Draft>),
+    ) -> Made {
+        let Answer { status, mut fields, body } = answer;
+        note(visit, "pass");
+        fields.push("cache-status", format!("boma; fwd={}; detail={}", led.look.forwarded(), why.name()));
+        let body = match (shared, body) {
+            (Some(draft), Came::Body(body)) if body.exact().is_some_and(|n| n <= bounds::CACHE_ERROR_BYTES) => {
+                let gathering = Gathering::new(&self.house, body);
+                let (pot, names) = (gathering.clone(), visit.portal().session_cookies.clone());
+                tokio::task::spawn_local(async move {
+                    let whole = pot.whole().await.ok().filter(|body| !cache::tells(&draft.fields, body, &[], &names));
+                    let error = whole.map(|body| Arc::new(draft.whole(body)));
+                    land(led.leader, Landed::Trouble(status, error));
+                });
+                Came::Body(gathering.reader())
+            }
+            (_, body) => {
+                land(led.leader, Landed::Trouble(status, None));
+                body
+            }
+        };
+        self.came(visit, request, head, Ok(Answer { status, fields, body }))
     }
 
     /// The origin says that what is kept still holds.

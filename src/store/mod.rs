@@ -260,6 +260,42 @@ mod tests {
     }
 
     #[test]
+    fn what_could_not_be_written_is_owed_until_it_is_put_again() {
+        let folder = folder("owed");
+        let opened = open(&folder, 88);
+        let store = &opened.store;
+        store.put(Table::Bans, "stays", b"1".to_vec());
+        store.put(Table::Bans, "goes", b"2".to_vec());
+        store.flush();
+        assert!(store.keeps() && !store.is_behind());
+        store.release();
+        store.put(Table::Bans, "new", b"3".to_vec());
+        store.put(Table::Bans, "short", b"4".to_vec());
+        store.remove(Table::Bans, "short");
+        store.remove(Table::Bans, "goes");
+        store.flush();
+        let lost = store.lost();
+        assert!(lost == 4 && store.is_behind());
+        store.reclaim();
+        // Whoever holds it puts it again; of what is gone nobody knows any more.
+        store.put(Table::Bans, "new", b"3".to_vec());
+        store.flush();
+        store.made_good(lost);
+        assert!(store.keeps() && !store.is_behind());
+        store.release();
+        let again = open(&folder, 88);
+        let row = |key: &str, value: &[u8]| (key.to_owned(), value.to_vec());
+        assert_eq!(again.rows[&Table::Bans], [row("new", b"3"), row("stays", b"1")]);
+        again.store.release();
+        // A file that is damaged meanwhile is begun anew, and all of it is owed.
+        fs::write(folder.join("boma.redb"), vec![0x5a; 70_000]).unwrap();
+        store.reclaim();
+        store.flush();
+        assert!(store.keeps() && store.is_behind());
+        assert!(folder.join("boma.redb.damaged-88").exists());
+    }
+
+    #[test]
     fn a_file_torn_in_the_middle_does_not_stop_the_start() {
         let folder = folder("torn");
         let opened = open(&folder, 1);

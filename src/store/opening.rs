@@ -19,7 +19,7 @@ pub fn open(folder: &Path, now_unix: u64) -> Opened {
     let path = folder.join("boma.redb");
     let mut troubles = Vec::new();
     match try_open(folder, &path) {
-        Ok((db, rows)) => return writing(Ok(db), path, rows, troubles),
+        Ok((db, rows)) => return writing(Ok(db), (path, now_unix), rows, troubles),
         Err(Trouble::Damaged(why)) => match move_aside(&path, now_unix) {
             Ok(aside) => {
                 troubles.push(format!(
@@ -28,8 +28,11 @@ pub fn open(folder: &Path, now_unix: u64) -> Opened {
                     aside.display()
                 ));
                 match try_open(folder, &path) {
-                    Ok((db, rows)) => return writing(Ok(db), path, rows, troubles),
-                    Err(trouble) => troubles.push(format!("no new store either: {}", trouble.text())),
+                    Ok((db, rows)) => return writing(Ok(db), (path, now_unix), rows, troubles),
+                    Err(trouble) => {
+                        troubles.push(barred(folder, trouble.text()));
+                        return writing(Err(trouble.text().to_owned()), (path, now_unix), Rows::new(), troubles);
+                    }
                 }
             }
             Err(e) => troubles.push(format!(
@@ -40,23 +43,24 @@ pub fn open(folder: &Path, now_unix: u64) -> Opened {
         Err(Trouble::Barred(why)) => {
             let rows = if path.exists() { read_only(&path).ok() } else { Some(Rows::new()) };
             let read = if rows.is_some() { "what it holds is served" } else { "nothing could be read from it" };
-            let what =
-                format!("{BARRED} {} cannot be written ({why}): nothing is kept over a restart", folder.display());
-            troubles.push(format!("{what}; {read}"));
+            troubles.push(format!("{}; {read}", barred(folder, &why)));
             // What could not be read must not be written over once it can be.
             return match rows {
-                Some(rows) => writing(Err(why), path, rows, troubles),
+                Some(rows) => writing(Err(why), (path, now_unix), rows, troubles),
                 None => Opened { store: Store::none(), rows: Rows::new(), troubles },
             };
         }
         Err(Trouble::Held) => {
-            let what = format!("{BARRED} {} cannot be written", folder.display());
-            troubles.push(format!("{what} (another process has it open): nothing is kept over a restart"));
+            troubles.push(barred(folder, Trouble::Held.text()));
             let rows = read_only(&path).unwrap_or_default();
             return Opened { store: Store::none(), rows, troubles };
         }
     }
     Opened { store: Store::none(), rows: Rows::new(), troubles }
+}
+
+fn barred(folder: &Path, why: &str) -> String {
+    format!("{BARRED} {} cannot be written ({why}): nothing is kept over a restart", folder.display())
 }
 
 pub(super) enum Trouble {
@@ -142,7 +146,7 @@ fn read_only(path: &Path) -> Result<Rows, Trouble> {
     })
 }
 
-fn move_aside(path: &Path, now_unix: u64) -> io::Result<PathBuf> {
+pub(super) fn move_aside(path: &Path, now_unix: u64) -> io::Result<PathBuf> {
     let mut aside = path.with_extension(format!("redb.damaged-{now_unix}"));
     let mut n = 1;
     while aside.exists() {

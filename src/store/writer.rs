@@ -8,18 +8,23 @@ use std::thread;
 
 use redb::{Database, ReadableTable};
 
-use super::opening::{guarded, try_open};
+use super::opening::{Trouble, guarded, move_aside, try_open};
 use super::{Job, Opened, Rows, Store, Table};
 use crate::bounds;
 
 /// Begins to write; where the file could not be opened, once it can be.
-pub(super) fn writing(db: Result<Database, String>, path: PathBuf, rows: Rows, mut troubles: Vec<String>) -> Opened {
+pub(super) fn writing(
+    db: Result<Database, String>,
+    (path, began): (PathBuf, u64),
+    rows: Rows,
+    mut troubles: Vec<String>,
+) -> Opened {
     let (jobs, queue) = sync_channel(bounds::STORE_JOBS);
     let store = Store { jobs: None, ..Store::none() };
     if let Err(why) = &db {
         store.fails(Some(why));
     }
-    let mut writer = Writer { path, db: db.ok(), released: false, gone: BTreeSet::new(), store: store.clone() };
+    let mut writer = Writer { path, db: db.ok(), released: false, began, gone: BTreeSet::new(), store: store.clone() };
     let spawned = thread::Builder::new().name("boma-store".into()).spawn(move || writer.work(&queue));
     let jobs = match spawned {
         Ok(_) => Some(jobs),
@@ -35,6 +40,8 @@ struct Writer {
     path: PathBuf,
     db: Option<Database>,
     released: bool,
+    /// Seconds since the Unix epoch, for the names of what is moved aside.
+    began: u64,
     /// Rows that are to be removed, and could not be: who holds what is there in memory knows nothing of them.
     gone: BTreeSet<(Table, String)>,
     store: Store,
@@ -79,7 +86,16 @@ impl Writer {
 
     fn open(&mut self) {
         let folder = self.path.parent().unwrap_or(Path::new("/"));
-        match try_open(folder, &self.path) {
+        let mut opened = try_open(folder, &self.path);
+        if let Err(Trouble::Damaged(why)) = &opened
+            && let Ok(aside) = move_aside(&self.path, self.began)
+        {
+            tracing::error!(why, aside = %aside.display(), "the store was damaged, and is begun anew");
+            // Whatever was in it is missed now.
+            self.store.lost.fetch_add(1, Ordering::Relaxed);
+            opened = try_open(folder, &self.path);
+        }
+        match opened {
             Ok((db, _)) => self.db = Some(db),
             Err(trouble) => self.store.fails(Some(trouble.text())),
         }

@@ -369,14 +369,16 @@ fn who_is_signed_in_gets_what_is_kept_for_everybody_where_the_origin_may_not_or_
 
 #[test]
 fn one_fetch_that_failed_is_the_answer_of_all_who_waited_for_it() {
-    for portal in [BY_ORIGIN, FILLED] {
-        let (origin, boma) = house(portal, "Set-Cookie: PHPSESSID=0123456789abcdef\r\n");
+    let session = "Set-Cookie: PHPSESSID=0123456789abcdef\r\n";
+    for (portal, extra, whose) in [(BY_ORIGIN, session, false), (FILLED, session, true), (BY_ORIGIN, "", true)] {
+        let (origin, boma) = house(portal, extra);
         origin.set(Mode::Fails);
         let answers = crowd(&boma, 200, "/slow/news", "");
         for answer in &answers {
             assert_eq!(answer.status, 500, "the origin's own status: {}", answer.text());
             let led = answer.field("set-cookie").is_some();
             assert!(portal == BY_ORIGIN || !led, "a session is nobody else's");
+            assert!(!whose || answer.text().contains("Karibu"), "the origin's own page: {}", answer.text());
         }
         let led = answers.iter().filter(|a| a.field("set-cookie").is_some()).count();
         assert!(led <= 1, "{led} were given one session");
