@@ -59,8 +59,8 @@ impl Corridor {
         let (home, name) = (visit.client.prefix.0, visit.house.forms.name(seal));
         let opened = Opened { form, room };
         let lets = tie.lets(earned.map(|_| name), held.map(|p| p.id), home);
-        let knows =
-            now.saturating_sub(tie.issued) <= bounds::FORM_LIFE.as_secs() && (shown.is_some() || home == tie.home);
+        let young = now.saturating_sub(tie.issued) <= bounds::FORM_LIFE.as_secs();
+        let knows = young && (shown.is_some() || home == tie.home);
         let mut made = match (lets, tie.challenge) {
             (true, _) if knows => {
                 decide::give_back(visit, outer, head);
@@ -68,7 +68,8 @@ impl Corridor {
                 self.send_on(visit, head, opened, (earned, challenge.filter(|_| tie.challenge == name)), line).await
             }
             (true, _) => ask(visit, opened, earned),
-            (false, 0) if tie.holder == 0 => ask(visit, opened, earned),
+            // Whose pass has ended meanwhile comes without one.
+            (false, 0) if tie.holder == 0 || (held.is_none() && !young) => ask(visit, opened, earned),
             // Its own challenge, not solved yet.
             (false, own) if own != 0 && own == name => {
                 challenge_again(visit, head, opened, challenge, Reason::Unsolved)

@@ -373,15 +373,36 @@ fn old_forms_ask_and_older_ones_are_void() {
         let tie = Tie { issued: form.tie.issued - issued, born: form.tie.born - born, ..form.tie };
         solved(&page).replace(&carried(&page), &office.seal(&Form { tie, ..form.clone() }).unwrap())
     };
-    assert_eq!(back(&boma, "/form", OWN, &of_age(3700, 3700)).status, 400);
-    assert_eq!(back(&boma, "/form", OWN, &of_age(1, 3700)).status, 400);
-    let asked = back(&boma, "/form", OWN, &of_age(700, 700));
-    assert_eq!(asked.status, 409);
-    assert!(asked.text().contains("<h1>Please press Send</h1>"), "{}", asked.text());
-    let again = office.open(carried(&asked).as_bytes()).unwrap();
-    assert_eq!((again.body.as_ref(), again.tie.born), (&b"a=1"[..], form.tie.born - 700), "an hour in all");
+    let (hour, day) = (3600, 86_400);
+    assert_eq!(back(&boma, "/form", OWN, &of_age(day + 60, day + 60)).status, 400);
+    assert_eq!(back(&boma, "/form", OWN, &of_age(1, day + 60)).status, 400, "a day in all");
+    let mut asked = Vec::new();
+    for age in [700, 2 * hour, day - 60] {
+        let page = back(&boma, "/form", OWN, &of_age(age, age));
+        assert_eq!(page.status, 409, "{age}");
+        assert!(page.text().contains("<h1>Please press Send</h1>"), "{}", page.text());
+        let again = office.open(carried(&page).as_bytes()).unwrap();
+        assert_eq!((again.body.as_ref(), again.tie.born), (&b"a=1"[..], form.tie.born - age));
+        asked.push(page);
+    }
+    // The pass of who sent it has ended in the night, and their browser has forgotten it.
+    let held = |issued: u64, pass: &str| {
+        let tie = Tie { issued: form.tie.issued - issued, ..office.tie(b"", Some(7), 1, form.tie.issued) };
+        let body = format!("boma-seal=&boma-work=&boma-form={}", office.seal(&Form { tie, ..form.clone() }).unwrap());
+        back(&boma, "/form", &format!("{OWN}{pass}"), &body).status
+    };
+    assert_eq!([held(60, ""), held(14 * hour, "")], [400, 409]);
+    let stranger = solve(boma.at(), &post(boma.at(), "/other", HTML, URLENCODED, b""));
+    assert_eq!(held(14 * hour, &format!("Cookie: {stranger}\r\n")), 400, "it does not go with another's pass");
     assert_eq!(origin.reached_by_citizens().len(), 0);
-    assert_eq!(back(&boma, "/form", OWN, &of_age(500, 500)).status, 200);
+    let fields = format!("{OWN}Cookie: {}\r\n", asked[2].pass().unwrap());
+    assert_eq!(back(&boma, "/form", &fields, &pressed(&asked[2])).status, 200, "after a night");
+    for page in &asked[..2] {
+        let fields = format!("{OWN}Cookie: {}\r\n", page.pass().unwrap());
+        assert_eq!(back(&boma, "/form", &fields, &pressed(page)).status, 409, "one page of the form was pressed");
+    }
+    assert_eq!(back(&boma, "/form", OWN, &of_age(500, 500)).status, 409, "and it does not go by itself then");
+    assert_eq!(origin.reached_by_citizens().len(), 1);
 }
 
 #[test]
