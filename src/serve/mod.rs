@@ -198,10 +198,7 @@ impl Corridor {
             return self.stopped(visit, call, body, stop).await;
         };
         let made = self.origin(visit, call, body, (cleared, admitted)).await;
-        match form {
-            Some(form) if form::never_left(&made) => form::given_back(visit, request, head, form, made),
-            _ => made,
-        }
+        if form::never_left(&made) { form::given_back(visit, request, head, form, made) } else { made }
     }
 
     /// What may not go on.

@@ -23,7 +23,7 @@ use super::read::{OWN, Request, SECURITY};
 use super::respond::{self, Made};
 use super::security;
 use super::visit::Visit;
-use super::wait;
+use super::wait::{self, Ride};
 
 /// What the JSON pair calls the puzzle: `count` searches for the smallest c with SHA-256(seal "." i "." c) beginning with
 /// `bits` zero bits.
@@ -43,7 +43,7 @@ pub async fn answer(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, h
         return wait::told(visit, head);
     }
     if let Err(over) = decide::take_own(visit, &visit.house.own_paths) {
-        return respond::limited(visit, head, over, None);
+        return respond::limited(visit, head, over, Ride::Nothing);
     }
     if visit.portal.is_some() {
         visit.needed = visit.effects().needed(Kind::Navigation, false).max(1);
