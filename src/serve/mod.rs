@@ -33,6 +33,7 @@ pub mod reference;
 pub mod replay;
 mod respond;
 mod security;
+mod switch;
 mod trial;
 mod upload;
 mod visit;

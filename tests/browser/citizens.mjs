@@ -338,6 +338,19 @@ const scenes = {
     return seen;
   },
 
+  // Without scripts: the switch of languages keeps the page's own address, and what the portal itself calls a language is put right.
+  async switches() {
+    const { seen, page } = await person({ javaScriptEnabled: false });
+    const tab = await page();
+    for (const [from, to] of [['/pay?bill=123&to=%2Fx', '/pay?bill=123&to=%2Fx'], ['/pay?lang=en&bill=1', '/pay?lang=ar&bill=1']]) {
+      await tab.goto(house.plain + from);
+      await Promise.all([tab.waitForEvent('domcontentloaded'), tab.locator('nav a[hreflang=ar]').click()]);
+      assert.equal(tab.url(), house.plain + to);
+      assert.equal(await tab.locator('html').getAttribute('lang'), 'ar');
+    }
+    return seen;
+  },
+
   // axe finds nothing: each language, light and dark, while the script works and where it does not, 320 px wide.
   async axe() {
     const source = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');

@@ -280,6 +280,17 @@ fn without_scripts_what_an_exit_stops_is_sent_again_and_arrives_once() {
 }
 
 #[test]
+fn without_scripts_the_switch_of_languages_keeps_the_page() {
+    let origin = Origin::start();
+    let boma = doors("").start(origin.address);
+    for posture in ["static", "attack"] {
+        boma.posture(posture);
+        scene("switches", &boma);
+    }
+    assert_eq!(origin.reached_by_citizens().len(), 0);
+}
+
+#[test]
 fn axe_finds_nothing_on_the_challenge() {
     let house = house();
     house.boma.posture("attack");
