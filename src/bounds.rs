@@ -234,9 +234,11 @@ pub const EVENT_BANS: usize = 3;
 /// How long a challenge may be worked on before it is void. A slow phone may sleep in between.
 pub const CHALLENGE_LIFE: Duration = Duration::from_secs(30 * 60);
 /// How long a form that is sealed into a page goes on by itself once the check is done, and for how long it is kept at all:
-/// in between, and wherever it cannot be known whether it was sent already, the citizen is asked to press Send.
+/// in between, and wherever it cannot be known whether it was sent already, the citizen is asked to press Send. Kept for a
+/// day: a portal may be closed from one office hour to the next, and it is the page that keeps it, not boma. Longer no
+/// origin's session lasts, and an old paper should not be found in a tab and sent by chance.
 pub const FORM_LIFE: Duration = Duration::from_secs(10 * 60);
-pub const FORM_KEPT: Duration = Duration::from_secs(3600);
+pub const FORM_KEPT: Duration = Duration::from_secs(24 * 3600);
 /// Bytes of what is sealed beside a form's body: address, cookies and a dozen fields. More than origins take as a head.
 pub const FORM_HEAD_BYTES: usize = 16 * 1024;
 /// Bytes of forms that are held at once, from the first that is read until the page or the form has gone out, and how often
@@ -245,7 +247,8 @@ pub const FORMS_BYTES: usize = 64 * 1024 * 1024;
 pub const FORM_WEIGHT: usize = 3;
 /// How long a form may take to come in: one of 64 KiB at 2 kB/s, and a dead spot.
 pub const FORM_DEADLINE: Duration = Duration::from_secs(60);
-/// Forms of ten minutes that are remembered as sent on, some 20 bytes each, twice over: 200 every second.
+/// Forms of ten minutes that are remembered as sent on, some 20 bytes each, twice over: 200 every second; and as many again of
+/// those whose citizens were asked.
 pub const FORMS_SPENT: usize = 131_072;
 /// How long one key seals challenges: whoever learns a key learns minutes.
 pub const CHALLENGE_EPOCH: Duration = Duration::from_secs(600);

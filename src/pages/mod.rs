@@ -77,6 +77,8 @@ pub enum Page {
     StatementForm,
     BusyForm,
     LimitedForm,
+    /// After an unsafe method that no exit's page could keep: it was not sent on, and its browser still has it.
+    Left,
     /// A place in the line; with a form that was not sent on; after an unsafe method that cannot ride.
     Waiting,
     WaitingForm,
@@ -89,7 +91,7 @@ pub enum Page {
 }
 
 impl Page {
-    pub const ALL: [Page; 23] = [
+    pub const ALL: [Page; 24] = [
         Page::Challenge,
         Page::ChallengeForm,
         Page::ChallengeResend,
@@ -105,6 +107,7 @@ impl Page {
         Page::StatementForm,
         Page::BusyForm,
         Page::LimitedForm,
+        Page::Left,
         Page::Waiting,
         Page::WaitingForm,
         Page::WaitingResend,
@@ -140,6 +143,17 @@ impl Page {
     /// Whether it holds a form that goes on when somebody presses Send.
     pub fn sends(self) -> bool {
         matches!(self, Page::AskForm | Page::StatementForm | Page::BusyForm | Page::LimitedForm)
+    }
+
+    /// Whether it tells somebody to look whether what they sent went through.
+    fn asks_to_check(self) -> bool {
+        matches!(self, Page::StatementUnsure | Page::SentForm)
+    }
+
+    /// Whether another page may take its place and nothing is lost: no form lies in it, or in the browser behind it.
+    fn may_be_left(self) -> bool {
+        let behind = matches!(self, Page::ChallengeResend | Page::BareResend | Page::WaitingResend | Page::Left);
+        !(behind || self.asks_to_check() || self.carries())
     }
 
     /// Whether a form rides along.

@@ -1,6 +1,7 @@
 //! A prepared page as gzip (RFC 1952), its holes still open: what stands between them is deflated once, a hole is a stored
 //! block, and the checksum of the whole is put together from parts when the holes are filled. So a page under flood goes
-//! out at half its size and costs no compression.
+//! out at half its size and costs no compression. A form, which has any length, goes in stored as well: it is sealed, and
+//! nothing would make it shorter.
 //!
 //! Does not know: what a page says.
 
@@ -11,66 +12,122 @@ use bytes::{Bytes, BytesMut};
 use crate::gzip::{self, After, advance, zeros};
 use crate::wire::{Hole, Prepared};
 
+/// The most that one stored block holds.
+const STORED: usize = u16::MAX as usize;
+
 #[derive(Clone, Debug)]
 pub struct Packed {
+    /// Without a form.
     bytes: Bytes,
     holes: Vec<Opening>,
-    /// Of the text with zeros in its holes.
+    /// The remainder up to the gap, or to the end where there is none, with zeros in its holes.
     crc: u32,
+    plain: usize,
+    gap: Option<Gap>,
+}
+
+/// Where a form goes.
+#[derive(Clone, Debug)]
+struct Gap {
+    at: usize,
+    /// The remainder of what follows alone, with zeros in its holes, and how long that is.
+    crc: u32,
+    plain: usize,
 }
 
 #[derive(Clone, Debug)]
 struct Opening {
     hole: Hole,
     at: Range<usize>,
-    /// What each bit of a hole's own remainder has become at the end of the text.
+    /// What each bit of a hole's own remainder has become at the gap, or at the end where that does not follow.
     carried: [u32; 32],
 }
 
 impl Packed {
-    /// `None` where a page cannot be packed: what fills the hole of a form has no width that is known before.
+    /// `None` where a page cannot be packed: of forms it may hold one.
     pub fn new(page: &Prepared) -> Option<Packed> {
+        let forms = || page.holes.iter().filter(|(hole, _)| *hole == Hole::Form);
+        if forms().count() > 1 {
+            return None;
+        }
+        let (form, end) = (forms().map(|(_, range)| range.clone()).next(), page.bytes.len());
         let mut bytes = gzip::HEAD.to_vec();
-        let (mut holes, mut crc, mut from) = (Vec::new(), !0, 0);
+        let (mut holes, mut crc, mut plain, mut from, mut gap) = (Vec::new(), !0, 0, 0, None);
         for (hole, range) in &page.holes {
-            let width = u16::try_from(range.len()).ok().filter(|_| *hole != Hole::Form)?;
             let text = &page.bytes[from..range.start];
             gzip::pack(text, After::More, &mut bytes)?;
-            bytes.push(0);
-            bytes.extend(width.to_le_bytes());
-            bytes.extend((!width).to_le_bytes());
-            let at = bytes.len()..bytes.len() + range.len();
+            (crc, plain, from) = (advance(crc, text), plain + text.len(), range.end);
+            if *hole == Hole::Form {
+                gap = Some((bytes.len(), crc, plain));
+                (crc, plain) = (0, 0);
+                continue;
+            }
+            let width = range.len();
+            bytes.extend(stored(u16::try_from(width).ok()?));
+            let at = bytes.len()..bytes.len() + width;
             bytes.resize(at.end, 0);
-            crc = zeros(advance(crc, text), range.len());
-            from = range.end;
-            let rest = page.bytes.len() - from;
+            (crc, plain) = (zeros(crc, width), plain + width);
+            let rest = form.as_ref().filter(|f| f.start >= range.end).map_or(end, |f| f.start) - range.end;
             holes.push(Opening { hole: *hole, at, carried: std::array::from_fn(|bit| zeros(1 << bit, rest)) });
         }
-        gzip::pack(&page.bytes[from..], After::End, &mut bytes)?;
-        let crc = !advance(crc, &page.bytes[from..]);
-        bytes.extend([0; 4]);
-        bytes.extend((page.bytes.len() as u32).to_le_bytes());
-        Some(Packed { bytes: bytes.into(), holes, crc })
+        let text = &page.bytes[from..];
+        gzip::pack(text, After::End, &mut bytes)?;
+        (crc, plain) = (advance(crc, text), plain + text.len());
+        bytes.extend([0; gzip::TAIL]);
+        let bytes = bytes.into();
+        Some(match gap {
+            None => Packed { bytes, holes, crc, plain, gap: None },
+            Some((at, front, length)) => {
+                Packed { bytes, holes, crc: front, plain: length, gap: Some(Gap { at, crc, plain }) }
+            }
+        })
     }
 
-    /// Bytes as they are sent.
+    /// Bytes as they are sent, a form aside.
     pub fn sent(&self) -> usize {
         self.bytes.len()
     }
 
-    pub fn fill(&self, mut filling: impl FnMut(Hole, &mut [u8])) -> Bytes {
+    pub fn fill(&self, form: &[u8], mut filling: impl FnMut(Hole, &mut [u8])) -> Bytes {
         let mut copy = BytesMut::from(self.bytes.as_ref());
-        let mut crc = self.crc;
+        let (gap, mut crc, mut plain) = (self.gap.as_ref(), self.crc, self.plain);
+        let mut behind = gap.map_or(0, |gap| gap.crc);
         for Opening { hole, at, carried } in &self.holes {
             filling(*hole, &mut copy[at.clone()]);
             // A remainder is linear: what a filling adds to that of zeros does not depend on what stands around it.
             let own = advance(0, &copy[at.clone()]);
-            crc ^= (0..32).filter(|bit| own >> bit & 1 == 1).fold(0, |sum, bit| sum ^ carried[bit]);
+            let added = (0..32).filter(|bit| own >> bit & 1 == 1).fold(0, |sum, bit| sum ^ carried[bit]);
+            *if gap.is_some_and(|gap| at.start >= gap.at) { &mut behind } else { &mut crc } ^= added;
         }
-        let end = copy.len() - 8;
-        copy[end..end + 4].copy_from_slice(&crc.to_le_bytes());
+        if let Some(gap) = gap {
+            crc = zeros(advance(crc, form), gap.plain) ^ behind;
+            plain += form.len() + gap.plain;
+            copy = with(&copy, gap.at, form);
+        }
+        let tail = copy.len() - gzip::TAIL;
+        copy[tail..tail + 4].copy_from_slice(&(!crc).to_le_bytes());
+        copy[tail + 4..].copy_from_slice(&(plain as u32).to_le_bytes());
         copy.freeze()
     }
+}
+
+/// How a stored block begins that is not the last one (RFC 1951 section 3.2.4).
+fn stored(length: u16) -> [u8; 5] {
+    let [low, high] = length.to_le_bytes();
+    [0, low, high, !low, !high]
+}
+
+/// The blocks with a form's own among them.
+fn with(blocks: &[u8], at: usize, form: &[u8]) -> BytesMut {
+    let heads = form.len().div_ceil(STORED) * stored(0).len();
+    let mut out = BytesMut::with_capacity(blocks.len() + heads + form.len());
+    out.extend_from_slice(&blocks[..at]);
+    for piece in form.chunks(STORED) {
+        out.extend_from_slice(&stored(piece.len() as u16));
+        out.extend_from_slice(piece);
+    }
+    out.extend_from_slice(&blocks[at..]);
+    out
 }
 
 /// Whether an `Accept-Encoding` value takes gzip (RFC 9110 section 12.5.3). `*` is left aside: who means gzip says so.

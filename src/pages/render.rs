@@ -5,6 +5,7 @@
 mod bare;
 mod code;
 mod looks;
+mod slim;
 mod status;
 mod waiting;
 mod weight;
@@ -22,6 +23,7 @@ use super::{HIDDEN, Html, MINUTES_WIDTH, PLACE_WIDTH, Page, REFERENCE_WIDTH, SEA
 use crate::bounds;
 use crate::portal::{Portal, Service};
 use crate::wire::{Hole, Prepared};
+use slim::lines;
 pub use weight::heavy;
 
 /// What pages begin with, the other ways that they list, the current incidents, and pages.
@@ -66,7 +68,7 @@ impl Renderer {
         templates.set_auto_escape_callback(|_| AutoEscape::Html);
         // The templates are part of the build; a test renders every page from them.
         TEMPLATES.into_iter().for_each(|(name, text)| drop(templates.add_template(name, text)));
-        Renderer { templates, style: lines(STYLE), script: lines(SCRIPT), waiting: lines(WAITING_SCRIPT) }
+        Renderer { templates, style: lines(STYLE), script: slim::script(SCRIPT), waiting: slim::script(WAITING_SCRIPT) }
     }
 
     /// One page; without `of` it is no portal's.
@@ -120,8 +122,9 @@ impl Renderer {
                 news => line,
                 story => story,
                 services => portal.map(|p| ways_out(p, voice, ways)),
-                languages => of.filter(|_| keeps(page)).map(choices),
-                status => portal.is_some() && keeps(page),
+                languages => of.filter(|_| page.may_be_left()).map(choices),
+                beside => beside(page),
+                checks => page.asks_to_check(),
                 retry => matches!(page, Page::Statement | Page::Busy | Page::Limited),
                 script => page.is_challenge(),
                 send => page.sends(),
@@ -213,6 +216,7 @@ fn key(page: Page) -> &'static str {
         Page::StatementUnsure => "unsure",
         Page::Busy | Page::BusyForm => "busy",
         Page::Limited | Page::LimitedForm => "limited",
+        Page::Left => "left",
         Page::Waiting | Page::WaitingForm | Page::WaitingResend => "waiting",
         Page::Denied => "denied",
         Page::NotFound => "not_found",
@@ -290,12 +294,9 @@ fn is_light(page: Page, (packed, body): &(Option<Packed>, Prepared)) -> bool {
     body.bytes.len() <= bounds::PAGE_BYTES && sent <= bounds::CHALLENGE_BYTES
 }
 
-/// Whether a page may be left for another without losing a form.
-fn keeps(page: Page) -> bool {
-    !matches!(
-        page,
-        Page::ChallengeResend | Page::BareResend | Page::WaitingResend | Page::StatementUnsure | Page::SentForm
-    ) && !page.carries()
+/// Has a link open beside a page that may not be left.
+fn beside(page: Page) -> Value {
+    Value::from_safe_string(if page.may_be_left() { String::new() } else { " target=\"_blank\"".to_owned() })
 }
 
 /// Links to the portal's languages, by their own names.
@@ -332,12 +333,6 @@ fn prepare(text: String) -> Prepared {
     }
     holes.sort_by_key(|(_, range)| range.start);
     Prepared { bytes: text.into(), holes }
-}
-
-/// Without indentation, empty lines and lines that are only a comment.
-fn lines(text: &str) -> String {
-    let kept = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with("//"));
-    kept.collect::<Vec<_>>().join("\n")
 }
 
 /// A source expression of CSP level 3 for inline text.

@@ -45,7 +45,7 @@ impl Document {
         let tag: String = hash.as_ref()[..12].iter().map(|b| format!("{b:02x}")).collect();
         Document {
             body: text.bytes.clone(),
-            packed: Packed::new(text).map(|packed| packed.fill(|_, _| {})),
+            packed: Packed::new(text).map(|packed| packed.fill(b"", |_, _| {})),
             kind,
             language: language.to_owned(),
             etag: format!("W/\"{tag}\""),

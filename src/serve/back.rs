@@ -59,16 +59,17 @@ impl Corridor {
         let (home, name) = (visit.client.prefix.0, visit.house.forms.name(seal));
         let opened = Opened { form, room };
         let lets = tie.lets(earned.map(|_| name), held.map(|p| p.id), home);
-        let knows =
-            now.saturating_sub(tie.issued) <= bounds::FORM_LIFE.as_secs() && (shown.is_some() || home == tie.home);
+        let young = now.saturating_sub(tie.issued) <= bounds::FORM_LIFE.as_secs();
+        let knows = young && (shown.is_some() || home == tie.home);
         let mut made = match (lets, tie.challenge) {
             (true, _) if knows => {
                 decide::give_back(visit, outer, head);
                 visit.pass = stronger(held, earned);
                 self.send_on(visit, head, opened, (earned, challenge.filter(|_| tie.challenge == name)), line).await
             }
-            (true, _) => ask(visit, opened, earned),
-            (false, 0) if tie.holder == 0 => ask(visit, opened, earned),
+            (true, _) => ask(visit, head, opened, earned),
+            // Whose pass has ended meanwhile comes without one.
+            (false, 0) if tie.holder == 0 || (held.is_none() && !young) => ask(visit, head, opened, earned),
             // Its own challenge, not solved yet.
             (false, own) if own != 0 && own == name => {
                 challenge_again(visit, head, opened, challenge, Reason::Unsolved)
@@ -115,7 +116,7 @@ impl Corridor {
             Turn::Again => {
                 return respond::error(visit, &head, Page::SentForm, 409, Reason::FormSent, None);
             }
-            Turn::Unknown => return ask(visit, opened, earned),
+            Turn::Unknown => return ask(visit, &head, opened, earned),
         }
         mint::count(visit, "form_sent_on");
         let upload = Upload::of(body);
@@ -126,7 +127,7 @@ impl Corridor {
         }
         // Nothing of it has left the house.
         visit.house.forms.take_back(&tie);
-        again(visit, opened, earned, (made.status, made.reason))
+        again(visit, &head, opened, earned, (made.status, made.reason))
     }
 
     /// A form that may not go on, in the page of what stands before it.
@@ -142,13 +143,14 @@ impl Corridor {
             Decision::Challenge(reason) => challenge_again(visit, outer, opened, challenge, reason),
             Decision::Limited(over) => {
                 let (text, room) = free(visit, opened, earned);
-                form::hold(respond::limited(visit, head, over, text.as_deref()), room)
+                let ride = text.as_deref().map_or(Ride::Left, Ride::Form);
+                form::hold(respond::limited(visit, head, over, ride), room)
             }
             Decision::Wait(told) => {
                 let (text, room) = free(visit, opened, earned);
                 form::hold(wait::page(visit, head, told, Ride::Form(&text.unwrap_or_default())), room)
             }
-            Decision::Fallback(reason) => again(visit, opened, earned, (503, reason)),
+            Decision::Fallback(reason) => again(visit, head, opened, earned, (503, reason)),
             Decision::Refuse(reason) => respond::refusal(visit, head, reason),
             // Nobody stops what may go on.
             Decision::Go(_) => respond::refusal(visit, head, Reason::BadRequest),
@@ -243,27 +245,27 @@ fn challenge_again(
     reason: Reason,
 ) -> Made {
     if let Some(challenge) = challenge {
-        return form::challenge_page(visit, reason, challenge, Some((opened.form, opened.room)));
+        return form::challenge_page(visit, head, reason, challenge, Some((opened.form, opened.room)));
     }
     let asks = mint::ask(visit, head);
     let seal = mint::issue(visit, &asks);
     opened.form.tie.challenge = visit.house.forms.name(&seal);
-    form::challenge_page(visit, reason, (&seal, asks.wait), Some((opened.form, opened.room)))
+    form::challenge_page(visit, head, reason, (&seal, asks.wait), Some((opened.form, opened.room)))
 }
 
 /// Asks to press Send, where it cannot be known whether the form was sent on already.
-fn ask(visit: &mut Visit<'_>, mut opened: Opened, earned: Option<Pass>) -> Made {
+fn ask(visit: &mut Visit<'_>, head: &dyn Head, mut opened: Opened, earned: Option<Pass>) -> Made {
     let (house, tie) = (visit.house, opened.form.tie);
     opened.form.tie = house.forms.asks(&tie, keeper(visit, earned), visit.client.prefix.0, house.now().unix());
     mint::count(visit, "form_asked");
     let text = house.forms.seal(&opened.form).unwrap_or_default();
-    form::hold(respond::form_page(visit, Page::AskForm, (409, Reason::FormAsks), None, &text), opened.room)
+    form::hold(respond::form_page(visit, head, Page::AskForm, (409, Reason::FormAsks), None, &text), opened.room)
 }
 
 /// An exit's page with the form, which was not sent on.
-fn again(visit: &mut Visit<'_>, opened: Opened, earned: Option<Pass>, end: (u16, Reason)) -> Made {
+fn again(visit: &mut Visit<'_>, head: &dyn Head, opened: Opened, earned: Option<Pass>, end: (u16, Reason)) -> Made {
     let (text, room) = free(visit, opened, earned);
-    form::hold(form::again_page(visit, end, &text.unwrap_or_default()), room)
+    form::hold(form::again_page(visit, head, end, &text.unwrap_or_default()), room)
 }
 
 /// The text of a form behind which no challenge stands any more.

@@ -19,6 +19,7 @@ use crate::wire::{Head, Hole, Payload};
 use super::read::Request;
 use super::respond::{self, Made};
 use super::visit::Visit;
+use super::wait::Ride;
 use super::{decide, mint, own};
 
 /// Whether the page with the field is asked for: `?code`, `?code=…`.
@@ -80,7 +81,7 @@ pub fn answer(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, typed: 
     let keys = (Key::Prefix(prefix.0), Key::Network(network.0));
     let tally = match house.limits.look(quota, &Arc::from([status]), keys, 1000, now.mono) {
         Ok(tally) => tally,
-        Err(limited) => return respond::limited(visit, head, decide::over(quota, limited), None),
+        Err(limited) => return respond::limited(visit, head, decide::over(quota, limited), Ride::Nothing),
     };
     let Some(code) = house.codes.open(typed, &visit.portal().name, now.unix()) else {
         house.limits.answered(&tally, status, now.mono);

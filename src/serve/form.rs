@@ -101,25 +101,27 @@ pub async fn stopped(
             Err(broken) => return Met::Answered(respond::refusal(visit, head, respond::upload_broke(broken))),
         }
     }
+    let unkept = if request.safe { Ride::Nothing } else { Ride::Left };
     Met::Answered(match decision {
         Decision::Challenge(reason) if visit.kind == Kind::Navigation && !request.safe => {
             let ask = mint::ask(visit, head);
             let seal = mint::issue(visit, &ask);
             let form = form.map(|(bytes, room)| (sealed(visit, request, head, bytes, &seal), room));
-            challenge_page(visit, reason, (&seal, ask.wait), form)
+            challenge_page(visit, head, reason, (&seal, ask.wait), form)
         }
         Decision::Challenge(reason) => respond::challenge(visit, request, head, reason),
         Decision::Limited(over) => match form.and_then(|form| kept(visit, request, head, form)) {
-            Some((text, room)) => hold(respond::limited(visit, head, over, Some(&text)), room),
-            None => respond::limited(visit, head, over, None),
+            Some((text, room)) => hold(respond::limited(visit, head, over, Ride::Form(&text)), room),
+            None => respond::limited(visit, head, over, unkept),
         },
         Decision::Fallback(reason) => match form.and_then(|form| kept(visit, request, head, form)) {
-            Some((text, room)) => hold(again_page(visit, (503, reason), &text), room),
+            Some((text, room)) => hold(again_page(visit, head, (503, reason), &text), room),
+            None if is_left(visit, request) => left(visit, head, (503, reason)),
             None => fallback::answer(visit, request, head, reason),
         },
         Decision::Wait(told) => match form.and_then(|form| kept(visit, request, head, form)) {
             Some((text, room)) => hold(wait::page(visit, head, told, Ride::Form(&text)), room),
-            None => wait::page(visit, head, told, if request.safe { Ride::Nothing } else { Ride::Left }),
+            None => wait::page(visit, head, told, unkept),
         },
         Decision::Refuse(reason) => respond::refusal(visit, head, reason),
         // Nobody stops what may go on.
@@ -132,21 +134,48 @@ pub fn never_left(made: &Made) -> bool {
     matches!(made.reason, Reason::OriginRefused | Reason::Busy)
 }
 
-/// Gives a form back that did not reach its origin: in the page that is made of it there, or as the answer stands.
-pub fn given_back(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, form: Vec<Bytes>, made: Made) -> Made {
-    let length = form.iter().map(Bytes::len).sum::<usize>() as u64;
-    let room = room(visit, Some(length));
-    match room.and_then(|room| kept(visit, request, head, (form.concat().into(), room))) {
-        Some((text, room)) => hold(again_page(visit, (made.status, made.reason), &text), room),
+/// Gives a form back that did not reach its origin: in the page that is made of it there where that could keep it, or with the
+/// word that it was not sent.
+pub fn given_back(
+    visit: &mut Visit<'_>,
+    request: &Request,
+    head: &dyn Head,
+    form: Option<Vec<Bytes>>,
+    made: Made,
+) -> Made {
+    let end = (made.status, made.reason);
+    let found = form.and_then(|form| {
+        let length = form.iter().map(Bytes::len).sum::<usize>() as u64;
+        kept(visit, request, head, (form.concat().into(), room(visit, Some(length))?))
+    });
+    match found {
+        Some((text, room)) => hold(again_page(visit, head, end, &text), room),
+        None if is_left(visit, request) => left(visit, head, end),
         None => made,
     }
 }
 
+/// Whether what was not sent on lies in a browser still, which sends it again when its page is loaded again.
+fn is_left(visit: &Visit<'_>, request: &Request) -> bool {
+    visit.kind == Kind::Navigation && !request.safe
+}
+
+/// An exit's page for a form that was not sent on and could not be kept.
+fn left(visit: &mut Visit<'_>, head: &dyn Head, (status, reason): (u16, Reason)) -> Made {
+    mint::count(visit, "form_left");
+    if matches!(reason, Reason::Posture | Reason::Closed)
+        && let Some(told) = wait::stands_still(visit, head, reason)
+    {
+        return wait::page(visit, head, told, Ride::Left);
+    }
+    respond::error(visit, head, Page::Left, status, reason, None)
+}
+
 /// An exit's page with a form that was not sent on, and a button to send it again.
-pub fn again_page(visit: &mut Visit<'_>, end: (u16, Reason), text: &str) -> Made {
+pub fn again_page(visit: &mut Visit<'_>, head: &dyn Head, end: (u16, Reason), text: &str) -> Made {
     let page = if matches!(end.1, Reason::Busy | Reason::Strained) { Page::BusyForm } else { Page::StatementForm };
     mint::count(visit, "form_returned");
-    respond::form_page(visit, page, end, None, text)
+    respond::form_page(visit, head, page, end, None, text)
 }
 
 /// The rest of what a page of boma's sent back.
@@ -220,11 +249,12 @@ fn sealed(visit: &Visit<'_>, request: &Request, head: &dyn Head, body: Bytes, se
 /// The page of a challenge, with the form in it where there is one that can be sealed.
 pub fn challenge_page(
     visit: &mut Visit<'_>,
+    head: &dyn Head,
     reason: Reason,
     (seal, wait): (&[u8], u8),
     form: Option<(Form, Room)>,
 ) -> Made {
-    let filling = Filling { seal, wait, ..Filling::default() };
+    let filling = Filling { seal, wait, gzip: respond::takes_gzip(head), ..Filling::default() };
     let sealed = form.and_then(|(form, room)| Some((visit.house.forms.seal(&form)?, room)));
     let Some((text, room)) = sealed else {
         mint::count(visit, "form_left");

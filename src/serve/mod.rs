@@ -33,6 +33,7 @@ pub mod reference;
 pub mod replay;
 mod respond;
 mod security;
+mod switch;
 mod trial;
 mod upload;
 mod visit;
@@ -204,10 +205,7 @@ impl Corridor {
             return self.stopped(visit, call, body, stop).await;
         };
         let made = self.origin(visit, call, body, (cleared, admitted)).await;
-        match form {
-            Some(form) if form::never_left(&made) => form::given_back(visit, request, head, form, made),
-            _ => made,
-        }
+        if form::never_left(&made) { form::given_back(visit, request, head, form, made) } else { made }
     }
 
     /// What is kept, or a copy, for whoever would have to wait in line for the page itself.

@@ -22,8 +22,9 @@ use super::mint;
 use super::read::{OWN, Request, SECURITY};
 use super::respond::{self, Made};
 use super::security;
+use super::switch;
 use super::visit::Visit;
-use super::wait;
+use super::wait::{self, Ride};
 
 /// What the JSON pair calls the puzzle: `count` searches for the smallest c with SHA-256(seal "." i "." c) beginning with
 /// `bits` zero bits.
@@ -43,7 +44,7 @@ pub async fn answer(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, h
         return wait::told(visit, head);
     }
     if let Err(over) = decide::take_own(visit, &visit.house.own_paths) {
-        return respond::limited(visit, head, over, None);
+        return respond::limited(visit, head, over, Ride::Nothing);
     }
     if visit.portal.is_some() {
         visit.needed = visit.effects().needed(Kind::Navigation, false).max(1);
@@ -56,10 +57,11 @@ pub async fn answer(visit: &mut Visit<'_>, request: &Request, plan: &Plan<'_>, h
         ("status", "GET" | "HEAD") => respond::sheet(visit, head, Sheet::Page),
         ("status.json", "GET" | "HEAD") => respond::sheet(visit, head, Sheet::Json),
         ("status.atom", "GET" | "HEAD") => respond::sheet(visit, head, Sheet::Atom),
+        ("lang", "GET" | "HEAD") => switch::answer(visit, request, head),
         (SECURITY, "GET" | "HEAD") => security::answer(visit),
         ("place", "GET" | "HEAD") => wait::none(),
         ("challenge", _) => only("GET, HEAD, POST"),
-        (SECURITY | "place" | "status" | "status.json" | "status.atom", _) => only("GET, HEAD"),
+        (SECURITY | "lang" | "place" | "status" | "status.json" | "status.atom", _) => only("GET, HEAD"),
         _ => respond::refusal(visit, head, Reason::OwnNotFound),
     }
 }

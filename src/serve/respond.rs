@@ -21,7 +21,7 @@ use super::problem::problem;
 use super::read::{OWN, Request};
 use super::reference::{self, Reference};
 use super::visit::Visit;
-use super::wait;
+use super::wait::{self, Ride};
 
 /// An answer in the making, and why it is what it is.
 pub struct Made {
@@ -142,11 +142,12 @@ pub fn refusal(visit: &mut Visit<'_>, head: &dyn Head, reason: Reason) -> Made {
 }
 
 /// Over a limit: 429, and when to come back; with the form that must not be lost by it, where there is one.
-pub fn limited(visit: &mut Visit<'_>, head: &dyn Head, over: OverLimit, form: Option<&str>) -> Made {
+pub fn limited(visit: &mut Visit<'_>, head: &dyn Head, over: OverLimit, ride: Ride<'_>) -> Made {
     let seconds = over.wait.div_ceil(clock::SECOND).max(1);
-    let mut made = match form {
-        Some(form) => form_page(visit, Page::LimitedForm, (429, Reason::OverLimit), Some(seconds), form),
-        None => error(visit, head, Page::Limited, 429, Reason::OverLimit, Some(seconds)),
+    let mut made = match ride {
+        Ride::Form(form) => form_page(visit, head, Page::LimitedForm, (429, Reason::OverLimit), Some(seconds), form),
+        Ride::Left => error(visit, head, Page::Left, 429, Reason::OverLimit, Some(seconds)),
+        Ride::Nothing => error(visit, head, Page::Limited, 429, Reason::OverLimit, Some(seconds)),
     };
     let name = quoted(&over.limit);
     let per = over.window.map_or_else(|| "qu=\"concurrent-requests\"".to_owned(), |w| format!("w={w}"));
@@ -158,13 +159,14 @@ pub fn limited(visit: &mut Visit<'_>, head: &dyn Head, over: OverLimit, form: Op
 /// A page that holds a form and a button to send it.
 pub fn form_page(
     visit: &mut Visit<'_>,
+    head: &dyn Head,
     page: Page,
     (status, reason): (u16, Reason),
     wait: Option<u64>,
     form: &str,
 ) -> Made {
     let retry = retry_after(visit, reason, wait);
-    html(visit, page, (status, reason), retry, Filling { form, ..Filling::default() })
+    html(visit, page, (status, reason), retry, Filling { form, gzip: takes_gzip(head), ..Filling::default() })
 }
 
 /// A structured-field string (RFC 9651 section 3.3.3): names with anything else than printable ASCII are cut to it.
@@ -209,8 +211,16 @@ pub fn challenge_page(visit: &mut Visit<'_>, head: &dyn Head, page: Page, reason
 pub fn challenge_again(visit: &mut Visit<'_>, page: Page, reason: Reason, filling: Filling<'_>) -> Made {
     let status = visit.town.settings.challenge.status;
     let retry = retry_after(visit, reason, None);
-    let page = if visit.unheard || visit.house.pulse.is_line_full() { page.bare() } else { page };
+    let bare = visit.unheard || visit.house.pulse.is_line_full() || (!filling.gzip && is_heavy(visit, page));
+    let page = if bare { page.bare() } else { page };
     html(visit, page, (status, reason), retry, filling)
+}
+
+/// Whether a challenge is too much for whoever does not unpack it; browsers all do.
+fn is_heavy(visit: &Visit<'_>, page: Page) -> bool {
+    let shelf = visit.town.shelf.load();
+    let shown = visit.portal.map_or_else(|| shelf.plain(page), |portal| shelf.page(portal, visit.language, page));
+    shown.body.bytes.len() > bounds::CHALLENGE_BYTES
 }
 
 /// An error of boma's own: the page to a navigation, problem+json to all others.
@@ -304,7 +314,7 @@ pub fn html(
     made.body = Payload::Bytes(match shown.packed.as_ref().filter(|_| filling.gzip) {
         Some(packed) => {
             made.fields.push("content-encoding", "gzip");
-            packed.fill(fill)
+            packed.fill(filling.form.as_bytes(), fill)
         }
         None => shown.body.fill(filling.form.as_bytes(), fill),
     });

@@ -295,6 +295,62 @@ const scenes = {
     return {};
   },
 
+  // Scripts off, over a limit: what is small waits in the page for its button, what is large in the browser for a reload.
+  async scriptless_exits() {
+    const { seen, page } = await person({ javaScriptEnabled: false, viewport: { width: 320, height: 640 } });
+    const tab = await page();
+    const written = '<form method="post" action="/pay"><textarea name="text"></textarea><button>Pay</button></form>';
+    const picked = '<form method="post" enctype="multipart/form-data" action="/pay"><input type="file" name="file"><button>Pay</button></form>';
+    let form = written;
+    await tab.route('**/write', (route) => route.fulfill({ contentType: 'text/html; charset=utf-8', body: form }));
+    const write = async (text) => {
+      await tab.goto(`${house.plain}/write`);
+      await tab.fill('textarea', text);
+      await press(tab);
+    };
+    // The origin's own page has one paragraph and no title of boma's.
+    const until_paid = async (again) => {
+      const start = Date.now();
+      while (seen.pages.at(-1) !== 'POST 200') {
+        assert.ok(Date.now() - start < CEILING, await tab.locator('main').innerText());
+        await tab.waitForTimeout(1000);
+        await again();
+      }
+      assert.equal(await tab.locator('p').innerText(), 'POST /pay');
+    };
+    await write('Duka');
+    assert.equal(seen.pages.at(-1), 'POST 200');
+    await write('Duka la Mama\n50 % & "zaidi" + ñ');
+    assert.equal(seen.pages.at(-1), 'POST 429');
+    assert.match(await tab.locator('main').innerText(), /Your form has not been sent\. It is kept in this page/);
+    await tab.screenshot({ path: `${house.shots}/limited-form-scriptless-320.png`, fullPage: true });
+    await until_paid(() => press(tab));
+    form = picked;
+    await tab.goto(`${house.plain}/write`);
+    await tab.setInputFiles('[type=file]', large());
+    await press(tab);
+    assert.equal(seen.pages.at(-1), 'POST 429');
+    assert.equal(await titled(tab), 'Your form has not been sent');
+    assert.equal(await tab.locator('button, [href=""]').count(), 0, 'nothing that would ask by GET');
+    await tab.screenshot({ path: `${house.shots}/left-scriptless-320.png`, fullPage: true });
+    await until_paid(() => tab.reload());
+    assert.deepEqual(seen.problems, []);
+    return seen;
+  },
+
+  // Without scripts: the switch of languages keeps the page's own address, and what the portal itself calls a language is put right.
+  async switches() {
+    const { seen, page } = await person({ javaScriptEnabled: false });
+    const tab = await page();
+    for (const [from, to] of [['/pay?bill=123&to=%2Fx', '/pay?bill=123&to=%2Fx'], ['/pay?lang=en&bill=1', '/pay?lang=ar&bill=1']]) {
+      await tab.goto(house.plain + from);
+      await Promise.all([tab.waitForEvent('domcontentloaded'), tab.locator('nav a[hreflang=ar]').click()]);
+      assert.equal(tab.url(), house.plain + to);
+      assert.equal(await tab.locator('html').getAttribute('lang'), 'ar');
+    }
+    return seen;
+  },
+
   // axe finds nothing: each language, light and dark, while the script works and where it does not, 320 px wide.
   async axe() {
     const source = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');

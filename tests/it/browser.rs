@@ -294,6 +294,34 @@ fn forms_ride_through_the_challenge_byte_for_byte() {
 }
 
 #[test]
+fn without_scripts_what_an_exit_stops_is_sent_again_and_arrives_once() {
+    let origin = Origin::start();
+    let rules = "[[limit]]\nname = \"pay\"\nmatch = { path = \"/pay\" }\nper = \"client\"\nrate = \"20/m\"\nburst = 1\nthen = \"deny\"\n";
+    let boma = doors("").rules(rules).start(origin.address);
+    scene("scriptless_exits", &boma);
+    let paid: Vec<_> = origin.reached_by_citizens().into_iter().filter(|r| r.target == "/pay").collect();
+    assert_eq!(paid.iter().map(|r| r.method.as_str()).collect::<Vec<_>>(), ["POST"; 3]);
+    assert_eq!(String::from_utf8_lossy(&paid[0].body), "text=Duka");
+    assert_eq!(
+        String::from_utf8_lossy(&paid[1].body),
+        "text=Duka+la+Mama%0D%0A50+%25+%26+%22zaidi%22+%2B+%C3%B1",
+        "as it was written"
+    );
+    assert!(paid[2].body.windows(200_000).any(|w| w == "boma".repeat(50_000).as_bytes()));
+}
+
+#[test]
+fn without_scripts_the_switch_of_languages_keeps_the_page() {
+    let origin = Origin::start();
+    let boma = doors("").start(origin.address);
+    for posture in ["static", "attack"] {
+        boma.posture(posture);
+        scene("switches", &boma);
+    }
+    assert_eq!(origin.reached_by_citizens().len(), 0);
+}
+
+#[test]
 fn axe_finds_nothing_on_the_challenge() {
     let house = house();
     house.boma.posture("attack");

@@ -36,7 +36,7 @@ fn in_attack_a_page_is_challenged_once_and_the_pass_opens_it() {
     let boma = Setup::new().start(origin.address);
     assert_eq!(navigate(boma.at(), "/a").status, 200);
     boma.posture("attack");
-    let page = navigate(boma.at(), "/a");
+    let page = request(boma.at(), "GET", "/a", "Accept: text/html\r\nAccept-Encoding: gzip\r\n", "").unpacked();
     assert_eq!(page.status, 503);
     assert_eq!(page.field("cache-control"), Some("no-store"));
     assert!(
@@ -120,8 +120,8 @@ fn a_challenged_form_that_cannot_ride_is_asked_for_again_and_never_becomes_a_get
     let boma = Setup::new().settings("[challenge]\nseal_max = \"0B\"\n").start(origin.address);
     boma.posture("guarded");
     assert_eq!(navigate(boma.at(), "/form").status, 200);
-    let fields = "Accept: text/html\r\nSec-Fetch-Mode: navigate\r\nContent-Type: application/x-www-form-urlencoded\r\n";
-    let page = request(boma.at(), "POST", "/form", fields, "name=Mama");
+    let fields = "Accept: text/html\r\nAccept-Encoding: gzip\r\nSec-Fetch-Mode: navigate\r\nContent-Type: application/x-www-form-urlencoded\r\n";
+    let page = request(boma.at(), "POST", "/form", fields, "name=Mama").unpacked();
     assert_eq!(page.status, 503);
     assert!(page.text().contains("id=\"again\"") && page.text().contains("<h1>Please send your form again</h1>"));
     let pass = solve(boma.at(), &page);
@@ -186,20 +186,22 @@ fn a_network_that_answers_nothing_gets_a_button_alone_until_somebody_answers() {
     let boma = Setup::new().settings("[client]\ntrusted_proxies = [\"127.0.0.1\"]\n").start(origin.address);
     boma.posture("attack");
     let page = "Accept: text/html\r\nSec-Fetch-Mode: navigate\r\nCookie: session=1\r\n";
-    let from = |address: &str, more: &str| {
+    let plain = |address: &str, more: &str| {
         request(boma.at(), "GET", "/a", &format!("{page}{more}X-Forwarded-For: {address}\r\n"), "")
     };
+    let packs = "Accept-Encoding: gzip\r\n";
+    let from = |address: &str, more: &str| plain(address, &format!("{packs}{more}")).unpacked();
     let is_whole = |page: &Answer| page.text().contains("<script>");
     for n in 0..30 {
         let first = from(&format!("203.0.113.{n}"), "");
         assert!(first.status == 503 && is_whole(&first), "{n}: {}", first.text());
     }
-    let bare = from("203.0.113.200", "");
+    let bare = plain("203.0.113.200", "");
     let policy = bare.field("content-security-policy").unwrap();
     assert!(bare.status == 503 && !is_whole(&bare) && !policy.contains("script-src"), "{}", bare.text());
     assert_eq!(bare.field("cache-control"), Some("no-store"));
     assert!(bare.body.len() <= 1500, "{} bytes", bare.body.len());
-    let packed = from("203.0.113.201", "Accept-Encoding: gzip\r\n");
+    let packed = plain("203.0.113.201", packs);
     assert!(packed.field("content-encoding") == Some("gzip") && packed.body.len() <= 1500);
     println!("sent: {} bytes, packed {}", bare.body.len(), packed.body.len());
     assert!(is_whole(&from("198.51.100.1", "")), "another network");

@@ -89,6 +89,12 @@ fn after_a_form_whose_fate_is_unknown_the_page_says_so() {
     let page = post("Accept: text/html\r\n");
     assert_eq!(page.status, 503);
     assert!(page.text().contains("Do not pay or send it a second time"), "{}", page.text());
+    for where_to_check in
+        ["<h2>Where to check</h2>", "tel:+254200000000", "/.well-known/boma/status\" target=\"_blank\""]
+    {
+        assert!(page.text().contains(where_to_check), "{where_to_check}: {}", page.text());
+    }
+    assert!(!page.text().contains("href=\"\""), "nothing that asks for the page again: {}", page.text());
     assert!(post("").json()["detail"].as_str().unwrap().contains("not known whether"));
     assert_eq!(
         origin.reached_by_citizens().iter().filter(|r| r.method == "POST").count(),

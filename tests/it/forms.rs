@@ -8,7 +8,7 @@ use boma::client::Prefix;
 use boma::seal::Secret;
 
 use crate::challenge::solve;
-use crate::harness::{Answer, Boma, Client, Origin, Setup, eventually, navigate, request};
+use crate::harness::{Answer, Boma, Client, Mode, Origin, Setup, eventually, get, navigate, request};
 
 const URLENCODED: &str = "application/x-www-form-urlencoded";
 const HTML: &str = "Accept: text/html\r\n";
@@ -123,6 +123,38 @@ Origin: http://www.huduma.example\r\nReferer: http://www.huduma.example/start\r\
         let next = format!("{HTML}User-Agent: Phone 8\r\nCookie: {}\r\n", answer.pass().unwrap());
         assert_eq!(post(boma.at(), "/empty", &next, "application/json", b"{}").status, 200);
         assert_eq!(origin.reached_by_citizens().pop().unwrap().target, "/empty");
+    }
+}
+
+/// As a browser gets it: small but for the form, which comes back as it was.
+#[test]
+fn a_page_with_a_form_comes_packed_to_whoever_unpacks_it() {
+    let (origin, boma) = house();
+    let every_byte: Vec<u8> = (0..=255).cycle().take(50_000).collect();
+    let gzip = format!("{HTML}Accept-Encoding: gzip, br\r\n");
+    let ask = |posture: &str| {
+        boma.posture(posture);
+        let page = post(boma.at(), "/form", &gzip, "multipart/form-data; boundary=x", &every_byte);
+        assert_eq!((page.status, page.field("content-encoding")), (503, Some("gzip")), "{posture}");
+        let sent = page.body.len();
+        let page = page.unpacked();
+        assert_eq!(page.field("content-length"), Some(sent.to_string().as_str()), "{posture}");
+        assert!(sent - carried(&page).len() <= 6000, "{posture}: {sent} with a form of {}", carried(&page).len());
+        page
+    };
+    let stopped = ask("static");
+    assert!(stopped.text().contains("Your form has not been sent."), "{}", stopped.text());
+    let page = ask("guarded");
+    assert!(page.text().contains("<script>"), "the whole page: {}", page.text());
+    assert_eq!(back(&boma, "/form", &format!("{OWN}Accept-Encoding: gzip\r\n"), &solved(&page)).status, 200);
+    assert_eq!(origin.reached_by_citizens()[0].body, every_byte);
+    // Who does not unpack gets what is small anyway.
+    for plain in
+        [post(boma.at(), "/form", HTML, URLENCODED, b"a=1"), navigate(boma.at(), "/.well-known/boma/challenge")]
+    {
+        assert!(plain.field("content-encoding").is_none() && !plain.text().contains("<script>"), "{}", plain.text());
+        let form = hidden(&plain, "boma-form").map_or(0, |form| form.len());
+        assert!(plain.body.len() - form <= 1500 && hidden(&plain, "boma-seal").is_some(), "{}", plain.text());
     }
 }
 
@@ -373,15 +405,36 @@ fn old_forms_ask_and_older_ones_are_void() {
         let tie = Tie { issued: form.tie.issued - issued, born: form.tie.born - born, ..form.tie };
         solved(&page).replace(&carried(&page), &office.seal(&Form { tie, ..form.clone() }).unwrap())
     };
-    assert_eq!(back(&boma, "/form", OWN, &of_age(3700, 3700)).status, 400);
-    assert_eq!(back(&boma, "/form", OWN, &of_age(1, 3700)).status, 400);
-    let asked = back(&boma, "/form", OWN, &of_age(700, 700));
-    assert_eq!(asked.status, 409);
-    assert!(asked.text().contains("<h1>Please press Send</h1>"), "{}", asked.text());
-    let again = office.open(carried(&asked).as_bytes()).unwrap();
-    assert_eq!((again.body.as_ref(), again.tie.born), (&b"a=1"[..], form.tie.born - 700), "an hour in all");
+    let (hour, day) = (3600, 86_400);
+    assert_eq!(back(&boma, "/form", OWN, &of_age(day + 60, day + 60)).status, 400);
+    assert_eq!(back(&boma, "/form", OWN, &of_age(1, day + 60)).status, 400, "a day in all");
+    let mut asked = Vec::new();
+    for age in [700, 2 * hour, day - 60] {
+        let page = back(&boma, "/form", OWN, &of_age(age, age));
+        assert_eq!(page.status, 409, "{age}");
+        assert!(page.text().contains("<h1>Please press Send</h1>"), "{}", page.text());
+        let again = office.open(carried(&page).as_bytes()).unwrap();
+        assert_eq!((again.body.as_ref(), again.tie.born), (&b"a=1"[..], form.tie.born - age));
+        asked.push(page);
+    }
+    // The pass of who sent it has ended in the night, and their browser has forgotten it.
+    let held = |issued: u64, pass: &str| {
+        let tie = Tie { issued: form.tie.issued - issued, ..office.tie(b"", Some(7), 1, form.tie.issued) };
+        let body = format!("boma-seal=&boma-work=&boma-form={}", office.seal(&Form { tie, ..form.clone() }).unwrap());
+        back(&boma, "/form", &format!("{OWN}{pass}"), &body).status
+    };
+    assert_eq!([held(60, ""), held(14 * hour, "")], [400, 409]);
+    let stranger = solve(boma.at(), &post(boma.at(), "/other", HTML, URLENCODED, b""));
+    assert_eq!(held(14 * hour, &format!("Cookie: {stranger}\r\n")), 400, "it does not go with another's pass");
     assert_eq!(origin.reached_by_citizens().len(), 0);
-    assert_eq!(back(&boma, "/form", OWN, &of_age(500, 500)).status, 200);
+    let fields = format!("{OWN}Cookie: {}\r\n", asked[2].pass().unwrap());
+    assert_eq!(back(&boma, "/form", &fields, &pressed(&asked[2])).status, 200, "after a night");
+    for page in &asked[..2] {
+        let fields = format!("{OWN}Cookie: {}\r\n", page.pass().unwrap());
+        assert_eq!(back(&boma, "/form", &fields, &pressed(page)).status, 409, "one page of the form was pressed");
+    }
+    assert_eq!(back(&boma, "/form", OWN, &of_age(500, 500)).status, 409, "and it does not go by itself then");
+    assert_eq!(origin.reached_by_citizens().len(), 1);
 }
 
 #[test]
@@ -448,6 +501,115 @@ fn a_form_that_an_exit_stops_can_be_sent_again() {
     assert_eq!(back(&boma, "/form", OWN, &pressed(&refused)).status, 409, "the same form, once");
     let bodies: Vec<_> = origin.reached_by_citizens().into_iter().map(|r| r.body).collect();
     assert_eq!(bodies, [b"--x--\r\n"]);
+}
+
+/// Without a single contact meanwhile, whatever else is known by then.
+#[test]
+fn a_form_that_a_posture_stops_is_sent_again_once_it_is_over() {
+    let every_byte: Vec<u8> = (0..=255).collect();
+    let sent = "Accept: text/html\r\nAccept-Language: en\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Site: same-origin\r\nOrigin: http://huduma.example\r\nReferer: http://huduma.example/start\r\nCookie: session=1; lang=sw\r\nUser-Agent: Phone 7\r\n";
+    for posture in ["static", "closed"] {
+        let origin = Origin::start();
+        let boma = Setup::new().start(origin.address);
+        boma.posture(posture);
+        let stopped = post(boma.at(), "/file?step=2&%61", sent, "multipart/form-data; boundary=x", &every_byte);
+        assert_eq!(stopped.status, 503, "{posture}");
+        assert!(stopped.text().contains("Your form has not been sent.") && stopped.text().contains("<button>Send<"));
+        let still = back(&boma, "/file?step=2&%61", OWN, &pressed(&stopped));
+        assert_eq!(still.status, 503, "{posture}");
+        assert_eq!(origin.reached_by_citizens().len(), 0, "{posture}");
+        boma.posture("normal");
+        // Another browser's fields, as a page of boma's has them: the origin is to see those of the form.
+        let own = format!("{OWN}User-Agent: Phone 8\r\nCookie: other=2\r\n");
+        let answer = back(&boma, "/file?step=2&%61", &own, &pressed(&still));
+        assert_eq!(answer.status, 200, "{posture}: {}", answer.text());
+        for page in [&stopped, &still] {
+            assert_eq!(back(&boma, "/file?step=2&%61", &own, &pressed(page)).status, 409, "{posture}: once");
+        }
+        let reached = origin.reached_by_citizens();
+        assert_eq!(reached.len(), 1, "{posture}");
+        assert_eq!((reached[0].method.as_str(), reached[0].target.as_str()), ("POST", "/file?step=2&%61"));
+        assert_eq!(reached[0].body, every_byte);
+        for (name, value) in [
+            ("content-type", "multipart/form-data; boundary=x"),
+            ("content-length", "256"),
+            ("cookie", "session=1; lang=sw"),
+            ("referer", "http://huduma.example/start"),
+            ("user-agent", "Phone 7"),
+        ] {
+            assert_eq!(reached[0].field(name).as_deref(), Some(value), "{posture}, {name}: {}", reached[0].head);
+        }
+    }
+}
+
+/// 200 kB with a file in them, and one of unknown length: no page can take these along.
+fn unkept(boma: &Boma, path: &str) -> [Answer; 2] {
+    let large = post(boma.at(), path, HTML, "multipart/form-data; boundary=x", &[b'x'; 200_000]);
+    let mut client = Client::connect(boma.at()).unwrap();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: huduma.example\r\n{HTML}Content-Type: {URLENCODED}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    );
+    client.send(format!("{head}3\r\na=1\r\n0\r\n\r\n").as_bytes()).unwrap();
+    [large, client.read(false).unwrap()]
+}
+
+/// What a citizen reads whose form an exit stopped and no page keeps.
+fn says_unsent(page: &Answer, status: u16, exit: &str) {
+    let text = page.text();
+    assert_eq!((page.status, hidden(page, "boma-form")), (status, None), "{exit}: {text}");
+    assert!(text.contains("<h1>Your form has not been sent</h1>"), "{exit}: {text}");
+    assert!(text.contains("load it again; if your browser asks whether to send the form again, say yes"), "{exit}");
+    // Nothing on it asks by GET for what was posted, and no link leaves it.
+    assert!(!text.contains("href=\"\"") && !text.contains("href=\"?"), "{exit}: {text}");
+    assert!(text.contains("<a href=\"/.well-known/boma/status\" target=\"_blank\">"), "{exit}: {text}");
+    assert!(page.field("retry-after").is_some(), "{exit}");
+}
+
+#[test]
+fn a_form_that_no_exits_page_can_keep_is_said_to_be_unsent_and_how_to_send_it() {
+    let origin = Origin::start();
+    let rules = "[[limit]]\nname = \"pay\"\nmatch = { path = \"/pay\" }\nper = \"client\"\nrate = \"1/h\"\nburst = 1\nthen = \"deny\"\n\
+[[rule]]\nname = \"shut\"\nmatch = { path = \"/shut\" }\nthen = \"static\"\n";
+    let portal = "max_in_flight = 1\n[[portal.route]]\npath = \"/api/*\"\nchallenge = \"never\"\n";
+    let mut setup = Setup::new().rules(rules).portal(portal);
+    setup.languages = "\"en\", \"sw\"";
+    let boma = setup.start(origin.address);
+    assert_eq!(post(boma.at(), "/pay", HTML, URLENCODED, b"a=1").status, 200);
+    for page in unkept(&boma, "/pay") {
+        says_unsent(&page, 429, "over a limit");
+        assert!(page.field("ratelimit").is_some());
+    }
+    for page in unkept(&boma, "/shut") {
+        says_unsent(&page, 503, "static by a rule");
+    }
+    for posture in ["static", "closed"] {
+        boma.posture(posture);
+        for page in unkept(&boma, "/form") {
+            says_unsent(&page, 503, posture);
+        }
+    }
+    boma.posture("normal");
+    origin.set(Mode::Hangs);
+    let mut inside = Client::connect(boma.at()).unwrap();
+    inside.send(b"GET /inside HTTP/1.1\r\nHost: huduma.example\r\n\r\n").unwrap();
+    eventually("it is inside", || (origin.reached_by_citizens().len() == 2).then_some(()));
+    for page in unkept(&boma, "/api/x") {
+        says_unsent(&page, 503, "busy");
+    }
+    let sealed = post(boma.at(), "/api/x", HTML, URLENCODED, b"a=1");
+    assert!(hidden(&sealed, "boma-form").is_some(), "what can be kept still is");
+    drop(inside);
+    origin.set(Mode::Works);
+    eventually("there is room again", || (get(boma.at(), "/").status == 200).then_some(()));
+    assert!(origin.reached_by_citizens().iter().skip(1).all(|r| r.method == "GET"));
+    origin.kill();
+    for page in unkept(&boma, "/form") {
+        says_unsent(&page, 503, "refused");
+    }
+    // Programs are told as ever, and a page that was only asked for can be asked for again.
+    let program = post(boma.at(), "/form", "", "application/json", b"{}");
+    assert_eq!(program.field("content-type"), Some("application/problem+json"));
+    assert!(navigate(boma.at(), "/form").text().contains("href=\"\""));
 }
 
 #[test]

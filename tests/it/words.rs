@@ -48,6 +48,35 @@ fn a_language_that_was_chosen_stays_chosen_and_is_nobody_elses_business() {
     assert_eq!(mine.field("cookie").as_deref(), Some("session=1"));
 }
 
+#[test]
+fn the_switch_leads_back_to_the_page_as_it_was_asked_for_and_no_origin_hears_of_it() {
+    let origin = Origin::start();
+    let boma = Setup::new().start(origin.address);
+    boma.posture("closed");
+    let english = "Accept: text/html\r\nAccept-Language: en\r\n";
+    let ask = |path: &str, more: &str| request(boma.at(), "GET", path, &format!("{english}{more}"), "");
+    let page = ask("/pay?bill=123&to=%2Fx", "").text();
+    let link = page.split("href=\"").find(|a| a.contains("hreflang=\"sw\"")).unwrap().split('"').next().unwrap();
+    let switch = |referer: &str| ask(link, &format!("Referer: {referer}\r\n"));
+    let back = switch("http://huduma.example/pay?bill=123&to=%2Fx");
+    assert_eq!((back.status, back.field("location")), (303, Some("http://huduma.example/pay?bill=123&to=%2Fx")));
+    assert_eq!(back.field("cache-control"), Some("no-store"));
+    let kept = format!("Cookie: {}\r\n", back.field("set-cookie").unwrap().split(';').next().unwrap());
+    assert!(ask("/pay?bill=123&to=%2Fx", &kept).text().contains("<html lang=\"sw\""));
+    for elsewhere in ["http://elsewhere.example/pay", "http://huduma.example.elsewhere.example/", "x", ""] {
+        assert_eq!(switch(elsewhere).field("location"), Some("http://huduma.example/"), "{elsewhere}");
+    }
+    assert_eq!(
+        switch("http://huduma.example//x.example/").field("location"),
+        Some("http://huduma.example//x.example/")
+    );
+    assert_eq!(ask("/.well-known/boma/lang?lang=xx", "").status, 404);
+    assert_eq!(request(boma.at(), "POST", link, english, "").status, 405);
+    boma.posture("normal");
+    assert_eq!(ask("/pay?bill=123&to=%2Fx", &kept).status, 200);
+    assert_eq!(origin.reached_by_citizens()[0].target, "/pay?bill=123&to=%2Fx");
+}
+
 /// Files that are not in force, with their faults.
 fn refused(boma: &Boma) -> String {
     boma.status()["files_not_in_force"].to_string()

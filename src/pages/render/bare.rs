@@ -7,7 +7,7 @@ use minijinja::{Value, context};
 
 use super::super::text::Voice;
 use super::super::{Html, Page};
-use super::{Of, Packed, Renderer, choices, hash, keeps, key, mark, prepare, titled, ways_out};
+use super::{Of, Packed, Renderer, beside, choices, hash, key, mark, prepare, titled, ways_out};
 use crate::bounds;
 use crate::wire::Hole;
 
@@ -65,8 +65,8 @@ impl Renderer {
                 services => of.filter(|_| way).map(first_way),
                 resend => page == Page::BareResend,
                 form => page.carries().then(|| mark(Hole::Form)),
-                languages => of.filter(|_| languages && keeps(page)).map(choices),
-                leave => keeps(page),
+                languages => of.filter(|_| languages && page.may_be_left()).map(choices),
+                beside => beside(page),
                 css => STYLE,
                 wait => mark(Hole::Wait),
                 seal => mark(Hole::Seal),

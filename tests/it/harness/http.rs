@@ -26,6 +26,14 @@ impl Answer {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
+    /// As a browser has it, which unpacks it.
+    pub fn unpacked(self) -> Answer {
+        match self.field("content-encoding") {
+            Some("gzip") => Answer { body: boma::gzip::unpack(&self.body, 1 << 20).expect("it is gzip"), ..self },
+            _ => self,
+        }
+    }
+
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.text()))
     }
