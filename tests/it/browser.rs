@@ -200,7 +200,12 @@ fn without_scripts_or_cookies_there_is_a_button_and_one_hop() {
 /// Plays a scene of one person before a line that stands still from when they have a place until they have seen it.
 fn in_line(name: &str) -> serde_json::Value {
     let origin = Origin::start();
-    origin.page("/file", 200, "Content-Type: text/html\r\n", "<!doctype html><title>form</title><link rel=icon href=data:,><h1>The form</h1>");
+    origin.page(
+        "/file",
+        200,
+        "Content-Type: text/html\r\n",
+        "<!doctype html><title>form</title><link rel=icon href=data:,><h1>The form</h1>",
+    );
     let rules = "[[rule]]\nname = \"line\"\nmatch = { path = \"/file\" }\nthen = \"queue\"\n";
     let boma = doors("").portal("max_in_flight = 1\n").rules(rules).start(origin.address);
     let seen = shot(name).with_file_name(format!("{name}-seen"));
