@@ -189,6 +189,7 @@ struct Rack {
     voices: Arc<Vec<Voice>>,
     /// By language, then by page.
     pages: Arc<Vec<Vec<Html>>>,
+    small: Arc<Vec<Vec<Html>>>,
     /// By language: where an access code is written, at first and after a wrong one.
     codes: Arc<Vec<[Html; 2]>>,
     /// By language, then by sheet.
@@ -203,11 +204,13 @@ impl Rack {
         let of = Of { portal: portal.as_ref(), voices: &voices, news: &news };
         let page = |voice: &Voice| Page::ALL.iter().map(|p| renderer.page(Some(of), voice, *p)).collect();
         let pages: Vec<Vec<Html>> = voices.iter().map(page).collect();
+        let small = |voice: &Voice| Page::ALL.iter().map(|p| renderer.small(Some(of), voice, *p)).collect();
+        let small: Vec<Vec<Html>> = voices.iter().map(small).collect();
         let codes: Vec<[Html; 2]> = voices.iter().map(|voice| renderer.code(Some(of), voice)).collect();
         let sheets = voices.iter().map(|voice| sheets::all(renderer, of, voice, now_unix)).collect();
-        let (pages, codes) = (Arc::new(pages), Arc::new(codes));
+        let (pages, small, codes) = (Arc::new(pages), Arc::new(small), Arc::new(codes));
         let stamp = STAMPS.fetch_add(1, Ordering::Relaxed);
-        Rack { stamp, portal: portal.clone(), voices, pages, codes, sheets, news }
+        Rack { stamp, portal: portal.clone(), voices, pages, small, codes, sheets, news }
     }
 
     /// The same with other sheets, where nothing that pages tell has changed.
@@ -218,6 +221,7 @@ impl Rack {
             portal: self.portal.clone(),
             voices: self.voices.clone(),
             pages: self.pages.clone(),
+            small: self.small.clone(),
             codes: self.codes.clone(),
             sheets: self.voices.iter().map(|voice| sheets::all(renderer, of, voice, now_unix)).collect(),
             news,
@@ -271,6 +275,11 @@ impl Shelf {
 
     pub fn page(&self, portal: usize, language: usize, page: Page) -> &Html {
         &self.portals[portal].pages[language][page as usize]
+    }
+
+    /// The same page, small, for a line to citizens that is near full.
+    pub fn small(&self, portal: usize, language: usize, page: Page) -> &Html {
+        &self.portals[portal].small[language][page as usize]
     }
 
     /// Where an access code is written; `wrong`: after a wrong one.

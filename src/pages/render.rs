@@ -55,6 +55,13 @@ pub struct Of<'a> {
     pub news: &'a News,
 }
 
+/// What a page wears: how many ways out, which logo, and whether it is for a line that is near full.
+struct Dress<'a> {
+    ways: usize,
+    logo: &'a str,
+    small: bool,
+}
+
 pub struct Renderer {
     templates: Environment<'static>,
     style: String,
@@ -83,7 +90,7 @@ impl Renderer {
         let made = |ways: usize, logo: &str| {
             let render = |updates: usize| {
                 let story = whole.map_or(String::new(), |(of, shown)| self.story(of, voice, shown, updates));
-                self.one(of, voice, page, (&line, &story), (ways, logo))
+                self.one(of, voice, page, (&line, &story), Dress { ways, logo, small: false })
             };
             let body = prepare(match whole {
                 Some((_, shown)) => fitting(shown.incident.updates.len(), render),
@@ -99,6 +106,24 @@ impl Renderer {
         Html { packed, body, language: voice.tag.clone(), csp: self.policy(of, page) }
     }
 
+    /// The same for a line that is near full: no script, no languages, one way out, of an incident the line that names it. A
+    /// challenge is a button alone there.
+    pub fn small(&self, of: Option<Of<'_>>, voice: &Voice, page: Page) -> Html {
+        if page.is_challenge() || page.is_bare() {
+            return self.bare(of, voice, page.bare());
+        }
+        let made = |brief: bool, ways: usize| {
+            let line = of.map_or(String::new(), |of| self.news(of, voice, brief));
+            let body = prepare(self.one(of, voice, page, (&line, ""), Dress { ways, logo: "", small: true }));
+            (Packed::new(&body), body)
+        };
+        let fits =
+            |(packed, _): &(Option<Packed>, Prepared)| packed.as_ref().is_some_and(|p| p.sent() <= bounds::BARE_BYTES);
+        let some = [(false, 1), (true, 1)].into_iter().map(|(brief, ways)| made(brief, ways));
+        let (packed, body) = some.into_iter().find(fits).unwrap_or_else(|| made(true, 0));
+        Html { packed, body, language: voice.tag.clone(), csp: bare::policy() }
+    }
+
     /// What a page says of incidents: in a line, and as a whole.
     fn one(
         &self,
@@ -106,7 +131,7 @@ impl Renderer {
         voice: &Voice,
         page: Page,
         (line, story): (&str, &str),
-        (ways, logo): (usize, &str),
+        Dress { ways, logo, small }: Dress<'_>,
     ) -> String {
         let key = key(page);
         let portal = of.map(|of| of.portal);
@@ -122,7 +147,7 @@ impl Renderer {
                 news => line,
                 story => story,
                 services => portal.map(|p| ways_out(p, voice, ways)),
-                languages => of.filter(|_| page.may_be_left()).map(choices),
+                languages => of.filter(|_| !small && page.may_be_left()).map(choices),
                 beside => beside(page),
                 checks => page.asks_to_check(),
                 retry => matches!(page, Page::Statement | Page::Busy | Page::Limited),
@@ -136,8 +161,8 @@ impl Renderer {
                 form => page.carries().then(|| mark(Hole::Form)),
                 wait => mark(Hole::Wait),
                 logo => logo,
-                css => self.style(of),
-                js => self.script_of(page),
+                css => if small { bare::STYLE.into() } else { self.style(of) },
+                js => if small { "" } else { self.script_of(page) },
                 seal => mark(Hole::Seal),
                 reference => mark(Hole::Reference),
                 ..titled(voice, &head, title)

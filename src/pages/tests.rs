@@ -375,6 +375,26 @@ fn every_page_names_the_incident_and_keeps_its_weight() {
 }
 
 #[test]
+fn near_a_full_line_every_page_is_small_and_still_helps() {
+    let portals = [portal("Huduma", &["en", "sw", "fr", "sq", "ar"])];
+    for news in [News::default(), longest()] {
+        let shelf = Shelf::new(&Words::shipped(), &portals, vec![news], 1_790_000_000);
+        for (language, page) in (0..5).flat_map(|l| Page::ALL.map(|page| (l, page))) {
+            let html = shelf.small(0, language, page);
+            let (body, sent) =
+                (text(html), html.packed.as_ref().map_or(html.body.bytes.len(), |p| p.fill(b"", |_, _| {}).len()));
+            println!("{page:?} {}: {} bytes, packed {sent}", html.language, body.len());
+            assert!(sent <= 1500 && body.len() <= 4500, "{page:?} in {}: {} and {sent}", html.language, body.len());
+            assert!(!body.contains("<script") && body.contains("<h1>"), "{page:?}");
+            assert!(body.contains("/.well-known/boma/status"), "{page:?} leads on");
+            assert_eq!(body.contains("boma-form"), page.carries(), "{page:?}");
+            let style = body.split("<style>").nth(1).unwrap().split("</style>").next().unwrap();
+            assert!(html.csp.contains(&render::hash(style)), "{page:?}");
+        }
+    }
+}
+
+#[test]
 fn however_many_incidents_there_are_the_status_page_names_each_and_keeps_its_weight() {
     let mut news = longest();
     let one = news.incidents[0].clone();

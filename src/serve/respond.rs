@@ -211,7 +211,7 @@ pub fn challenge_page(visit: &mut Visit<'_>, head: &dyn Head, page: Page, reason
 pub fn challenge_again(visit: &mut Visit<'_>, page: Page, reason: Reason, filling: Filling<'_>) -> Made {
     let status = visit.town.settings.challenge.status;
     let retry = retry_after(visit, reason, None);
-    let bare = visit.unheard || visit.house.pulse.is_line_full() || (!filling.gzip && is_heavy(visit, page));
+    let bare = visit.unheard || (!filling.gzip && is_heavy(visit, page));
     let page = if bare { page.bare() } else { page };
     html(visit, page, (status, reason), retry, filling)
 }
@@ -296,6 +296,7 @@ pub fn html(
     let town = visit.town.clone();
     let shelf = town.shelf.load();
     let shown: &Html = match visit.portal {
+        Some(portal) if visit.house.pulse.is_line_full() => shelf.small(portal, visit.language, page),
         Some(portal) => shelf.page(portal, visit.language, page),
         None => shelf.plain(page),
     };

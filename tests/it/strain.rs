@@ -94,7 +94,13 @@ fn near_a_full_line_strangers_wait() {
         let _ = request(boma.at(), "GET", "/", &format!("{PROGRAM}Cookie: {pass}\r\n"), "");
         (strain(&boma, "uplink") == "scarce").then_some(())
     };
+    let page = || request(boma.at(), "GET", "/x", "Accept: text/html\r\nAccept-Encoding: gzip\r\n", "").body.len();
+    boma.posture("closed");
+    let whole = page();
+    boma.posture("normal");
     eventually("the line is full", || full("/"));
+    let small = page();
+    assert!(small <= 1500 && whole > small + 500, "{small} of {whole} bytes");
     strangers_wait(&boma, &pass);
     eventually("it is over", || (strain(&boma, "uplink") == "none").then_some(()));
     assert_eq!(request(boma.at(), "GET", "/", PROGRAM, "").status, 200);

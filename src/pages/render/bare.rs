@@ -11,7 +11,7 @@ use super::{Of, Packed, Renderer, beside, choices, hash, key, mark, prepare, tit
 use crate::bounds;
 use crate::wire::Hole;
 
-const STYLE: &str = ":root{color-scheme:light dark}body{font:1.1em/1.5 sans-serif;margin:1em;overflow-wrap:anywhere;background:Canvas;color:CanvasText}a,button{display:inline-block;font:inherit;padding:.6em}:focus-visible{outline:3px solid}";
+pub(super) const STYLE: &str = ":root{color-scheme:light dark}body{font:1.1em/1.5 sans-serif;margin:1em;overflow-wrap:anywhere;background:Canvas;color:CanvasText}a,button{display:inline-block;font:inherit;padding:.6em}:focus-visible{outline:3px solid}";
 
 /// What a page holds besides its button and its reference: the incident, a way out, the other languages.
 type Besides = (Told, bool, bool);
@@ -42,12 +42,8 @@ impl Renderer {
         let fits = |text: &String| text.len() <= bounds::BARE_BYTES;
         let with = |besides| self.bare_with(of, voice, page, besides);
         let text = FITTING.into_iter().map(with).find(fits).unwrap_or_else(|| with((Told::Nothing, false, false)));
-        let csp = format!(
-            "default-src 'none'; style-src '{}'; img-src data:; base-uri 'none'; frame-ancestors 'none'",
-            hash(STYLE)
-        );
         let body = prepare(text);
-        Html { packed: Packed::new(&body), body, language: voice.tag.clone(), csp }
+        Html { packed: Packed::new(&body), body, language: voice.tag.clone(), csp: policy() }
     }
 
     fn bare_with(&self, of: Option<Of<'_>>, voice: &Voice, page: Page, (told, way, languages): Besides) -> String {
@@ -75,4 +71,9 @@ impl Renderer {
             },
         )
     }
+}
+
+/// Of pages without a script.
+pub(super) fn policy() -> String {
+    format!("default-src 'none'; style-src '{}'; img-src data:; base-uri 'none'; frame-ancestors 'none'", hash(STYLE))
 }
