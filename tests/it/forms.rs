@@ -637,7 +637,8 @@ fn what_the_way_says_is_the_last_requests_own() {
 #[test]
 fn a_form_that_meets_the_waiting_room_waits_in_its_page_and_goes_once() {
     let origin = Origin::start();
-    let rules = "[[rule]]\nname = \"line\"\nmatch = { path = \"/file*\" }\nthen = \"queue\"\n";
+    // It asks more often than the budget of one client allows.
+    let rules = "[[rule]]\nname = \"line\"\nmatch = { path = \"/file*\" }\nthen = \"queue\"\n[[limit]]\nname = \"wide\"\nper = \"client\"\nrate = \"100000/s\"\n";
     let boma = Setup::new().rules(rules).start(origin.address);
     let body = b"name=Mama%20Asha&x=\xff%00+&&=;";
     let mut page = post(boma.at(), "/file?step=2", HTML, URLENCODED, body);

@@ -87,7 +87,7 @@ fn one_command_publishes_in_every_language_with_the_origin_dead_and_a_restart_ke
     ] {
         if page.status != 400 {
             assert!(
-                page.text().contains("<aside aria-label=\"Taarifa\">")
+                page.text().contains("<aside aria-label=\"Tangazo\">")
                     && page.text().contains("Huduma inafanya kazi polepole"),
                 "{}",
                 page.text()
