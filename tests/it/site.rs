@@ -10,7 +10,8 @@ fn a_real_site_is_there_with_its_origin_gone() {
     let nginx = Nginx::serve(Path::new(SITE));
     let at = std::net::SocketAddr::from(([127, 0, 0, 1], nginx.port));
     let portal = format!(
-        "{TIMES}snapshot = {{ start = [\"/index.html\", \"/storage-page-layout.html\", \"/gin-implementation.html\"], every = \"1h\", pages = 400 }}\n"
+        "{TIMES}snapshot = {{ start = [{}], every = \"1h\", pages = 400 }}\n",
+        LOOKED_AT.map(|path| format!("\"{path}\"")).join(", ")
     );
     let boma = Setup::new().portal(&portal).rules(WIDE).start(at);
     whole_round(&boma);

@@ -153,14 +153,16 @@ fn a_pass_has_one_place_with_or_without_its_cookie_and_pressing_early_changes_no
 #[test]
 fn where_there_is_a_copy_nobody_stands_in_line_for_the_page() {
     let origin = Origin::start();
-    let portal = "max_in_flight = 1\nsnapshot = { start = [\"/news\"], every = \"1h\" }\n";
+    let portal = "max_in_flight = 2\nsnapshot = { start = [\"/news\"], every = \"1h\" }\n";
     let boma = Setup::new().portal(portal).start(origin.address);
     boma.wait_for_snapshots(1);
     let before = origin.reached_by_citizens().len();
     origin.set(Mode::Hangs);
-    let mut inside = Client::connect(boma.at()).unwrap();
-    inside.send(b"GET /a HTTP/1.1\r\nHost: huduma.example\r\n\r\n").unwrap();
-    eventually("it is inside", || (origin.reached_by_citizens().len() == before + 1).then_some(()));
+    let mut inside = [Client::connect(boma.at()).unwrap(), Client::connect(boma.at()).unwrap()];
+    for client in &mut inside {
+        client.send(b"GET /a HTTP/1.1\r\nHost: huduma.example\r\n\r\n").unwrap();
+    }
+    eventually("both are inside", || (origin.reached_by_citizens().len() == before + 2).then_some(()));
     let mut waits = Browser::default();
     assert_eq!(waits.goes(&boma, "/first").status, 503);
     for browser in [&mut Browser::default(), &mut waits] {

@@ -179,7 +179,7 @@ fn a_language_that_nobody_has_is_refused_by_name_until_its_file_comes() {
     assert!(said.contains("write one of en, sw, fr, sq, ar, so, or put om.toml into the folder"), "{said}");
     let (code, checked) = check(&boma.setup);
     assert!(code == Some(78) && checked.contains("nobody has words in \"om\""), "{checked}");
-    boma.setup.folder.write("lang/om.toml", "name = \"Afaan Oromoo\"\ndir = \"ltr\"\n");
+    boma.setup.folder.write("lang/om.toml", "name = \"Afaan Oromoo\"\ndir = \"ltr\"\npartial = true\n");
     eventually("the settings are taken", || page(&boma, STATUS, "om").contains("<html lang=\"om\">").then_some(()));
     assert_eq!(refused(&boma), "[]");
     assert_eq!(check(&boma.setup).0, Some(0));
@@ -190,9 +190,10 @@ fn names_and_weights_are_looked_at_too() {
     let long = "ا".repeat(340);
     let setup = setup("so", SOMALI);
     setup.folder.write("lang/swahili.toml", "");
-    setup
-        .folder
-        .write("lang/fa.toml", &format!("name = \"فارسی\"\ndir = \"rtl\"\nchallenge_bare = \"{{portal}}{long}\"\n"));
+    setup.folder.write(
+        "lang/fa.toml",
+        &format!("name = \"فارسی\"\ndir = \"rtl\"\nchallenge_bare = \"{{portal}}{long}\"\npartial = true\n"),
+    );
     setup.folder.write("lang/.hidden.toml", "x");
     setup.folder.write("lang/README.txt", "x");
     setup.write("127.0.0.1:9");
