@@ -201,10 +201,10 @@ impl Portal {
         paths
     }
 
-    /// The host by which boma asks for itself what was asked of this one. Behind a wildcard each may be another site.
+    /// The host whose answers these are: where the origin hears one name alone, all exact names are one site.
     pub fn own_host<'a>(&'a self, host: &'a str) -> &'a str {
-        let is_named = |named: &&str| self.hosts.iter().any(|h| h == named);
-        self.host.as_deref().filter(|own| is_named(own) && is_named(&host)).unwrap_or(host)
+        let is_named = |name: &str| self.hosts.iter().any(|h| h == name);
+        self.host.as_deref().filter(|own| self.canonical_host_header && is_named(own) && is_named(host)).unwrap_or(host)
     }
 
     /// Whether copies of any pages are kept.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// Redirects in a row that are followed from a page that is declared.
 pub const SNAPSHOT_HOPS: u8 = 4;
+/// How long a copy of a page is kept where the page has become a redirect: longer than most troubles last.
+pub const SNAPSHOT_MOVED: Duration = Duration::from_secs(86_400);
 /// Bytes of one snapshot: an image or a document that is larger is not what a page needs on a bad day.
 pub const SNAPSHOT_BYTES: usize = 2 * 1024 * 1024;
 /// Bytes of all snapshots as they are held, earlier versions included; those give way first.

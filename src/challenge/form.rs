@@ -186,6 +186,13 @@ impl Forms {
         Tie { id: tie.id, born: tie.born, asked: true, ..self.tie(b"", holder, home, now_unix) }
     }
 
+    /// Whether it was sent on of late.
+    pub fn is_spent(&self, tie: &Tie, now_unix: u64) -> bool {
+        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        spent.turn_over(now_unix);
+        spent.young.contains(&tie.id) || spent.old.contains(&tie.id)
+    }
+
     /// Takes a form's turn.
     pub fn turn(&self, tie: &Tie, now_unix: u64) -> Turn {
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);

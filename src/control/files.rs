@@ -116,8 +116,9 @@ impl LastGood {
     /// # Errors
     /// The system's: a read-only state directory is no reason to stop, but must be said.
     pub fn save(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let written = self.write(name, bytes);
+        // Held meanwhile, or an older copy that is only now written would lie over this one.
         let mut unwritten = self.unwritten();
+        let written = self.write(name, bytes);
         unwritten.remove(name);
         let held: usize = unwritten.values().map(Vec::len).sum();
         if written.is_err() && held + bytes.len() <= bounds::LAST_GOOD_UNWRITTEN {

@@ -256,6 +256,9 @@ fn challenge_again(
 /// Asks to press Send, where it cannot be known whether the form was sent on already.
 fn ask(visit: &mut Visit<'_>, head: &dyn Head, mut opened: Opened, earned: Option<Pass>) -> Made {
     let (house, tie) = (visit.house, opened.form.tie);
+    if house.forms.is_spent(&tie, house.now().unix()) {
+        return respond::error(visit, head, Page::SentForm, 409, Reason::FormSent, None);
+    }
     opened.form.tie = house.forms.asks(&tie, keeper(visit, earned), visit.client.prefix.0, house.now().unix());
     mint::count(visit, "form_asked");
     let text = house.forms.seal(&opened.form).unwrap_or_default();

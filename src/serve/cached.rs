@@ -13,7 +13,7 @@ use super::respond::{self, Made};
 use super::visit::Visit;
 use super::{Call, Corridor, fallback, wait};
 use crate::bounds;
-use crate::cache::{Joined, Kept, Landed, Leader, Use, Word};
+use crate::cache::{self, Joined, Kept, Landed, Leader, Use, Word};
 use crate::pages::Page;
 use crate::plan::{Plan, Reach};
 use crate::portal::Class;
@@ -147,6 +147,8 @@ impl Corridor {
                 }
                 Ok(Landed::Kept(_) | Landed::GaveUp) => look.again(visit, head),
                 Ok(Landed::Failed(reason)) => return Turn::Answered(self.failed(visit, request, head, look, reason)),
+                // Nobody else's: whoever had it fetched asks for their own, and no one who only waited does.
+                Ok(Landed::Trouble(_, None)) if own && !has_better(visit, request, head, look) => return Turn::Alone,
                 Ok(Landed::Trouble(status, error)) => {
                     return Turn::Answered(self.troubled(visit, request, head, look, (status, error)));
                 }
@@ -237,6 +239,12 @@ impl Corridor {
             self.errand(visit, request, look).go(leader);
         }
     }
+}
+
+/// Whether somebody is given something better than an origin's error.
+fn has_better(visit: &Visit<'_>, request: &Request, head: &dyn Head, look: &Look) -> bool {
+    let stands_in = look.kept.as_ref().is_some_and(|kept| cache::stands_in(kept, visit.house.now()));
+    stands_in || fallback::replaces(visit, request, head)
 }
 
 /// What comes of a turn.

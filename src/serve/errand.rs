@@ -122,10 +122,13 @@ impl Errand {
     async fn error(&self, answer: Answer, request: Request<'_>, at: Asked) -> Option<Arc<Kept>> {
         let Answer { status, fields, body: Came::Body(body) } = answer else { return None };
         let draft = cache::shared_error(request, status, &fields, at).ok()?;
-        if body.exact().is_none_or(|n| n > bounds::CACHE_ERROR_BYTES) {
+        if body.exact().is_some_and(|n| n > bounds::CACHE_ERROR_BYTES) {
             return None;
         }
         let body = Gathering::new(&self.house, body).whole().await.ok()?;
+        if body.len() as u64 > bounds::CACHE_ERROR_BYTES {
+            return None;
+        }
         let cookies: Vec<Vec<u8>> = fields.all("set-cookie").map(<[u8]>::to_vec).collect();
         let names = &self.town.portals.list[self.portal].session_cookies;
         let tells = cache::tells(&draft.fields, &body, &cookies, names);

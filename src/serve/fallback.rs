@@ -16,6 +16,7 @@ use super::copied;
 use super::read::Request;
 use super::respond::{self, Made};
 use super::visit::Visit;
+use super::vouch;
 use super::wait::{self, Ride};
 
 pub fn answer(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reason: Reason) -> Made {
@@ -41,8 +42,23 @@ pub fn answer(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reason:
     respond::error(visit, head, page, status, reason, None)
 }
 
-/// A copy where there is one for whom there is no room: it says when it was taken, and helps more than a place in a line.
-pub fn copy(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reason: Reason) -> Option<Made> {
+/// A copy instead of a place in line: it is there at once, and says when it was taken. Not for who is signed in, whose page is
+/// another, and not of a page on which something is begun: whoever wants that wants a place.
+pub fn spares_line(visit: &mut Visit<'_>, request: &Request, head: &dyn Head) -> Option<Made> {
+    let portal = visit.portal();
+    if !request.safe || vouch::has_session(&portal, head) {
+        return None;
+    }
+    let page = snapshot_for(visit, request, head, Reason::Busy)?;
+    let end = match page.newest().about.location() {
+        Some(to) => visit.house.board.find(&portal.name, to)?,
+        None => page.clone(),
+    };
+    let begins = end.newest().about.has_something_to_send();
+    if begins { None } else { copied::answer(visit, request, head, &page, Reason::Busy) }
+}
+
+fn copy(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reason: Reason) -> Option<Made> {
     let page = snapshot_for(visit, request, head, reason).filter(|_| request.safe)?;
     copied::answer(visit, request, head, &page, reason)
 }

@@ -198,7 +198,7 @@ impl Corridor {
             return respond::refusal(visit, head, Reason::BodyTooLarge);
         };
         let Some(admitted) = self.admitted(visit).await else {
-            if let Some(copy) = request.safe.then(|| fallback::copy(visit, request, head, Reason::Busy)).flatten() {
+            if let Some(copy) = fallback::spares_line(visit, request, head) {
                 return copy;
             }
             let stop = wait::after_busy(visit, head);
@@ -214,8 +214,9 @@ impl Corridor {
         if !request.safe || !wait::would_stand(visit) {
             return None;
         }
+        let look = look.filter(|look| !look.personal);
         let kept = look.and_then(|look| kept::stand_in(visit, request, head, look, Reason::Busy));
-        kept.or_else(|| fallback::copy(visit, request, head, Reason::Busy))
+        kept.or_else(|| fallback::spares_line(visit, request, head))
     }
 
     /// What may not go on.

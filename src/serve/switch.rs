@@ -19,11 +19,16 @@ pub fn answer(visit: &mut Visit<'_>, request: &Request, head: &dyn Head) -> Made
     }
     let portal = visit.portal();
     let tag = portal.languages.get(visit.language).map_or("", String::as_str);
-    let from = head.text("referer").and_then(|referer| page_of(referer, &request.authority));
-    let page = from.map_or_else(|| "/".to_owned(), |page| said_in(page, tag, &portal.languages));
+    let from =
+        head.text("referer").and_then(|referer| page_of(referer, &request.authority).zip(referer.split_once(':')));
     let mut made = Made::empty(303, Reason::Own);
     // Whole: of a path like `//elsewhere` browsers would make another host.
-    made.fields.push("location", format!("{}://{}{page}", request.scheme, request.authority));
+    let back = from.map_or_else(
+        || "/".to_owned(),
+        // The browser's own scheme: what ends TLS before boma need not say that it did.
+        |(page, (scheme, _))| format!("{scheme}://{}{}", request.authority, said_in(page, tag, &portal.languages)),
+    );
+    made.fields.push("location", back);
     made.fields.push("cache-control", "no-store");
     made.fields.push("set-cookie", mint::language_cookie(visit));
     made

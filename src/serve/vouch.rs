@@ -52,6 +52,11 @@ pub fn standing(visit: &Visit<'_>) -> Standing {
     }
 }
 
+/// Whether somebody shows that they are signed in.
+pub fn has_session(portal: &Portal, head: &dyn Head) -> bool {
+    session(portal, head).is_some()
+}
+
 /// What shows who is signed in: the portal's session cookies, or credentials.
 fn session(portal: &Portal, head: &dyn Head) -> Option<Vec<u8>> {
     let mut session = head.field("authorization").unwrap_or_default().to_vec();

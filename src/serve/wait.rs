@@ -72,7 +72,14 @@ pub fn stands(visit: &mut Visit<'_>, head: &dyn Head) -> Option<Decision> {
     if !has_to(visit) {
         return None;
     }
-    take(visit, head, matches!(visit.kind, Kind::Navigation | Kind::Program))
+    // Who waits already has been counted, however often they ask.
+    let holds = |pass| visit.room().look(holder(visit, &pass).id, visit.now.unix()).is_some();
+    let is_new = !matches!(visit.queue, Queue::Rule(_)) && !visit.pass.is_some_and(holds);
+    let stop = take(visit, head, matches!(visit.kind, Kind::Navigation | Kind::Program));
+    if is_new && stop.is_some() {
+        visit.signals().busy();
+    }
+    stop
 }
 
 /// Whether a copy would spare somebody the line: they would have to stand in it, no rule wants that, and their turn is not there.
@@ -90,7 +97,7 @@ pub fn after_busy(visit: &mut Visit<'_>, head: &dyn Head) -> Decision {
 
 /// The same as an answer, for a request that changes nothing.
 pub fn turned_away(visit: &mut Visit<'_>, request: &Request, head: &dyn Head) -> Made {
-    if let Some(copy) = fallback::copy(visit, request, head, Reason::Busy) {
+    if let Some(copy) = fallback::spares_line(visit, request, head) {
         return copy;
     }
     match after_busy(visit, head) {
@@ -137,9 +144,6 @@ fn take(visit: &mut Visit<'_>, head: &dyn Head, enters: bool) -> Option<Decision
             None
         }
         Turn::Waits(waits) => {
-            if rule.is_none() {
-                visit.signals().busy();
-            }
             visit.rule = rule.or(visit.rule.take());
             count(visit, if waits.press_in == bounds::PLACE_PRESS.as_secs() { "told" } else { "early" });
             Some(Decision::Wait(Told { waits: Some(waits), reason, pass: new, holder: holder.id }))
@@ -147,7 +151,6 @@ fn take(visit: &mut Visit<'_>, head: &dyn Head, enters: bool) -> Option<Decision
         // Passes that anybody may have many of are not worth a place each.
         Turn::Full if pass.lane == Lane::Quiet => {
             visit.needed = visit.needed.max(1);
-            visit.signals().busy();
             count(visit, "full");
             Some(Decision::Challenge(challenge))
         }

@@ -75,6 +75,11 @@ pub struct Made<'a> {
 pub(super) const LOCATION: &str = "location";
 
 impl About {
+    /// Whether it has forms that change something, which nobody can send from a copy.
+    pub fn has_something_to_send(&self) -> bool {
+        self.holes.contains(&Hole::Note)
+    }
+
     /// Where it leads within the portal, where it is a redirect and no page.
     pub fn location(&self) -> Option<&str> {
         self.fields.iter().find(|(name, _)| name == LOCATION).map(|(_, to)| to.as_str())

@@ -97,11 +97,24 @@ fn is_damage(error: &io::Error) -> bool {
 }
 
 pub(super) fn try_open(folder: &Path, path: &Path) -> Result<(Database, Rows), Trouble> {
+    open_with(folder, path, read_rows)
+}
+
+/// The file alone: what is in it is in memory, or newer there.
+pub(super) fn open_again(folder: &Path, path: &Path) -> Result<Database, Trouble> {
+    open_with(folder, path, |_| Ok(())).map(|(db, ())| db)
+}
+
+fn open_with<T>(
+    folder: &Path,
+    path: &Path,
+    read: impl FnOnce(&Database) -> Result<T, redb::Error>,
+) -> Result<(Database, T), Trouble> {
     fs::create_dir_all(folder).map_err(|e| Trouble::Barred(e.to_string()))?;
     let is_new = !path.exists();
     let opened = guarded(|| {
         let db = Database::builder().set_check_integrity_on_open(true).create(path).map_err(redb::Error::from)?;
-        let rows = read_rows(&db)?;
+        let rows = read(&db)?;
         Ok((db, rows))
     });
     if is_new && opened.is_err() {

@@ -8,7 +8,7 @@ use std::thread;
 
 use redb::{Database, ReadableTable};
 
-use super::opening::{Trouble, guarded, move_aside, try_open};
+use super::opening::{Trouble, guarded, move_aside, open_again};
 use super::{Job, Opened, Rows, Store, Table};
 use crate::bounds;
 
@@ -86,17 +86,17 @@ impl Writer {
 
     fn open(&mut self) {
         let folder = self.path.parent().unwrap_or(Path::new("/"));
-        let mut opened = try_open(folder, &self.path);
+        let mut opened = open_again(folder, &self.path);
         if let Err(Trouble::Damaged(why)) = &opened
             && let Ok(aside) = move_aside(&self.path, self.began)
         {
             tracing::error!(why, aside = %aside.display(), "the store was damaged, and is begun anew");
             // Whatever was in it is missed now.
             self.store.lost.fetch_add(1, Ordering::Relaxed);
-            opened = try_open(folder, &self.path);
+            opened = open_again(folder, &self.path);
         }
         match opened {
-            Ok((db, _)) => self.db = Some(db),
+            Ok(db) => self.db = Some(db),
             Err(trouble) => self.store.fails(Some(trouble.text())),
         }
     }

@@ -214,15 +214,16 @@ impl Line {
     /// Whether they have a place now.
     fn join(&mut self, asked: &Asked, now: u64) -> bool {
         let Holder { id, crowd, free } = asked.holder;
-        // Else a flood that never waits would stand in the line, each of its requests with a new pass.
-        if free && asked.with.is_none() && self.waiting >= bounds::PLACES_FREE {
-            return false;
-        }
         let of_crowd = crowd.and_then(|crowd| self.crowds.get(&crowd)).copied().unwrap_or(0);
         if self.held.len() >= bounds::PLACES || of_crowd >= bounds::PLACES_SHARED {
             return false;
         }
-        let (minute, nth) = match asked.with.filter(|with| self.holds(with, now)) {
+        let with = asked.with.filter(|with| self.holds(with, now));
+        // Else a flood that never waits would stand in the line, each of its requests with a new pass.
+        if free && with.is_none() && self.waiting >= bounds::PLACES_FREE {
+            return false;
+        }
+        let (minute, nth) = match with {
             Some(with) => (with.minute, with.nth),
             None => {
                 // A clock that was set back must not let newcomers stand before others.

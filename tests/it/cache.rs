@@ -381,8 +381,8 @@ fn one_fetch_that_failed_is_the_answer_of_all_who_waited_for_it() {
             assert!(!whose || answer.text().contains("Karibu"), "the origin's own page: {}", answer.text());
         }
         let led = answers.iter().filter(|a| a.field("set-cookie").is_some()).count();
-        assert!(led <= 1, "{led} were given one session");
         // One who came when it had failed already may have asked again.
+        assert!(led <= origin.reached().len(), "{led} were given {} sessions", origin.reached().len());
         assert!(origin.reached().len() <= 3, "{}: {portal}", origin.reached().len());
         // It is an answer for those who waited, and kept for nobody.
         origin.set(Mode::Works);
@@ -411,7 +411,7 @@ fn hosts_of_one_portal_share_what_boma_fetches_for_itself() {
     let setup = Setup::new().portal(FILLED).rules(WIDE);
     setup.write(&origin.address.to_string());
     let file = std::fs::read_to_string(setup.file("boma.toml")).unwrap();
-    let hosts = "hosts = [\"huduma.example\", \"www.huduma.example\", \"*.kata.example\"]\nhost = \"huduma.example\"";
+    let hosts = "hosts = [\"huduma.example\", \"www.huduma.example\", \"*.kata.example\"]\nhost = \"huduma.example\"\nhost_header = \"canonical\"";
     setup.folder.write("boma.toml", &file.replace("hosts = [\"huduma.example\"]", hosts));
     let boma = Boma::start(setup, &[]);
     let at = |host: &str| request(boma.at(), "GET", "/news", &format!("Host: {host}\r\n"), "");

@@ -406,6 +406,21 @@ fn a_redirect(boma: &Boma, path: &str) -> crate::harness::Answer {
 }
 
 #[test]
+fn a_redirect_of_a_moment_takes_no_good_pages_place() {
+    let origin = Origin::start();
+    origin.page("/", 200, HTML, "<body>Karibu");
+    origin.page("/busy", 200, HTML, "<body>We are busy");
+    let boma = house(&origin, "snapshot = { start = [\"/\"], every = \"1h\" }\n");
+    whole_round(&boma);
+    origin.page("/", 302, "Location: /busy\r\n", "");
+    assert_eq!(boma.staff("POST", "/api/v1/snapshots/refresh", "", "").status, 200);
+    eventually("it is said", || boma.log().contains("was a page itself within a day").then_some(()));
+    let boma = Boma::start(boma.kill(), &[]);
+    origin.kill();
+    assert!(a_copy(&boma, "/").text().contains("Karibu"));
+}
+
+#[test]
 fn a_page_that_no_longer_redirects_takes_the_redirects_place() {
     let origin = Origin::start();
     origin.page("/", 302, "Location: /sw/\r\n", "");

@@ -22,9 +22,17 @@ impl Round {
                 (to, hops) = (next, hops + 1);
             }
             let ends = board.find(&portal, &to).is_some_and(|page| page.newest().about.location().is_none());
-            let copy = Copy::redirect(&to, office.house.now().unix()).filter(|_| ends && to != address);
+            let now = office.house.now().unix();
+            // An origin in trouble sends people to where it says so: a page that was there a while ago has not moved yet.
+            let was_page = |page: &crate::snapshot::Page| page.newest().about.location().is_none();
+            let lately = |page: &crate::snapshot::Page| page.checked() + bounds::SNAPSHOT_MOVED.as_secs() > now;
+            let stays = board.find(&portal, &address).is_some_and(|page| was_page(&page) && lately(&page));
+            let copy = Copy::redirect(&to, now).filter(|_| ends && to != address && !stays);
             let Some(copy) = copy else {
-                let why = format!("it leads to {to}, of which there is no copy");
+                let why = match stays {
+                    true => format!("it leads to {to} now, and was a page itself within a day"),
+                    false => format!("it leads to {to}, of which there is no copy"),
+                };
                 tracing::warn!(portal, address, why, "no snapshot was taken; the old copy stays");
                 self.album(|a| a.refuse(&address, why));
                 continue;
