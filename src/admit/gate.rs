@@ -119,7 +119,8 @@ impl Gate {
     /// Whether so few permits are left, or so many are with slow clients, that slow requests should make room.
     pub fn is_pressed(&self) -> bool {
         let slow = self.inside.slow.load(std::sync::atomic::Ordering::Relaxed);
-        self.inside() >= self.limit() / 5 * 4 || slow > self.slow_most() / 2
+        let inside = u64::from(self.inside());
+        (inside > 0 && inside * 5 >= u64::from(self.limit()) * 4) || slow > self.slow_most() / 2
     }
 
     pub fn inside(&self) -> u32 {
