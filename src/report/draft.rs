@@ -2,6 +2,8 @@
 //!
 //! Does not know: Markdown, HTML.
 
+mod when;
+
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -88,14 +90,23 @@ impl Pen<'_> {
     /// What a minister reads. Every figure in it stands below as well, with its source.
     fn summary(&self) -> String {
         let (report, moments) = (self.report, &self.report.moments);
-        let (traffic, citizens) = (&report.traffic, &report.citizens);
+        let traffic = &report.traffic;
         let mut says = vec![match moments.detected {
             Some(at) => format!(
-                "On {} protection of {} was raised by {}; it stood raised for {} minutes.",
+                "On {} protection of {} was raised by {}; {}.",
                 self.local(at),
                 self.portals(),
                 whom(&moments.detected_by),
-                number(citizens.minutes_risen)
+                match (
+                    Moments::between(moments.detected, moments.recovered),
+                    Moments::between(Some(at), Some(report.to))
+                ) {
+                    (Some(long), _) => format!("it stood raised for {}", span(long)),
+                    (None, so_far) => format!(
+                        "it stood raised still, or again, when this span ended {} later",
+                        so_far.map_or("no time".into(), span)
+                    ),
+                }
             ),
             None => format!(
                 "Between {} and {} the protection of {} was not raised.",
@@ -106,9 +117,13 @@ impl Pen<'_> {
         }];
         if let Some(peak) = traffic.peak {
             says.push(format!(
-                "{} requests came, of which boma sent {} away. At the peak, in the minute from {}, {} came, and {} of them were sent away.",
+                "{} requests came, of which boma sent {} away{}. At the peak, in the minute from {}, {} came, and {} of them were sent away.",
                 number(traffic.requests),
                 number(traffic.sent_away),
+                match self.of("waiting").0 {
+                    0 => String::new(),
+                    n => format!(" and told {} to come again, because too many came at once", number(n)),
+                },
                 self.local(peak.at),
                 number(peak.requests),
                 number(peak.sent_away)
@@ -161,56 +176,20 @@ impl Pen<'_> {
                 number(served.requests())
             ));
         }
+        let with_pass: u64 = ["limited", "denied", "dropped"].iter().map(|outcome| self.of(outcome).1).sum();
+        if with_pass > 0 {
+            says.push_str(&format!(
+                " Of all requests {} that held a pass were refused by a limit, a rule or a ban: some of them may have been people's.",
+                number(with_pass)
+            ));
+        }
         says
     }
 
-    fn moments(&self) -> Vec<Block> {
-        let m = &self.report.moments;
-        let row = |what: &str, at: Option<At>, note: String| {
-            let times = at.map_or(["not known".to_owned(), String::new()], |at| [self.utc(at), self.local(at)]);
-            [vec![what.to_owned()], times.to_vec(), vec![note]].concat()
-        };
-        let contained = match m.hurt {
-            true => format!(
-                "totals: end of the last minute in which {HURT} % or more of citizens' requests were not answered"
-            ),
-            false => {
-                format!("totals: there was no minute in which {HURT} % or more of citizens' requests were not answered")
-            }
-        };
-        let onset = "totals, an estimate: the first minute with more than three times the median of the hour before";
-        let detected = match m.detected {
-            Some(_) => format!("journal or totals: the first rise of the posture, by {}", m.detected_by),
-            None => "journal and totals: the posture did not rise".into(),
-        };
-        let took = |what: &str, seconds: Option<u64>| vec![what.to_owned(), seconds.map_or("not known".into(), span)];
-        vec![
-            Heading("When"),
-            Table(
-                vec!["Moment", "UTC", "Local", "How it is known"],
-                vec![
-                    row("Began", m.onset, onset.into()),
-                    row("Detected", m.detected, detected),
-                    row(
-                        "First public statement",
-                        m.first_statement,
-                        "incidents: the first that staff published".into(),
-                    ),
-                    row("Contained", m.contained, contained),
-                    row("Recovered", m.recovered, "totals: the posture was back at its foot".into()),
-                    row("Closed", m.closed, "incidents: it was resolved or withdrawn".into()),
-                ],
-            ),
-            Table(
-                vec!["Measure of time", "Took"],
-                vec![
-                    took("Time to detect (from an estimate)", Moments::between(m.onset, m.detected)),
-                    took("Time to tell the public", Moments::between(m.detected, m.first_statement)),
-                    took("Time to contain", Moments::between(m.detected, m.contained)),
-                    took("Time to recover", Moments::between(m.detected, m.recovered)),
-                ],
-            ),
-        ]
+    /// How many requests had an outcome, and how many of them a pass.
+    fn of(&self, outcome: &str) -> (u64, u64) {
+        let found = self.report.traffic.outcomes.iter().find(|b| b.outcome == outcome);
+        found.map_or((0, 0), |b| (b.requests, b.with_pass))
     }
 
     fn traffic(&self) -> Vec<Block> {
@@ -221,7 +200,7 @@ impl Pen<'_> {
         };
         let span = (self.report.to.0 - self.report.from.0).div_ceil(60);
         let mut says = format!(
-            "Facts, from the totals of each minute: {} of the {} minutes have any; in the others nothing came, or boma did not run. {} requests came, of which {} ({}) were sent away (challenged, limited, denied or dropped).",
+            "Facts, from the totals of each minute: {} of the {} minutes have any; in the others nothing came, boma did not run, or they were not over. {} requests came, of which {} ({}) were sent away (challenged, limited, denied or dropped).",
             number(traffic.minutes),
             number(span),
             number(traffic.requests),
@@ -234,7 +213,7 @@ impl Pen<'_> {
                 self.utc(peak.at),
                 self.local(peak.at),
                 number(peak.requests),
-                number(peak.requests / 60),
+                number((peak.requests + 30) / 60),
                 number(peak.sent_away)
             ));
         }

@@ -16,7 +16,7 @@ pub fn csv(report: &Report) -> String {
     }
     for (kind, all) in [("path", &seen.paths), ("user_agent", &seen.agents), ("rule", &seen.rules)] {
         for (value, requests) in all {
-            out.push_str(&format!("{kind},{},,,,,{requests},,,,,,{tlp}\r\n", cell(value)));
+            out.push_str(&format!("{kind},{},,,,,{requests},,,,,no,{tlp}\r\n", cell(value)));
         }
     }
     out

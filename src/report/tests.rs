@@ -130,7 +130,7 @@ fn a_minister_reads_figures_that_stand_below_as_well() {
     let text = known().written(Form::Markdown);
     let summary = text.split("## Summary").nth(1).unwrap().split("\n## ").next().unwrap();
     for part in [
-        "On 2026-11-27 14:02 EAT protection of Huduma \\<&\\> was raised by boma itself (ladder); it stood raised for 38 minutes.",
+        "On 2026-11-27 14:02 EAT protection of Huduma \\<&\\> was raised by boma itself (ladder); it stood raised for 38 min.",
         "1,234,567 requests came, of which boma sent 1,200,000 away.",
         "in the minute from 2026-11-27 14:05 EAT, 612,000 came, and 600,001 of them were sent away.",
         "Of 10,000 requests that are known to be citizens', 97.0\u{a0}% were answered at once (95.0\u{a0}% in full, 2.0\u{a0}% from dated copies); \
@@ -156,7 +156,7 @@ fn a_minister_reads_figures_that_stand_below_as_well() {
         "38 min",
         "75 of the 75 minutes",
         "1,200,000 requests were given a check, and 321 checks were passed",
-        "| Contained | not known |",
+        "| Contained | does not apply |",
         "| Closed | 2026-11-27 11:50:00 UTC |",
         "| Updates | 4 |",
         "| What of payments? | that it is not known yet |",
@@ -219,6 +219,34 @@ fn what_others_wrote_is_no_markup() {
     let indicator =
         "192.0.2.0/24,2026-11-27T11:00:00Z,2026-11-27T11:30:00Z,2026-12-27T11:30:00Z,50,1000,990,0,64500,KE,yes,";
     assert!(csv.contains(indicator), "{csv}");
+}
+
+#[test]
+fn what_is_not_over_and_who_was_refused_with_a_pass_is_said_before_all_else() {
+    let mut report = known();
+    (report.moments.recovered, report.moments.closed, report.to) = (None, None, at("2026-11-27T11:30:00Z"));
+    for (outcome, requests, with_pass) in [("waiting", 204_677, 28_808), ("denied", 83_905, 6_100)] {
+        report.traffic.outcomes.push(Became { outcome, means: "as it says", requests, with_pass });
+    }
+    let text = report.written(Form::Markdown);
+    let summary = text.split("## Summary").nth(1).unwrap().split("\n## ").next().unwrap();
+    for part in [
+        "it stood raised still, or again, when this span ended 28 min later.",
+        "boma sent 1,200,000 away and told 204,677 to come again, because too many came at once.",
+        "6,100 that held a pass were refused by a limit, a rule or a ban",
+    ] {
+        assert!(summary.contains(part), "{part} in {summary}");
+    }
+    assert!(
+        text.contains(
+            "| Recovered | not known |  | totals: the posture was not back at its foot when the span ended |"
+        )
+    );
+    assert!(
+        report.written(Form::Csv).contains(",no,TLP:AMBER+STRICT\r\nrule,no-search,"),
+        "{}",
+        report.written(Form::Csv)
+    );
 }
 
 #[test]

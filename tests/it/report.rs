@@ -150,6 +150,8 @@ fn a_report_of_an_incident_says_who_came_who_did_what_and_what_it_rests_on() {
     assert_eq!(said.lines().count(), 6, "{said}");
     let checked = Command::new("sha256sum").args(["-c", "SHA256SUMS"]).current_dir(&folder).output().unwrap();
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
+    let of_span: Value = serde_json::from_str(&done(&boma, &["report", "--from", "1h", "--format", "json"])).unwrap();
+    assert_ne!(of_span["moments"]["closed"], Value::Null, "the span's incident was resolved in it");
     let (code, again) = boma.command(&["report", "--incident", "1", "--out", out]);
     assert!(code == 2 && again.contains("is there already"), "{again}");
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();

@@ -176,7 +176,15 @@ impl Office {
             first_statement: statements.iter().filter(concerned).map(|i| At(i.opened())).min(),
             contained: contained.map(At),
             recovered: recovered.filter(|_| detected.is_some()).map(At),
-            closed: incident.and_then(|i| i.ended()).map(At),
+            closed: match incident {
+                Some(one) => one.ended(),
+                // Of several the last, where none is open.
+                None => {
+                    let ended: Option<Vec<u64>> = statements.iter().filter(concerned).map(|i| i.ended()).collect();
+                    ended.and_then(|all| all.into_iter().max()).filter(|at| *at <= to)
+                }
+            }
+            .map(At),
             hurt,
         }
     }
