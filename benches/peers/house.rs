@@ -214,7 +214,7 @@ fn boma(folder: &Path, origin: u16) -> Boma {
     Boma {
         through: start("through", doors.through, &tls, "", wide),
         flood: start("flood", doors.flood, "", "", strict),
-        cached: start("cached", doors.cached, "", "cache = \"origin\"\n", wide),
+        cached: start("cached", doors.cached, "", "[[portal.route]]\npath = \"/*\"\ncache = \"origin\"\n", wide),
         doors,
     }
 }
