@@ -9,19 +9,16 @@ use super::{Pen, span};
 impl Pen<'_> {
     pub(super) fn moments(&self) -> Vec<Block> {
         let m = &self.report.moments;
-        let row = |what: &str, at: Option<At>, note: String| {
-            // Nobody can be relieved of what there was not.
-            let none = if what == "Contained" && !m.hurt { "does not apply" } else { "not known" };
+        let row_or = |none: &str, what: &str, at: Option<At>, note: String| {
             let times = at.map_or([none.to_owned(), String::new()], |at| [self.utc(at), self.local(at)]);
             [vec![what.to_owned()], times.to_vec(), vec![note]].concat()
         };
+        let row = |what: &str, at: Option<At>, note: String| row_or("not known", what, at, note);
+        let hurt = format!("minute in which {HURT} % or more of citizens' requests were not answered");
         let contained = match m.hurt {
-            true => format!(
-                "totals: end of the last minute in which {HURT} % or more of citizens' requests were not answered"
-            ),
-            false => {
-                format!("totals: there was no minute in which {HURT} % or more of citizens' requests were not answered")
-            }
+            true => row("Contained", m.contained, format!("totals: end of the last {hurt}")),
+            // Nobody can be relieved of what there was not.
+            false => row_or("does not apply", "Contained", m.contained, format!("totals: there was no {hurt}")),
         };
         let onset = match m.onset {
             Some(_) => "totals, an estimate: the first minute with more than three times the median of the hour before",
@@ -54,7 +51,7 @@ impl Pen<'_> {
                         m.first_statement,
                         "incidents: the first that staff published".into(),
                     ),
-                    row("Contained", m.contained, contained),
+                    contained,
                     row("Recovered", m.recovered, recovered.into()),
                     row("Closed", m.closed, closed.into()),
                 ],
