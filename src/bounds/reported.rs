@@ -11,6 +11,8 @@ pub const TOTALS_NEAR: Duration = Duration::from_secs(3600);
 /// Minutes that one question is answered with: a week of two portals. Bytes of a day that are read: fifty portals' lines.
 pub const TOTALS_AT_ONCE: usize = 20_160;
 pub const TOTALS_BYTES: u64 = 64 * 1024 * 1024;
+/// Groups of lines that wait for room on a full disk: of a day, and some MB.
+pub const TOTALS_UNWRITTEN: usize = 1_440;
 /// The longest span of a report, lines of the journal in it, and distinct networks, paths and browsers of which it adds up samples.
 pub const REPORT_LONGEST: Duration = Duration::from_secs(14 * 86_400);
 pub const REPORT_LINES: usize = 1000;

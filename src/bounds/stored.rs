@@ -6,9 +6,9 @@ use std::time::Duration;
 pub const STORE_JOBS: usize = 1024;
 /// Rows whose removal waits for a disk that has no room: more come back with a restart, as old as they are.
 pub const STORE_GONE: usize = 16_384;
-/// Between two tries to write down what a full disk refused, and where all of it has become too much.
+/// Between two tries to write down what a full disk refused: at first, and after many in vain.
 pub const STORE_AGAIN: Duration = Duration::from_secs(5);
-pub const STORE_AGAIN_ALL: Duration = Duration::from_secs(60);
+pub const STORE_AGAIN_MOST: Duration = Duration::from_secs(60);
 /// Lines of the journal that wait for room: hours of the busiest day.
 pub const JOURNAL_UNWRITTEN: usize = 2000;
 /// Bytes of all last good copies that wait for room; settings and rules are a few KiB each.

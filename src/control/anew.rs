@@ -4,6 +4,7 @@
 //! Does not know: what the rows hold.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
@@ -25,15 +26,19 @@ pub(super) const NO_JOURNAL: &str = "the journal";
 pub(super) struct Anew {
     work: Option<JoinHandle<bool>>,
     due: u64,
+    /// Doubles with each try in vain: one reads the whole file, and may write every copy of a page.
+    wait: Duration,
 }
 
 impl Office {
-    /// Says that the store cannot be written; every few seconds all is tried again.
+    /// Says that the store cannot be written; again and again all is tried anew.
     pub(super) async fn look_at_store(self: &Arc<Office>, anew: &mut Anew) {
         let now = self.house.now().mono;
         if let Some(work) = anew.work.take_if(|work| work.is_finished()) {
-            let wait = if work.await.unwrap_or(false) { bounds::STORE_AGAIN_ALL } else { bounds::STORE_AGAIN };
-            anew.due = now + wait.as_nanos() as u64;
+            let least = bounds::STORE_AGAIN;
+            let done = work.await.unwrap_or(false);
+            anew.wait = if done { least } else { (anew.wait * 2).clamp(least, bounds::STORE_AGAIN_MOST) };
+            anew.due = now + anew.wait.as_nanos() as u64;
         }
         if self.has_handed_over() || !self.is_behind() {
             return;
@@ -58,18 +63,24 @@ impl Office {
 
     /// Whether anything that should be on disk is not.
     fn is_behind(&self) -> bool {
+        self.are_changes_behind() || self.counting().is_behind()
+    }
+
+    /// Whether a change that somebody made is not.
+    fn are_changes_behind(&self) -> bool {
         let journal = || self.desk().journal.as_ref().is_some_and(crate::journal::Journal::is_behind);
         self.house.store.is_behind() || self.last_good.is_behind() || journal()
     }
 
-    /// Asks every holder for all that it holds, and writes it; whether small things are on disk and only copies of pages are
-    /// not. Waits for the disk.
+    /// Asks every holder for all that it holds, and writes it, small things first; whether all of it is on disk. Waits for the
+    /// disk.
     fn write_all_down(&self) -> bool {
         let store = &self.house.store;
         let lost = store.lost();
         if self.has_handed_over() || !store.again() {
             return false;
         }
+        self.catch_up_lines(&mut self.counting());
         self.keep_files();
         self.put_held(&mut self.desk());
         store.flush();
@@ -79,12 +90,12 @@ impl Office {
         self.put_snapshots();
         store.flush();
         if store.lost() > lost || !store.keeps() {
-            return true;
+            return false;
         }
         store.made_good(lost);
         self.house.untrouble(|t| t.starts_with(UNWRITTEN) || t.starts_with(BARRED));
         tracing::info!("everything that is in memory is on disk");
-        false
+        !self.is_behind()
     }
 
     /// Rows of all that is held. Under the desk's lock, so that no change passes by between reading and writing.
@@ -122,7 +133,7 @@ impl Office {
     /// What staff are told of a change that a restart would forget.
     pub(super) fn unkept(&self) -> Option<Fault> {
         self.house.store.flush();
-        if self.house.store.keeps() && !self.is_behind() {
+        if self.house.store.keeps() && !self.are_changes_behind() {
             return None;
         }
         let why = self.house.store.failing().map_or(String::new(), |why| format!(" ({why})"));

@@ -69,6 +69,18 @@ pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     })
 }
 
+/// Appends all of it or, where there is no room, nothing: half a line would spoil the one that comes after it.
+///
+/// # Errors
+/// The system's; the file is as it was then.
+pub fn append_whole(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut file = OpenOptions::new().append(true).create(true).mode(mode).open(path)?;
+    let length = file.metadata()?.len();
+    file.write_all(bytes).inspect_err(|_| {
+        let _ = file.set_len(length);
+    })
+}
+
 /// Copies of the last good files, under the state directory.
 #[derive(Clone)]
 pub struct LastGood {

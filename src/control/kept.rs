@@ -20,9 +20,9 @@ impl Office {
     /// Writes them. A file that cannot be written is no reason to stop, and is said. Where another process has taken over
     /// these are its own by now, but for what was counted here meanwhile.
     pub fn keep(&self) {
-        self.keep_minute(&self.counting());
+        self.keep_minute(&mut self.counting());
         let now = self.house.now().unix();
-        self.keep_seen(&mut self.counting().watching, now);
+        self.keep_seen(&mut self.counting(), now);
         if !self.has_handed_over() {
             self.keep_days();
             self.keep_tables(true);

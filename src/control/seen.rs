@@ -3,12 +3,10 @@
 //! Does not know: how requests are sampled.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
 
 use super::Office;
-use super::totals::{day_of, read};
+use super::totals::{Counting, day_of, read};
 use crate::bounds;
 use crate::client::Client;
 use crate::plan::{Level, quota_id};
@@ -44,12 +42,13 @@ impl Office {
     }
 
     /// Keeps the minutes that are over.
-    pub(super) fn keep_seen_minutes(&self, watching: &mut Watching) {
-        self.keep_seen(watching, self.house.now().unix().saturating_sub(LATE));
+    pub(super) fn keep_seen_minutes(&self, counting: &mut Counting) {
+        self.keep_seen(counting, self.house.now().unix().saturating_sub(LATE));
     }
 
     /// Keeps the minutes that began until then.
-    pub(super) fn keep_seen(&self, watching: &mut Watching, until: u64) {
+    pub(super) fn keep_seen(&self, counting: &mut Counting, until: u64) {
+        let watching = &mut counting.watching;
         let due: HashSet<(u64, String)> = watching.wanted.iter().filter(|(at, _)| *at <= until).cloned().collect();
         let Some(oldest) = due.iter().map(|(at, _)| *at).min() else { return };
         watching.wanted.retain(|one| !due.contains(one));
@@ -60,9 +59,13 @@ impl Office {
             lines.push('\n');
         }
         for (day, lines) in by_day {
-            if let Err(error) = self.append_seen(&day, &lines) {
-                tracing::warn!(%error, "what the last minutes were made of cannot be kept");
+            let name = format!("{day}.{SEEN}");
+            let there = fs::metadata(self.totals_folder().join(&name)).map_or(0, |m| m.len());
+            if there + lines.len() as u64 > bounds::SEEN_BYTES {
+                tracing::warn!(name, "what the last minutes were made of is not kept: the day's file is full");
+                continue;
             }
+            self.append_lines(counting, name, lines);
         }
     }
 
@@ -100,17 +103,6 @@ impl Office {
             seen
         });
         placed.collect()
-    }
-
-    fn append_seen(&self, day: &str, lines: &str) -> io::Result<()> {
-        let folder = self.totals_folder();
-        fs::create_dir_all(&folder)?;
-        let path = folder.join(format!("{day}.{SEEN}"));
-        let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
-        if file.metadata()?.len() + lines.len() as u64 > bounds::SEEN_BYTES {
-            return Err(io::Error::new(io::ErrorKind::StorageFull, "the day's file is full"));
-        }
-        file.write_all(lines.as_bytes())
     }
 
     /// What is kept of these minutes, of one portal or of all.

@@ -3,10 +3,9 @@
 //!
 //! Does not know: what is counted.
 
-use std::collections::HashMap;
-use std::fs::{self, OpenOptions};
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::collections::{HashMap, VecDeque};
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -30,6 +29,31 @@ pub(super) struct Counting {
     at: u64,
     highest: HashMap<String, Level>,
     pub watching: Watching,
+    /// Lines for which there was no room, with their file's name: at most [`bounds::TOTALS_UNWRITTEN`], the oldest go.
+    unwritten: VecDeque<(String, String)>,
+}
+
+impl Counting {
+    pub(super) fn is_behind(&self) -> bool {
+        !self.unwritten.is_empty()
+    }
+
+    fn wait_for_room(&mut self, name: String, lines: String) {
+        if self.unwritten.len() >= bounds::TOTALS_UNWRITTEN {
+            self.unwritten.pop_front();
+        }
+        self.unwritten.push_back((name, lines));
+    }
+
+    /// Writes the lines that wait, the oldest first.
+    fn catch_up(&mut self, folder: &Path) -> io::Result<()> {
+        while let Some((name, lines)) = self.unwritten.front() {
+            fs::create_dir_all(folder)?;
+            files::append_whole(&folder.join(name), lines.as_bytes(), 0o600)?;
+            self.unwritten.pop_front();
+        }
+        Ok(())
+    }
 }
 
 impl Office {
@@ -54,13 +78,13 @@ impl Office {
             *highest = level.max(*highest);
         }
         self.watch_minutes(&mut counting.watching);
-        self.keep_seen_minutes(&mut counting.watching);
+        self.keep_seen_minutes(counting);
         self.add_up(new);
     }
 
     /// Writes the minute, finished or not. A process that another one has taken over from goes on with it to the end of its
     /// drain: lines are only ever appended, and a minute may have several.
-    pub(super) fn keep_minute(&self, counting: &Counting) {
+    pub(super) fn keep_minute(&self, counting: &mut Counting) {
         let now = self.house.now().unix();
         // It may end before anybody has looked which minute it is.
         let at = if counting.at == 0 { now - now % 60 } else { counting.at };
@@ -78,24 +102,27 @@ impl Office {
                 lines.push('\n');
             }
         }
-        const TROUBLE: &str = "the totals of each minute cannot be kept";
-        match self.append_totals(at, &lines) {
+        self.append_lines(counting, format!("{}.{WHOLE}", day_of(at)), lines);
+    }
+
+    /// Appends lines to a file of a day, behind those that wait for room.
+    pub(super) fn append_lines(&self, counting: &mut Counting, name: String, lines: String) {
+        if !lines.is_empty() {
+            counting.wait_for_room(name, lines);
+        }
+        self.catch_up_lines(counting);
+    }
+
+    /// Writes the lines that wait.
+    pub(super) fn catch_up_lines(&self, counting: &mut Counting) {
+        const TROUBLE: &str = "the totals of each minute cannot be written";
+        match counting.catch_up(&self.totals_folder()) {
             Ok(()) => self.house.untrouble(|t| t.starts_with(TROUBLE)),
             Err(e) if !self.house.troubles().iter().any(|t| t.starts_with(TROUBLE)) => {
-                self.house.trouble(format!("{TROUBLE} ({e})"));
+                self.house.trouble(format!("{TROUBLE} ({e}): they wait in memory"));
             }
             Err(_) => {}
         }
-    }
-
-    fn append_totals(&self, at: u64, lines: &str) -> io::Result<()> {
-        if lines.is_empty() {
-            return Ok(());
-        }
-        let folder = self.totals_folder();
-        fs::create_dir_all(&folder)?;
-        let path = folder.join(format!("{}.{WHOLE}", day_of(at)));
-        OpenOptions::new().append(true).create(true).mode(0o600).open(path)?.write_all(lines.as_bytes())
     }
 
     pub(super) fn totals_folder(&self) -> PathBuf {
@@ -200,6 +227,24 @@ pub(super) fn day_of(unix: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_that_find_no_room_wait_for_it_in_their_order() {
+        let folder = std::env::temp_dir().join(format!("boma-totals-full-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        fs::write(&folder, "in the way").unwrap();
+        let mut counting = Counting::default();
+        for n in 0..bounds::TOTALS_UNWRITTEN + 2 {
+            counting.wait_for_room("day.jsonl".into(), format!("{n}\n"));
+            assert!(counting.catch_up(&folder).is_err() && counting.is_behind());
+        }
+        fs::remove_file(&folder).unwrap();
+        assert!(counting.catch_up(&folder).is_ok() && !counting.is_behind());
+        let written = fs::read_to_string(folder.join("day.jsonl")).unwrap();
+        let numbers: Vec<usize> = written.lines().map(|n| n.parse().unwrap()).collect();
+        assert!(numbers.iter().copied().eq(2..bounds::TOTALS_UNWRITTEN + 2), "the oldest go where too many wait");
+        fs::remove_dir_all(folder).unwrap();
+    }
 
     #[test]
     fn of_an_old_day_what_lies_near_a_change_stays_over_midnight_too() {

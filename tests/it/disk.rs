@@ -1,6 +1,6 @@
 //! A full disk: service goes on, boma says so, and once there is room everything is kept.
 
-use crate::harness::{Boma, Disk, Origin, Setup, eventually, navigate};
+use crate::harness::{Boma, Disk, Origin, Setup, eventually, navigate, within_ceiling};
 
 const PORTAL: &str = "connect_timeout = \"500ms\"\nsnapshot = { start = [\"/\"], every = \"1s\", depth = 0 }\n\
 [[portal.service]]\nname = { en = \"Pay\" }\npaths = [\"/pay\"]\nphone = \"+254 20 000 0000\"\n";
@@ -29,11 +29,20 @@ fn large(title: &str, seed: u64) -> String {
 }
 
 fn whole_again(boma: &Boma) {
-    eventually("everything is kept, and the trouble is over", || {
-        let status = boma.status();
-        let over = status["store_keeps"] == true && !status["troubles"].to_string().contains("cannot be");
+    let mut last = boma.status();
+    let whole = || {
+        last = boma.status();
+        let over = last["store_keeps"] == true && !last["troubles"].to_string().contains("cannot be");
         over.then_some(())
-    });
+    };
+    if within_ceiling(whole).is_none() {
+        panic!(
+            "everything is kept, and the trouble is over: {}\n{}\n{}",
+            last,
+            boma.setup.listing("state"),
+            boma.log()
+        );
+    }
 }
 
 fn is_done(boma: &Boma, arguments: &[&str]) -> String {

@@ -56,6 +56,13 @@ impl Setup {
         self.folder.0.join(name)
     }
 
+    /// What lies in a folder and how large it is, for what a test says when it fails.
+    pub fn listing(&self, name: &str) -> String {
+        let Ok(entries) = std::fs::read_dir(self.file(name)) else { return format!("no {name}") };
+        let line = |e: std::fs::DirEntry| format!("{:?} {}", e.file_name(), e.metadata().map_or(0, |m| m.len()));
+        entries.flatten().map(line).collect::<Vec<_>>().join("\n")
+    }
+
     /// Writes both files; `origin` is where the portal's origin is.
     pub fn write(&self, origin: &str) {
         let boma = format!(
