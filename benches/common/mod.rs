@@ -43,11 +43,16 @@ impl Running {
         cpu(&format!("/proc/{own}/stat")) + children
     }
 
-    /// Resident memory in KiB.
+    /// Resident memory of the process itself in KiB.
     pub fn rss(&self) -> u64 {
-        let text = fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap_or_default();
-        let line = text.lines().find(|l| l.starts_with("VmRSS:")).unwrap_or("");
-        line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).unwrap_or(0)
+        rss(&format!("/proc/{}/status", self.0.id()))
+    }
+
+    /// The same with its children's. What they share counts for each: to tell growth by, not size.
+    pub fn rss_of_all(&self) -> u64 {
+        let own = self.0.id();
+        let children = fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap_or_default();
+        self.rss() + children.split_whitespace().map(|pid| rss(&format!("/proc/{pid}/status"))).sum::<u64>()
     }
 }
 
@@ -62,6 +67,12 @@ impl Drop for Running {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+fn rss(status: &str) -> u64 {
+    let text = fs::read_to_string(status).unwrap_or_default();
+    let line = text.lines().find(|l| l.starts_with("VmRSS:")).unwrap_or("");
+    line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).unwrap_or(0)
 }
 
 /// User and system time in a `stat` file of /proc, in microseconds: the kernel counts in hundredths of a second, on

@@ -6,7 +6,11 @@ use std::process::{Command, Stdio};
 
 use super::Row;
 use super::load::Load;
+use crate::common::large::{Large, Size};
 use crate::common::{self, Running, nginx, ports};
+
+/// A path of 200 bytes, for the rows in which much law is read.
+const LONG: &str = "services/national/registration/of/births/marriages/and/deaths/county/nairobi/subcounty/westlands/ward/parklands/office/main/form/b1/step/confirm/applicant/details/section/two/page/final-and-last/a-1k";
 
 /// The doors of one contender.
 #[derive(Clone, Copy)]
@@ -15,11 +19,17 @@ struct Doors {
     flood: u16,
     cached: u16,
     tls: u16,
+    /// A limit for each name in `X-Forwarded-For`.
+    keys: u16,
+    /// A limit that a good client keeps and a flood does not.
+    fair: u16,
+    /// With an access log.
+    logged: u16,
 }
 
-struct Peer {
-    name: &'static str,
-    running: Running,
+pub struct Peer {
+    pub name: &'static str,
+    pub running: Running,
     doors: Doors,
 }
 
@@ -27,7 +37,20 @@ struct Boma {
     through: Running,
     flood: Running,
     cached: Running,
+    keys: Running,
+    fair: Running,
+    /// Writes an access log.
+    logged: Running,
+    /// Ten rules, and as many as a hard-pressed office may have.
+    law: [(Running, u16); 2],
     doors: Doors,
+}
+
+/// One who answers, on one of its doors.
+pub struct Contender<'h> {
+    pub name: &'static str,
+    pub running: &'h Running,
+    pub port: u16,
 }
 
 /// All that runs.
@@ -56,14 +79,20 @@ fn missing(tool: &str, package: &str) -> bool {
 }
 
 fn doors() -> Doors {
-    let [through, flood, cached, tls] = ports();
-    Doors { through, flood, cached, tls }
+    let [through, flood, cached, tls, keys, fair, logged] = ports();
+    Doors { through, flood, cached, tls, keys, fair, logged }
 }
 
 impl House {
     pub fn start(folder: &Path) -> House {
         fs::create_dir_all(folder.join("www")).unwrap();
-        fs::write(folder.join("www/1k"), "x".repeat(1024)).unwrap();
+        let long = folder.join("www").join(LONG);
+        fs::create_dir_all(long.parent().unwrap()).unwrap();
+        for (file, size) in
+            [(folder.join("www/1k"), 1), (folder.join("www/64k"), 64), (folder.join("www/1m"), 1024), (long, 1)]
+        {
+            fs::write(file, "x".repeat(size * 1024)).unwrap();
+        }
         let made = rcgen::generate_simple_self_signed(vec!["huduma.example".into()]).unwrap();
         let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
         fs::write(folder.join("tls.pem"), format!("{chain}{key}")).unwrap();
@@ -85,30 +114,81 @@ impl House {
         both.map(|peer| (peer.name, &peer.running, door(&peer.doors))).collect()
     }
 
+    /// Who holds connections: over TLS, or plain. boma last.
+    pub fn holders(&self, tls: bool) -> Vec<Contender<'_>> {
+        let door: fn(&Doors) -> u16 = if tls { |d| d.tls } else { |d| d.through };
+        self.contenders(door, &self.boma.through)
+    }
+
+    /// Who is to keep a flood off a good client. boma last.
+    pub fn fair(&self) -> Vec<Contender<'_>> {
+        self.contenders(|d| d.fair, &self.boma.fair)
+    }
+
+    fn contenders<'h>(&'h self, door: fn(&Doors) -> u16, boma: &'h Running) -> Vec<Contender<'h>> {
+        let all = self.peers(door).into_iter().chain([("boma", boma, door(&self.boma.doors))]);
+        all.map(|(name, running, port)| Contender { name, running, port }).collect()
+    }
+
     pub fn rows(&self) -> Vec<Row<'_>> {
         let doors = self.boma.doors;
         let row = |name, load, door: fn(&Doors) -> u16, boma| {
             let mut contenders = self.peers(door);
             contenders.push(("boma", boma, door(&doors)));
-            Row { name, load, fits: |refused| refused == 0.0, contenders }
+            Row { name, load, weighs: 1.0, fits: |refused| refused == 0.0, contenders }
         };
-        let Boma { through, flood, cached, .. } = &self.boma;
+        let Boma { through, flood, cached, keys, .. } = &self.boma;
         let mut hit = row("cached hit, 1 KiB", Load::Plain, |d| d.cached, cached);
         let varnish = self.varnish.iter().map(|(running, port)| ("varnish", running, *port));
         let h2o = self.h2o.iter().map(|(running, port)| ("h2o, a file", running, *port));
         hit.contenders.splice(0..0, varnish.chain(h2o));
-        let refused = row("429 under flood", Load::Plain, |d| d.flood, flood);
+        let body = |name, file, mib| Row { weighs: mib, ..row(name, Load::File(file), |d| d.through, through) };
+        let refused = |row| Row { fits: |refused| refused > 0.95, ..row };
         let mut rows = vec![
             row("pass-through, 1 KiB", Load::Plain, |d| d.through, through),
+            row("pass-through, access log", Load::Plain, |d| d.logged, &self.boma.logged),
             row("new connections, 1 KiB", Load::Fresh, |d| d.through, through),
             row("over TLS, 1 KiB", Load::Tls, |d| d.tls, through),
-            Row { fits: |refused| refused > 0.99, ..refused },
+            row("full TLS handshake", Load::Handshake, |d| d.tls, through),
+            body("body of 64 KiB, per MiB", "64k", 1.0 / 16.0),
+            body("body of 1 MiB, per MiB", "1m", 1.0),
+            refused(row("429 under flood", Load::Plain, |d| d.flood, flood)),
             hit,
+            self.against_itself(),
+            self.much_law(),
         ];
+        if self.haproxy.is_some() {
+            let mut many = refused(row("429, 1,000,000 keys", Load::Keys, |d| d.keys, keys));
+            // nginx forgets a key within a minute at its lowest rate: before the millionth has come.
+            many.contenders.retain(|(name, ..)| *name != "nginx");
+            rows.push(many);
+        }
         if self.has_h2load {
             rows.push(row("HTTP/2 over TLS, 1 KiB", Load::Http2, |d| d.tls, through));
         }
         rows
+    }
+
+    fn against_itself(&self) -> Row<'_> {
+        let Boma { through, logged, doors, .. } = &self.boma;
+        Row {
+            name: "access log, by itself",
+            load: Load::Plain,
+            weighs: 1.0,
+            fits: |refused| refused == 0.0,
+            contenders: vec![("boma, no log", through, doors.through), ("boma", logged, doors.logged)],
+        }
+    }
+
+    fn much_law(&self) -> Row<'_> {
+        let [few, many] = &self.boma.law;
+        Row {
+            name: "10,000 CIDRs, 200 rules",
+            load: Load::File(LONG),
+            weighs: 1.0,
+            fits: |refused| refused == 0.0,
+            contenders: vec![("boma, ten rules", &few.0, few.1), ("boma", &many.0, many.1)],
+        }
     }
 }
 
@@ -117,8 +197,8 @@ fn head(folder: &Path, name: &str, workers: u32) -> String {
     let is_root = fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0);
     let user = if is_root { "user root;" } else { "" };
     format!(
-        "{user} daemon off; error_log stderr crit; pid {place}/{name}.pid; worker_processes {workers};\n\
-         events {{ worker_connections 4096; }}\n\
+        "{user} daemon off; worker_rlimit_nofile 20000; error_log stderr crit; pid {place}/{name}.pid; worker_processes {workers};\n\
+         events {{ worker_connections 16000; }}\n\
          http {{ access_log off; client_body_temp_path {place}/b; proxy_temp_path {place}/p; fastcgi_temp_path {place}/f;\n\
          uwsgi_temp_path {place}/u; scgi_temp_path {place}/s; keepalive_requests 100000000;\n"
     )
@@ -135,15 +215,19 @@ fn origin_nginx(folder: &Path, port: u16) -> Running {
 
 fn peer_nginx(folder: &Path, origin: u16) -> Peer {
     let doors = doors();
-    let Doors { through, flood, cached, tls } = doors;
+    let Doors { through, flood, cached, tls, fair, logged, .. } = doors;
     let place = folder.display();
     let pass = "proxy_pass http://o; proxy_http_version 1.1; proxy_set_header Connection \"\";";
     let text = format!(
-        "{}limit_req_zone $binary_remote_addr zone=z:10m rate=1r/s; limit_req_status 429;\n\
+        "{}limit_req_zone $binary_remote_addr zone=z:10m rate=1r/s; limit_req_status 429; limit_conn_status 429;\n\
+         limit_req_zone $binary_remote_addr zone=g:10m rate=100r/s;\n\
+         limit_conn_zone $binary_remote_addr zone=n:10m;\n\
          proxy_cache_path {place}/cache keys_zone=c:10m use_temp_path=off;\n\
          upstream o {{ server 127.0.0.1:{origin}; keepalive 64; keepalive_requests 100000000; }}\n\
          server {{ listen 127.0.0.1:{through}; location / {{ {pass} }} }}\n\
          server {{ listen 127.0.0.1:{flood}; limit_req zone=z; location / {{ {pass} }} }}\n\
+         server {{ listen 127.0.0.1:{logged}; access_log {place}/nginx.log; location / {{ {pass} }} }}\n\
+         server {{ listen 127.0.0.1:{fair}; limit_req zone=g burst=100 nodelay; limit_conn n 50; location / {{ {pass} }} }}\n\
          server {{ listen 127.0.0.1:{cached}; location / {{ {pass} proxy_cache c; }} }}\n\
          server {{ listen 127.0.0.1:{tls} ssl http2; ssl_certificate {place}/chain.pem; ssl_certificate_key {place}/key.pem; location / {{ {pass} }} }} }}\n",
         head(folder, "peer", 2)
@@ -153,14 +237,21 @@ fn peer_nginx(folder: &Path, origin: u16) -> Peer {
 
 fn haproxy(folder: &Path, origin: u16) -> Peer {
     let doors = doors();
-    let Doors { through, flood, cached, tls } = doors;
+    let Doors { through, flood, cached, tls, keys, fair, logged } = doors;
     let text = format!(
-        "global\n nbthread 2\n maxconn 4096\n\
+        "global\n nbthread 2\n no strict-limits\n maxconn 16000\n\
          defaults\n mode http\n timeout connect 5s\n timeout client 60s\n timeout server 60s\n http-reuse always\n\
          cache c\n total-max-size 16\n max-age 86400\n\
          frontend through\n bind 127.0.0.1:{through}\n default_backend o\n\
          frontend flood\n bind 127.0.0.1:{flood}\n stick-table type ip size 100k expire 60s store http_req_rate(10s)\n \
          http-request track-sc0 src\n http-request deny deny_status 429 if {{ sc_http_req_rate(0) gt 10 }}\n default_backend o\n\
+         frontend logged\n bind 127.0.0.1:{logged}\n log stdout format raw daemon\n option httplog\n default_backend o\n\
+         frontend keys\n bind 127.0.0.1:{keys}\n stick-table type ip size 1100k expire 1h store http_req_rate(1h)\n \
+         http-request track-sc0 req.hdr_ip(x-forwarded-for)\n http-request deny deny_status 429 if {{ sc_http_req_rate(0) gt 1 }}\n \
+         default_backend o\n\
+         frontend fair\n bind 127.0.0.1:{fair}\n stick-table type ip size 100k expire 60s store http_req_rate(1s),conn_cur\n \
+         tcp-request connection track-sc0 src\n tcp-request connection reject if {{ sc_conn_cur(0) gt 50 }}\n \
+         http-request deny deny_status 429 if {{ sc_http_req_rate(0) gt 100 }}\n default_backend o\n\
          frontend cached\n bind 127.0.0.1:{cached}\n http-request cache-use c\n http-response cache-store c\n default_backend o\n\
          frontend tls\n bind 127.0.0.1:{tls} ssl crt {}/tls.pem alpn h2,http/1.1\n default_backend o\n\
          backend o\n server o 127.0.0.1:{origin}\n",
@@ -200,21 +291,52 @@ fn boma(folder: &Path, origin: u16) -> Boma {
         "[[listen]]\naddress = \"127.0.0.1:{}\"\ntls = true\n[[certificate]]\nchain = \"{place}/chain.pem\"\nkey = \"{place}/key.pem\"\n",
         doors.tls
     );
-    let start = |name: &str, port: u16, more: &str, portal: &str, rules: &str| {
+    let start = |name: &str, port: u16, (log, more): (&str, &str), portal: &str, rules: &str| {
         let [admin] = ports();
         let text = format!(
-            "[server]\nworkers = 2\n[admin]\naddress = \"127.0.0.1:{admin}\"\n[log]\naccess = \"off\"\n\
-             [[listen]]\naddress = \"127.0.0.1:{port}\"\n{more}\
-             [[portal]]\nname = \"p\"\nhosts = [\"huduma.example\"]\norigins = [\"http://127.0.0.1:{origin}\"]\nmax_in_flight = 1000\n{portal}"
+            "[server]\nworkers = 2\n{more}[admin]\naddress = \"127.0.0.1:{admin}\"\n[log]\naccess = \"{log}\"\n\
+             [[listen]]\naddress = \"127.0.0.1:{port}\"\n{}\
+             [[portal]]\nname = \"p\"\nhosts = [\"huduma.example\"]\norigins = [\"http://127.0.0.1:{origin}\"]\nmax_in_flight = 1000\n{portal}",
+            if name == "through" { &tls } else { "" },
         );
         common::boma(&folder.join(name), &text, rules, port)
     };
-    let wide = "[[limit]]\nname = \"wide\"\nper = \"client\"\nrate = \"1000000/s\"\nburst = 10000000\n";
-    let strict = "[[limit]]\nname = \"strict\"\nper = \"client\"\nrate = \"1/s\"\nburst = 1\nthen = \"deny\"\n";
+    let law = |name: &str, size: Size| {
+        let large = Large::new(size, 1);
+        fs::create_dir_all(folder.join(name)).unwrap();
+        large.files.iter().for_each(|(file, text)| fs::write(folder.join(name).join(file), text).unwrap());
+        format!("{}{}", large.rules, limits("1000000/s", "10000000"))
+    };
+    let plain = ("off", "");
+    let [few, many] = ports();
+    let log = format!("{place}/boma.log");
+    let wide = |name: &str| law(name, Size::SMALL);
+    let per = |key: &str, rate: &str, burst: u32| {
+        format!(
+            "[posture]\nauto = false\n[[limit]]\nname = \"strict\"\nper = \"{key}\"\nrate = \"{rate}\"\nburst = {burst}\nthen = \"deny\"\n"
+        )
+    };
+    let kept = "[[portal.route]]\npath = \"/*\"\ncache = \"origin\"\n";
+    let trusting = "[client]\ntrusted_proxies = [\"127.0.0.1/32\"]\nmemory = \"256MiB\"\n";
     Boma {
-        through: start("through", doors.through, &tls, "", wide),
-        flood: start("flood", doors.flood, "", "", strict),
-        cached: start("cached", doors.cached, "", "[[portal.route]]\npath = \"/*\"\ncache = \"origin\"\n", wide),
+        through: start("through", doors.through, plain, "", &wide("through")),
+        flood: start("flood", doors.flood, plain, "", &per("client", "1/s", 1)),
+        cached: start("cached", doors.cached, plain, kept, &wide("cached")),
+        keys: start("keys", doors.keys, ("off", trusting), "", &per("client", "1/m", 1)),
+        fair: start("fair", doors.fair, plain, "", &per("client", "100/s", 100)),
+        logged: start("logged", doors.logged, (&log, ""), "", &wide("logged")),
+        law: [
+            (start("few", few, plain, "", &law("few", Size::SMALL)), few),
+            (start("many", many, plain, "", &law("many", Size::LARGE)), many),
+        ],
         doors,
     }
+}
+
+/// Two that nobody reaches.
+fn limits(rate: &str, burst: &str) -> String {
+    let limit = |name: &str, per: &str| {
+        format!("[[limit]]\nname = \"{name}\"\nper = \"{per}\"\nrate = \"{rate}\"\nburst = {burst}\n")
+    };
+    limit("wide", "client") + &limit("wider", "network")
 }

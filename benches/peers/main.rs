@@ -1,16 +1,20 @@
 //! boma beside its peers on the same work in one run: `cargo bench --bench peers`, or `-- NAME` for the rows with NAME in
 //! them.
 //!
-//! CPU time per request is the measure: user and system time of all processes of each, from the operating system's own
+//! CPU time per request (of bodies: per MiB) is the measure: user and system time of all processes of each, from the operating system's own
 //! accounting, divided by the requests that were answered. All take turns; in each repeat boma's is divided by the best
 //! peer's of that repeat, and median, least and most of these ratios are told: below 1 boma is cheaper. No access log is
-//! written by any. Needs Debian's nginx and wrk; haproxy, varnish, h2o and nghttp2-client (h2load) where they are there,
+//! written by any, but in the row that is about it. Rows in which boma is divided by itself say what something adds.
+//! Besides: memory for each idle connection, a good client beside a flood, and how soon boma starts. Needs Debian's nginx and wrk; haproxy, varnish, h2o and nghttp2-client (h2load) where they are there,
 //! and says which are not.
 
 #[path = "../common/mod.rs"]
 mod common;
+mod good;
 mod house;
+mod idle;
 mod load;
+mod start;
 
 use std::fs;
 use std::process::exit;
@@ -23,14 +27,16 @@ use load::{Load, Ran};
 pub struct Row<'h> {
     pub name: &'static str,
     pub load: Load,
+    /// What a request is counted as: 1, or the MiB of its body.
+    pub weighs: f64,
     /// Whether this share of answers that were no 2xx is the work that was meant.
     pub fits: fn(f64) -> bool,
     pub contenders: Vec<(&'static str, &'h Running, u16)>,
 }
 
-struct Options {
-    repeats: usize,
-    seconds: u64,
+pub struct Options {
+    pub repeats: usize,
+    pub seconds: u64,
     only: Option<String>,
 }
 
@@ -46,12 +52,19 @@ fn main() {
     fs::create_dir_all(&folder).expect("a folder for the bench");
     let outcome = std::panic::catch_unwind(|| {
         let house = House::start(&folder);
-        println!(
-            "{:<26} {:>34} {:>8} {:>8} {:>8}",
-            "CPU µs per request (req/s)", "contender", "ratio", "least", "most"
-        );
+        println!("{:<26} {:>34} {:>8} {:>8} {:>8}", "CPU µs (requests/s)", "contender", "ratio", "least", "most");
         let wanted = |row: &Row<'_>| options.only.as_ref().is_none_or(|only| row.name.contains(only.as_str()));
         house.rows().iter().filter(|row| wanted(row)).for_each(|row| run(row, &options));
+        let asked_for = |name: &str| options.only.as_ref().is_none_or(|only| name.contains(only.as_str()));
+        if asked_for("idle") {
+            idle::run(&house, &folder);
+        }
+        if asked_for("good client") {
+            good::run(&house, &options);
+        }
+        if asked_for("start") {
+            start::run(&folder);
+        }
     });
     let _ = fs::remove_dir_all(&folder);
     if outcome.is_err() {
@@ -81,14 +94,14 @@ fn run(row: &Row<'_>, options: &Options) {
     let mut speed = cost.clone();
     let mut ratios = Vec::new();
     for (_, _, port) in &row.contenders {
-        load::run(row.load, *port, 1);
+        load::run(row.load, *port, row.load.warm_up());
     }
     for _ in 0..options.repeats {
         let mut here = Vec::new();
         for (at, (name, running, port)) in row.contenders.iter().enumerate() {
             let before = running.cpu();
             let Ran { requests, refused, speed: per_second } = load::run(row.load, *port, options.seconds);
-            let cpu = (running.cpu() - before) as f64 / requests;
+            let cpu = (running.cpu() - before) as f64 / requests / row.weighs;
             let share = refused / requests;
             assert!(
                 (row.fits)(share),
@@ -115,7 +128,7 @@ fn run(row: &Row<'_>, options: &Options) {
     }
 }
 
-fn median(values: &[f64]) -> f64 {
+pub fn median(values: &[f64]) -> f64 {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
