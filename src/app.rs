@@ -15,7 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, watch};
 
 use crate::admin::{self, Desk, Token};
-use crate::certificate::Keyring;
+use crate::certificate::{self, Keyring};
 use crate::clock::Clock;
 use crate::control::{self, Bell, Given, Judge, Office, Started};
 use crate::edge::{self, Crowd, Door, Phase};
@@ -79,6 +79,7 @@ impl App {
     /// [`Failure`], with nothing left running that serves citizens.
     pub fn start(mut options: Options) -> Result<App, Failure> {
         let clock = Clock::system();
+        certificate::seed();
         let mut started = control::start(&options.given, clock.now().unix()).map_err(Failure::Configuration)?;
         for warning in &started.warnings {
             tracing::warn!("{warning}");

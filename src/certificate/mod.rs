@@ -142,6 +142,11 @@ impl ResolvesServerCert for Ring {
     }
 }
 
+/// Seeds the generator of random numbers. The first time takes some 40 ms of a core, which pass while files are read.
+pub fn seed() {
+    let _ = std::thread::Builder::new().name("boma-seed".into()).spawn(|| ::aws_lc_rs::rand::fill(&mut [0; 16]));
+}
+
 impl Keyring {
     /// # Errors
     /// Only where the crypto provider lacks both protocol versions, which would be a broken build.

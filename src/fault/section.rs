@@ -32,7 +32,8 @@ pub struct Section<'a> {
     pub(super) table: &'a DeTable<'a>,
     pub(super) span: Range<usize>,
     pub(super) path: String,
-    pub(super) asked: RefCell<Vec<String>>,
+    /// Names of keys, each with a NUL behind it: a list of texts of their own made large files slow to read.
+    pub(super) asked: RefCell<String>,
 }
 
 impl<'a> Section<'a> {
@@ -65,13 +66,24 @@ impl<'a> Section<'a> {
     }
 
     fn ask(&self, key: &str) -> Option<&'a Spanned<DeValue<'a>>> {
-        self.asked.borrow_mut().push(key.to_owned());
+        let mut asked = self.asked.borrow_mut();
+        asked.push_str(key);
+        asked.push('\0');
         self.table.get(key)
     }
 
     /// Whether the key stands there; it still has to be asked for.
     pub fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
+    }
+
+    /// The same, and asks for it: where most keys are not there, nothing is got ready for them.
+    pub fn asks(&self, key: &str) -> bool {
+        self.ask(key).is_some()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
     }
 
     /// Every key that stands here, for tables whose keys the operator makes up (`header.NAME`, `name.en`).
@@ -309,17 +321,17 @@ impl<'a> Section<'a> {
     /// Says of every key that nobody asked for that it is unknown, and which one may have been meant.
     pub fn finish(&self) {
         let asked = self.asked.borrow();
-        let known: BTreeSet<&str> = asked.iter().map(String::as_str).collect();
+        let known = || asked.split_terminator('\0');
         for key in self.table.keys() {
             let name = key.get_ref().as_ref();
-            if known.contains(name) {
+            if known().any(|one| one == name) {
                 continue;
             }
             if self.is_full() {
                 self.fault(key.span(), "", "");
                 continue;
             }
-            let known: Vec<&str> = known.iter().copied().collect();
+            let known: Vec<&str> = known().collect::<BTreeSet<_>>().into_iter().collect();
             let help = match nearest(name, &known) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None if known.is_empty() => "leave it out".to_owned(),

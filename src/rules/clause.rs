@@ -149,7 +149,7 @@ pub fn read(table: &Section<'_>, what: &str, known: Known<'_>) -> Vec<Clause> {
     } else {
         reader.clause(table, what, "query", Field::Query, "*id=*");
     }
-    if table.keys().is_empty() {
+    if table.is_empty() {
         table.fault(table.span(), format!("`{what}` names no field"), "write at least one, such as path = \"/login*\"");
     }
     table.finish();
@@ -196,6 +196,9 @@ impl Reader<'_> {
 
     /// A value, a list, or `{ not = … }`.
     fn clause(&mut self, table: &Section<'_>, what: &str, key: &str, field: Field, example: &str) {
+        if !table.asks(key) {
+            return;
+        }
         let what = format!("{what}.{key}");
         if !table.is_table(key) {
             return self.values(table, key, &what, field, false, example);
