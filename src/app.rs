@@ -17,7 +17,7 @@ use tokio::sync::{Notify, watch};
 use crate::admin::{self, Desk, Token};
 use crate::certificate::{self, Keyring};
 use crate::clock::Clock;
-use crate::control::{self, Bell, Given, Judge, Office, Started};
+use crate::control::{self, Bell, Given, Judge, Judged, Office, Started};
 use crate::edge::{self, Crowd, Door, Phase};
 use crate::fault::Fault;
 use crate::force::{House, Law, Materials};
@@ -314,7 +314,10 @@ fn found(
 /// What came of late is the corridor's to tell.
 fn judge() -> Judge {
     Judge {
-        rules: |house, draft| preview::preview(house, draft).harm(),
+        rules: |house, draft| {
+            let preview = preview::preview(house, draft);
+            Judged { harm: preview.harm(), forecast: preview.forecast() }
+        },
         measure: preview::harm_done,
         ban: |house, net| preview::ban(house, net).harm(),
         hits: preview::hits,

@@ -4,6 +4,8 @@
 //!
 //! Does not know: what is packed.
 
+use std::ops::Range;
+
 use miniz_oxide::deflate::core::{
     CompressorOxide, TDEFLFlush, TDEFLStatus, compress, create_comp_flags_from_zip_params,
 };
@@ -68,6 +70,10 @@ impl Sum {
         self.plain += piece.plain;
     }
 
+    pub fn plain(&self) -> usize {
+        self.plain
+    }
+
     /// The bytes after the last block.
     pub fn tail(self) -> [u8; TAIL] {
         let mut tail = [0; TAIL];
@@ -75,6 +81,43 @@ impl Sum {
         tail[4..].copy_from_slice(&(self.plain as u32).to_le_bytes());
         tail
     }
+}
+
+/// A place of fixed width in a packed text that is filled anew for whoever reads it: a stored block, zeros in it at first.
+#[derive(Clone, Debug)]
+pub struct Slot {
+    /// Within the packed bytes.
+    pub at: Range<usize>,
+    /// What each bit of the slot's own remainder has become at the end of what follows it.
+    carried: [u32; 32],
+}
+
+impl Slot {
+    /// `rest`: how many plain bytes follow it.
+    pub fn new(at: Range<usize>, rest: usize) -> Slot {
+        Slot { at, carried: std::array::from_fn(|bit| zeros(1 << bit, rest)) }
+    }
+
+    /// Appends the block to what is packed; where its zeros are.
+    pub fn open(width: u16, out: &mut Vec<u8>) -> Range<usize> {
+        out.extend(stored(width));
+        let at = out.len()..out.len() + usize::from(width);
+        out.resize(at.end, 0);
+        at
+    }
+
+    /// What a filling changes in the remainder of the whole. A remainder is linear: what a filling adds to that of zeros does not
+    /// depend on what stands around it.
+    pub fn adds(&self, filling: &[u8]) -> u32 {
+        let own = advance(0, filling);
+        (0..32).filter(|bit| own >> bit & 1 == 1).fold(0, |sum, bit| sum ^ self.carried[bit])
+    }
+}
+
+/// How a stored block begins that is not the last one (RFC 1951 section 3.2.4).
+pub fn stored(length: u16) -> [u8; 5] {
+    let [low, high] = length.to_le_bytes();
+    [0, low, high, !low, !high]
 }
 
 /// The text of blocks without gzip's head and tail; `None` beyond `most` bytes, or where they are none.
@@ -176,5 +219,26 @@ mod tests {
             assert_eq!(unpack(&blocks, whole.len() - 1), None, "beyond the bound");
         }
         assert_eq!(unpack(b"\x1f\x8b\x08\x08", 9), None);
+    }
+
+    #[test]
+    fn a_slot_is_filled_and_the_whole_is_a_member_still() {
+        let (mut blocks, mut sum) = (HEAD.to_vec(), Sum::default());
+        sum.add(&pack(b"before, ", After::More, &mut blocks).unwrap());
+        let after = " and after, ".repeat(40);
+        let slot = Slot::new(Slot::open(4, &mut blocks), after.len());
+        sum.add(&Piece { packed: 9, plain: 4, crc: 0 });
+        sum.add(&pack(after.as_bytes(), After::End, &mut blocks).unwrap());
+        blocks.extend(sum.tail());
+        let tail = blocks.len() - TAIL;
+        for filling in [b"\0\0\0\0", b"code", b"\xff\0\x80A"] {
+            let mut filled = blocks.clone();
+            filled[slot.at.clone()].copy_from_slice(filling);
+            let adds = slot.adds(filling).to_le_bytes();
+            (0..4).for_each(|i| filled[tail + i] ^= adds[i]);
+            let whole = [b"before, ", &filling[..], after.as_bytes()].concat();
+            assert_eq!(unpack(&filled, 1 << 20).unwrap(), whole);
+            assert_eq!(filled[tail..][..4], (!advance(!0, &whole)).to_le_bytes(), "{filling:?}");
+        }
     }
 }

@@ -34,6 +34,9 @@ pub struct Line {
     /// SHA-256 of the text that was proposed, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// What a report says of it later; older lines say nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<serde_json::Value>,
     /// The hash of the line before; of the first line empty.
     pub prev: String,
     pub hash: String,
@@ -57,6 +60,8 @@ pub struct Note<'a> {
     pub until: Option<u64>,
     /// What was proposed, word by word.
     pub text: Option<&'a str>,
+    /// At most some KiB: the line has a bound.
+    pub about: Option<&'a serde_json::Value>,
 }
 
 /// Lower-case hexadecimal.
@@ -148,6 +153,7 @@ impl Journal {
             kind: (!note.kind.is_empty()).then(|| note.kind.into()),
             until: note.until,
             text: note.text.map(|t| sha256(t.as_bytes())),
+            about: note.about.cloned(),
             prev: String::new(),
             hash: String::new(),
         });
@@ -291,7 +297,9 @@ mod tests {
         let (mut journal, trouble) = Journal::open(&folder.0);
         assert_eq!(trouble, None);
         for i in 0..3 {
-            journal.append(Note { text: Some("text"), ..note(i, "staff soc", "rules") }).unwrap();
+            let about = serde_json::json!({ "owner": "soc", "forecast": { "stricter": i, "clients": 2 } });
+            let (text, about) = (Some("text"), (i == 2).then_some(&about));
+            journal.append(Note { text, about, ..note(i, "staff soc", "rules") }).unwrap();
         }
         drop(journal);
         let (mut journal, _) = Journal::open(&folder.0);
@@ -316,6 +324,9 @@ mod tests {
         let mut reworded = lines.clone();
         reworded[1] = reworded[1].replace("staff soc", "staff you");
         assert!(check(reworded).contains(":2: this line was changed"));
+        let mut foretold = lines.clone();
+        foretold[2] = foretold[2].replace("\"stricter\":2", "\"stricter\":1");
+        assert!(foretold[2] != lines[2] && check(foretold).contains(":3: this line was changed"));
         let mut without = lines.clone();
         without.remove(1);
         assert!(check(without).contains(":2: a line is missing"));

@@ -15,7 +15,7 @@ use super::auth::Badge;
 use super::routes::{aside, problem, refused};
 use crate::control::{Office, Rejected, Telling};
 use crate::fault::Fault;
-use crate::incident::{self, Author, Draft, Incident, RESOLVED, State as Stage, Texts};
+use crate::incident::{self, Author, Draft, Incident, RESOLVED, Spoken, State as Stage, Texts};
 use crate::pages::{self, Shown};
 
 const EXAMPLE: &str =
@@ -62,15 +62,27 @@ fn wrong(why: &str) -> Rejected {
     Rejected::Faults(vec![Fault::whole("incident", why, "")])
 }
 
+/// Where an incident is of one portal: which.
+fn portal_of(office: &Office, id: u64) -> Option<String> {
+    office.house.incidents.load().iter().find(|i| i.id == id).and_then(|i| i.portal.clone())
+}
+
+/// With the words of the languages in which a portal, or all of them, are told.
+fn spoken<T>(office: &Office, portal: Option<&str>, with: impl FnOnce(Spoken<'_>) -> T) -> T {
+    let (words, tags) = (office.house.words.load(), office.languages_of(portal));
+    with(Spoken { words: &words, tags: &tags })
+}
+
 /// What a draft would tell: of a new incident, or of one that is known.
 fn telling(office: &Office, badge: &Badge, id: Option<u64>, mut draft: Draft) -> Result<Telling, Rejected> {
     let now = office.house.now().unix();
     let portal = match id {
         None => draft.portal.take(),
-        Some(id) => office.house.incidents.load().iter().find(|i| i.id == id).and_then(|i| i.portal.clone()),
+        Some(id) => portal_of(office, id),
     };
     let (of, correct) = (draft.office.take(), draft.correct.take());
-    let said = draft.said(now, &office.zone(portal.as_deref())).map_err(|why| wrong(&why))?;
+    let zone = office.zone(portal.as_deref());
+    let said = spoken(office, portal.as_deref(), |spoken| draft.said(now, &zone, spoken)).map_err(|why| wrong(&why))?;
     let author = author(badge, of);
     match (id, correct) {
         (None, None) => Ok(Telling::Open { portal, said, author }),
@@ -126,11 +138,15 @@ pub async fn resolve(State(desk): State<Desk>, badge: Badge, Path(id): Path<Stri
         Ok(own) => own,
         Err(help) => return problem(StatusCode::UNPROCESSABLE_ENTITY, &help),
     };
-    if own.text.is_empty() {
-        own.text = incident::template(RESOLVED).unwrap_or_default().text;
-    }
     own.state = Some(Stage::Resolved);
-    publish(&desk, badge, move |o, b| telling(o, b, Some(number), own), StatusCode::OK).await
+    let made = move |office: &Office, badge: &Badge| {
+        if own.text.is_empty() {
+            let portal = portal_of(office, number);
+            own.text = spoken(office, portal.as_deref(), |s| incident::template(RESOLVED, s)).unwrap_or_default().text;
+        }
+        telling(office, badge, Some(number), own)
+    };
+    publish(&desk, badge, made, StatusCode::OK).await
 }
 
 #[derive(Deserialize)]

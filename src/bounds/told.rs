@@ -50,3 +50,5 @@ pub const SENTENCE_TIMES: usize = 3;
 pub const SENTENCE_MORE: usize = 40;
 /// How long a status page may be taken from a cache.
 pub const STATUS_AGE: Duration = Duration::from_secs(15);
+/// How long a reference code goes on standing for what its reader's browser is not sent again.
+pub const REFERENCE_HELD: Duration = Duration::from_secs(3600);

@@ -57,7 +57,7 @@ impl Explain {
         if self.code.is_some() {
             let at = value["at"].as_i64().and_then(|at| jiff::Timestamp::from_second(at).ok()).unwrap_or_default();
             println!("{at}   {} ({})", plain(&value["verdict"]), plain(&value["reason"]));
-            println!("the citizen was told: {}", plain(&value["told"]));
+            println!("{}", shown(&value));
             println!("its line in the access log has \"boma.reference\":\"{}\"", plain(&value["reference"]));
         } else {
             print(&value);
@@ -80,6 +80,18 @@ impl Explain {
             }
         }
         Ok(body)
+    }
+}
+
+/// What the citizen reads the code from.
+fn shown(value: &Value) -> String {
+    let told = plain(&value["told"]);
+    match value["shown"].as_str() {
+        Some("copy") => format!("the citizen was shown a copy of the page, with its date: {told}"),
+        Some("status") => "the citizen was shown the status page".into(),
+        // Boma's own pages beside the way, such as that of access codes.
+        _ if told.is_empty() => "the citizen was shown a page of boma's that turns nobody away".into(),
+        _ => format!("the citizen was told: {told}"),
     }
 }
 

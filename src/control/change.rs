@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use ipnet::IpNet;
+use serde_json::Value;
 
 use super::services::Rewording;
 use crate::ban::Ban;
@@ -16,6 +17,7 @@ use crate::force::House;
 use crate::incident::{Author, Said, Texts};
 use crate::plan::Level;
 use crate::posture::Pin;
+use crate::report::Forecast;
 use crate::rules::{Measure, RuleSet};
 use crate::staff::Role;
 use crate::telemetry::Kind;
@@ -47,12 +49,20 @@ impl fmt::Display for Who {
 /// Why a change is to be made although it would harm those whom it should not; `None`: then it is not to be.
 pub type Force = Option<String>;
 
+/// What rules would have done to what came of late.
+#[derive(Default)]
+pub struct Judged {
+    /// Why they harm those whom they should not, in words; `None`: they do not.
+    pub harm: Option<String>,
+    pub forecast: Forecast,
+}
+
 /// Who says whether a change would harm those whom it should not, by what came of late; in words where it would. The
 /// corridor knows that, and the office must not know the corridor: whoever builds the house hands it in.
 #[derive(Clone, Copy)]
 pub struct Judge {
     /// These rules, in the place of those in force.
-    pub rules: fn(&House, Arc<RuleSet>) -> Option<String>,
+    pub rules: fn(&House, Arc<RuleSet>) -> Judged,
     /// A measure in force, by what it has done.
     pub measure: fn(&House, &str) -> Option<String>,
     pub ban: fn(&House, IpNet) -> Option<String>,
@@ -298,6 +308,8 @@ pub struct Applied {
     /// The incident that was told of.
     pub incident: Option<u64>,
     pub warnings: Vec<Fault>,
+    /// What the journal says besides.
+    pub about: Option<Value>,
 }
 
 /// A change that was not taken; everything is as it was.

@@ -167,6 +167,19 @@ impl Office {
         found.and_then(|p| TimeZone::get(&p.timezone).ok()).unwrap_or(TimeZone::UTC)
     }
 
+    /// The languages in which it is told: those of the portal, or of all.
+    pub fn languages_of(&self, portal: Option<&str>) -> Vec<String> {
+        let town = self.house.town.load();
+        let concerned = town.portals.list.iter().filter(|p| portal.is_none_or(|name| p.name == name));
+        let mut tags: Vec<String> = Vec::new();
+        for tag in concerned.flat_map(|p| &p.languages) {
+            if !tags.contains(tag) {
+                tags.push(tag.clone());
+            }
+        }
+        tags
+    }
+
     /// What there is to tell of a portal.
     pub(super) fn news(&self, portal: &Portal, now: u64) -> News {
         let all = self.house.incidents.load();

@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use super::change::{Applied, Change, Rejected, Who};
+use serde_json::json;
+
+use super::change::{Applied, Change, Judged, Rejected, Who};
 use super::lists::ListFiles;
 use super::{Desk, Office};
 use crate::bounds;
@@ -29,7 +31,9 @@ impl Office {
             return Err(Rejected::Faults(read.faults));
         }
         let rules = Arc::new(read.value);
-        if judged && let Some(harm) = (self.judge.rules)(house, rules.clone()) {
+        let Judged { harm, forecast } =
+            if judged { (self.judge.rules)(house, rules.clone()) } else { Judged::default() };
+        if let Some(harm) = harm {
             return Err(Rejected::Harmful(harm));
         }
         for old in law.measures.iter().filter(|m| !measures.iter().any(|n| n.name == m.name)) {
@@ -39,7 +43,8 @@ impl Office {
             self.put_measure(new);
         }
         let generation = self.publish(rules, law.ladder.clone(), measures.into());
-        Ok(Applied { generation, changed: true, incident: None, warnings: read.warnings })
+        let about = judged.then(|| json!({ "forecast": forecast }));
+        Ok(Applied { generation, changed: true, incident: None, warnings: read.warnings, about })
     }
 
     fn put_measure(&self, measure: &Measure) {
@@ -85,9 +90,12 @@ impl Office {
             let message = format!("{} measures are in force already", bounds::MEASURES);
             return Err(Rejected::Faults(vec![Fault::whole(&format!("measure {}", measure.name), message, help)]));
         }
-        let name = measure.name.clone();
+        let (name, owner) = (measure.name.clone(), measure.owner.clone());
+        let rule: String = measure.text.chars().take(bounds::JOURNAL_RULE_CHARS).collect();
         measures.push(measure);
-        let laid = self.lay(measures, judged)?;
+        let mut laid = self.lay(measures, judged)?;
+        let about = laid.about.get_or_insert_with(|| json!({}));
+        (about["rule"], about["owner"]) = (rule.into(), owner.into());
         self.house.untrouble(|t| t.starts_with(&format!("measure {name} was taken back")));
         Ok(laid)
     }

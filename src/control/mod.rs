@@ -49,7 +49,7 @@ use serde::Serialize;
 
 pub use album::{Album, Refusal};
 pub use aside::step_aside;
-pub use change::{Applied, Change, Force, Judge, Rejected, Telling, Who};
+pub use change::{Applied, Change, Force, Judge, Judged, Rejected, Telling, Who};
 pub use check::{Book, Checked, book, check};
 pub use climb::Climbed;
 use climb::Listener;

@@ -2,6 +2,8 @@
 //!
 //! Does not know: how a change is made.
 
+use serde_json::Value;
+
 use super::anew::NO_JOURNAL;
 use super::change::{Applied, Rejected, Who};
 use super::{Desk, Entry, Office};
@@ -39,7 +41,8 @@ impl Office {
                 faults.iter().take(bounds::HISTORY).for_each(|fault| tracing::error!("{fault}"));
             }
         }
-        let at = self.write_note(desk, who, (kind, &what, until), text, &said);
+        let about = outcome.as_ref().ok().and_then(|applied| applied.about.as_ref());
+        let at = self.write_note(desk, who, (kind, &what, until), (text, about), &said);
         let name = who.to_string();
         self.house.feed.tell(at, kind, &name, &what, &said);
         desk.history.push(Entry { at, who: name, what, outcome: said });
@@ -50,7 +53,7 @@ impl Office {
 
     /// Writes into the journal what is no change and yet should be read there later.
     pub(super) fn record(&self, who: &Who, what: (Kind, &str, Option<u64>), text: Option<&str>, outcome: &str) {
-        self.write_note(&mut self.desk(), who, what, text, outcome);
+        self.write_note(&mut self.desk(), who, what, (text, None), outcome);
     }
 
     /// When it is, seconds since the Unix epoch.
@@ -59,12 +62,12 @@ impl Office {
         desk: &mut Desk,
         who: &Who,
         (kind, what, until): (Kind, &str, Option<u64>),
-        text: Option<&str>,
+        (text, about): (Option<&str>, Option<&Value>),
         outcome: &str,
     ) -> u64 {
         let at = self.house.now().unix();
         let name = who.to_string();
-        let note = Note { at, who: &name, what, outcome, kind: kind.as_str(), until, text };
+        let note = Note { at, who: &name, what, outcome, kind: kind.as_str(), until, text, about };
         let written = desk.journal.as_mut().map(|j| j.append(note));
         self.put_journal_end(desk);
         match written {

@@ -184,7 +184,7 @@ impl Office {
             return Applied { warnings, ..self.unchanged() };
         }
         // What a file says is in force: nobody is there to be asked. It is said all the same.
-        let harm = if asked { None } else { (self.judge.rules)(house, rules.clone()) };
+        let harm = if asked { None } else { (self.judge.rules)(house, rules.clone()).harm };
         let generation = self.publish(rules, law.ladder.clone(), law.measures.clone());
         if let Some(harm) = harm {
             house.trouble(format!("{path} is in force, but {harm}"));
@@ -198,6 +198,7 @@ impl Office {
         // Or the last request that still goes by it would have to put it away.
         self.old_laws().push(old);
         self.put_old_laws_away();
+        self.watch_measures();
         self.keep_generation();
         generation
     }
@@ -223,7 +224,7 @@ impl Office {
         let path = house.town.load().settings.server.rules.clone();
         let drawn = self.drawn_up(text).map_err(Rejected::Faults)?;
         if force.is_none()
-            && let Some(harm) = (self.judge.rules)(house, drawn.rules.clone())
+            && let Some(harm) = (self.judge.rules)(house, drawn.rules.clone()).harm
         {
             return Err(Rejected::Harmful(harm));
         }
@@ -301,7 +302,8 @@ impl Office {
     }
 
     pub(super) fn unchanged(&self) -> Applied {
-        Applied { generation: self.house.law.load().generation, changed: false, incident: None, warnings: Vec::new() }
+        let (incident, warnings, about) = (None, Vec::new(), None);
+        Applied { generation: self.house.law.load().generation, changed: false, incident, warnings, about }
     }
 
     pub(super) fn refused(&self, desk: &mut Desk, path: &str, faults: Vec<Fault>) -> Rejected {

@@ -77,9 +77,16 @@ impl Office {
             let highest = counting.highest.entry(portal.name.clone()).or_insert(level);
             *highest = level.max(*highest);
         }
+        self.watch_measures();
         self.watch_minutes(&mut counting.watching);
         self.keep_seen_minutes(counting);
         self.add_up(new);
+    }
+
+    /// Which measures are counted: those that are laid.
+    pub(super) fn watch_measures(&self) {
+        let (law, town) = (self.house.law.load(), self.house.town.load());
+        town.totals.iter().for_each(|totals| totals.watch(law.measures.iter().map(|m| m.name.as_str())));
     }
 
     /// Writes the minute, finished or not. A process that another one has taken over from goes on with it to the end of its
@@ -92,7 +99,8 @@ impl Office {
         let mut lines = String::new();
         for (portal, totals) in town.portals.list.iter().zip(&town.totals) {
             let posture = counting.highest.get(&portal.name).copied().unwrap_or(Level::Normal);
-            let minute = Minute { at, portal: portal.name.clone(), posture, counts: totals.take() };
+            let (counts, deeds) = (totals.take(), totals.take_deeds());
+            let minute = Minute { at, portal: portal.name.clone(), posture, counts, deeds };
             let labels = |fare: Fare| FareLabels { portal: portal.name.clone(), outcome: fare.as_str() };
             for (fare, n) in Fare::ALL.into_iter().zip(minute.served().all()).filter(|(_, n)| *n > 0) {
                 self.house.metrics.citizens.get_or_create(&labels(fare)).inc_by(n);

@@ -29,7 +29,9 @@ pub fn banner(data: &[u8]) {
     time.iter_mut().zip(data).for_each(|(t, d)| *t = *d);
     let text = String::from_utf8_lossy(data);
     let of = Copied { language: Some(&text), path: &text, taken: u64::from_le_bytes(time), forms: true };
-    let words = SHELF.banner(0, of);
+    let banner = SHELF.banner(0, of);
+    let (words, code) = (banner.html, banner.code.expect("a place for a code"));
+    assert_eq!(code.len(), crate::pages::REFERENCE_WIDTH);
     assert!(words.is_ascii() && words.matches(MARK).count() == 1, "{words:?}");
     assert!(SHELF.form_note(0, Some(&text)).is_ascii());
     let admitted = admit_banner(&text);
@@ -101,7 +103,7 @@ fn judged(data: &[u8], kind: &'static str) {
     let plain = copy.plain().expect("what was packed unpacks");
     assert!(kind != "text/html" || !SESSIONS.are_in(&plain), "a session is left");
     assert!(Copy::decode(copy.encode()).is_some_and(|again| again == copy), "written and read");
-    let dressed = copy.dress(|_| "words".into());
+    let dressed = copy.dress(|_| "words".to_owned());
     let served = dressed.unpacked().expect("what was dressed unpacks");
     assert!(served.len() >= plain.len() && dressed.plain == served.len());
 }

@@ -1,8 +1,9 @@
-//! What staff and the files of templates write, and what an update says by it.
+//! What staff write, and what an update says by it; the statements that are prepared for the first minutes.
 //!
 //! Does not know: incidents that are open.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -10,19 +11,31 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use super::{Impact, Said, State, Texts};
-use crate::units;
+use crate::words::{Language, TEMPLATE_KEYS, Words};
+use crate::{bounds, units};
 
-/// The texts for the first minutes, in all languages that are shipped.
+/// The statements for the first minutes. What they say is in the files of languages; what they are is here.
 pub const TEMPLATES: [&str; 4] = ["flood", "origin-failure", "planned-work", "precautionary-shutdown"];
 /// What is said at the end where nobody says anything else.
 pub const RESOLVED: &str = "resolved";
-const FILES: [(&str, &str); 5] = [
-    (TEMPLATES[0], include_str!("../../config/incident/flood.toml")),
-    (TEMPLATES[1], include_str!("../../config/incident/origin-failure.toml")),
-    (TEMPLATES[2], include_str!("../../config/incident/planned-work.toml")),
-    (TEMPLATES[3], include_str!("../../config/incident/precautionary-shutdown.toml")),
-    (RESOLVED, include_str!("../../config/incident/resolved.toml")),
-];
+
+/// Whose words a prepared statement is in: of these languages.
+#[derive(Clone, Copy)]
+pub struct Spoken<'a> {
+    pub words: &'a Words,
+    pub tags: &'a [String],
+}
+
+impl Spoken<'_> {
+    /// A text in each of the languages that says it; in English where none does.
+    fn texts(self, template: &str, part: &str) -> Texts {
+        let key = format!("{TEMPLATE_KEYS}{}_{part}", template.replace('-', "_"));
+        let says = |language: &Arc<Language>| Some((language.tag.clone(), language.get(&key)?.to_owned()));
+        let spoken = self.tags.iter().filter_map(|tag| says(self.words.find(tag)?));
+        let texts: Texts = spoken.take(bounds::INCIDENT_LANGUAGES).collect();
+        if texts.is_empty() { says(self.words.english()).into_iter().collect() } else { texts }
+    }
+}
 
 /// A [`Said`] with times as people write them.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -51,25 +64,35 @@ pub struct Draft {
 }
 
 /// A template by its name.
-pub fn template(name: &str) -> Option<Draft> {
-    let (_, text) = FILES.iter().find(|(n, _)| *n == name)?;
-    // The files are part of the build, and a test reads them all.
-    toml::from_str(text).ok()
+pub fn template(name: &str, spoken: Spoken<'_>) -> Option<Draft> {
+    use {Impact as I, State as S};
+    let (state, impact, next) = match name {
+        "flood" => (S::Investigating, Some(I::Minor), Some("30m")),
+        "origin-failure" => (S::Investigating, Some(I::Critical), Some("30m")),
+        // It has --starts and --ends, which the pages show.
+        "planned-work" => (S::Scheduled, Some(I::Critical), None),
+        "precautionary-shutdown" => (S::Identified, Some(I::Critical), Some("1h")),
+        RESOLVED => (S::Resolved, None, None),
+        _ => return None,
+    };
+    let texts = |part| spoken.texts(name, part);
+    let (title, text, next) = (texts("title"), texts("text"), next.map(str::to_owned));
+    Some(Draft { state: Some(state), impact, next, title, text, ..Draft::default() })
 }
 
 impl Draft {
-    /// What it says, over its template where it names one.
+    /// What it says, over its template where it names one, in the languages that are spoken.
     ///
     /// # Errors
     /// Which part cannot be read, and what to write.
-    pub fn said(self, now: u64, zone: &TimeZone) -> Result<Said, String> {
+    pub fn said(self, now: u64, zone: &TimeZone, spoken: Spoken<'_>) -> Result<Said, String> {
         let base = match &self.template {
             None => Said::default(),
             Some(name) => {
-                let known = template(name).filter(|_| TEMPLATES.contains(&name.as_str()));
+                let known = template(name, spoken).filter(|_| TEMPLATES.contains(&name.as_str()));
                 let known = known
                     .ok_or_else(|| format!("there is no template {name:?}: write one of {}", TEMPLATES.join(", ")))?;
-                known.said(now, zone)?
+                known.said(now, zone, spoken)?
             }
         };
         let time = |what: &str, text: Option<String>| text.map(|t| time(what, &t, now, zone)).transpose();

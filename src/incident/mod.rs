@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use draft::{Draft, RESOLVED, TEMPLATES, template};
+pub use draft::{Draft, RESOLVED, Spoken, TEMPLATES, template};
 pub use wording::{Kept, Wording, Wordings, differences};
 
 use crate::bounds;

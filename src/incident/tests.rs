@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::*;
+use crate::words::Words;
 
 fn texts(all: &[(&str, &str)]) -> Texts {
     all.iter().map(|(tag, text)| ((*tag).to_owned(), (*text).to_owned())).collect()
@@ -104,9 +105,11 @@ fn what_cannot_be_shown_or_is_too_long_is_refused_with_a_hint() {
 
 #[test]
 fn every_template_is_whole_in_every_shipped_language_and_says_what_it_may() {
+    let (words, languages) = (Words::shipped(), ["ar", "en", "fr", "sq", "sw"]);
+    let tags = languages.map(str::to_owned);
+    let spoken = Spoken { words: &words, tags: &tags };
     for name in TEMPLATES.into_iter().chain([RESOLVED]) {
-        let draft = template(name).unwrap();
-        let languages = ["ar", "en", "fr", "sq", "sw"];
+        let draft = template(name, spoken).unwrap();
         assert_eq!(draft.text.keys().collect::<Vec<_>>(), languages, "{name}");
         if name != RESOLVED {
             assert_eq!(draft.title.keys().collect::<Vec<_>>(), languages, "{name}");
@@ -117,7 +120,7 @@ fn every_template_is_whole_in_every_shipped_language_and_says_what_it_may() {
                 assert!(!lower.contains(word), "{name}: {word} in {text}");
             }
         }
-        let mut said = draft.said(1000, &TimeZone::UTC).unwrap();
+        let mut said = draft.said(1000, &TimeZone::UTC, spoken).unwrap();
         if name != RESOLVED {
             said.starts = (said.state == Some(State::Scheduled)).then_some(2000);
             let incident = Incident::open(1, None, said, press(), 1000).unwrap();
@@ -127,8 +130,30 @@ fn every_template_is_whole_in_every_shipped_language_and_says_what_it_may() {
 }
 
 #[test]
+fn a_template_speaks_the_languages_that_are_asked_for_and_english_where_none_says_it() {
+    let file =
+        "name = \"Soomaali\"\ndir = \"ltr\"\npartial = true\ntemplate_flood_title = \"{portal} wuu gaabis yahay\"\n";
+    let words = Words::new(vec![crate::words::read("so.toml", file, "so").value]);
+    let said = |tags: &[&str]| {
+        let tags: Vec<String> = tags.iter().map(|t| (*t).to_owned()).collect();
+        let draft = template("flood", Spoken { words: &words, tags: &tags }).unwrap();
+        (draft.title, draft.text.into_keys().collect::<Vec<_>>())
+    };
+    let (title, text) = said(&["sw", "so"]);
+    assert_eq!(title["so"], "{portal} wuu gaabis yahay");
+    assert_eq!(
+        (title.into_keys().collect::<Vec<_>>(), text),
+        (vec!["so".to_owned(), "sw".into()], vec!["sw".to_owned()])
+    );
+    assert_eq!(said(&["so"]).1, ["en"], "nobody says the text");
+    assert_eq!(said(&["sw-KE", "xx"]).1, ["sw"]);
+}
+
+#[test]
 fn times_are_written_from_now_or_by_the_portals_calendar() {
     let zone = TimeZone::get("Africa/Nairobi").unwrap();
+    let words = Words::shipped();
+    let spoken = Spoken { words: &words, tags: &[] };
     for (text, unix) in [
         ("30m", 1000 + 1800),
         ("2026-12-01T22:00", 1_796_151_600),
@@ -136,9 +161,9 @@ fn times_are_written_from_now_or_by_the_portals_calendar() {
         ("2026-12-01T22:00+02:00", 1_796_155_200),
     ] {
         let draft = Draft { ends: Some(text.into()), ..Draft::default() };
-        assert_eq!(draft.said(1000, &zone).unwrap().ends, Some(unix), "{text}");
+        assert_eq!(draft.said(1000, &zone, spoken).unwrap().ends, Some(unix), "{text}");
     }
-    let wrong = |draft: Draft| draft.said(1000, &zone).unwrap_err();
+    let wrong = |draft: Draft| draft.said(1000, &zone, spoken).unwrap_err();
     assert!(wrong(Draft { ends: Some("soon".into()), ..Draft::default() }).contains("no time"));
     assert!(wrong(Draft { next: Some("1970-01-01T00:00Z".into()), ..Draft::default() }).contains("due already"));
     assert!(wrong(Draft { template: Some("flod".into()), ..Draft::default() }).contains("precautionary-shutdown"));

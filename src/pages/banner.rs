@@ -3,6 +3,7 @@
 //! Does not know: where snapshots are kept, where in a page the words go.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use minijinja::HtmlEscape;
 
@@ -10,8 +11,11 @@ use super::render;
 use super::teller::{Teller, named};
 use super::text;
 use crate::portal::Service;
+use crate::wire::Hole;
 
-const STYLE: &str = "#boma-banner,.boma-note{all:revert;box-sizing:border-box;margin:0;padding:.75rem 1rem;background:#fff4ce;color:#14171a;border-bottom:4px solid #8a6100;font:1rem/1.5 system-ui,sans-serif;text-align:start;overflow-wrap:anywhere}";
+/// Light whatever the page is, so that its links are read on its own ground.
+const STYLE: &str = "#boma-banner,.boma-note{all:revert;color-scheme:light;box-sizing:border-box;margin:0;padding:.75rem 1rem;background:#fff4ce;color:#14171a;border-bottom:4px solid #8a6100;font:1rem/1.5 system-ui,sans-serif;text-align:start;overflow-wrap:anywhere}\
+#boma-banner a,.boma-note a{color:inherit;text-decoration:underline}#boma-banner a:focus-visible,.boma-note a:focus-visible{outline:3px solid;outline-offset:2px}";
 
 /// What a banner is about.
 #[derive(Clone, Copy, Debug)]
@@ -25,14 +29,25 @@ pub struct Copied<'a> {
     pub forms: bool,
 }
 
+/// As HTML; where in it the reference code goes, which is another one in each answer.
+#[derive(Debug)]
+pub struct Banner {
+    pub html: String,
+    pub code: Option<Range<usize>>,
+}
+
 /// The banner; `news`: what there is to tell besides, as HTML.
-pub fn banner(teller: &Teller<'_>, of: Copied<'_>, news: &str) -> String {
+pub fn banner(teller: &Teller<'_>, of: Copied<'_>, news: &str) -> Banner {
     let sentence = teller.sentence("banner", of.taken);
     let ways = if of.forms { ways(teller, of.path) } else { String::new() };
     let (tag, dir) = (&teller.voice.tag, teller.voice.dir());
-    plain(&format!(
-        "<style>{STYLE}</style><div id=\"boma-banner\" role=\"region\" aria-label=\"boma\" lang=\"{tag}\" dir=\"{dir}\">{sentence}{ways}{news}</div>"
-    ))
+    let (label, mark) = (teller.label("reference"), render::mark(Hole::Reference));
+    let html = plain(&format!(
+        "<style>{STYLE}</style><div id=\"boma-banner\" role=\"region\" aria-label=\"boma\" lang=\"{tag}\" dir=\"{dir}\">{sentence}{ways}{news}<br>{label}: <bdi>{mark}</bdi></div>"
+    ));
+    // The last one: whatever the news say comes before it.
+    let code = html.rfind(&mark).map(|at| at..at + mark.len());
+    Banner { html, code }
 }
 
 /// Why the form that follows cannot be sent.

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
-pub use banner::{Copied, admit_banner};
+pub use banner::{Banner, Copied, admit_banner};
 pub use news::{Mood, News, Restraint, Shown};
 pub use pack::{Packed, takes_gzip};
 pub use render::heavy;
@@ -294,7 +294,7 @@ impl Shelf {
     }
 
     /// The dated banner over a copy, as HTML, in the language that the page declares, else the portal's first.
-    pub fn banner(&self, portal: usize, of: Copied<'_>) -> String {
+    pub fn banner(&self, portal: usize, of: Copied<'_>) -> Banner {
         let rack = &self.portals[portal];
         let teller = rack.teller(of.language);
         banner::banner(&teller, of, &teller.banner(&rack.news))

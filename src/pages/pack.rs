@@ -5,11 +5,9 @@
 //!
 //! Does not know: what a page says.
 
-use std::ops::Range;
-
 use bytes::{Bytes, BytesMut};
 
-use crate::gzip::{self, After, advance, zeros};
+use crate::gzip::{self, After, Slot, advance, stored, zeros};
 use crate::wire::{Hole, Prepared};
 
 /// The most that one stored block holds.
@@ -19,7 +17,8 @@ const STORED: usize = u16::MAX as usize;
 pub struct Packed {
     /// Without a form.
     bytes: Bytes,
-    holes: Vec<Opening>,
+    /// Each carried to the gap, or to the end where that does not follow.
+    holes: Vec<(Hole, Slot)>,
     /// The remainder up to the gap, or to the end where there is none, with zeros in its holes.
     crc: u32,
     plain: usize,
@@ -33,14 +32,6 @@ struct Gap {
     /// The remainder of what follows alone, with zeros in its holes, and how long that is.
     crc: u32,
     plain: usize,
-}
-
-#[derive(Clone, Debug)]
-struct Opening {
-    hole: Hole,
-    at: Range<usize>,
-    /// What each bit of a hole's own remainder has become at the gap, or at the end where that does not follow.
-    carried: [u32; 32],
 }
 
 impl Packed {
@@ -63,17 +54,15 @@ impl Packed {
                 continue;
             }
             let width = range.len();
-            bytes.extend(stored(u16::try_from(width).ok()?));
-            let at = bytes.len()..bytes.len() + width;
-            bytes.resize(at.end, 0);
-            (crc, plain) = (zeros(crc, width), plain + width);
             let rest = form.as_ref().filter(|f| f.start >= range.end).map_or(end, |f| f.start) - range.end;
-            holes.push(Opening { hole: *hole, at, carried: std::array::from_fn(|bit| zeros(1 << bit, rest)) });
+            let at = Slot::open(u16::try_from(width).ok()?, &mut bytes);
+            holes.push((*hole, Slot::new(at, rest)));
+            (crc, plain) = (zeros(crc, width), plain + width);
         }
         let text = &page.bytes[from..];
         gzip::pack(text, After::End, &mut bytes)?;
         (crc, plain) = (advance(crc, text), plain + text.len());
-        bytes.extend([0; gzip::TAIL]);
+        bytes.extend(tail(crc, plain));
         let bytes = bytes.into();
         Some(match gap {
             None => Packed { bytes, holes, crc, plain, gap: None },
@@ -88,15 +77,18 @@ impl Packed {
         self.bytes.len()
     }
 
+    /// With its holes filled; without holes it is a reference to what was packed, no copy.
     pub fn fill(&self, form: &[u8], mut filling: impl FnMut(Hole, &mut [u8])) -> Bytes {
+        if self.holes.is_empty() && self.gap.is_none() {
+            return self.bytes.clone();
+        }
         let mut copy = BytesMut::from(self.bytes.as_ref());
         let (gap, mut crc, mut plain) = (self.gap.as_ref(), self.crc, self.plain);
         let mut behind = gap.map_or(0, |gap| gap.crc);
-        for Opening { hole, at, carried } in &self.holes {
+        for (hole, slot) in &self.holes {
+            let at = &slot.at;
             filling(*hole, &mut copy[at.clone()]);
-            // A remainder is linear: what a filling adds to that of zeros does not depend on what stands around it.
-            let own = advance(0, &copy[at.clone()]);
-            let added = (0..32).filter(|bit| own >> bit & 1 == 1).fold(0, |sum, bit| sum ^ carried[bit]);
+            let added = slot.adds(&copy[at.clone()]);
             *if gap.is_some_and(|gap| at.start >= gap.at) { &mut behind } else { &mut crc } ^= added;
         }
         if let Some(gap) = gap {
@@ -104,17 +96,17 @@ impl Packed {
             plain += form.len() + gap.plain;
             copy = with(&copy, gap.at, form);
         }
-        let tail = copy.len() - gzip::TAIL;
-        copy[tail..tail + 4].copy_from_slice(&(!crc).to_le_bytes());
-        copy[tail + 4..].copy_from_slice(&(plain as u32).to_le_bytes());
+        let end = copy.len() - gzip::TAIL;
+        copy[end..].copy_from_slice(&tail(crc, plain));
         copy.freeze()
     }
 }
 
-/// How a stored block begins that is not the last one (RFC 1951 section 3.2.4).
-fn stored(length: u16) -> [u8; 5] {
-    let [low, high] = length.to_le_bytes();
-    [0, low, high, !low, !high]
+fn tail(crc: u32, plain: usize) -> [u8; gzip::TAIL] {
+    let mut tail = [0; gzip::TAIL];
+    tail[..4].copy_from_slice(&(!crc).to_le_bytes());
+    tail[4..].copy_from_slice(&(plain as u32).to_le_bytes());
+    tail
 }
 
 /// The blocks with a form's own among them.

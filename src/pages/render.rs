@@ -17,8 +17,8 @@ use minijinja::{AutoEscape, Environment, HtmlEscape, Value, context};
 
 use super::news::{News, Shown, Up};
 use super::pack::Packed;
-use super::teller::{Teller, named};
-use super::text::{self, Voice};
+use super::teller::{Teller, Told, named};
+use super::text::{self, LEAST, Voice, with_longest};
 use super::{HIDDEN, Html, MINUTES_WIDTH, PLACE_WIDTH, Page, REFERENCE_WIDTH, SEAL_WIDTH, WAIT_WIDTH};
 use crate::bounds;
 use crate::portal::{Portal, Service};
@@ -27,7 +27,7 @@ use slim::lines;
 pub use weight::heavy;
 
 /// What pages begin with, the other ways that they list, the current incidents, and pages.
-const TEMPLATES: [(&str, &str); 9] = [
+pub const TEMPLATES: [(&str, &str); 9] = [
     ("front", include_str!("assets/front.html")),
     ("ways", include_str!("assets/ways.html")),
     ("news", include_str!("assets/news.html")),
@@ -39,8 +39,8 @@ const TEMPLATES: [(&str, &str); 9] = [
     ("waiting", include_str!("assets/waiting.html")),
 ];
 const STYLE: &str = include_str!("assets/boma.css");
-const SCRIPT: &str = include_str!("assets/challenge.js");
-const WAITING_SCRIPT: &str = include_str!("assets/waiting.js");
+pub const SCRIPT: &str = include_str!("assets/challenge.js");
+pub const WAITING_SCRIPT: &str = include_str!("assets/waiting.js");
 
 /// Ways out that one page lists at most: beyond it the page outgrows a first flight of packets.
 const SERVICES: usize = 12;
@@ -106,21 +106,23 @@ impl Renderer {
         Html { packed, body, language: voice.tag.clone(), csp: self.policy(of, page) }
     }
 
-    /// The same for a line that is near full: no script, no languages, one way out, of an incident the line that names it. A
-    /// challenge is a button alone there.
+    /// The same for a line that is near full: no script, no languages, one way out, of an incident the line that names it, its title
+    /// cut where it must be. A challenge is a button alone there.
     pub fn small(&self, of: Option<Of<'_>>, voice: &Voice, page: Page) -> Html {
         if page.is_challenge() || page.is_bare() {
             return self.bare(of, voice, page.bare());
         }
-        let made = |brief: bool, ways: usize| {
-            let line = of.map_or(String::new(), |of| self.news(of, voice, brief));
+        let made = |title: usize, ways: usize| {
+            let line = of.map_or(String::new(), |of| self.news(of, voice, Told { title, state: true }));
             let body = prepare(self.one(of, voice, page, (&line, ""), Dress { ways, logo: "", small: true }));
             (Packed::new(&body), body)
         };
         let fits =
             |(packed, _): &(Option<Packed>, Prepared)| packed.as_ref().is_some_and(|p| p.sent() <= bounds::BARE_BYTES);
-        let some = [(false, 1), (true, 1)].into_iter().map(|(brief, ways)| made(brief, ways));
-        let (packed, body) = some.into_iter().find(fits).unwrap_or_else(|| made(true, 0));
+        let whole = Some(made(usize::MAX, 1)).filter(fits);
+        let cut = || with_longest(title_chars(of, voice), |title| made(title, 1), fits);
+        // A place in line is told in more words than fit, whatever gives way.
+        let (packed, body) = whole.or_else(cut).unwrap_or_else(|| made(LEAST, 0));
         Html { packed, body, language: voice.tag.clone(), csp: bare::policy() }
     }
 
@@ -171,12 +173,12 @@ impl Renderer {
     }
 
     fn line(&self, of: Of<'_>, voice: &Voice) -> String {
-        self.news(of, voice, false)
+        self.news(of, voice, Told::WHOLE)
     }
 
-    fn news(&self, of: Of<'_>, voice: &Voice, brief: bool) -> String {
-        let line = Teller::new(of.portal, voice).line(of.news);
-        line.map_or(String::new(), |line| self.render("news", context! { line, brief, ..spoken(voice) }))
+    fn news(&self, of: Of<'_>, voice: &Voice, told: Told) -> String {
+        let line = Teller::new(of.portal, voice).line(of.news, told);
+        line.map_or(String::new(), |line| self.render("news", context! { line, ..spoken(voice) }))
     }
 
     /// An incident with so many of its newest updates; with none it is its headline.
@@ -207,6 +209,11 @@ impl Renderer {
         }
         if page.carries() { common } else { format!("{common}; form-action 'none'") }
     }
+}
+
+/// Of the title that pages name.
+fn title_chars(of: Option<Of<'_>>, voice: &Voice) -> usize {
+    of.map_or(0, |of| Teller::new(of.portal, voice).title_chars(of.news))
 }
 
 /// What every template is given.
@@ -332,7 +339,7 @@ fn choices(of: Of<'_>) -> Vec<Value> {
 
 /// What stands in a template where a hole will be; as wide as the hole, and nothing that a title could hold by
 /// chance. What fills that of a form has a width of its own.
-fn mark(hole: Hole) -> String {
+pub fn mark(hole: Hole) -> String {
     match hole {
         Hole::Reference => format!("{:\u{7e}^width$}", "HOLE-REFERENCE", width = REFERENCE_WIDTH),
         Hole::Seal => format!("{:\u{7e}^width$}", "HOLE-SEAL", width = SEAL_WIDTH),

@@ -5,7 +5,6 @@
 use std::fmt::Write as _;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use bytes::Bytes;
 use jiff::Timestamp;
 use minijinja::HtmlEscape;
 use serde_json::{Value, json};
@@ -29,28 +28,23 @@ pub enum Sheet {
 
 /// A sheet in one language.
 pub struct Document {
-    pub body: Bytes,
-    pub packed: Option<Bytes>,
+    /// The page has a hole for a reference code.
+    pub body: Prepared,
+    pub packed: Option<Packed>,
     pub kind: &'static str,
     pub language: String,
-    /// The weak validator of RFC 9110 section 8.8.3: packed or not it says the same.
-    pub etag: String,
+    /// What the weak validator of RFC 9110 section 8.8.3 is made of: packed or not it says the same.
+    pub mark: String,
     /// Of a page.
     pub csp: Option<String>,
 }
 
 impl Document {
-    fn new(text: &Prepared, kind: &'static str, language: &str, csp: Option<String>) -> Document {
+    fn new(text: Prepared, kind: &'static str, language: &str, csp: Option<String>) -> Document {
         let hash = digest(&SHA256, &text.bytes);
-        let tag: String = hash.as_ref()[..12].iter().map(|b| format!("{b:02x}")).collect();
-        Document {
-            body: text.bytes.clone(),
-            packed: Packed::new(text).map(|packed| packed.fill(b"", |_, _| {})),
-            kind,
-            language: language.to_owned(),
-            etag: format!("W/\"{tag}\""),
-            csp,
-        }
+        let mark = hash.as_ref()[..12].iter().map(|b| format!("{b:02x}")).collect();
+        let packed = Packed::new(&text);
+        Document { body: text, packed, kind, language: language.to_owned(), mark, csp }
     }
 }
 
@@ -62,9 +56,9 @@ pub fn all(renderer: &Renderer, of: Of<'_>, voice: &Voice, now_unix: u64) -> Vec
     let teller = Teller::new(of.portal, voice);
     let writer = Writer { teller, news: of.news, now: now_unix };
     vec![
-        Document::new(&page.body, "text/html; charset=utf-8", tag, Some(page.csp.clone())),
-        Document::new(&plain(writer.summary().to_string()), "application/json", tag, None),
-        Document::new(&plain(writer.feed(tag)), "application/atom+xml", tag, None),
+        Document::new(page.body, "text/html; charset=utf-8", tag, Some(page.csp)),
+        Document::new(plain(writer.summary().to_string()), "application/json", tag, None),
+        Document::new(plain(writer.feed(tag)), "application/atom+xml", tag, None),
     ]
 }
 

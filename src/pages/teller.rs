@@ -14,6 +14,19 @@ use crate::incident::{Incident, Said, State, Texts, Update};
 use crate::portal::{Portal, Service};
 use crate::words::same_language;
 
+/// How much a line says of an incident; by when more is told it always says.
+#[derive(Clone, Copy)]
+pub struct Told {
+    /// Characters of its title.
+    pub title: usize,
+    /// How far it has come.
+    pub state: bool,
+}
+
+impl Told {
+    pub const WHOLE: Told = Told { title: usize::MAX, state: true };
+}
+
 pub struct Teller<'a> {
     pub portal: &'a Portal,
     pub voice: &'a Voice,
@@ -120,18 +133,27 @@ impl<'a> Teller<'a> {
     }
 
     /// What every page says: the gravest incident in a line, or boma's own sentence.
-    pub fn line(&self, news: &News) -> Option<Value> {
+    pub fn line(&self, news: &News, told: Told) -> Option<Value> {
         let Some(shown) = news.lead() else {
             return self.mood(news).map(|mood| context! { mood });
         };
-        Some(self.headline(shown))
+        Some(self.headline(shown, told))
     }
 
-    pub fn headline(&self, shown: &Shown) -> Value {
+    /// Characters of the title in that line.
+    pub fn title_chars(&self, news: &News) -> usize {
+        news.lead().map_or(0, |shown| self.plain(&shown.incident.present().title).chars().count())
+    }
+
+    fn headline(&self, shown: &Shown, told: Told) -> Value {
         let incident = &shown.incident;
+        let title = incident.present().title;
+        let title = self.pick(&title).filter(|_| told.title > 0);
+        let cut =
+            |(tag, title): (&str, String)| self.marked(tag, HtmlEscape(&text::cut(&title, told.title)).to_string());
         context! {
-            title => self.html(&incident.present().title),
-            state => self.state(incident),
+            title => title.map(|title| Value::from_safe_string(cut(title))),
+            state => told.state.then(|| self.state(incident)),
             next => self.next(shown).map(|(key, at)| self.sentence(key, at)),
         }
     }
@@ -167,7 +189,7 @@ impl<'a> Teller<'a> {
         let ends = incident.ended().is_none().then_some(present.ends).flatten();
         context! {
             id => incident.id,
-            head => self.headline(shown),
+            head => self.headline(shown, Told::WHOLE),
             withdrawn => incident.withdrawn.as_ref().map(|w| self.sentence("withdrawn", w.at)),
             reason => incident.withdrawn.as_ref().map(|w| self.html(&w.reason)),
             begins => present.starts.filter(|_| planned).map(|at| self.sentence("begins", at)),

@@ -192,6 +192,7 @@ fn a_button_alone_is_small_packed_or_not_and_says_what_it_must() {
     let languages = ["en", "sw", "fr", "sq", "ar"];
     let longest_title = "خدمة ".repeat(crate::bounds::TITLE_CHARS / 5);
     let cases = [("Huduma", News::default()), ("Huduma", longest()), (longest_title.as_str(), News::default())];
+    let mut cuts = 0;
     for (at, (title, news)) in cases.into_iter().enumerate() {
         let shelf = Shelf::new(&Words::shipped(), &[portal(title, &languages)], vec![news], 1_790_000_000);
         for language in 0..5 {
@@ -210,9 +211,16 @@ fn a_button_alone_is_small_packed_or_not_and_says_what_it_must() {
                 assert!(order.is_sorted() && order.len() == if page == Page::BareForm { 3 } else { 2 });
                 let told = (body.contains("<aside"), body.contains("2026-09-21 18:13"));
                 assert_eq!(told, (at == 1, at == 1), "{page:?} in {}: by when there is news", html.language);
+                let title = body.split("<b>").find_map(|rest| rest.split_once("</b><br>")).map_or("", |(t, _)| t);
+                let (whole, cut) = (title.ends_with('.'), title.ends_with('…'));
+                assert_eq!(whole || cut, at == 1, "{page:?} in {}: what there is news of: {title}", html.language);
+                cuts += usize::from(cut);
+                assert!(at != 1 || title.chars().count() >= 8, "{page:?} in {}: {title}", html.language);
+                assert!(title.matches('&').count() == title.matches(';').count(), "whole entities: {title}");
             }
         }
     }
+    assert!((1..15).contains(&cuts), "some are whole, and some are cut: {cuts}");
 }
 
 /// By a reader of gzip that checks lengths and checksums.
@@ -270,14 +278,14 @@ fn a_copy_is_dated_in_its_own_language_and_says_what_to_do_instead_of_its_forms(
     let shelf = shelf(&[portal("H", &["en", "sw", "ar"])]);
     let of =
         |language: &'static str, forms| Copied { language: Some(language), path: "/pay", taken: 1_790_000_000, forms };
-    let swahili = shelf.banner(0, of("sw-KE", false));
+    let swahili = shelf.banner(0, of("sw-KE", false)).html;
     assert!(
         swahili.contains("lang=\"sw\" dir=\"ltr\">Hii ni nakala") && swahili.contains("2026-09-21 17:13 EAT"),
         "{swahili}"
     );
     assert!(!swahili.contains("tel:"), "{swahili}");
-    assert!(shelf.banner(0, of("de", false)).contains("This is a copy"), "not one of the portal's");
-    let forms = shelf.banner(0, of("en", true));
+    assert!(shelf.banner(0, of("de", false)).html.contains("This is a copy"), "not one of the portal's");
+    let forms = shelf.banner(0, of("en", true)).html;
     assert!(forms.contains("tel:+25420"), "{forms}");
     for (language, dir) in [("en", "ltr"), ("ar", "rtl")] {
         let note = shelf.form_note(0, Some(language));
@@ -286,7 +294,7 @@ fn a_copy_is_dated_in_its_own_language_and_says_what_to_do_instead_of_its_forms(
             "{note}"
         );
     }
-    assert!(shelf.banner(0, of("ar", true)).is_ascii(), "a page may be in any encoding");
+    assert!(shelf.banner(0, of("ar", true)).html.is_ascii(), "a page may be in any encoding");
 }
 
 #[test]
@@ -370,7 +378,7 @@ fn every_page_names_the_incident_and_keeps_its_weight() {
             assert!(sent <= most, "{page:?} in {} is sent as {sent} bytes", html.language);
         }
         let status = shelf.sheet(0, language, Sheet::Page);
-        assert!(status.body.len() <= 14_000, "the status page has {} bytes", status.body.len());
+        assert!(status.body.bytes.len() <= 14_000, "the status page has {} bytes", status.body.bytes.len());
     }
 }
 
@@ -390,6 +398,8 @@ fn near_a_full_line_every_page_is_small_and_still_helps() {
             assert!(!body.contains("<script") && body.contains("<h1>"), "{page:?}");
             assert!(body.contains("/.well-known/boma/status"), "{page:?} leads on");
             assert_eq!(body.contains("boma-form"), page.carries(), "{page:?}");
+            let title = body.split("<b>").find_map(|rest| rest.split_once("</b><br>")).map(|(t, _)| t);
+            assert_eq!(title.is_some(), body.contains("<aside"), "{page:?} in {}: the incident's title", html.language);
             let style = body.split("<style>").nth(1).unwrap().split("</style>").next().unwrap();
             assert!(html.csp.contains(&render::hash(style)), "{page:?}");
         }
@@ -405,7 +415,7 @@ fn however_many_incidents_there_are_the_status_page_names_each_and_keeps_its_wei
     let shelf = Shelf::new(&Words::shipped(), &portals, vec![news], 1_790_000_000);
     for language in 0..5 {
         let status = shelf.sheet(0, language, Sheet::Page);
-        let body = String::from_utf8(status.body.to_vec()).unwrap();
+        let body = String::from_utf8(status.body.bytes.to_vec()).unwrap();
         println!("{language}: {} bytes, {} told whole", body.len(), body.matches("<ol reversed").count());
         assert!(body.len() <= 14_000, "the status page has {} bytes", body.len());
         assert_eq!(body.matches("<section").count(), crate::bounds::INCIDENTS_OPEN);
@@ -451,7 +461,7 @@ fn a_portals_looks_are_on_its_pages_under_their_policy_and_within_their_weight()
             assert!(body.len() <= 14_000 && sent <= most, "{page:?} in {}: {} and {sent}", html.language, body.len());
         }
         let status = shelf.sheet(0, language, Sheet::Page);
-        assert!(status.body.len() <= 14_000, "the status page has {} bytes", status.body.len());
+        assert!(status.body.bytes.len() <= 14_000, "the status page has {} bytes", status.body.bytes.len());
     }
 }
 
@@ -491,7 +501,7 @@ fn only_pages_of_portals_with_news_are_made_anew() {
     let later = after.with(portals.to_vec(), vec![News { days: week(), ..none() }, longest()], 2).unwrap();
     assert!(after.stamp(0) == later.stamp(0) && Arc::ptr_eq(&after.portals[0].pages, &later.portals[0].pages));
     assert!(Arc::ptr_eq(&after.portals[1], &later.portals[1]));
-    let status = |shelf: &Shelf| String::from_utf8(shelf.sheet(0, 0, Sheet::Page).body.to_vec()).unwrap();
+    let status = |shelf: &Shelf| String::from_utf8(shelf.sheet(0, 0, Sheet::Page).body.bytes.to_vec()).unwrap();
     let day = "<li><b>2026-11-90</b> (so far)<br>In full 95.1\u{a0}% · From a copy 2.9\u{a0}% · Made to wait 1.9\u{a0}% · Not answered 0.1\u{a0}%";
     assert!(!status(&after).contains("Not answered") && status(&later).contains(day), "{}", status(&later));
     assert!(status(&later).contains("98.0\u{a0}% of people"), "who was made to wait was not answered at once");
@@ -542,7 +552,7 @@ fn many_services_with_much_to_say_keep_pages_light_and_the_first_are_on_them() {
             assert!(page.is_bare() || ways >= 1, "{page:?} in {}: {ways} ways out", html.language);
         }
         let code = shelf.code(Some(0), language, true).body.bytes.len();
-        let status = shelf.sheet(0, language, Sheet::Page).body.len();
+        let status = shelf.sheet(0, language, Sheet::Page).body.bytes.len();
         assert!(code <= 14_000 && status <= 14_000, "{code}, {status}");
     }
 }
@@ -581,14 +591,14 @@ fn what_a_language_does_not_say_is_marked_wherever_it_stands() {
     let said = "<p role=\"status\" id=\"said\" lang=\"sw\" dir=\"ltr\">Kivinjari chako";
     assert!(challenge.contains(said) && !challenge.contains("data-left=\"{n}\""), "{challenge}");
     assert_eq!(challenge.matches("aria-label=\"<").count() + challenge.matches("=\"&lt;span").count(), 0);
-    let status = String::from_utf8(shelf.sheet(0, 2, Sheet::Page).body.to_vec()).unwrap();
+    let status = String::from_utf8(shelf.sheet(0, 2, Sheet::Page).body.bytes.to_vec()).unwrap();
     assert!(status.contains("<html lang=\"fa-IR\" dir=\"rtl\">") && status.contains("<h1>Huduma</h1>"), "{status}");
     // A language of its own is marked nowhere, and one that nobody has is the portal's first.
     for (at, html) in [(0, "<html lang=\"sw\">"), (3, "<html lang=\"ar\" dir=\"rtl\">"), (4, "<html lang=\"sw\">")] {
         let page = text(shelf.page(0, at, Page::Busy));
         assert!(page.contains(html) && !page.contains("<span lang"), "{page}");
     }
-    let banner = shelf.banner(0, Copied { language: Some("fa"), path: "/", taken: 1_790_000_000, forms: false });
+    let banner = shelf.banner(0, Copied { language: Some("fa"), path: "/", taken: 1_790_000_000, forms: false }).html;
     assert!(banner.contains("lang=\"fa\" dir=\"rtl\"><span lang=\"sw\" dir=\"ltr\">Hii ni nakala"), "{banner}");
 }
 
@@ -616,7 +626,10 @@ fn sentences_that_fit_together_are_told_from_those_that_do_not() {
                 .into_iter()
                 .filter(|h| text.contains(h))
                 .collect();
-            format!("{key} = \"{holes}{}\"\n", letters(text.chars().count() * tenths / 10))
+            // Statements are no part of what is weighed, and may not be longer than an incident's.
+            let most =
+                if key.starts_with(crate::words::TEMPLATE_KEYS) { 90 } else { text.chars().count() * tenths / 10 };
+            format!("{key} = \"{holes}{}\"\n", letters(most))
         };
         let long: String = english.keys().map(&mut line).collect();
         let read = crate::words::read("am.toml", &format!("name = \"አማርኛ\"\ndir = \"ltr\"\n{long}"), "am");
@@ -630,4 +643,39 @@ fn sentences_that_fit_together_are_told_from_those_that_do_not() {
     let packed = |tenths: usize| found_at(tenths).iter().any(|h| h.most == 6000 && h.bytes > 6000);
     assert!((10..30).step_by(2).any(packed), "a challenge that is small enough until it is packed");
     assert!(found.iter().all(|h| h.bytes > h.most), "{found:?}");
+}
+
+/// A text without what stands between two marks.
+fn without(text: &str, (open, close): (&str, &str)) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, inside)) = rest.split_once(open) {
+        out.push_str(before);
+        rest = inside.split_once(close).map_or("", |(_, after)| after);
+    }
+    out + rest
+}
+
+/// Whatever a reader sees or hears is said by a file of a language: no template and no script says anything by itself.
+#[test]
+fn every_word_of_every_template_and_script_is_in_the_files_of_languages() {
+    let is_word = |text: &str| text.split(|c: char| !c.is_alphabetic()).any(|w| w.chars().count() > 1);
+    for (name, template) in render::TEMPLATES {
+        let plain = [("{{", "}}"), ("{%", "%}")].into_iter().fold(template.to_owned(), |t, marks| without(&t, marks));
+        // The names of two formats are the same in all languages.
+        let said = without(&plain, ("<", ">")).replace("Atom", "").replace("JSON", "");
+        assert!(!is_word(&said.replace("&amp;", "")), "{name} says {said:?}");
+        for attribute in ["aria-label=\"", "title=\"", "alt=\"", "placeholder=\"", "data-left=\"", "data-done=\""] {
+            for value in plain.split(attribute).skip(1).map(|rest| rest.split('"').next().unwrap()) {
+                assert!(matches!(value, "" | "Atom, JSON"), "{name}: {attribute}{value}");
+            }
+        }
+    }
+    for script in [render::SCRIPT, render::WAITING_SCRIPT] {
+        let comments = script.lines().filter(|l| !l.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+        for quoted in comments.split('\'').skip(1).step_by(2).filter(|q| *q != "use strict") {
+            let words = quoted.split_whitespace().filter(|w| w.chars().all(char::is_alphabetic) && w.len() > 1).count();
+            assert!(words < 2, "a script says {quoted:?}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! Does not know: layout.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use minijinja::{HtmlEscape, Value};
@@ -115,6 +116,49 @@ impl Voice {
     }
 }
 
+/// Characters that a title keeps at least where it is cut: fewer tell nobody what it is about.
+pub const LEAST: usize = 12;
+
+/// A text of so many characters at most, with "…" in the place of the rest; between words, where that leaves most of it.
+pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    if text.chars().count() <= most {
+        return Cow::Borrowed(text);
+    }
+    let end = text.char_indices().nth(most.saturating_sub(1)).map_or(0, |(at, _)| at);
+    let (mut head, rest) = text.split_at(end);
+    let within = !rest.starts_with(char::is_whitespace);
+    if let Some(words) = head.rfind(char::is_whitespace).filter(|at| within && at * 2 > head.len()) {
+        head = &head[..words];
+    } else if rest.starts_with(clings) {
+        // What a mark belongs to does not stand without it.
+        head = head.trim_end_matches(clings);
+        head = &head[..head.char_indices().next_back().map_or(0, |(at, _)| at)];
+    }
+    let head = head.trim_end_matches(|c: char| c.is_whitespace() || ",;:.-–—،؛".contains(c));
+    Cow::Owned(format!("{head}…"))
+}
+
+/// Whether a character is a mark on the one before it, or ties two together.
+fn clings(c: char) -> bool {
+    let marks = matches!(c, '\u{300}'..='\u{36f}' | '\u{610}'..='\u{61a}' | '\u{64b}'..='\u{65f}' | '\u{670}' | '\u{6d6}'..='\u{6dc}');
+    marks || matches!(c, '\u{200d}' | '\u{1ab0}'..='\u{1aff}' | '\u{20d0}'..='\u{20ff}' | '\u{fe00}'..='\u{fe0f}')
+}
+
+/// A page with the longest cut of a title of so many characters with which it fits; `None` where none does.
+pub fn with_longest<P>(title: usize, made: impl Fn(usize) -> P, fits: impl Fn(&P) -> bool) -> Option<P> {
+    let (mut found, mut low, mut high) = (None, LEAST, title.saturating_sub(1));
+    while low <= high {
+        let middle = usize::midpoint(low, high);
+        let page = made(middle);
+        if fits(&page) {
+            (found, low) = (Some(page), middle + 1);
+        } else {
+            high = middle - 1;
+        }
+    }
+    found
+}
+
 /// The text of a language: of the tag itself, else of the same language elsewhere.
 pub fn find<'t, T>(all: impl Iterator<Item = (&'t String, T)> + Clone, tag: &str) -> Option<(&'t str, T)> {
     let mut same = all.clone().filter(|(t, _)| same_language(t, tag));
@@ -163,4 +207,40 @@ pub fn choose(tags: &[String], query: Option<&str>, cookie: Option<&str>, accept
 
 fn thousandths(q: &str) -> u32 {
     q.trim().parse::<f32>().map_or(0, |q| (q.clamp(0.0, 1.0) * 1000.0) as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_text_is_whole_in_its_words_or_at_least_in_its_letters() {
+        for (text, most, is) in [
+            ("Payments are slow", 17, "Payments are slow"),
+            ("Payments are slow", 16, "Payments are…"),
+            ("Payments are slow", 13, "Payments are…"),
+            ("Payments, fines and licences", 10, "Payments…"),
+            ("Unterbrechungsfreiheit", 9, "Unterbre…"),
+            ("a Unterbrechungsfreiheit", 9, "a Unterb…"),
+            ("الدفع بطيء اليوم", 12, "الدفع بطيء…"),
+            ("cafe\u{301}teria", 5, "caf…"),
+            ("e\u{301}e\u{301}", 2, "…"),
+            ("支付服务缓慢", 4, "支付服…"),
+            ("ab", 0, "…"),
+            ("", 0, ""),
+        ] {
+            assert_eq!(cut(text, most), is, "{text} {most}");
+            assert!(cut(text, most).chars().count() <= most.max(1), "{text} {most}");
+        }
+    }
+
+    #[test]
+    fn the_longest_cut_that_fits_is_found() {
+        for (title, room) in [(100, 50), (100, 12), (100, 98), (17, 16)] {
+            assert_eq!(with_longest(title, |n| n, |n| *n <= room), Some(room.min(title - 1)), "{title} {room}");
+        }
+        for (title, room) in [(100, 11), (0, 50), (12, 50)] {
+            assert_eq!(with_longest(title, |n| n, |n| *n <= room), None, "{title} {room}");
+        }
+    }
 }

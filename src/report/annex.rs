@@ -4,40 +4,13 @@
 
 use super::blocks::Block::{self, Heading, List, Table, Text};
 use super::draft::{Pen, number};
-use super::{At, Event};
+use super::{At, Event, Notice};
 use crate::bounds;
 
 /// Rows of one table of estimates.
 const ROWS: usize = 20;
 
 impl Pen<'_> {
-    /// What the public was told.
-    pub fn said(&self) -> Vec<Block> {
-        let heading = Heading("What citizens were told");
-        let Some(incident) = &self.report.incident else {
-            let none = "This draft is of a span and not of an incident: what was published stands in the timeline.";
-            return vec![heading, Text(none.into())];
-        };
-        let or = |text: &String, other: &str| if text.is_empty() { other.into() } else { text.clone() };
-        let unknown = "that it is not known yet";
-        let opened = format!("{} ({})", self.utc(incident.opened), self.local(incident.opened));
-        let rows = [
-            ("Title", incident.title.clone()),
-            ("State", incident.state.clone()),
-            ("First published", opened),
-            ("Updates", number(incident.updates as u64)),
-            ("Is my data safe?", or(&incident.data, unknown)),
-            ("What of payments?", or(&incident.payments, unknown)),
-            ("What was learned", or(&incident.postmortem, "nothing yet")),
-        ];
-        let rows = rows.into_iter().map(|(what, says)| vec![what.to_owned(), says]).collect();
-        vec![
-            heading,
-            Text("From the record of incidents, as it was told last.".into()),
-            Table(vec!["What", "Told"], rows),
-        ]
-    }
-
     /// The journal's lines, and between them what the totals tell.
     pub fn timeline(&self) -> Vec<Block> {
         let (report, moments) = (self.report, &self.report.moments);
@@ -48,6 +21,7 @@ impl Pen<'_> {
         let counted = [
             ("it began (an estimate)", moments.onset),
             ("peak minute", report.traffic.peak.map(|p| p.at)),
+            ("worst minute for citizens", report.citizens.worst.map(|w| w.at)),
             ("contained", moments.contained),
             ("recovered", moments.recovered),
         ];
@@ -130,13 +104,16 @@ impl Pen<'_> {
     }
 
     pub fn notices(&self) -> Vec<Block> {
-        let row = |n: &super::Notice| {
+        let row = |n: &Notice| {
             vec![n.law.to_owned(), n.what.to_owned(), self.utc(n.due), self.local(n.due), n.applies.to_owned()]
         };
-        let says = match self.report.notices.is_empty() {
-            true => "None can be reckoned: nothing was detected in this span.",
-            false => {
-                "Reckoned from the moment of detection. Whether a law applies, and from when it counts, is for your lawyers to say."
+        let says = match self.report.notices.first() {
+            None => "None can be reckoned: nothing was detected in this span.",
+            Some(Notice { own: true, .. }) => {
+                "Reckoned from the moment of detection; the law of the portal's own country, by its time zone, comes first. Whether a law applies, and from when it counts, is for your lawyers to say."
+            }
+            Some(_) => {
+                "Reckoned from the moment of detection. No law of the portal's own country is in this list, as far as its time zone tells: ask your lawyers. Whether one of these applies, and from when it counts, is for them to say as well."
             }
         };
         let rows: Vec<_> = self.report.notices.iter().map(row).collect();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::blocks::Block::{self, Heading, List, Open, Table, Text, Title};
-use super::{Actor, At, Became, Event, HURT, Moments, Report};
+use super::{Actor, At, Became, Event, HURT, Moments, Report, Worst};
 use crate::units;
 use crate::uptime::{self, Served};
 
@@ -22,10 +22,12 @@ pub fn blocks(report: &Report) -> Vec<Block> {
     all.extend(pen.citizens());
     all.extend(pen.said());
     all.extend(pen.done());
+    all.extend(pen.laid());
     all.extend(pen.timeline());
     all.extend(pen.seen());
     all.extend(pen.notices());
     all.extend(pen.evidence());
+    all.extend(pen.words());
     all.extend(to_fill_in());
     all.push(Text(format!("{} · end of the draft {}", report.tlp.label(), report.id)));
     all
@@ -176,6 +178,14 @@ impl Pen<'_> {
                 number(served.requests())
             ));
         }
+        if let Some(worst) = citizens.worst {
+            says.push_str(&format!(
+                " The worst minute for them was that from {}: {} of {} were not answered.",
+                self.local(worst.at),
+                number(worst.served.refused),
+                number(worst.served.requests())
+            ));
+        }
         let with_pass: u64 = ["limited", "denied", "dropped"].iter().map(|outcome| self.of(outcome).1).sum();
         if with_pass > 0 {
             says.push_str(&format!(
@@ -245,6 +255,7 @@ impl Pen<'_> {
                 number(citizens.minutes_risen),
                 number(citizens.minutes_hurt)
             )),
+            Text(self.worst()),
             Text(format!(
                 "While a posture is raised, whoever comes without a pass is not counted as a citizen before a check is passed: {} requests were given a check, and {} checks were passed. How many people gave up at one, and how many people there were, is not counted.",
                 number(of("challenged")),
@@ -255,6 +266,21 @@ impl Pen<'_> {
                 rows.chain([row("all", &citizens.served)]).collect(),
             ),
         ]
+    }
+
+    fn worst(&self) -> String {
+        let Some(Worst { at, served }) = self.report.citizens.worst else {
+            return "Worst minute for citizens: none; in every minute all of their requests were answered, if late."
+                .into();
+        };
+        let [full, copies, delayed, refused] = served.all().map(number);
+        format!(
+            "Worst minute for citizens, by how many of their requests were not answered: {} ({}), {refused} of {} ({}); {full} were answered in full, {copies} from a copy, {delayed} made to wait.",
+            self.utc(at),
+            self.local(at),
+            number(served.requests()),
+            share(served.refused, served.requests())
+        )
     }
 
     fn done(&self) -> Vec<Block> {
@@ -271,11 +297,6 @@ impl Pen<'_> {
         let step = |s: &super::Step| {
             vec![s.portal.clone(), s.level.clone(), self.utc(s.from), self.local(s.from), self.utc(s.to)]
         };
-        let measure = |m: &super::Measure| {
-            let at = |at: Option<At>| at.map_or("not known".into(), |at| self.utc(at));
-            let ended = m.ended.map_or("not within the span".into(), |e| format!("{} {}", self.utc(e), m.how_ended));
-            vec![m.name.clone(), m.reason.clone(), m.by.clone(), self.utc(m.laid), at(m.until), ended]
-        };
         let mut all = vec![Heading("What boma did by itself")];
         all.extend(by(Actor::Boma));
         all.push(Heading("What people did"));
@@ -287,15 +308,6 @@ impl Pen<'_> {
             false => Table(
                 vec!["Portal", "Highest posture", "From (UTC)", "Local", "To (UTC)"],
                 report.postures.iter().map(step).collect(),
-            ),
-        });
-        all.push(Heading("Measures and bans, with their ends"));
-        all.push(Text("From the journal.".into()));
-        all.push(match report.measures.is_empty() {
-            true => Text("None was laid by hand.".into()),
-            false => Table(
-                vec!["Name", "Reason", "By", "Laid (UTC)", "To end (UTC)", "Ended"],
-                report.measures.iter().map(measure).collect(),
             ),
         });
         all

@@ -8,6 +8,9 @@ mod blocks;
 mod draft;
 mod html;
 mod indicators;
+mod laid;
+mod notices;
+mod spoken;
 mod stix;
 
 use std::collections::BTreeMap;
@@ -18,6 +21,9 @@ use crate::bounds;
 use crate::uptime::Served;
 
 pub use indicators::csv;
+pub use laid::{Did, FORCED, Forecast, Measure};
+pub use notices::{Notice, notices};
+pub use spoken::Statement;
 pub use stix::bundle;
 
 /// Seconds since the Unix epoch; in JSON as RFC 3339 has it.
@@ -123,6 +129,8 @@ pub struct Report {
     pub from: At,
     pub to: At,
     pub incident: Option<Incident>,
+    /// What staff published, the oldest first.
+    pub statements: Vec<Statement>,
     /// Where the figures of each part come from.
     pub sources: BTreeMap<&'static str, &'static str>,
     pub moments: Moments,
@@ -142,13 +150,17 @@ pub struct Report {
 }
 
 /// As [`Report::sources`] has them.
-pub const SOURCES: [(&str, &str); 8] = [
+pub const SOURCES: [(&str, &str); 9] = [
     ("citizens", "the totals of each minute"),
     ("evidence", "the files themselves, as they were when this was made"),
     ("incident", "the record of incidents"),
-    ("measures", "the journal"),
+    (
+        "measures",
+        "the journal; what they did: the totals of each minute; forecasts: a sample of the ten minutes before, as the journal holds them",
+    ),
     ("moments", "journal, totals and the record of incidents; onset is an estimate"),
     ("seen", "a sample of each minute: estimates"),
+    ("statements", "the record of incidents"),
     ("timeline", "the journal"),
     ("traffic", "the totals of each minute"),
 ];
@@ -233,6 +245,15 @@ pub struct Citizens {
     /// Minutes with a posture above its foot, and such in which many citizens were refused.
     pub minutes_risen: u64,
     pub minutes_hurt: u64,
+    /// The minute in which the most of their requests were not answered; `None`: all were.
+    pub worst: Option<Worst>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Worst {
+    pub at: At,
+    #[serde(flatten)]
+    pub served: Served,
 }
 
 /// Hundredths of citizens' requests that must be refused for a minute to count as one in which they were hurt.
@@ -244,18 +265,6 @@ pub struct Step {
     pub level: String,
     pub from: At,
     pub to: At,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Measure {
-    pub name: String,
-    pub reason: String,
-    pub by: String,
-    pub laid: At,
-    /// When it was to end by itself.
-    pub until: Option<At>,
-    pub ended: Option<At>,
-    pub how_ended: String,
 }
 
 /// Whose doing something was.
@@ -314,14 +323,6 @@ impl Network {
     fn until(&self) -> Option<At> {
         self.indicates().then(|| At(self.last.0 + bounds::INDICATOR_LASTS.as_secs()))
     }
-}
-
-#[derive(Clone, Debug, Serialize)]
-pub struct Notice {
-    pub law: &'static str,
-    pub what: &'static str,
-    pub due: At,
-    pub applies: &'static str,
 }
 
 #[derive(Clone, Debug, Serialize)]

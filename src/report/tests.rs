@@ -22,6 +22,34 @@ fn network(net: &str, sent_away: u64, with_pass: u64) -> Network {
     }
 }
 
+/// One that is known whole, one that was forced, one that the journal and totals say nothing of, and a ban.
+fn measures() -> Vec<Measure> {
+    let measure = |name: &str| Measure {
+        name: name.into(),
+        reason: "INC-7".into(),
+        by: "staff soc (analyst)".into(),
+        laid: at("2026-11-27T11:03:00Z"),
+        ..Measure::default()
+    };
+    let whole = Measure {
+        rule: Some("[[rule]]\nname = \"m\"\nthen = \"deny\"\n\n[rule.match]\npath = \"/search*\"\n".into()),
+        owner: Some("night shift".into()),
+        forecast: Some(Forecast {
+            requests: 60_000,
+            stricter: 4321,
+            clients: 99,
+            with_pass: 12,
+            ..Forecast::default()
+        }),
+        did: Some(Did { decided: 7654, sent_away: 7600, with_pass: 11, citizens: 2 }),
+        ended: Some(at("2026-11-27T11:30:00Z")),
+        how_ended: "taken out by staff soc (analyst)".into(),
+        ..measure("measure m")
+    };
+    let forced = Measure { reason: format!("INC-8{FORCED}"), ..measure("measure n") };
+    vec![whole, forced, measure("measure old"), measure("ban of 192.0.2.0/24")]
+}
+
 fn known() -> Report {
     let served = Served { full: 9500, copies: 200, delayed: 250, refused: 50 };
     let event = |actor, who: &str, what: &str| Event {
@@ -58,6 +86,15 @@ fn known() -> Report {
             payments: String::new(),
             postmortem: String::new(),
         }),
+        statements: vec![Statement {
+            incident: 3,
+            update: 1,
+            at: at("2026-11-27T11:09:00Z"),
+            state: "investigating".into(),
+            office: "Press".into(),
+            languages: vec!["en".into(), "sw".into()],
+            lacks: vec!["fr".into()],
+        }],
         sources: SOURCES.into(),
         moments: Moments {
             onset: Some(at("2026-11-27T11:00:00Z")),
@@ -87,9 +124,13 @@ fn known() -> Report {
             ],
             minutes_risen: 38,
             minutes_hurt: 0,
+            worst: Some(Worst {
+                at: at("2026-11-27T11:06:00Z"),
+                served: Served { full: 900, copies: 0, delayed: 61, refused: 39 },
+            }),
         },
         postures: vec![],
-        measures: vec![],
+        measures: measures(),
         timeline: vec![
             event(Actor::Boma, "ladder", "posture guarded of huduma: requests"),
             event(Actor::People, "staff soc (analyst)", "measure m for: [INC](https://evil.example) | `x`\n# y"),
@@ -118,6 +159,7 @@ fn known() -> Report {
             what: "within 24 hours",
             due: at("2026-11-28T11:02:00Z"),
             applies: "some",
+            own: false,
         }],
         evidence: vec![],
         journal: "The journal was checked: 7 lines, all as they were written.".into(),
@@ -136,7 +178,8 @@ fn a_minister_reads_figures_that_stand_below_as_well() {
         "Of 10,000 requests that are known to be citizens', 97.0\u{a0}% were answered at once (95.0\u{a0}% in full, 2.0\u{a0}% from dated copies); \
          2.5\u{a0}% were made to wait, by a check or because too many came; 0.5\u{a0}% were not answered.",
         "Hardest hit was the class payment: 40 of its 140 were not answered.",
-        "By the journal boma did 1 things by itself, and people did 1, of which 0 laid a measure or a ban.",
+        "The worst minute for them was that from 2026-11-27 14:06 EAT: 39 of 1,000 were not answered.",
+        "By the journal boma did 1 things by itself, and people did 1, of which 4 laid a measure or a ban.",
         "The public was told at 2026-11-27 14:09 EAT, 7 min later.",
         "as usual again at 2026-11-27 14:40 EAT",
     ] {
@@ -162,6 +205,16 @@ fn a_minister_reads_figures_that_stand_below_as_well() {
         "| What of payments? | that it is not known yet |",
         "|  | peak minute |  | totals |",
         "journal, line 7 |",
+        "Worst minute for citizens, by how many of their requests were not answered: 2026-11-27 11:06:00 UTC (2026-11-27 14:06 EAT), 39 of 1,000 (3.9\u{a0}%); 900 were answered in full, 0 from a copy, 61 made to wait.",
+        "|  | worst minute for citizens |  | totals |",
+        "| measure m | INC-7 | staff soc (analyst) | night shift |",
+        "| measure m | then = \"deny\"; match: path = \"/search\\*\" | of 60,000 requests 4,321 would have been treated more strictly, of 99 clients; 12 of them with a pass, 0 settled citizens | decided 7,654 requests, of which 7,600 were sent away; of these 11 with a pass, 2 citizens' |",
+        "| measure n | not known: the journal does not hold it | none: it was forced, and nothing was reckoned | not known: no minute of the totals names it |",
+        "| measure old | not known: the journal does not hold it | not known | not known: no minute of the totals names it |",
+        "| ban of 192.0.2.0/24 | everything from that network: its connections are closed | not known: the journal holds none of bans | not known: what a ban closes is not counted for each ban |",
+        "| incident 3, update 1 | 2026-11-27 11:09:00 UTC | 2026-11-27 14:09 EAT | investigating | Press | en, sw | fr |",
+        "No law of the portal's own country is in this list",
+        "- sent away: challenged, limited, denied or dropped",
         "TLP:AMBER+STRICT · end of the draft",
     ] {
         assert!(rest.contains(part), "{part} in {rest}");

@@ -12,6 +12,7 @@ use crate::client::{Client, Prefix};
 use crate::plan::Quota;
 use crate::posture::origin_of;
 use crate::reason::Reason;
+use crate::report::Forecast;
 use crate::rules::RuleSet;
 use crate::telemetry::Fact;
 use crate::telemetry::sketch::{Distinct, Frequent, cut};
@@ -298,6 +299,13 @@ impl Changed {
 }
 
 impl Preview {
+    /// In short, as the journal keeps it.
+    pub fn forecast(&self) -> Forecast {
+        let Changed { stricter, milder, clients, with_pass, settled_passes, .. } = self.changed;
+        let over = self.limits.iter().map(|limit| limit.over).sum();
+        Forecast { requests: self.requests, stricter, milder, over, clients, with_pass, settled_passes }
+    }
+
     /// Why nobody should put this in force without meaning it. What measures hide counts as well: they end, and it may not.
     pub fn harm(&self) -> Option<String> {
         let both = || std::iter::once(&self.changed).chain(&self.alone);

@@ -7,11 +7,12 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
+use super::copied;
 use super::decide::{self, Decision};
 use super::kept::{self, Look};
 use super::read::{self, Request};
+use super::reference::{self, Shown};
 use super::visit::Visit;
-use super::{copied, reference};
 use crate::bots::Claim;
 use crate::cache::{self, Kept};
 use crate::client::Client;
@@ -222,7 +223,9 @@ pub struct Referred {
     pub at: u64,
     pub verdict: &'static str,
     pub reason: &'static str,
-    /// What the citizen was told, in a sentence.
+    /// What it stood on: `page`, `copy` or `status`.
+    pub shown: &'static str,
+    /// Why a page or copy of boma's was shown, in a sentence; empty where there is no more to it.
     pub told: &'static str,
     /// The code as the access log has it (`boma.reference`).
     pub reference: String,
@@ -232,6 +235,12 @@ pub struct Referred {
 pub fn refer(house: &House, code: &str) -> Option<Referred> {
     let found = reference::open(&house.references, code)?;
     let row = found.reason()?.row();
+    let shown = match found.shown {
+        Shown::Page => "page",
+        Shown::Copy => "copy",
+        Shown::Status => "status",
+    };
     let reference = reference::seal(&house.references, found);
-    Some(Referred { at: u64::from(found.unix), verdict: row.verdict, reason: row.name, told: row.title, reference })
+    let (verdict, reason, told) = (row.verdict, row.name, row.title);
+    Some(Referred { at: u64::from(found.unix), verdict, reason, shown, told, reference })
 }

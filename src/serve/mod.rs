@@ -34,6 +34,7 @@ pub mod replay;
 mod respond;
 mod security;
 mod switch;
+mod tag;
 mod trial;
 mod upload;
 mod visit;

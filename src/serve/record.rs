@@ -166,7 +166,8 @@ impl Recorder {
         if let Some(portal) = visit.portal {
             let outcome = outcome(visit, status, reason);
             let citizens = is_citizens(visit, outcome);
-            visit.town.totals[portal].count(visit.route().class, outcome, visit.vouched().is_some(), citizens);
+            let of = (visit.vouched().is_some(), citizens);
+            visit.town.totals[portal].count(visit.route().class, outcome, of, visit.rule.as_deref());
         }
     }
 

@@ -2,7 +2,7 @@
 //! hours later without any table of them.
 //!
 //! Layout of the 12 bytes: a 5-byte tag, then 7 bytes under a key stream made from the tag: seconds since the Unix
-//! epoch (4), the reason (1), a random mark that finds the log line (2).
+//! epoch (4), the reason and what was shown (6 bits and 2), a random mark that finds the log line (2).
 //!
 //! Does not know: pages.
 
@@ -14,11 +14,27 @@ pub const WIDTH: usize = 20;
 const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 const TAG: usize = 5;
 
+/// Bits of the byte that says why; the others say what was shown.
+const REASON_BITS: u32 = 6;
+const _: () = assert!(Reason::ALL.len() <= 1 << REASON_BITS);
+
+/// What somebody read a code from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// A page of boma's, or its answer to a program.
+    Page,
+    /// The banner over a copy.
+    Copy,
+    /// The status page.
+    Status,
+}
+
 /// What a code says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reference {
     pub unix: u32,
     pub reason: u8,
+    pub shown: Shown,
     pub mark: u16,
 }
 
@@ -31,7 +47,7 @@ impl Reference {
 pub fn seal(key: &Key, reference: Reference) -> String {
     let mut plain = [0; 7];
     plain[..4].copy_from_slice(&reference.unix.to_be_bytes());
-    plain[4] = reference.reason;
+    plain[4] = reference.reason | (reference.shown as u8) << REASON_BITS;
     plain[5..].copy_from_slice(&reference.mark.to_be_bytes());
     let tag = key.mac(&[b"tag", &plain]);
     let mut bytes = [0; 12];
@@ -54,7 +70,13 @@ pub fn open(key: &Key, text: &str) -> Option<Reference> {
     }
     let right = crate::seal::same(&key.mac(&[b"tag", &plain])[..TAG], tag);
     let unix = u32::from_be_bytes([plain[0], plain[1], plain[2], plain[3]]);
-    right.then_some(Reference { unix, reason: plain[4], mark: u16::from_be_bytes([plain[5], plain[6]]) })
+    let shown = match plain[4] >> REASON_BITS {
+        1 => Shown::Copy,
+        2 => Shown::Status,
+        _ => Shown::Page,
+    };
+    let (reason, mark) = (plain[4] & !(!0 << REASON_BITS), u16::from_be_bytes([plain[5], plain[6]]));
+    right.then_some(Reference { unix, reason, shown, mark })
 }
 
 fn to_text(bytes: &[u8; 12]) -> String {
@@ -87,12 +109,19 @@ mod tests {
     #[test]
     fn a_code_reads_back_however_it_is_said_and_no_other_does() {
         let key = Secret::parse(&"5a".repeat(32)).unwrap().key("boma reference v1");
-        let reference = Reference { unix: 1_790_000_000, reason: Reason::Denied as u8, mark: 513 };
+        let reason = Reason::Denied as u8;
+        let reference = Reference { unix: 1_790_000_000, reason, shown: Shown::Page, mark: 513 };
         let code = seal(&key, reference);
         assert_eq!(code.len(), WIDTH);
         let said = format!("{}-{} {}", &code[..5].to_lowercase(), &code[5..12], &code[12..]);
         assert_eq!(open(&key, &said), Some(reference));
         assert_eq!(reference.reason(), Some(Reason::Denied));
+        for reason in Reason::ALL {
+            for shown in [Shown::Page, Shown::Copy, Shown::Status] {
+                let other = Reference { reason: reason as u8, shown, ..reference };
+                assert_eq!(open(&key, &seal(&key, other)), Some(other));
+            }
+        }
         let other = Secret::parse(&"5b".repeat(32)).unwrap().key("boma reference v1");
         assert_eq!(open(&other, &code), None);
         for bad in ["", "A", &code[1..], &format!("{code}A"), "ÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄ", "AAAAAAAAAAAAAAAAAAAA"]

@@ -19,7 +19,8 @@ use super::decide::OverLimit;
 use super::mint;
 use super::problem::problem;
 use super::read::{OWN, Request};
-use super::reference::{self, Reference};
+use super::reference::{self, Reference, Shown};
+use super::tag;
 use super::visit::Visit;
 use super::wait::{self, Ride};
 
@@ -89,25 +90,25 @@ pub fn relay(visit: &Visit<'_>, request: &Request, head: &dyn Head, answer: Answ
     Made { status, common: None, fields, body, reason: Reason::Served, close: false }
 }
 
-/// A sheet as it lies; without its body to whoever has it (RFC 9110 section 13.1.2).
-pub fn sheet(visit: &Visit<'_>, head: &dyn Head, sheet: Sheet) -> Made {
-    let shelf = visit.town.shelf.load();
+/// A sheet as it lies, with a code where it has a place for one; without its body to whoever has it (RFC 9110 section 13.1.2).
+pub fn sheet(visit: &mut Visit<'_>, head: &dyn Head, sheet: Sheet) -> Made {
+    let town = visit.town.clone();
+    let shelf = town.shelf.load();
     let document = shelf.sheet(visit.portal.unwrap_or(0), visit.language, sheet);
-    let has = |v: &[u8]| {
-        v.split(|b| *b == b',')
-            .any(|tag| matches!(tag.trim_ascii(), tag if tag == b"*" || tag == document.etag.as_bytes()))
+    let tagged = match document.body.holes.is_empty() {
+        true => tag::plain(head, &document.mark, true),
+        false => tag::coded(visit, head, &document.mark, (Reason::Own, Shown::Status)),
     };
-    let known = head.any("if-none-match", &mut |v| has(v));
-    let mut made = Made::empty(if known { 304 } else { 200 }, Reason::Own);
+    let mut made = Made::empty(if tagged.known { 304 } else { 200 }, Reason::Own);
     let fields = &mut made.fields;
-    fields.push("etag", document.etag.clone());
+    fields.push("etag", tagged.tag);
     // Whose cookie chose the language, has it for themselves.
     let shared = if visit.choice == Choice::Cookie { "private" } else { "public" };
     fields.push("cache-control", format!("{shared}, max-age={}", bounds::STATUS_AGE.as_secs()));
     fields.push("vary", "accept-language, accept-encoding");
     // Everybody may read it, other sites' pages too.
     fields.push("access-control-allow-origin", "*");
-    if known {
+    if tagged.known {
         return made;
     }
     fields.push("content-type", document.kind);
@@ -116,11 +117,15 @@ pub fn sheet(visit: &Visit<'_>, head: &dyn Head, sheet: Sheet) -> Made {
     if let Some(csp) = &document.csp {
         fields.push("content-security-policy", csp.clone());
     }
-    let packed = document.packed.as_ref().filter(|_| takes_gzip(head));
-    if packed.is_some() {
-        fields.push("content-encoding", "gzip");
-    }
-    made.body = Payload::Bytes(packed.unwrap_or(&document.body).clone());
+    let code = tagged.code.unwrap_or_default();
+    let fill = |_, out: &mut [u8]| copy(code.as_bytes(), out);
+    made.body = Payload::Bytes(match document.packed.as_ref().filter(|_| takes_gzip(head)) {
+        Some(packed) => {
+            fields.push("content-encoding", "gzip");
+            packed.fill(b"", fill)
+        }
+        None => document.body.fill(b"", fill),
+    });
     made
 }
 
@@ -343,7 +348,11 @@ pub fn copy(from: &[u8], to: &mut [u8]) {
 }
 
 pub fn reference(visit: &mut Visit<'_>, reason: Reason) -> String {
-    let plain = Reference { unix: visit.now.unix() as u32, reason: reason as u8, mark: mark(visit) as u16 };
+    reference_of(visit, reason, Shown::Page)
+}
+
+pub fn reference_of(visit: &mut Visit<'_>, reason: Reason, shown: Shown) -> String {
+    let plain = Reference { unix: visit.now.unix() as u32, reason: reason as u8, shown, mark: mark(visit) as u16 };
     let code = reference::seal(&visit.house.references, plain);
     visit.reference = Some(code.clone());
     code

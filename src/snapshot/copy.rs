@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::bounds;
-use crate::gzip::{self, After, Piece, Sum};
+use crate::gzip::{self, After, Piece, Slot, Sum};
 
 /// What goes into a page when it is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -18,6 +18,19 @@ pub enum Hole {
     Note,
     /// In the place of a policy that the page itself sets (`<meta http-equiv>`), widened by the banner's style.
     Policy,
+}
+
+/// What goes into a hole; where in it a code stands that is another one in each answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Words {
+    pub html: String,
+    pub code: Option<Range<usize>>,
+}
+
+impl From<String> for Words {
+    fn from(html: String) -> Words {
+        Words { html, code: None }
+    }
 }
 
 /// All that is kept of an answer's head, and how its body is packed.
@@ -57,6 +70,15 @@ pub struct Dressed {
     /// Tells this from every other dressing of this page.
     pub mark: u32,
     pub plain: usize,
+    /// Where the code goes; zeros until then.
+    pub code: Option<Place>,
+}
+
+/// A place in a dressed page, packed and plain.
+#[derive(Clone, Debug)]
+pub struct Place {
+    packed: Slot,
+    plain: Range<usize>,
 }
 
 /// What a copy is made of.
@@ -154,30 +176,29 @@ impl Copy {
     }
 
     /// With what `fill` gives for each hole.
-    pub fn dress(&self, mut fill: impl FnMut(Hole) -> String) -> Dressed {
+    pub fn dress<W: Into<Words>>(&self, mut fill: impl FnMut(Hole) -> W) -> Dressed {
         let About { pieces, holes, plain, .. } = &self.about;
         if pieces.is_empty() {
             let mark = gzip::advance(!0, &self.body);
-            return Dressed { body: self.body.clone(), packed: false, mark, plain: *plain };
+            return Dressed { body: self.body.clone(), packed: false, mark, plain: *plain, code: None };
         }
-        let (mut out, mut sum) = (gzip::HEAD.to_vec(), Sum::default());
-        out.reserve(self.body.len() + 1024);
-        let (mut at, mut total) = (0, *plain);
+        let mut out = Outfit { out: gzip::HEAD.to_vec(), sum: Sum::default(), code: None };
+        out.out.reserve(self.body.len() + 1024);
+        let mut at = 0;
         for (i, piece) in pieces.iter().enumerate() {
-            out.extend_from_slice(self.slice(at..at + piece.packed));
+            out.out.extend_from_slice(self.slice(at..at + piece.packed));
             at += piece.packed;
-            sum.add(piece);
-            if let Some(hole) = holes.get(i)
-                && let Some(words) = gzip::pack(fill(*hole).as_bytes(), After::More, &mut out)
-            {
-                sum.add(&words);
-                total += words.plain;
+            out.sum.add(piece);
+            if let Some(hole) = holes.get(i) {
+                out.put(&fill(*hole).into());
             }
         }
+        let Outfit { mut out, sum, code } = out;
         let tail = sum.tail();
         out.extend(tail);
         let mark = u32::from_le_bytes([tail[0], tail[1], tail[2], tail[3]]);
-        Dressed { body: out.into(), packed: true, mark, plain: total }
+        let code = code.map(|(packed, plain)| Place { packed: Slot::new(packed, sum.plain() - plain.end), plain });
+        Dressed { body: out.into(), packed: true, mark, plain: sum.plain(), code }
     }
 
     fn slice(&self, range: Range<usize>) -> &[u8] {
@@ -200,6 +221,52 @@ impl Copy {
         let packed = about.pieces.iter().try_fold(0usize, |sum, p| sum.checked_add(p.packed))?;
         let whole = about.pieces.is_empty() || (packed == body.len() && about.holes.len() + 1 == about.pieces.len());
         whole.then_some(Copy { about, body })
+    }
+}
+
+/// A page that is being dressed.
+struct Outfit {
+    out: Vec<u8>,
+    sum: Sum,
+    /// Where the code stands, packed and plain; of several the first.
+    code: Option<(Range<usize>, Range<usize>)>,
+}
+
+impl Outfit {
+    fn put(&mut self, words: &Words) {
+        let code = words.code.clone().filter(|code| self.code.is_none() && words.html.get(code.clone()).is_some());
+        let Some((code, width)) = code.and_then(|code| Some((code.clone(), u16::try_from(code.len()).ok()?))) else {
+            return self.text(&words.html);
+        };
+        self.text(&words.html[..code.start]);
+        let (from, packed) = (self.sum.plain(), Slot::open(width, &mut self.out));
+        self.sum.add(&Piece { packed: packed.len(), plain: code.len(), crc: 0 });
+        self.code = Some((packed, from..from + code.len()));
+        self.text(&words.html[code.end..]);
+    }
+
+    fn text(&mut self, text: &str) {
+        if let Some(piece) = gzip::pack(text.as_bytes(), After::More, &mut self.out) {
+            self.sum.add(&piece);
+        }
+    }
+}
+
+impl Place {
+    /// A dressed page's body with a code in its place, in pieces that are the body's own but for what the code changes.
+    pub(super) fn with(&self, body: &Bytes, packed: bool, code: &[u8]) -> [Bytes; 4] {
+        let (at, end) = match packed {
+            true => (&self.packed.at, body.len() - gzip::TAIL),
+            false => (&self.plain, body.len()),
+        };
+        let mut tail = body[end..].to_vec();
+        let adds = self.packed.adds(code).to_le_bytes();
+        tail.iter_mut().zip(adds).for_each(|(t, a)| *t ^= a);
+        [body.slice(..at.start), Bytes::copy_from_slice(code), body.slice(at.end..end), tail.into()]
+    }
+
+    pub(super) fn width(&self) -> usize {
+        self.plain.len()
     }
 }
 
@@ -235,16 +302,42 @@ mod tests {
     #[test]
     fn a_dressed_page_is_the_page_with_words_in_its_holes_packed_and_plain() {
         let page = copy("beginning, middle and end", "text/html", &[(Hole::Banner, 10), (Hole::Note, 17)]);
-        let dressed = page.dress(|hole| if hole == Hole::Banner { "<BANNER>".into() } else { String::new() });
+        let dressed = page.dress(|hole| if hole == Hole::Banner { "<BANNER>".to_owned() } else { String::new() });
         let expected = "beginning,<BANNER> middle and end";
         assert_eq!(dressed.unpacked().unwrap(), expected);
         assert_eq!(gzip::unpack(&dressed.body, 100).unwrap(), expected.as_bytes());
         let crc = !gzip::advance(!0, expected.as_bytes());
         assert_eq!(dressed.body[dressed.body.len() - 8..], [crc.to_le_bytes(), 33u32.to_le_bytes()].concat());
         assert_eq!(page.plain().unwrap(), "beginning, middle and end");
-        assert_ne!(dressed.mark, page.dress(|_| "other".into()).mark);
+        assert_ne!(dressed.mark, page.dress(|_| "other".to_owned()).mark);
         let image = copy("\u{1}PNG", "image/png", &[]);
-        assert_eq!(image.dress(|_| "no".into()).unpacked().unwrap(), "\u{1}PNG");
+        assert_eq!(image.dress(|_| "no".to_owned()).unpacked().unwrap(), "\u{1}PNG");
+    }
+
+    #[test]
+    fn a_code_goes_into_a_dressed_page_packed_and_plain_and_what_is_held_stays() {
+        let page = copy("beginning, middle and end", "text/html", &[(Hole::Banner, 10), (Hole::Note, 17)]);
+        let words = |hole| match hole {
+            Hole::Banner => Words { html: "<b>code: ????.</b>".into(), code: Some(9..13) },
+            _ => Words::from("<note>".to_owned()),
+        };
+        let dressed = page.dress(words);
+        let (place, plain) = (dressed.code.as_ref().unwrap(), dressed.unpacked().unwrap());
+        for code in ["ABCD", "2345"] {
+            let expected = format!("beginning,<b>code: {code}.</b> middle<note> and end");
+            assert_eq!(place.with(&plain, false, code.as_bytes()).concat(), expected.as_bytes());
+            let packed = place.with(&dressed.body, true, code.as_bytes()).concat();
+            assert_eq!(packed.len(), dressed.body.len());
+            assert_eq!(gzip::unpack(&packed, 100).unwrap(), expected.as_bytes());
+            let crc = !gzip::advance(!0, expected.as_bytes());
+            assert_eq!(packed[packed.len() - 8..], [crc.to_le_bytes(), (expected.len() as u32).to_le_bytes()].concat());
+        }
+        assert_eq!(page.dress(words).mark, dressed.mark, "the code is no part of what tells pages apart");
+        assert_ne!(page.dress(|_| "other".to_owned()).mark, dressed.mark);
+        for wrong in [3..99, 1..70_000] {
+            let astray = page.dress(|_| Words { html: "x".into(), code: Some(wrong.clone()) });
+            assert!(astray.code.is_none() && astray.unpacked().unwrap() == "beginning,x middlex and end");
+        }
     }
 
     #[test]

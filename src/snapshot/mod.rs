@@ -23,9 +23,10 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
+use copy::Place;
 
 pub use address::Site;
-pub use copy::{About, Copy, Dressed, Hole};
+pub use copy::{About, Copy, Dressed, Hole, Words};
 pub use judge::{Asked, How, Judged, Lead, Refused, judge};
 pub use robots::Robots;
 pub use rows::{Kept, Lost, Manifest, Row, Seals, parse_row_key, row_key};
@@ -102,11 +103,31 @@ impl Page {
     }
 }
 
-/// A page's body as it goes out, and a tag that tells it from others.
+/// A page's body as it goes out, and what tells it from others, whoever reads it.
 pub struct Served {
-    pub body: Bytes,
+    body: Bytes,
     pub packed: bool,
-    pub tag: String,
+    pub mark: String,
+    code: Option<Place>,
+}
+
+impl Served {
+    /// Whether each answer holds a code of its own.
+    pub fn has_code(&self) -> bool {
+        self.code.is_some()
+    }
+
+    /// The body as it is for everybody; zeros stand in the place of a code. It has the length of every answer.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The body with a code in its place, in pieces of which all that is long is shared with every other answer; `None` where it
+    /// has no place for it.
+    pub fn with(&self, code: &str) -> Option<[Bytes; 4]> {
+        let place = self.code.as_ref().filter(|place| place.width() == code.len())?;
+        Some(place.with(&self.body, self.packed, code.as_bytes()))
+    }
 }
 
 type Pages = HashMap<Arc<str>, Arc<Page>>;
@@ -215,7 +236,13 @@ impl Board {
 
     /// A page as it is served: with the words that `fill` gives for its holes, which are asked for anew where `stamp` is another
     /// or the page was checked since. `None` where what is held does not unpack.
-    pub fn serve(&self, page: &Page, stamp: u64, gzip: bool, fill: impl FnMut(Hole) -> String) -> Option<Served> {
+    pub fn serve<W: Into<Words>>(
+        &self,
+        page: &Page,
+        stamp: u64,
+        gzip: bool,
+        fill: impl FnMut(Hole) -> W,
+    ) -> Option<Served> {
         let stamp = (stamp, page.checked());
         let worn = match page.dressed.load_full().filter(|worn| worn.stamp == stamp) {
             Some(worn) => worn,
@@ -226,16 +253,21 @@ impl Board {
                 worn
             }
         };
-        let Dressed { body, packed, mark, plain } = &worn.dressed;
-        let tag = |kind: &str| format!("\"{mark:08x}-{plain:x}{kind}\"");
+        let Dressed { body, packed, mark, plain, code } = &worn.dressed;
+        let served = |body, packed: bool| Served {
+            body,
+            packed,
+            mark: format!("{mark:08x}-{plain:x}{}", if packed { "z" } else { "" }),
+            code: code.clone(),
+        };
         if gzip || !packed {
-            return Some(Served { body: body.clone(), packed: *packed, tag: tag(if *packed { "z" } else { "" }) });
+            return Some(served(body.clone(), *packed));
         }
         let body = match worn.plain.load_full() {
             Some(plain) => plain.body.clone(),
             None => self.unpacked(&worn)?,
         };
-        Some(Served { body, packed: false, tag: tag("") })
+        Some(served(body, false))
     }
 
     fn unpacked(&self, worn: &Worn) -> Option<Bytes> {

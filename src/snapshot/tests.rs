@@ -49,7 +49,7 @@ fn a_page_is_dressed_once_for_as_long_as_its_words_hold() {
     let shown = |stamp, gzip| {
         let served = board.serve(&page, stamp, gzip, fill).unwrap();
         let text = if served.packed { crate::gzip::unpack(&served.body, 99).unwrap() } else { served.body.to_vec() };
-        (String::from_utf8(text).unwrap(), served.tag)
+        (String::from_utf8(text).unwrap(), served.mark)
     };
     let (first, tag) = shown(1, true);
     assert_eq!(first, "<body>[1]Karibu");

@@ -3,9 +3,10 @@
 //! Does not know: files, why a request ended as it did.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arc_swap::ArcSwap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -84,6 +85,11 @@ impl Outcome {
         }
     }
 
+    /// boma challenged, limited, denied or dropped it.
+    pub fn is_sent_away(self) -> bool {
+        matches!(self, Outcome::Challenged | Outcome::Limited | Outcome::Denied | Outcome::Dropped)
+    }
+
     /// How it is for a citizen; `None`: it says nothing of the service.
     pub fn fare(self) -> Option<Fare> {
         match self {
@@ -102,11 +108,32 @@ const OUTCOMES: usize = Outcome::ALL.len();
 
 /// One portal's counters: requests, of them those with a pass, and of them citizens' ([`crate::uptime::DEFINITION`]).
 #[derive(Debug, Default)]
-pub struct Totals([[[AtomicU64; 3]; OUTCOMES]; Class::ALL.len()]);
+pub struct Totals {
+    counts: [[[AtomicU64; 3]; OUTCOMES]; Class::ALL.len()],
+    deeds: ArcSwap<Vec<Arc<Deed>>>,
+}
+
+/// What a measure has decided: requests, of them those sent away, and of these those with a pass and those of citizens.
+#[derive(Debug, Default)]
+struct Deed {
+    name: String,
+    counts: [AtomicU64; 4],
+    /// It is taken out; requests that came before may still go by it.
+    over: AtomicBool,
+}
 
 impl Totals {
-    pub fn count(&self, class: Class, outcome: Outcome, with_pass: bool, citizens: bool) {
-        let place = &self.0[class as usize][outcome as usize];
+    /// `rule`: the rule or limit that decided.
+    pub fn count(&self, class: Class, outcome: Outcome, (with_pass, citizens): (bool, bool), rule: Option<&str>) {
+        if let Some(rule) = rule
+            && let Some(deed) = self.deeds.load().iter().find(|deed| deed.name == rule)
+        {
+            let away = outcome.is_sent_away();
+            for (place, counts) in deed.counts.iter().zip([true, away, away && with_pass, away && citizens]) {
+                place.fetch_add(u64::from(counts), Ordering::Relaxed);
+            }
+        }
+        let place = &self.counts[class as usize][outcome as usize];
         place[0].fetch_add(1, Ordering::Relaxed);
         if with_pass {
             place[1].fetch_add(1, Ordering::Relaxed);
@@ -114,6 +141,39 @@ impl Totals {
         if citizens {
             place[2].fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// The measures that are in force.
+    pub fn watch<'m>(&self, measures: impl Iterator<Item = &'m str> + Clone) {
+        let old = self.deeds.load();
+        let is_in_force = |deed: &Deed| measures.clone().any(|name| name == deed.name);
+        old.iter().for_each(|deed| deed.over.store(!is_in_force(deed), Ordering::Relaxed));
+        let is_new = |old: &[Arc<Deed>], name: &str| !old.iter().any(|deed| deed.name == name);
+        if measures.clone().any(|name| is_new(&old, name)) {
+            self.deeds.rcu(|old| {
+                let new = measures.clone().filter(|name| is_new(old, name));
+                let new = new.map(|name| Arc::new(Deed { name: name.to_owned(), ..Deed::default() }));
+                old.iter().cloned().chain(new).collect::<Vec<_>>()
+            });
+        }
+    }
+
+    /// Takes what measures have decided since the last call, by name; of one that did nothing zeros.
+    pub fn take_deeds(&self) -> Map<String, Value> {
+        let all = self.deeds.load_full();
+        let (mut told, mut gone) = (Map::new(), Vec::new());
+        for deed in all.iter() {
+            let counts: Vec<u64> = deed.counts.iter().map(|n| n.swap(0, Ordering::Relaxed)).collect();
+            if deed.over.load(Ordering::Relaxed) && counts[0] == 0 {
+                gone.push(deed);
+            }
+            told.insert(deed.name.clone(), counts.into());
+        }
+        if !gone.is_empty() {
+            let stays = |deed: &&Arc<Deed>| !gone.iter().any(|gone| Arc::ptr_eq(gone, deed));
+            self.deeds.rcu(|old| old.iter().filter(stays).cloned().collect::<Vec<_>>());
+        }
+        told
     }
 
     /// Takes what was counted since the last call: class → outcome → requests, of them with a pass, of them citizens'. What
@@ -124,7 +184,7 @@ impl Totals {
             let mut outcomes = Map::new();
             for (outcome, name) in Outcome::ALL {
                 let [all, with_pass, citizens] =
-                    [0, 1, 2].map(|i| self.0[class as usize][outcome as usize][i].swap(0, Ordering::Relaxed));
+                    [0, 1, 2].map(|i| self.counts[class as usize][outcome as usize][i].swap(0, Ordering::Relaxed));
                 if all > 0 {
                     outcomes.insert(name.into(), json!([all, with_pass, citizens]));
                 }
@@ -157,6 +217,9 @@ pub struct Minute {
     pub posture: Level,
     /// Class → outcome → requests, of them with a pass, of them citizens'.
     pub counts: Map<String, Value>,
+    /// Measure → requests that it decided, of them sent away, and of these with a pass and citizens'.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub deeds: Map<String, Value>,
 }
 
 impl Minute {
@@ -170,6 +233,12 @@ impl Minute {
                 }
             }
         }
+    }
+
+    /// What a measure decided in it; `None`: it is not named.
+    pub fn deed(&self, name: &str) -> Option<[u64; 4]> {
+        let numbers = self.deeds.get(name)?;
+        Some([0, 1, 2, 3].map(|i| numbers.get(i).and_then(Value::as_u64).unwrap_or(0)))
     }
 
     /// How citizens fared in it.
@@ -205,19 +274,48 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_a_measure_decides_is_counted_from_when_it_is_laid_to_its_last_request() {
+        let totals = Totals::default();
+        let decide = |outcome, with_pass, rule| totals.count(Class::Payment, outcome, (with_pass, with_pass), rule);
+        decide(Outcome::Denied, false, Some("m"));
+        assert!(totals.take_deeds().is_empty(), "nobody watches it");
+        totals.watch(["m", "n"].into_iter());
+        decide(Outcome::Denied, true, Some("m"));
+        decide(Outcome::Challenged, false, Some("m"));
+        decide(Outcome::Full, true, Some("m"));
+        decide(Outcome::Denied, true, Some("other"));
+        decide(Outcome::Denied, true, None);
+        totals.watch(["m", "n"].into_iter());
+        assert_eq!(Value::from(totals.take_deeds()), json!({ "m": [3, 2, 1, 1], "n": [0, 0, 0, 0] }));
+        totals.watch(["n"].into_iter());
+        decide(Outcome::Limited, false, Some("m"));
+        assert_eq!(Value::from(totals.take_deeds()), json!({ "m": [1, 1, 0, 0], "n": [0, 0, 0, 0] }));
+        assert_eq!(Value::from(totals.take_deeds()), json!({ "m": [0, 0, 0, 0], "n": [0, 0, 0, 0] }));
+        assert_eq!(Value::from(totals.take_deeds()), json!({ "n": [0, 0, 0, 0] }));
+        let line =
+            json!({ "at": 60, "portal": "p", "posture": "normal", "counts": {}, "deeds": { "m": [3, 2, 1, 1] } });
+        let minute: Minute = serde_json::from_value(line).unwrap();
+        assert_eq!((minute.deed("m"), minute.deed("n")), (Some([3, 2, 1, 1]), None));
+        let old: Minute =
+            serde_json::from_value(json!({ "at": 60, "portal": "p", "posture": "normal", "counts": {} })).unwrap();
+        assert_eq!(old.deed("m"), None);
+    }
+
+    #[test]
     fn what_is_counted_is_taken_once() {
         let totals = Registers::default().of("huduma");
-        totals.count(Class::Payment, Outcome::Full, true, true);
-        totals.count(Class::Payment, Outcome::Full, false, true);
-        totals.count(Class::Payment, Outcome::Faulty, false, true);
-        totals.count(Class::Information, Outcome::Limited, true, true);
-        totals.count(Class::Information, Outcome::Limited, false, false);
+        totals.count(Class::Payment, Outcome::Full, (true, true), None);
+        totals.count(Class::Payment, Outcome::Full, (false, true), None);
+        totals.count(Class::Payment, Outcome::Faulty, (false, true), None);
+        totals.count(Class::Information, Outcome::Limited, (true, true), None);
+        totals.count(Class::Information, Outcome::Limited, (false, false), Some("no measure"));
         let counts = totals.take();
         assert_eq!(
             Value::from(counts.clone()),
             json!({ "payment": { "full": [2, 1, 2], "faulty": [1, 0, 1] }, "information": { "limited": [2, 1, 1] } })
         );
-        let minute = Minute { at: 0, portal: "huduma".into(), posture: Level::Normal, counts };
+        let minute =
+            Minute { at: 0, portal: "huduma".into(), posture: Level::Normal, counts, deeds: totals.take_deeds() };
         assert_eq!(
             minute.served(),
             Served { full: 2, refused: 1, ..Served::default() },
@@ -231,7 +329,13 @@ mod tests {
 
     #[test]
     fn hours_around_a_change_of_posture_stay() {
-        let minute = |n: u64, posture| Minute { at: n * 60, portal: "huduma".into(), posture, counts: Map::new() };
+        let minute = |n: u64, posture| Minute {
+            at: n * 60,
+            portal: "huduma".into(),
+            posture,
+            counts: Map::new(),
+            deeds: Map::new(),
+        };
         let day: Vec<Minute> =
             (0..1440).map(|n| minute(n, if (600..640).contains(&n) { Level::Attack } else { Level::Normal })).collect();
         let kept = near_changes(&day, 3600);

@@ -19,6 +19,9 @@ const SHIPPED: [(&str, &str); 5] = [
     ("ar", include_str!("../../config/lang/ar.toml")),
 ];
 
+/// How the keys of prepared statements begin, which incidents are opened with.
+pub const TEMPLATE_KEYS: &str = "template_";
+
 /// A language as it is spoken here.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Language {

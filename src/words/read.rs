@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{BUILT_IN, Language};
+use super::{BUILT_IN, Language, TEMPLATE_KEYS};
 use crate::bounds;
 use crate::fault::{self, At, Read, Section};
 
@@ -126,7 +126,7 @@ fn name(top: &Section<'_>) -> Option<String> {
 /// Whether a sentence can stand where the English one stands.
 fn hold(top: &Section<'_>, key: &str, english: &str, at: &At<String>) {
     plain(top, key, at);
-    length(top, key, at, english.chars().count() * bounds::SENTENCE_TIMES + bounds::SENTENCE_MORE);
+    length(top, key, at, most(key, english));
     let (wanted, mut found) = (holes(english), holes(&at.value));
     for hole in wanted.iter() {
         let before = found.len();
@@ -147,6 +147,16 @@ fn hold(top: &Section<'_>, key: &str, english: &str, at: &At<String>) {
             some => format!("{} is filled in here, and nothing else", some.join(", ")),
         };
         top.fault(at.span.clone(), format!("`{key}` holds {hole}, which nothing fills"), help);
+    }
+}
+
+/// Characters of a sentence. What incidents are opened with must not be more than an incident may say, in the worst moment.
+fn most(key: &str, english: &str) -> usize {
+    let most = english.chars().count() * bounds::SENTENCE_TIMES + bounds::SENTENCE_MORE;
+    match key.strip_prefix(TEMPLATE_KEYS) {
+        Some(rest) if rest.ends_with("_title") => most.min(bounds::INCIDENT_TITLE_CHARS),
+        Some(_) => most.min(bounds::INCIDENT_TEXT_CHARS),
+        None => most,
     }
 }
 

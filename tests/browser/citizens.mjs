@@ -476,6 +476,25 @@ const scenes = {
     return {};
   },
 
+  // A statement that has just been published, on a phone that is held upright: its headline is seen without a touch.
+  async phone() {
+    const { context, seen, page } = await person({ viewport: { width: 320, height: 640 }, isMobile: true, hasTouch: true });
+    const tab = await page();
+    for (const [lang, title] of house.code) {
+      for (const [name, path] of [['statement', '/search'], ['status', '/.well-known/boma/status']]) {
+        await tab.goto(`${house.plain}${path}?lang=${lang}`);
+        const box = await tab.locator('section h2', { hasText: title }).boundingBox();
+        assert.ok(box && box.y + box.height < 640 && box.x >= 0 && box.x + box.width <= 320, `${name} ${lang}: ${JSON.stringify(box)}`);
+        assert.ok(await tab.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${name} ${lang}: nothing is wider than the window`);
+        assert.equal(await tab.locator('section time').count() > 0, true);
+        await tab.screenshot({ path: `${house.shots}/phone-${name}-${lang}.png` });
+      }
+    }
+    assert.deepEqual(seen.problems, []);
+    await context.close();
+    return {};
+  },
+
   // The same on the status page and on a statement that tells of an incident.
   async told() {
     const source = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');

@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use boma::cli::sample;
 
@@ -346,6 +347,20 @@ fn a_code_opens_the_portal_without_scripts_in_every_language() {
 fn axe_finds_nothing_where_a_code_is_written() {
     let house = house();
     scene("code_axe", &house.boma);
+}
+
+#[test]
+fn one_command_brings_a_statement_to_a_phone_in_two_languages_within_half_a_minute_with_the_origin_dead() {
+    let origin = Origin::start();
+    let boma = doors("").start(origin.address);
+    origin.kill();
+    let begun = Instant::now();
+    let (code, said) = boma.command(&["incident", "open", "--template", "origin-failure"]);
+    assert_eq!(code, 0, "{said}");
+    scene_with("phone", &boma, serde_json::json!([["en", "Huduma does not answer"], ["sw", "Huduma haijibu"]]));
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(30), "{took:?}");
+    println!("from the command to the last screen: {took:?}");
 }
 
 #[test]

@@ -132,6 +132,35 @@ fn the_command_lists_all_that_matches_and_why_some_of_it_is_idle() {
     assert!(exit == 1 && said.contains("no reference code"), "{said}");
 }
 
+#[test]
+fn the_status_page_has_a_code_that_staff_can_look_up() {
+    let origin = Origin::start();
+    let boma = Setup::new().rules(RULES).start(origin.address);
+    let ask = |more: &str| request(boma.at(), "GET", "/.well-known/boma/status", more, "");
+    let code_on = |page: &str| page.split("<code>").nth(1).unwrap()[..20].to_owned();
+    let (first, second) = (ask(""), ask(""));
+    let (code, other) = (code_on(&first.text()), code_on(&second.text()));
+    assert_ne!(code, other);
+    assert_eq!(first.text().replace(&code, &other), second.text(), "nothing else differs");
+    let packed = ask("Accept-Encoding: gzip\r\n");
+    let text = String::from_utf8(boma::gzip::unpack(&packed.body, 1 << 20).unwrap()).unwrap();
+    assert_eq!(text.replace(&code_on(&text), &code), first.text());
+    for page in [&first, &packed] {
+        assert_eq!(page.field("content-length"), Some(page.body.len().to_string().as_str()));
+    }
+    let again = ask(&format!("If-None-Match: {}\r\n", first.field("etag").unwrap()));
+    assert_eq!((again.status, again.field("etag")), (304, first.field("etag")));
+    let (exit, said) = boma.command(&["explain", "--ref", &code.to_lowercase()]);
+    assert!(exit == 0 && said.contains("allowed (own)") && said.contains("was shown the status page"), "{said}");
+    crate::harness::eventually("both answers are in the log by it", || {
+        let log = std::fs::read_to_string(boma.setup.file("access.log")).ok()?;
+        (log.matches(&code).count() == 2).then_some(())
+    });
+    // What programs read is the same for all of them.
+    let sheets = [(); 2].map(|()| request(boma.at(), "GET", "/.well-known/boma/status.json", "", ""));
+    assert_eq!((sheets[0].text(), sheets[0].field("etag")), (sheets[1].text(), sheets[1].field("etag")));
+}
+
 /// Random laws, random requests: the answer is the one that was explained.
 #[test]
 fn explain_and_the_real_way_agree_whatever_the_law() {

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 
-use boma::incident::{Author, Draft, Incident};
-use boma::pages::{Html, Mood, News, Page, Restraint, Sheet, Shelf, Shown};
+use boma::incident::{Author, Draft, Incident, Spoken};
+use boma::pages::{Copied, Html, Mood, News, Page, Restraint, Sheet, Shelf, Shown, admit_banner};
 use boma::settings;
 use boma::uptime::{Day, Served};
-use boma::wire::Hole;
+use boma::wire::{Hole, Prepared};
 use boma::words::{self, Words};
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
@@ -50,7 +50,9 @@ logo = """
 /// An incident with an update and a correction, and one that was withdrawn.
 fn told() -> News {
     let author = || Author { by: "press".into(), office: Some("Press office".into()) };
-    let said = |text: Value| serde_json::from_value::<Draft>(text).unwrap().said(NOW, &TimeZone::UTC).unwrap();
+    let (words, tags) = (Words::shipped(), LANGUAGES.map(str::to_owned));
+    let spoken = Spoken { words: &words, tags: &tags };
+    let said = |text: Value| serde_json::from_value::<Draft>(text).unwrap().said(NOW, &TimeZone::UTC, spoken).unwrap();
     let first = said(json!({
         "template": "origin-failure", "next": "30m", "works": { "en": "Reading", "sw": "Kusoma" },
         "instead": { "Business licences": { "en": "Go to the office" } }
@@ -77,13 +79,28 @@ fn moody(what: Restraint) -> News {
 }
 
 fn body(html: &Html) -> String {
+    filled(&html.body)
+}
+
+fn filled(page: &Prepared) -> String {
     let fill = |hole: Hole, out: &mut [u8]| match hole {
         Hole::Reference => out.copy_from_slice(b"7KQ2-M8XA-93PL-C4VD-"),
         Hole::Wait => out.copy_from_slice(b"  5"),
         Hole::Code => out.fill(b' '),
         _ => out.fill(b'A'),
     };
-    String::from_utf8(html.body.fill(b"AAAA", fill).to_vec()).unwrap()
+    String::from_utf8(page.fill(b"AAAA", fill).to_vec()).unwrap()
+}
+
+/// A page of the portal's own in dark and light, as a copy of it is shown: with the banner, and the note before its form.
+fn copy(shelf: &Shelf, language: &str) -> String {
+    let banner = shelf.banner(0, Copied { language: Some(language), path: "/forms/a", taken: NOW - 7200, forms: true });
+    let code = banner.code.unwrap();
+    let html = format!("{}7KQ2-M8XA-93PL-C4VD-{}", &banner.html[..code.start], &banner.html[code.end..]);
+    let (note, dir) = (shelf.form_note(0, Some(language)), if language == "ar" { "rtl" } else { "ltr" });
+    format!(
+        "<!doctype html><html lang=\"{language}\" dir=\"{dir}\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><meta name=\"color-scheme\" content=\"light dark\"><link rel=\"icon\" href=\"data:,\"><title>Huduma</title></head><body>{html}<main><h1>Huduma</h1>{note}<form inert><button disabled>Huduma</button></form></main></body></html>"
+    )
 }
 
 /// Name, language, page and policy of each.
@@ -114,7 +131,8 @@ fn hung() -> Vec<Value> {
                 hang(if wrong { "code-wrong" } else { "code" }, body(html), &html.csp);
             }
             let status = shelf.sheet(0, at, Sheet::Page);
-            hang("status", String::from_utf8(status.body.to_vec()).unwrap(), status.csp.as_deref().unwrap());
+            hang("status", filled(&status.body), status.csp.as_deref().unwrap());
+            hang("copy", copy(&shelf, language), &admit_banner("default-src 'none'; img-src data:"));
         }
     }
     let own = read(&SETTINGS.replacen("[[portal.service]]", LOOKS, 1));
@@ -123,7 +141,7 @@ fn hung() -> Vec<Value> {
         let html = |page| shelf.page(0, at, page);
         let (challenge, statement) = (html(Page::Challenge), html(Page::Statement));
         let status = shelf.sheet(0, at, Sheet::Page);
-        let status_body = String::from_utf8(status.body.to_vec()).unwrap();
+        let status_body = filled(&status.body);
         for (name, body, csp) in [
             ("own-challenge", body(challenge), &challenge.csp),
             ("own-statement", body(statement), &statement.csp),
@@ -139,7 +157,7 @@ fn hung() -> Vec<Value> {
 #[test]
 fn every_page_in_every_language_is_whole_on_a_phone_by_keyboard_light_and_dark() {
     let pages = hung();
-    assert_eq!(pages.len(), 5 * (2 * (Page::ALL.len() + 3) + 5 * 2 + 3));
+    assert_eq!(pages.len(), 5 * (2 * (Page::ALL.len() + 4) + 5 * 3 + 3));
     look(&pages);
 }
 
@@ -183,7 +201,7 @@ fn every_page_in_an_operators_language_is_whole_from_right_to_left_and_shows_the
     let code = shelf.code(Some(0), 1, true);
     hang("code-wrong", body(code), &code.csp);
     let status = shelf.sheet(0, 1, Sheet::Page);
-    hang("status", String::from_utf8(status.body.to_vec()).unwrap(), status.csp.as_deref().unwrap());
+    hang("status", filled(&status.body), status.csp.as_deref().unwrap());
     look(&pages);
 }
 

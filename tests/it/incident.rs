@@ -452,7 +452,10 @@ fn sheets_are_cached_for_moments_and_asked_for_again_by_tag() {
         let same = ask(&format!("\"x\", {tag}"));
         assert_eq!((same.status, same.body.len(), same.field("etag")), (304, 0, Some(tag.as_str())), "{path}");
         let packed = request(boma.at(), "GET", path, "Accept-Encoding: gzip\r\n", "");
-        assert_eq!((packed.field("content-encoding"), packed.field("etag")), (Some("gzip"), Some(tag.as_str())));
+        assert_eq!(packed.field("content-encoding"), Some("gzip"));
+        // The page's holds its reference code.
+        let what = |tag: &str| tag.split('-').next().unwrap().trim_end_matches('"').to_owned();
+        assert_eq!(what(packed.field("etag").unwrap()), what(&tag), "{path}");
         assert!(packed.body.len() < first.body.len(), "{path}");
         let head = request(boma.at(), "HEAD", path, "", "");
         assert_eq!((head.status, head.body.len()), (200, 0));

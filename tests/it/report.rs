@@ -68,6 +68,8 @@ fn each_figure_of_a_report_is_what_the_totals_hold() {
     assert_eq!(four, [5400 + 500 + 300 + 100, 0, 0, 200]);
     assert_eq!(citizens["classes"][1], json!(["payment", { "full": 400, "copies": 0, "delayed": 0, "refused": 200 }]));
     assert_eq!((&citizens["minutes_risen"], &citizens["minutes_hurt"]), (&20.into(), &10.into()));
+    let worst = json!({ "at": stamp(base + 3600), "full": 80, "copies": 0, "delayed": 0, "refused": 20 });
+    assert_eq!(citizens["worst"], worst, "of equals the first");
     let moments = &report["moments"];
     for (key, expected) in [("onset", 3600), ("detected", 3600), ("contained", 4200), ("recovered", 4800)] {
         assert_eq!(moments[key], stamp(base + expected), "{key}");
@@ -228,6 +230,77 @@ fn a_report_of_an_incident_says_who_came_who_did_what_and_what_it_rests_on() {
         done(&boma, &["report", "--from", "1h", "--indicators", "csv"]).lines().next().unwrap().split(',').count(),
         13
     );
+}
+
+#[test]
+fn a_report_says_what_each_measure_was_to_do_and_what_it_did() {
+    let origin = Origin::start();
+    let mut boma = Setup::new().portal("timezone = \"Africa/Nairobi\"\n").rules("").start(origin.address);
+    boma.posture("guarded");
+    (0..20).for_each(|_| assert_eq!(get(boma.at(), "/m").status, 200));
+    eventually("the sample holds them", || {
+        (boma.staff("POST", "/api/v1/rules/preview", "", "").json()["requests"] == 20).then_some(())
+    });
+    let add = |boma: &Boma, name: &str, more: &[&str]| {
+        let matched = format!("path = \"/{name}\"");
+        let all = [
+            "measure",
+            "add",
+            name,
+            "--match",
+            &matched,
+            "--then",
+            "deny",
+            "--reason",
+            "INC-42",
+            "--owner",
+            "night shift",
+        ];
+        done(boma, &[&all[..], more].concat());
+    };
+    add(&boma, "m", &[]);
+    add(&boma, "n", &["--force"]);
+    (0..7).for_each(|_| assert_eq!(get(boma.at(), "/m").status, 403));
+    assert_eq!(get(boma.at(), "/other").status, 200);
+    done(&boma, &["ban", "add", "192.0.2.0/24", "--for", "1h", "--reason", "INC-43"]);
+    done(&boma, &["measure", "remove", "m"]);
+    done(
+        &boma,
+        &["incident", "open", "--title", "en=Slow", "--text", "en=We are looking into it.", "--office", "Press"],
+    );
+    boma.signal("TERM");
+    assert!(boma.wait().success());
+    let boma = Boma::start(boma.kill(), &[]);
+    let report: Value = serde_json::from_str(&done(&boma, &["report", "--incident", "1", "--format", "json"])).unwrap();
+    let measures = report["measures"].as_array().unwrap();
+    let names: Vec<&str> = measures.iter().map(|m| m["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["measure m", "measure n", "ban of 192.0.2.0/24"]);
+    let m = &measures[0];
+    assert_eq!(m["owner"], "night shift");
+    assert!(m["rule"].as_str().unwrap().contains("path = \"/m\""), "{m}");
+    assert_eq!([&m["forecast"]["requests"], &m["forecast"]["stricter"], &m["forecast"]["clients"]], [20, 20, 1]);
+    assert_eq!(m["did"], json!({ "decided": 7, "sent_away": 7, "with_pass": 0, "citizens": 0 }));
+    assert_eq!(measures[1]["forecast"], Value::Null, "it was forced");
+    assert_eq!(measures[1]["did"]["decided"], 0);
+    assert_eq!([&measures[2]["did"], &measures[2]["owner"], &measures[2]["rule"]], [&Value::Null; 3]);
+    // The same stands in the totals, minute by minute.
+    let totals = boma.staff("GET", "/api/v1/totals", "", "").json();
+    let minutes = totals["minutes"].as_array().unwrap().iter();
+    assert_eq!(minutes.filter_map(|minute| minute["deeds"]["m"][0].as_u64()).sum::<u64>(), 7, "{totals}");
+    let statement = &report["statements"][0];
+    assert_eq!([&statement["languages"], &statement["lacks"]], [&json!(["en"]), &json!(["sw"])], "{statement}");
+    assert_eq!(statement["office"], "Press");
+    assert!(report["notices"][0]["law"].as_str().unwrap().starts_with("Kenya") && report["notices"][0]["own"] == true);
+    let text = done(&boma, &["report", "--incident", "1"]);
+    for part in [
+        "path = \"/m\" | of 20 requests 20 would have been treated more strictly, of 1 clients; 0 of them with a pass, 0 settled citizens | decided 7 requests, of which 7 were sent away; of these 0 with a pass, 0 citizens' |",
+        "none: it was forced, and nothing was reckoned | decided 0 requests |",
+        "| Press | en | sw |",
+        "lines, all as they were written.",
+        "## Words",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
 }
 
 #[test]

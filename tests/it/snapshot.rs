@@ -172,7 +172,8 @@ fn a_copy_goes_out_packed_or_plain_and_not_again_to_whoever_has_it() {
     let packed = request(boma.at(), "GET", "/", accept, "");
     assert_eq!((packed.status, packed.field("content-encoding")), (200, Some("gzip")));
     assert!(packed.body.len() < plain.body.len() / 5, "{} of {}", packed.body.len(), plain.body.len());
-    assert_eq!(boma::gzip::unpack(&packed.body, 1 << 20).unwrap(), plain.body);
+    let unpacked = String::from_utf8(boma::gzip::unpack(&packed.body, 1 << 20).unwrap()).unwrap();
+    assert_eq!(unpacked, plain.text().replace(&code_on(&plain.text()), &code_on(&unpacked)), "but for the code");
     let (tag, other) = (packed.field("etag").unwrap().to_owned(), plain.field("etag").unwrap().to_owned());
     assert_ne!(tag, other);
     let again = request(boma.at(), "GET", "/", &format!("{accept}If-None-Match: {tag}\r\n"), "");
@@ -180,6 +181,100 @@ fn a_copy_goes_out_packed_or_plain_and_not_again_to_whoever_has_it() {
     let head = request(boma.at(), "HEAD", "/", accept, "");
     assert_eq!((head.status, head.field("content-length")), (200, packed.field("content-length")));
     assert_eq!(request(boma.at(), "POST", "/", "Accept: text/html\r\n", "a=b").status, 503);
+}
+
+/// The reference code in the banner over a copy.
+fn code_on(page: &str) -> String {
+    let end = page.find("</bdi></div>").unwrap_or_else(|| panic!("no code on {page}"));
+    page[end - 20..end].to_owned()
+}
+
+/// What staff are told by a code, and how often the access log has it.
+fn told_by(boma: &Boma, code: &str) -> (String, usize) {
+    let (exit, said) = boma.command(&["explain", "--ref", code]);
+    assert_eq!(exit, 0, "{said}");
+    let log = std::fs::read_to_string(boma.setup.file("access.log")).unwrap_or_default();
+    (said, log.matches(&format!("\"boma.reference\":\"{code}\"")).count())
+}
+
+#[test]
+fn each_reader_of_a_copy_has_a_code_that_leads_staff_to_their_answer() {
+    let origin = Origin::start();
+    let head = "<!doctype html><link rel=stylesheet href=/a.css><body>";
+    origin.page("/", 200, HTML, &format!("{head}{}", "<p>Karibu & “çüş”".repeat(3000)));
+    origin.page("/a.css", 200, CSS, "body{color:red}");
+    let mut setup = Setup::new().portal(&format!("{TIMES}snapshot = {{ start = [\"/\"] }}\n")).rules(WIDE);
+    setup.listen = "h2c = true\n";
+    let boma = setup.start(origin.address);
+    boma.wait_for_snapshots(2);
+    origin.kill();
+    let first = a_copy(&boma, "/");
+    let second = a_copy(&boma, "/");
+    let codes = [&first, &second].map(|page| code_on(&page.text()));
+    assert_ne!(codes[0], codes[1]);
+    assert_eq!(first.text().replace(&codes[0], &codes[1]), second.text(), "nothing else differs");
+    for (page, code) in [&first, &second].into_iter().zip(&codes) {
+        let said = eventually("both are in the log", || Some(told_by(&boma, code)).filter(|(_, lines)| *lines == 1)).0;
+        assert!(said.contains("fallback (origin.refused)") && said.contains("shown a copy of the page"), "{said}");
+        assert_eq!(page.field("content-length"), Some(page.body.len().to_string().as_str()));
+    }
+    // Packed as well, by a reader that checks lengths and checksums.
+    let accept = "Accept: text/html\r\nAccept-Encoding: gzip\r\n";
+    let packed = request(boma.at(), "GET", "/", accept, "");
+    std::fs::write(boma.setup.file("copy.gz"), &packed.body).unwrap();
+    let done = std::process::Command::new("gzip").arg("-dc").arg(boma.setup.file("copy.gz")).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let text = String::from_utf8(done.stdout).unwrap();
+    let code = code_on(&text);
+    assert!(!codes.contains(&code) && text.replace(&code, &codes[0]) == first.text());
+    assert_eq!(packed.field("content-length"), Some(packed.body.len().to_string().as_str()));
+    let head = request(boma.at(), "HEAD", "/", accept, "");
+    assert_eq!((head.status, head.body.len(), head.field("content-length")), (200, 0, packed.field("content-length")));
+    let part = request(boma.at(), "GET", "/", &format!("{accept}Range: bytes=0-9\r\n"), "");
+    assert_eq!((part.status, part.body.len()), (200, packed.body.len()), "it is given whole");
+    // And over HTTP/2, by a client that unpacks, and fails where lengths or checksums do not fit.
+    let done = std::process::Command::new("curl")
+        .args([
+            "-sSf",
+            "--http2-prior-knowledge",
+            "--compressed",
+            "-H",
+            "Host: huduma.example",
+            "-H",
+            "Accept: text/html",
+        ])
+        .arg(format!("http://{}/", boma.at()))
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let text = String::from_utf8(done.stdout).unwrap();
+    assert_eq!(text.replace(&code_on(&text), &codes[0]), first.text());
+    // Who has it already keeps their code, and that leads to the later answer as well.
+    let tag = packed.field("etag").unwrap().to_owned();
+    assert!(tag.starts_with("W/\"") && tag.ends_with(&format!("-{code}\"")), "{tag}");
+    let ask = |tag: &str| request(boma.at(), "GET", "/", &format!("{accept}If-None-Match: \"x\", {tag}\r\n"), "");
+    let again = ask(&tag);
+    assert_eq!((again.status, again.body.len(), again.field("etag")), (304, 0, Some(tag.as_str())));
+    eventually("both answers are in the log", || (told_by(&boma, &code).1 == 2).then_some(()));
+    // A part of a page is the same for everybody.
+    let parts = [(); 2].map(|()| request(boma.at(), "GET", "/a.css", "Accept: text/css\r\n", ""));
+    assert_eq!((parts[0].text(), parts[0].field("etag")), (parts[1].text(), parts[1].field("etag")));
+    assert!(
+        parts[0].field("etag").unwrap().starts_with('"') && !parts[0].text().contains("boma"),
+        "{}",
+        parts[0].text()
+    );
+    // Where the reason is another one a new code is given, and one that somebody made up is none.
+    boma.posture("static");
+    let other = ask(&tag);
+    assert_eq!(other.status, 200);
+    let text = String::from_utf8(boma::gzip::unpack(&other.body, 1 << 20).unwrap()).unwrap();
+    let said = told_by(&boma, &code_on(&text)).0;
+    assert!(said.contains("fallback (posture.static)") && said.contains("shown a copy of the page"), "{said}");
+    let tag = other.field("etag").unwrap().to_owned();
+    assert_eq!(ask(&tag).status, 304);
+    let made_up = tag.replace(&code_on(&text), "AAAAAAAAAAAAAAAAAAAA");
+    assert_eq!(ask(&made_up).status, 200);
 }
 
 #[test]

@@ -159,6 +159,58 @@ fn a_broken_file_leaves_the_words_in_force_now_and_over_a_restart() {
     assert!(status.code() == Some(78) && log.contains("so.toml:6:10"), "{log}");
 }
 
+/// Prepared statements are words like all others: an operator's language has them, and a file is refused by the line that is wrong.
+#[test]
+fn an_operators_language_tells_prepared_statements_and_is_refused_where_one_is_missing_or_malformed() {
+    let origin = Origin::start();
+    let english = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config/lang/en.toml")).unwrap();
+    let whole = english.replace("name = \"English\"", "name = \"Soomaali\"");
+    let whole = whole.replace("{portal} is slow", "{portal} wuu gaabis yahay");
+    let whole =
+        whole.replace("{portal} works again. Thank you for your patience.", "{portal} way shaqaynaysaa mar kale.");
+    let boma = setup("so", &whole).start(origin.address);
+    origin.kill();
+    let done = |arguments: &[&str]| {
+        let (code, said) = boma.command(arguments);
+        assert_eq!(code, 0, "{said}");
+        said
+    };
+    let preview = done(&["incident", "preview", "--template", "flood"]);
+    assert!(preview.contains("Soomaali (so)\n  Huduma wuu gaabis yahay") && preview.contains("SMS"), "{preview}");
+    let opened = done(&["incident", "open", "--template", "flood", "--next", "30m"]);
+    assert!(!opened.contains("readers of these get another language"), "{opened}");
+    assert!(page(&boma, STATUS, "so").contains("<h2 id=\"i1\">Huduma wuu gaabis yahay</h2>"));
+    assert!(page(&boma, STATUS, "sw").contains("Huduma inafanya kazi polepole"), "the shipped words beside it");
+    done(&["incident", "resolve"]);
+    assert!(page(&boma, STATUS, "so").contains("Huduma way shaqaynaysaa mar kale."));
+    // What a file must hold, and the last good one stays.
+    let key = "template_planned_work_text";
+    let line = 1 + whole.lines().position(|l| l.starts_with(key)).unwrap();
+    let entry = format!("{}\n", whole.lines().nth(line - 1).unwrap());
+    for (with, place, fault) in [
+        (String::new(), (line - 1, 1), format!("here is missing: {key}")),
+        (format!("{key} = \"Waan ka shaqayn doonaa.\"\n"), (line, 30), format!("`{key}` is without {{portal}}")),
+        (format!("{key} = \"{{portal}} {}\"\n", "x".repeat(500)), (line, 30), format!("`{key}` has 509 characters")),
+        (format!("{entry}template_tea_text = \"x\"\n"), (line + 1, 1), "unknown key `template_tea_text`".to_owned()),
+    ] {
+        boma.setup.folder.write("lang/so.toml", &whole.replace(&entry, &with));
+        let (code, said) = check(&boma.setup);
+        let fault = format!("so.toml:{}:{}: {fault}", place.0, place.1);
+        assert!(code == Some(78) && said.contains(&fault), "{fault} in {said}");
+    }
+    eventually("it is refused", || refused(&boma).contains("template_tea_text").then_some(()));
+    assert!(done(&["incident", "preview", "--template", "flood"]).contains("Huduma wuu gaabis yahay"));
+    // In part: who reads it gets the portal's first language for what is not there.
+    boma.setup.folder.write("lang/so.toml", &format!("partial = true\n{}", whole.replace(&entry, "")));
+    let (code, said) = check(&boma.setup);
+    assert!(code == Some(0) && said.contains(&format!("sentences are not here: {key}")), "{said}");
+    eventually("it is in force", || (refused(&boma) == "[]").then_some(()));
+    let said = done(&["incident", "open", "--template", "planned-work", "--starts", "1h", "--ends", "2h"]);
+    assert!(said.contains("not in so: readers of these get another language"), "{said}");
+    let planned = page(&boma, STATUS, "so");
+    assert!(planned.contains("<span lang=\"sw\" dir=\"auto\">Tutakuwa tunafanya kazi"), "{planned}");
+}
+
 #[test]
 fn a_broken_file_without_a_copy_keeps_no_portal_down() {
     let origin = Origin::start();

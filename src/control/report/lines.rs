@@ -4,12 +4,14 @@
 
 use std::sync::Arc;
 
+use serde::Deserialize;
+
 use super::super::Office;
 use crate::bounds;
 use crate::journal::{self, Line};
 use crate::plan::Level;
 use crate::portal::Portal;
-use crate::report::{Actor, At, Event, Measure};
+use crate::report::{Actor, At, Event, FORCED, Forecast, Measure};
 
 /// What was found.
 #[derive(Default)]
@@ -83,15 +85,19 @@ impl Found {
             }
         } else if let Some((name, reason)) = what.split_once(" for: ") {
             let (laid, until) = (At(line.at), line.until.map(At));
-            let (name, forced) = name.strip_suffix(", forced,").map_or((name, ""), |name| (name, " (forced)"));
+            let (name, forced) = name.strip_suffix(", forced,").map_or((name, ""), |name| (name, FORCED));
+            let said = |key: &str| line.about.as_ref()?.get(key);
+            let text = |key: &str| said(key)?.as_str().map(str::to_owned);
             self.measures.push(Measure {
                 name: name.to_owned(),
+                rule: text("rule"),
+                owner: text("owner"),
+                forecast: said("forecast").and_then(|f| Forecast::deserialize(f).ok()),
                 reason: format!("{reason}{forced}"),
                 by: line.who.clone(),
                 laid,
                 until,
-                ended: None,
-                how_ended: String::new(),
+                ..Measure::default()
             });
         }
     }
@@ -126,6 +132,7 @@ mod tests {
             kind: Some(kind.into()),
             until,
             text: None,
+            about: None,
             prev: String::new(),
             hash: String::new(),
         }

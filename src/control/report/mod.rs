@@ -9,9 +9,9 @@ mod sums;
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use jiff::{Span, Timestamp, ToSpan};
 
 use super::change::Rejected;
 use super::{Office, totals};
@@ -19,7 +19,7 @@ use crate::fault::Fault;
 use crate::incident::{self, State};
 use crate::plan::Level;
 use crate::portal::Portal;
-use crate::report::{self, At, Moments, Notice, Report, Tlp};
+use crate::report::{self, At, Moments, Report, Statement, Tlp};
 use crate::settings::AccessSink;
 use crate::{bounds, pages, units};
 
@@ -60,26 +60,29 @@ impl Office {
         (name, portals): (Option<&str>, &[Arc<Portal>]),
     ) -> Report {
         let sums = Sums::of(self, (from, to), name);
-        let found = self.lines((from, to), portals);
+        let mut found = self.lines((from, to), portals);
+        sums.tell(&mut found.measures);
         let moments = self.moments((from, to, now), (incident, name), &sums, &found);
         let told =
             |p: &Arc<Portal>| report::Portal { name: p.name.clone(), title: p.title.clone(), host: p.host.clone() };
         let began = At(moments.detected.map_or(from, |at| at.0)).timestamp().strftime("%Y%m%dT%H%M%SZ");
         let seen = self.seen((from, to), name);
         let not_known = self.not_known(from, now, &found, seen.is_some());
+        let zone = portals.first().map_or("UTC", |p| p.timezone.as_str());
         Report {
             id: format!("boma-{}-{began}", name.unwrap_or("all")),
             status: "draft",
             made: At(now),
             by: format!("boma {}", env!("CARGO_PKG_VERSION")),
             tlp: wanted.tlp,
-            zone: portals.first().map_or("UTC".into(), |p| p.timezone.clone()),
+            zone: zone.to_owned(),
             portals: portals.iter().map(told).collect(),
             from: At(from),
             to: At(to),
             incident: incident.zip(portals.first()).map(|(i, p)| incident_of(i, p)),
             sources: report::SOURCES.into(),
-            notices: notices(&moments),
+            statements: statements(&self.house.incidents.load(), incident.map(|i| i.id), (from, to), portals),
+            notices: report::notices(moments.detected, zone),
             moments,
             traffic: sums.traffic(),
             citizens: sums.citizens(),
@@ -245,43 +248,45 @@ fn incident_of(incident: &incident::Incident, portal: &Portal) -> report::Incide
     }
 }
 
-/// By when authorities are to be told, from the moment of detection.
-fn notices(moments: &Moments) -> Vec<Notice> {
-    let Some(detected) = moments.detected else { return Vec::new() };
-    let after = |from: At, span: Span| {
-        let due = from.timestamp().to_zoned(TimeZone::UTC).checked_add(span).map(|t| t.timestamp().as_second());
-        At(due.ok().and_then(|s| u64::try_from(s).ok()).unwrap_or(from.0))
+/// The updates of incidents within a span, or all of one incident's.
+fn statements(
+    all: &[Arc<incident::Incident>],
+    of: Option<u64>,
+    (from, to): (u64, u64),
+    portals: &[Arc<Portal>],
+) -> Vec<Statement> {
+    let concerned = |i: &&Arc<incident::Incident>| match of {
+        Some(id) => i.id == id,
+        None => portals.iter().any(|p| i.concerns(&p.name)),
     };
-    let third_day = after(detected, 72.hours());
-    let notice = |law, what, due, applies| Notice { law, what, due, applies };
-    let entities = "essential and important entities in the EU, for a significant incident";
-    vec![
-        notice(
-            "NIS2 (EU) 2022/2555, article 23",
-            "early warning, within 24 hours",
-            after(detected, 24.hours()),
-            entities,
-        ),
-        notice("NIS2 (EU) 2022/2555, article 23", "incident notification, within 72 hours", third_day, entities),
-        notice(
-            "NIS2 (EU) 2022/2555, article 23",
-            "final report, within a month of that notification",
-            after(third_day, 1.month()),
-            entities,
-        ),
-        notice(
-            "GDPR (EU) 2016/679, article 33",
-            "to the supervisory authority, within 72 hours",
-            third_day,
-            "a breach of personal data",
-        ),
-        notice(
-            "Kenya Data Protection Act 2019, section 43",
-            "to the Data Commissioner, within 72 hours",
-            third_day,
-            "a breach of personal data",
-        ),
-    ]
+    let mut told: Vec<Statement> = Vec::new();
+    for incident in all.iter().filter(concerned) {
+        let mut state = State::Investigating;
+        for update in &incident.updates {
+            state = update.said.state.unwrap_or(state);
+            if of.is_none() && !(from..=to).contains(&update.at) {
+                continue;
+            }
+            // As it was said first: what corrected it came later.
+            let said = update.corrections.first().map_or(&update.said, |c| &c.before);
+            let readers = portals.iter().filter(|p| incident.concerns(&p.name));
+            let mut lacks: Vec<&str> = readers.clone().flat_map(|p| pages::missing(p, &said.text)).collect();
+            lacks.sort_unstable();
+            lacks.dedup();
+            let title = || readers.clone().map(|p| p.title.as_str()).collect::<Vec<_>>().join(", ");
+            told.push(Statement {
+                incident: incident.id,
+                update: update.n,
+                at: At(update.at),
+                state: state.as_str().into(),
+                office: update.office.clone().unwrap_or_else(title),
+                languages: said.text.keys().cloned().collect(),
+                lacks: lacks.into_iter().map(str::to_owned).collect(),
+            });
+        }
+    }
+    told.sort_by_key(|s| s.at);
+    told
 }
 
 /// A time ago, or one by the calendar; without an offset it is the portal's.

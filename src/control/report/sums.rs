@@ -2,12 +2,13 @@
 //!
 //! Does not know: the journal, how a report is written.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
 use super::super::Office;
 use crate::bounds;
 use crate::plan::Level;
-use crate::report::{self, At, Became, Citizens, HURT, Network, Peak, Step, Traffic};
+use crate::report::{self, At, Became, Citizens, HURT, Measure, Network, Peak, Step, Traffic, Worst};
 use crate::telemetry::Outcome;
 use crate::telemetry::seen;
 use crate::telemetry::totals::Minute;
@@ -30,6 +31,8 @@ pub(super) struct Sums {
     /// By outcome: requests, and of them with a pass.
     outcomes: BTreeMap<usize, (Outcome, [u64; 2])>,
     classes: BTreeMap<String, Served>,
+    /// What measures decided, by name and minute.
+    deeds: BTreeMap<String, BTreeMap<u64, [u64; 4]>>,
 }
 
 impl Sums {
@@ -47,10 +50,15 @@ impl Sums {
             let level = self.risen.entry((minute.portal.clone(), minute.at)).or_insert(minute.posture);
             *level = minute.posture.max(*level);
         }
+        for name in minute.deeds.keys() {
+            let Some(deed) = minute.deed(name) else { continue };
+            let all = self.deeds.entry(name.clone()).or_default().entry(minute.at).or_default();
+            all.iter_mut().zip(deed).for_each(|(all, n)| *all += n);
+        }
         let sum = self.minutes.entry(minute.at).or_default();
         minute.each(|class, outcome, [all, with_pass, citizens]| {
             sum.requests += all;
-            if sends_away(outcome) {
+            if outcome.is_sent_away() {
                 sum.sent_away += all;
             }
             let (_, counts) = self.outcomes.entry(outcome as usize).or_insert((outcome, [0; 2]));
@@ -85,6 +93,30 @@ impl Sums {
             classes: self.classes.iter().map(|(class, served)| (class.clone(), *served)).collect(),
             minutes_risen: risen.len() as u64,
             minutes_hurt: self.minutes.values().filter(|s| hurts(&s.citizens)).count() as u64,
+            worst: self.worst(),
+        }
+    }
+
+    /// The minute in which the most of citizens' requests were refused; of equals the one with the fewest others, then the first.
+    fn worst(&self) -> Option<Worst> {
+        let hurt = self.minutes.iter().rev().filter(|(_, sum)| sum.citizens.refused > 0);
+        let worst = hurt.max_by_key(|(_, sum)| (sum.citizens.refused, Reverse(sum.citizens.requests())));
+        worst.map(|(at, sum)| Worst { at: At(*at), served: sum.citizens })
+    }
+
+    /// What each measure did: a minute belongs to the measure of its name that was laid last before its end.
+    pub fn tell(&self, measures: &mut [Measure]) {
+        for (name, minutes) in &self.deeds {
+            for (at, [decided, sent_away, with_pass, citizens]) in minutes {
+                let is_its =
+                    |m: &&mut Measure| m.name.strip_prefix("measure ") == Some(name.as_str()) && m.laid.0 < at + 60;
+                let Some(measure) = measures.iter_mut().rev().find(is_its) else { continue };
+                let did = measure.did.get_or_insert_default();
+                did.decided += decided;
+                did.sent_away += sent_away;
+                did.with_pass += with_pass;
+                did.citizens += citizens;
+            }
         }
     }
 
@@ -123,10 +155,6 @@ impl Sums {
 fn became((outcome, [requests, with_pass]): &(Outcome, [u64; 2])) -> Became {
     let name = Outcome::ALL[*outcome as usize].1;
     Became { outcome: name, means: outcome.says(), requests: *requests, with_pass: *with_pass }
-}
-
-fn sends_away(outcome: Outcome) -> bool {
-    matches!(outcome, Outcome::Challenged | Outcome::Limited | Outcome::Denied | Outcome::Dropped)
 }
 
 fn hurts(served: &Served) -> bool {
@@ -231,7 +259,8 @@ mod tests {
     use super::*;
 
     fn minute(n: u64, posture: Level, counts: serde_json::Value) -> Minute {
-        Minute { at: n * 60, portal: "huduma".into(), posture, counts: counts.as_object().unwrap().clone() }
+        let counts = counts.as_object().unwrap().clone();
+        Minute { at: n * 60, portal: "huduma".into(), posture, counts, deeds: serde_json::Map::new() }
     }
 
     /// A day of which everything is known.
@@ -263,11 +292,39 @@ mod tests {
         assert_eq!(citizens.served, Served { full: 5400 + 150 + 90 + 70, copies: 0, delayed: 30, refused: 15 });
         assert_eq!(citizens.classes[1], ("payment".into(), Served { full: 160, refused: 15, ..Served::default() }));
         assert_eq!((citizens.minutes_risen, citizens.minutes_hurt), (10, 3));
+        let worst = Worst { at: At(60 * 60), served: Served { full: 80, copies: 0, delayed: 10, refused: 5 } };
+        assert_eq!(citizens.worst, Some(worst), "of equals the first");
         let steps: Vec<_> = sums.postures().iter().map(|s| (s.level.clone(), s.from.0 / 60, s.to.0 / 60)).collect();
         assert_eq!(steps, [("attack".into(), 60, 63), ("guarded".into(), 63, 70)]);
         assert_eq!(sums.risen(), Some((60 * 60, 69 * 60)));
         assert_eq!(sums.contained(Some(60 * 60), 70 * 60), (Some(63 * 60), true));
         assert_eq!(sums.contained(Some(60 * 60), 64 * 60), (None, true), "a minute of calm is none");
+    }
+
+    #[test]
+    fn what_a_measure_did_is_its_own_minutes_and_not_known_where_none_names_it() {
+        let mut sums = Sums::default();
+        for (n, deeds) in [
+            (1, json!({ "m": [10, 8, 2, 1], "n": [0, 0, 0, 0] })),
+            (2, json!({ "m": [5, 5, 0, 0] })),
+            (2, json!({ "m": [1, 0, 0, 0] })),
+            (3, json!({ "m": [7, 7, 7, 7], "gone": [9, 9, 9, 9] })),
+        ] {
+            let deeds = deeds.as_object().unwrap().clone();
+            sums.add(&Minute { deeds, ..minute(n, Level::Normal, json!({})) });
+        }
+        let measure = |name: &str, laid| Measure { name: name.into(), laid: At(laid), ..Measure::default() };
+        let mut measures = vec![
+            measure("measure m", 70),
+            measure("measure n", 70),
+            measure("measure m", 185),
+            measure("ban of gone", 0),
+            measure("measure late", 70),
+        ];
+        sums.tell(&mut measures);
+        let did: Vec<_> =
+            measures.iter().map(|m| m.did.map(|d| [d.decided, d.sent_away, d.with_pass, d.citizens])).collect();
+        assert_eq!(did, [Some([16, 13, 2, 1]), Some([0; 4]), Some([7; 4]), None, None]);
     }
 
     #[test]

@@ -5,48 +5,44 @@
 
 use minijinja::{Value, context};
 
-use super::super::text::Voice;
+use super::super::teller::Told;
+use super::super::text::{Voice, with_longest};
 use super::super::{Html, Page};
-use super::{Of, Packed, Renderer, beside, choices, hash, key, mark, prepare, titled, ways_out};
+use super::{Of, Packed, Renderer, beside, choices, hash, key, mark, prepare, title_chars, titled, ways_out};
 use crate::bounds;
 use crate::wire::Hole;
 
 pub(super) const STYLE: &str = ":root{color-scheme:light dark}body{font:1.1em/1.5 sans-serif;margin:1em;overflow-wrap:anywhere;background:Canvas;color:CanvasText}a,button{display:inline-block;font:inherit;padding:.6em}:focus-visible{outline:3px solid}";
 
-/// What a page holds besides its button and its reference: the incident, a way out, the other languages.
-type Besides = (Told, bool, bool);
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Told {
-    Whole,
-    /// Without its title.
-    Brief,
-    Nothing,
-}
-
-/// From the most on: the first that fits is taken. What happens is said before all else; the status page, which every portal's
-/// page leads to, says the rest.
-const FITTING: [Besides; 8] = [
-    (Told::Whole, true, true),
-    (Told::Whole, false, true),
-    (Told::Whole, true, false),
-    (Told::Whole, false, false),
-    (Told::Brief, true, true),
-    (Told::Brief, false, true),
-    (Told::Brief, false, false),
-    (Told::Nothing, true, true),
-];
+/// What a page holds besides its button, its reference and the incident: a way out, the other languages. From the most on.
+const BESIDES: [(bool, bool); 4] = [(true, true), (false, true), (true, false), (false, false)];
 
 impl Renderer {
+    /// The first that fits is taken. What happens is said before all else, whole or else cut, and by when more is told; the status
+    /// page, which every portal's page leads to, says the rest.
     pub(super) fn bare(&self, of: Option<Of<'_>>, voice: &Voice, page: Page) -> Html {
         let fits = |text: &String| text.len() <= bounds::BARE_BYTES;
-        let with = |besides| self.bare_with(of, voice, page, besides);
-        let text = FITTING.into_iter().map(with).find(fits).unwrap_or_else(|| with((Told::Nothing, false, false)));
+        let with = |told, besides| self.bare_with(of, voice, page, (told, besides));
+        let told = |told| BESIDES.into_iter().map(move |besides| with(Some(told), besides)).find(fits);
+        let title = title_chars(of, voice);
+        let cut = |state| {
+            let cut = |besides| with_longest(title, |title| with(Some(Told { title, state }), besides), fits);
+            BESIDES.into_iter().find_map(cut)
+        };
+        let text = told(Told::WHOLE).or_else(|| cut(true)).or_else(|| cut(false));
+        let text = text.or_else(|| told(Told { title: 0, state: true })).unwrap_or_else(|| with(None, (false, false)));
         let body = prepare(text);
         Html { packed: Packed::new(&body), body, language: voice.tag.clone(), csp: policy() }
     }
 
-    fn bare_with(&self, of: Option<Of<'_>>, voice: &Voice, page: Page, (told, way, languages): Besides) -> String {
+    /// `told`: of the incident; `None`: nothing.
+    fn bare_with(
+        &self,
+        of: Option<Of<'_>>,
+        voice: &Voice,
+        page: Page,
+        (told, (way, languages)): (Option<Told>, (bool, bool)),
+    ) -> String {
         let key = key(page);
         let portal = of.map(|of| of.portal.title.as_str());
         let lead = if page == Page::BareResend { "resend_by_hand".into() } else { format!("{key}_bare") };
@@ -57,7 +53,7 @@ impl Renderer {
                 lead => voice.get(&lead).replace("{portal}", portal.unwrap_or("boma")),
                 lead_marks => Value::from_safe_string(voice.marks(&lead)),
                 portal => portal,
-                news => of.filter(|_| told != Told::Nothing).map_or(String::new(), |of| self.news(of, voice, told == Told::Brief)),
+                news => of.zip(told).map_or(String::new(), |(of, told)| self.news(of, voice, told)),
                 services => of.filter(|_| way).map(first_way),
                 resend => page == Page::BareResend,
                 form => page.carries().then(|| mark(Hole::Form)),

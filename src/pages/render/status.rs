@@ -10,9 +10,9 @@ use super::super::news::Shown;
 use super::super::teller::Teller;
 use super::super::text::Voice;
 use super::super::{Html, Page, uptime};
-use super::{Of, Packed, Renderer, SERVICES, choices, fitting, looks, of_portal, states, titled};
+use super::{Of, Renderer, SERVICES, choices, fitting, looks, mark, of_portal, prepare, states, titled};
 use crate::bounds;
-use crate::wire::Prepared;
+use crate::wire::Hole;
 
 impl Renderer {
     /// The status page.
@@ -46,6 +46,7 @@ impl Renderer {
                     uptime => uptime::told(of.news, voice),
                     languages => choices(of),
                     logo => logo,
+                    reference => mark(Hole::Reference),
                     css => self.style(Some(of)),
                     ..titled(voice, "status_title", Some(title))
                 },
@@ -65,12 +66,7 @@ impl Renderer {
             }
             whole = render(1, stories, services, "");
         }
-        let body = Prepared { bytes: whole.into(), holes: Vec::new() };
-        Html {
-            packed: Packed::new(&body),
-            body,
-            language: voice.tag.clone(),
-            csp: self.policy(Some(of), Page::Statement),
-        }
+        let (language, csp) = (voice.tag.clone(), self.policy(Some(of), Page::Statement));
+        Html { packed: None, body: prepare(whole), language, csp }
     }
 }

@@ -50,7 +50,7 @@ pub fn heavy(words: &Words, like: &Portal, tag: &str) -> Vec<Heavy> {
         }
     }
     let others = renderer.code(Some(of), &voices[1]).map(|html| ("code_lead", html.body.bytes.len()));
-    let status = sheets::all(&renderer, of, &voices[1], 0).first().map(|page| ("days_note", page.body.len()));
+    let status = sheets::all(&renderer, of, &voices[1], 0).first().map(|page| ("days_note", page.body.bytes.len()));
     let most = bounds::PAGE_BYTES;
     let too_large = others.into_iter().chain(status).filter(|(_, bytes)| *bytes > most);
     all.extend(too_large.map(|(key, bytes)| Heavy { key: key.to_owned(), bytes, most }));
