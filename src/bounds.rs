@@ -4,6 +4,7 @@
 //! Does not know: everything else.
 
 mod copied;
+mod habit;
 mod kept;
 mod known;
 mod reported;
@@ -14,6 +15,7 @@ mod waiting;
 use std::time::Duration;
 
 pub use copied::*;
+pub use habit::*;
 pub use kept::*;
 pub use known::*;
 pub use reported::*;
@@ -86,6 +88,8 @@ pub const STANDING_PATIENCE: Duration = Duration::from_secs(2);
 pub const FAILING_PATIENCE: Duration = Duration::from_millis(500);
 /// Over which time a gate's rates are averaged.
 pub const RATE_MEMORY: Duration = Duration::from_secs(5);
+/// How long the most of them fades: an attack that is noticed within a minute should not make a better time forgotten.
+pub const SUSTAINED_MEMORY: Duration = Duration::from_secs(300);
 /// How often deadlines and caps are looked at: one look over all connections instead of a timer for each.
 pub const SWEEP: Duration = Duration::from_millis(200);
 /// Between requests a connection is kept this long where the machine is strained: as long as one reader takes for one page.

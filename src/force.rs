@@ -24,6 +24,7 @@ use crate::cache::Cache;
 use crate::challenge::{Challenge, Codes, Forms};
 use crate::client::canonical;
 use crate::clock::{Breath, Clock, Now, SECOND};
+use crate::habit::{Habits, Usual, Usuals};
 use crate::incident::{Incident, Wordings};
 use crate::known::Known;
 use crate::limit::Limits;
@@ -72,6 +73,8 @@ pub struct Town {
     pub signals: Vec<Arc<Signals>>,
     /// What is counted of each minute, by portal.
     pub totals: Vec<Arc<Totals>>,
+    /// Whether readers load parts of its pages, by portal.
+    pub usual: Vec<Arc<Usual>>,
     outbound: Outbound,
     pub settings: Arc<Settings>,
 }
@@ -91,9 +94,10 @@ impl Town {
         let rooms = portals.list.iter().map(|p| books.rooms.of(&p.name)).collect();
         let signals = portals.list.iter().map(|p| books.ears.of(&p.name)).collect();
         let totals = portals.list.iter().map(|p| books.registers.of(&p.name)).collect();
+        let usual = portals.list.iter().map(|p| books.usuals.of(&p.name)).collect();
         let (told, news): (Vec<_>, Vec<_>) = portals.list.iter().map(told).unzip();
         let shelf = ArcSwap::from_pointee(Shelf::new(words, &told, news, now_unix));
-        Town { edition, portals, shelf, gates, rooms, signals, totals, outbound, settings }
+        Town { edition, portals, shelf, gates, rooms, signals, totals, usual, outbound, settings }
     }
 
     /// TLS towards the origins of a portal, by its number.
@@ -118,6 +122,7 @@ pub struct Books {
     pub ears: Ears,
     pub registers: Registers,
     pub rooms: Rooms,
+    pub usuals: Usuals,
 }
 
 /// Everything that all workers and both doors share.
@@ -129,6 +134,8 @@ pub struct House {
     /// Paths that origins have answered of late.
     pub known: Known,
     pub settled: Settled,
+    /// How passes are used.
+    pub habits: Habits,
     pub bans: Bans,
     pub bots: Bots,
     pub cache: Cache,
@@ -191,13 +198,14 @@ pub struct Tables {
     pub limits: Limits,
     pub known: Known,
     pub settled: Settled,
+    pub habits: Habits,
     pub bans: Bans,
 }
 
 impl Tables {
     pub fn new(memory: u64, ipv6_prefix: u8, secret: &Secret) -> Tables {
         let (bans, known) = (memory / bounds::BANS_SHARE, memory / bounds::KNOWN_SHARE);
-        let needed = Known::bytes(bounds::KNOWN_PATHS + Settled::ENTRIES);
+        let needed = Known::bytes(bounds::KNOWN_PATHS + Settled::ENTRIES + bounds::HABITS);
         let part = (known as f64 / needed as f64).min(1.0);
         let paths = (bounds::KNOWN_PATHS as f64 * part) as usize;
         let limits = memory - bans - known.min(needed);
@@ -205,6 +213,7 @@ impl Tables {
             limits: Limits::new(limits, secret.key("boma limits v1").mac(&[])),
             known: Known::new(secret.key("boma known paths v1").mac(&[]), paths, bounds::KNOWN_FOR),
             settled: Settled::new(secret, part),
+            habits: Habits::new(secret, part),
             bans: Bans::new(ipv6_prefix, bans),
         }
     }
@@ -234,7 +243,7 @@ impl House {
         let untold = (|p: &Arc<Portal>| (p.clone(), News::default()), m.clock.now().unix());
         let town = Town::new(1, m.settings.clone(), m.outbound, (&counters, &books), &m.words, untold);
         let pseudonym = pseudonym();
-        let Tables { limits, known, settled, bans } = {
+        let Tables { limits, known, settled, habits, bans } = {
             let client = &m.settings.client;
             Tables::new(client.memory, client.ipv6_prefix, &m.secret)
         };
@@ -242,6 +251,7 @@ impl House {
             limits,
             known,
             settled,
+            habits,
             bots: Bots::new(&m.secret),
             cache: Cache::new(m.settings.cache.memory, m.secret.key("boma cache v1").mac(&[])),
             bans,

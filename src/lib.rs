@@ -12,6 +12,7 @@ pub mod client;
 pub mod facts;
 pub mod fault;
 pub mod gzip;
+pub mod habit;
 pub mod held;
 pub mod http1;
 pub mod http2;

@@ -128,6 +128,11 @@ impl Settled {
         }
     }
 
+    /// Whether a pass exceeded its budget of late.
+    pub fn is_over(&self, pass: u128, now: u64) -> bool {
+        self.over.is_known(pass, now)
+    }
+
     /// Whether nothing speaks against a pass: it has kept to its budget, and was not made as one of a mass.
     pub fn is_ordinary(&self, pass: &Pass, now: u64) -> bool {
         !self.over.is_known(pass.id, now) && self.masses.load().binary_search(&(pass.born / 60)).is_err()

@@ -20,6 +20,7 @@ const FLOORS: [&[&str]; 8] = [
         "cache",
         "certificate",
         "challenge",
+        "habit",
         "journal",
         "limit",
         "origin",

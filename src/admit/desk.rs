@@ -36,6 +36,18 @@ pub struct Who {
     pub address: u128,
     /// Its pass's id.
     pub pass: Option<u128>,
+    /// Pages that it had from the origin of late.
+    pub took: u8,
+    /// There is a copy for whom there is no room.
+    pub spared: bool,
+}
+
+impl Who {
+    /// Somebody of whom nothing is known.
+    #[cfg(test)]
+    pub(super) fn stranger(class: Class, address: u128) -> Who {
+        Who { class, standing: Standing::Unknown, address, pass: None, took: 0, spared: false }
+    }
 }
 
 /// The permits that one worker has given out, and who waits for one.
@@ -70,6 +82,7 @@ struct Held {
 struct Waiter {
     wake: Notify,
     sent_away: Cell<bool>,
+    spared: bool,
 }
 
 impl Desk {
@@ -89,7 +102,9 @@ impl Desk {
         let spot = Spot::join(self, gate, who);
         let start = self.clock.now();
         loop {
-            let look = gate.patience(who.class).saturating_sub(waited(start, self.clock.now()));
+            let patience = gate.patience(who.class);
+            let patience = if who.spared { patience.min(bounds::COPY_PATIENCE) } else { patience };
+            let look = patience.saturating_sub(waited(start, self.clock.now()));
             if spot.waiter.sent_away.get() || look.is_zero() {
                 return Err(Busy);
             }
@@ -249,14 +264,16 @@ struct Spot<'a> {
     desk: &'a Desk,
     gate: &'a Gate,
     class: Class,
+    spared: bool,
     place: Place,
     waiter: Rc<Waiter>,
 }
 
 impl<'a> Spot<'a> {
     fn join(desk: &'a Desk, gate: &'a Gate, who: Who) -> Spot<'a> {
-        let (waiter, class) = (Rc::new(Waiter::default()), who.class);
-        gate.inside.joins(class);
+        let (waiter, class, spared) =
+            (Rc::new(Waiter { spared: who.spared, ..Waiter::default() }), who.class, who.spared);
+        gate.inside.joins(class, spared);
         let mut lines = desk.lines.borrow_mut();
         let line = &mut lines.entry(Arc::as_ptr(&gate.inside)).or_default()[class as usize];
         let place = line.join(who, waiter.clone());
@@ -267,11 +284,11 @@ impl<'a> Spot<'a> {
             && line.len() > most as usize / bounds::LINE_OF_A_WORKER
             && let Some(last) = line.pop_last()
         {
-            gate.inside.goes(class);
+            gate.inside.goes(class, last.spared);
             last.sent_away.set(true);
             last.wake.notify_one();
         }
-        Spot { desk, gate, class, place, waiter }
+        Spot { desk, gate, class, spared, place, waiter }
     }
 
     fn with_line<R>(&self, with: impl FnOnce(&mut Line<Rc<Waiter>>) -> R) -> Option<R> {
@@ -291,7 +308,7 @@ impl<'a> Spot<'a> {
 impl Drop for Spot<'_> {
     fn drop(&mut self) {
         if !self.waiter.sent_away.get() {
-            self.gate.inside.goes(self.class);
+            self.gate.inside.goes(self.class, self.spared);
         }
         self.with_line(|line| line.leave(self.place));
         let mut lines = self.desk.lines.borrow_mut();
@@ -313,7 +330,7 @@ mod tests {
     use super::*;
 
     fn who(address: u128) -> Who {
-        Who { class: Class::Information, standing: Standing::Unknown, address, pass: None }
+        Who::stranger(Class::Information, address)
     }
 
     #[allow(dead_code)]

@@ -40,8 +40,12 @@ pub struct Load {
     /// Who waits at the gate, and how many may.
     pub waiting: u32,
     pub waiting_most: u32,
+    /// Those of them who get a copy otherwise.
+    pub spared: u32,
     /// How many of this class the gate let in per second of late.
     pub per_second: f32,
+    /// The most of it in some minutes, where nothing has failed since.
+    pub sustained: f32,
 }
 
 impl Gate {
@@ -58,7 +62,9 @@ impl Gate {
             limit: demand.share(class as usize, self.limit()),
             waiting: demand.waiting[class as usize],
             waiting_most: self.waiting_most(class),
+            spared: self.inside.spared(class),
             per_second: self.inside.rate(class),
+            sustained: self.inside.sustained(class),
         }
     }
 
@@ -109,6 +115,11 @@ impl Gate {
     /// Brings up to date what is reckoned by time; to be called by each worker every [`bounds::SWEEP`].
     pub fn beat(&self, now: Now) {
         self.inside.beat(now, self.most);
+    }
+
+    /// Whether somebody who comes now waits.
+    pub fn is_full(&self) -> bool {
+        self.inside.anybody_waits() || self.inside() >= self.limit()
     }
 
     /// How many permits slow clients may keep.

@@ -35,11 +35,15 @@ pub struct Inside {
     by: [AtomicU32; CLASSES],
     waiting_all: AtomicU32,
     waiting: [AtomicU32; CLASSES],
+    /// Those of them who get a copy otherwise.
+    spared: [AtomicU32; CLASSES],
     /// Permits given out of late, by class, and ever.
     came: [AtomicU32; CLASSES],
     ever: AtomicU32,
     /// How many came in per second, as bits of an f32.
     rates: [AtomicU32; CLASSES],
+    /// The most of it in some minutes, likewise.
+    sustained: [AtomicU32; CLASSES],
     /// For how many beats the line of a class has not been empty.
     stood: [AtomicU32; CLASSES],
     beaten: AtomicU64,
@@ -73,9 +77,11 @@ impl Default for Inside {
             by: zeros(),
             waiting_all: AtomicU32::new(0),
             waiting: zeros(),
+            spared: zeros(),
             came: zeros(),
             ever: AtomicU32::new(0),
             rates: zeros(),
+            sustained: zeros(),
             stood: zeros(),
             beaten: AtomicU64::new(0),
             bell: Notify::new(),
@@ -139,12 +145,18 @@ impl Inside {
         self.waiting[class as usize].load(Ordering::Relaxed)
     }
 
-    pub(super) fn joins(&self, class: Class) {
+    pub(super) fn spared(&self, class: Class) -> u32 {
+        self.spared[class as usize].load(Ordering::Relaxed)
+    }
+
+    pub(super) fn joins(&self, class: Class, spared: bool) {
+        self.spared[class as usize].fetch_add(u32::from(spared), Ordering::Relaxed);
         self.waiting[class as usize].fetch_add(1, Ordering::Relaxed);
         self.waiting_all.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn goes(&self, class: Class) {
+    pub(super) fn goes(&self, class: Class, spared: bool) {
+        self.spared[class as usize].fetch_sub(u32::from(spared), Ordering::Relaxed);
         self.waiting[class as usize].fetch_sub(1, Ordering::Relaxed);
         self.waiting_all.fetch_sub(1, Ordering::Relaxed);
     }
@@ -157,6 +169,14 @@ impl Inside {
     /// How many of a class came in per second of late.
     pub(super) fn rate(&self, class: Class) -> f32 {
         f32::from_bits(self.rates[class as usize].load(Ordering::Relaxed))
+    }
+
+    /// The most that came in per second in some minutes; nothing while the origins fail or come back.
+    pub(super) fn sustained(&self, class: Class) -> f32 {
+        match self.returning() {
+            Some(_) => 0.0,
+            None => f32::from_bits(self.sustained[class as usize].load(Ordering::Relaxed)),
+        }
     }
 
     /// Whether the line of a class has not been empty for a while: more want in than come in.
@@ -178,7 +198,11 @@ impl Inside {
         for i in 0..CLASSES {
             let came = f64::from(self.came[i].swap(0, Ordering::Relaxed)) / seconds;
             let rate = f64::from(f32::from_bits(self.rates[i].load(Ordering::Relaxed)));
-            self.rates[i].store(((rate + (came - rate) * weight) as f32).to_bits(), Ordering::Relaxed);
+            let rate = rate + (came - rate) * weight;
+            self.rates[i].store((rate as f32).to_bits(), Ordering::Relaxed);
+            let fades = (-seconds / bounds::SUSTAINED_MEMORY.as_secs_f64()).exp();
+            let most = f64::from(f32::from_bits(self.sustained[i].load(Ordering::Relaxed))) * fades;
+            self.sustained[i].store((most.max(rate) as f32).to_bits(), Ordering::Relaxed);
             let empty = self.waiting[i].load(Ordering::Relaxed) == 0;
             let stood = if empty { 0 } else { self.stood[i].load(Ordering::Relaxed).saturating_add(1) };
             self.stood[i].store(stood, Ordering::Relaxed);

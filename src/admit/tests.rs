@@ -148,7 +148,7 @@ impl World {
                 let class = self.requests[id].class;
                 if let Some(at) = self.lines[class].iter().position(|w| *w == id) {
                     self.lines[class].remove(at);
-                    self.gate.inside.goes(Class::ALL[class]);
+                    self.gate.inside.goes(Class::ALL[class], false);
                 }
             }
             Event::Done(id) => self.done(id),
@@ -168,19 +168,19 @@ impl World {
         if self.lines[class].is_empty() && self.gate.take(name) {
             return self.start(id);
         }
-        self.gate.inside.joins(name);
+        self.gate.inside.joins(name, false);
         self.lines[class].push_back(id);
         let patience = self.gate.patience(name);
         self.after(patience.as_nanos() as u64, Event::Tires(id));
         while self.gate.load(name).waiting > self.gate.waiting_most(name) && self.lines[class].pop_back().is_some() {
-            self.gate.inside.goes(name);
+            self.gate.inside.goes(name, false);
         }
         self.let_in();
     }
 
     fn let_in(&mut self) {
         while let Some(class) = (0..CLASSES).find(|c| !self.lines[*c].is_empty() && self.gate.take(Class::ALL[*c])) {
-            self.gate.inside.goes(Class::ALL[class]);
+            self.gate.inside.goes(Class::ALL[class], false);
             if let Some(id) = self.lines[class].pop_front() {
                 self.start(id);
             }

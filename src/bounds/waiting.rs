@@ -19,6 +19,10 @@ pub const PLACES_SHARED: u32 = 1000;
 /// Who waits, beyond whom a new place takes a pass that has cost something. Passes without a check are made at each first page, so
 /// that any flood would fill the line with places of nobody; so many are called within seconds.
 pub const PLACES_FREE: u32 = 300;
+/// Of what a gate lets in one in so many is called from the line, however many come meanwhile who need not wait.
+pub const PLACE_SHARE: u32 = 25;
+/// Where readers wait and others, one call in so many is one of the others'.
+pub const PLACE_OTHERS: u32 = 16;
 /// Minutes of arrivals that are counted, besides those in which somebody still waits.
 pub const PLACE_MINUTES: usize = 180;
 /// Those called who have not come within this are not waited for: it is twice as long as a page takes to hear of it.

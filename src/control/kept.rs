@@ -1,5 +1,5 @@
 //! What workers keep by the million is kept in files of its own, not in the store: limits' buckets, known paths, and when
-//! passes were made. So is what was learnt of how much origins bear.
+//! passes were made. So is what was learnt of how much origins bear, and of whether citizens load parts of pages.
 //!
 //! Does not know: what they are for.
 
@@ -15,6 +15,7 @@ const KNOWN: &str = "known-paths.bin";
 const MADE: &str = "passes-made.bin";
 const VOUCHED: &str = "passes-vouched.bin";
 const LEARNT: &str = "limits-learnt.json";
+const USUAL: &str = "readers-usual.json";
 
 impl Office {
     /// Writes them. A file that cannot be written is no reason to stop, and is said. Where another process has taken over
@@ -42,6 +43,7 @@ impl Office {
             .and_then(|()| write(MADE, &house.settled.save()))
             .and_then(|()| write(VOUCHED, &house.settled.save_vouched()))
             .and_then(|()| write(LEARNT, &house.counters.save()))
+            .and_then(|()| write(USUAL, &house.books.usuals.save()))
             .and_then(|()| if with_limits { write(LIMITS, &limits()) } else { Ok(()) });
         if let Err(e) = written {
             tracing::warn!(error = %e, "limits and known paths cannot be kept over a restart");
@@ -76,6 +78,9 @@ impl Office {
         }
         if let Ok(bytes) = read(LEARNT) {
             house.counters.load(&bytes);
+        }
+        if let Ok(bytes) = read(USUAL) {
+            house.books.usuals.load(&bytes);
         }
     }
 }

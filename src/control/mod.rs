@@ -204,7 +204,7 @@ pub struct ClassLine {
 impl ClassLine {
     fn all(gate: &Gate) -> Vec<ClassLine> {
         let line = |class: Class| {
-            let Load { inside, limit, waiting, waiting_most, per_second } = gate.load(class);
+            let Load { inside, limit, waiting, waiting_most, per_second, .. } = gate.load(class);
             ClassLine { class: class.as_str(), in_flight: inside, limit, waiting, waiting_most, per_second }
         };
         Class::ALL.into_iter().map(line).collect()

@@ -57,9 +57,11 @@ impl Office {
                 let load = gate.load(class);
                 let space = Space {
                     free: load.limit.saturating_sub(load.inside + load.waiting),
-                    queued: load.waiting,
+                    // Who gets a copy otherwise leaves by themselves.
+                    queued: load.waiting.saturating_sub(load.spared),
                     queued_most: load.waiting_most,
                     per_second: load.per_second,
+                    sustained: load.sustained,
                 };
                 let done = suite[class as usize].beat(&space, still, now);
                 let count = |outcome, n: u32| {

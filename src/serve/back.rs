@@ -103,7 +103,7 @@ impl Corridor {
             Decision::Go(cleared) => cleared,
             stop => return self.stays(visit, (outer, &head), opened, (earned, challenge), stop),
         };
-        if let Some(stop) = wait::stands(visit, &head) {
+        if let wait::Stands::Yes(stop) = wait::stands(visit, &head, false) {
             return self.stays(visit, (outer, &head), opened, (earned, challenge), stop);
         }
         let Some(admitted) = self.admitted(visit).await else {

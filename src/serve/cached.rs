@@ -215,7 +215,7 @@ impl Corridor {
             portal: visit.portal.unwrap_or(0),
             origins: self.origins.clone(),
             desk: self.desk.clone(),
-            who: super::who(visit),
+            who: super::turns::who(visit),
             key: look.key,
             address: look.address(visit, request),
             word: look.word,

@@ -45,22 +45,38 @@ pub fn answer(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reason:
 /// A copy instead of a place in line: it is there at once, and says when it was taken. Not for who is signed in, whose page is
 /// another, and not of a page on which something is begun: whoever wants that wants a place.
 pub fn spares_line(visit: &mut Visit<'_>, request: &Request, head: &dyn Head) -> Option<Made> {
+    let page = spare(visit, request, head);
+    tell(visit, page.is_some());
+    copied::answer(visit, request, head, &*page?, Reason::Busy)
+}
+
+/// Whether there is such a copy.
+pub fn would_spare(visit: &Visit<'_>, request: &Request, head: &dyn Head) -> bool {
+    spare(visit, request, head).is_some()
+}
+
+fn spare(visit: &Visit<'_>, request: &Request, head: &dyn Head) -> Option<Arc<snapshot::Page>> {
     let portal = visit.portal();
     if !request.safe || vouch::has_session(&portal, head) {
         return None;
     }
     let page = snapshot_for(visit, request, head, Reason::Busy)?;
-    let end = match page.newest().about.location() {
-        Some(to) => visit.house.board.find(&portal.name, to)?,
-        None => page.clone(),
+    let begins = match page.newest().about.location() {
+        Some(to) => visit.house.board.find(&portal.name, to)?.newest().about.has_something_to_send(),
+        None => page.newest().about.has_something_to_send(),
     };
-    let begins = end.newest().about.has_something_to_send();
-    if begins { None } else { copied::answer(visit, request, head, &page, Reason::Busy) }
+    (!begins).then_some(page)
 }
 
 fn copy(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reason: Reason) -> Option<Made> {
-    let page = snapshot_for(visit, request, head, reason).filter(|_| request.safe)?;
-    copied::answer(visit, request, head, &page, reason)
+    let page = snapshot_for(visit, request, head, reason);
+    tell(visit, page.is_some());
+    copied::answer(visit, request, head, &*page.filter(|_| request.safe)?, reason)
+}
+
+fn tell(visit: &Visit<'_>, found: bool) {
+    let outcome = if found { "snapshot" } else { "absent" };
+    visit.house.metrics.cache.get_or_create(&OutcomeLabel { outcome }).inc();
 }
 
 /// Whether an origin's own 5xx is replaced for this request: for whom a fallback is made, and nobody else.
@@ -82,12 +98,7 @@ pub fn spared(visit: &mut Visit<'_>, request: &Request, head: &dyn Head) -> Opti
     copied::answer(visit, request, head, &page, Reason::Posture)
 }
 
-fn snapshot_for(
-    visit: &mut Visit<'_>,
-    request: &Request,
-    head: &dyn Head,
-    reason: Reason,
-) -> Option<Arc<snapshot::Page>> {
+fn snapshot_for(visit: &Visit<'_>, request: &Request, head: &dyn Head, reason: Reason) -> Option<Arc<snapshot::Page>> {
     let wanted = match reason {
         // Closed serves statements only.
         Reason::Closed => false,
@@ -96,15 +107,12 @@ fn snapshot_for(
         _ => visit.kind == Kind::Navigation || part_of_page(visit.kind, head),
     };
     let wanted = wanted && visit.route().fallback.has_copies();
-    let found = wanted.then(|| copied::exact(visit, request, head)).flatten();
-    let outcome = if found.is_some() { "snapshot" } else { "absent" };
-    visit.house.metrics.cache.get_or_create(&OutcomeLabel { outcome }).inc();
-    found
+    wanted.then(|| copied::exact(visit, request, head)).flatten()
 }
 
 /// Over plain HTTP browsers send no `Sec-Fetch-*`; a style sheet or image then shows itself by what it accepts. It
 /// decides whether a copy is served, and opens no road to the origin.
-fn part_of_page(kind: Kind, head: &dyn Head) -> bool {
+pub fn part_of_page(kind: Kind, head: &dyn Head) -> bool {
     let accepts = |v: &[u8]| v.starts_with(b"text/css") || v.starts_with(b"image/");
     kind == Kind::Subresource || (kind == Kind::Program && head.any("accept", &mut |v| accepts(v)))
 }

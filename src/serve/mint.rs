@@ -79,6 +79,9 @@ pub fn earned(visit: &mut Visit<'_>, mut pass: Pass) -> Pass {
     if pass.lane == Lane::Script && !has_room(visit, &house.minted) {
         (pass.lane, pass.home) = (Lane::Shared, facts::home(visit.client.network));
     }
+    if let Some(before) = visit.pass {
+        house.habits.moved(before.id, pass.id, visit.now.unix());
+    }
     visit.pass = Some(pass);
     pass
 }

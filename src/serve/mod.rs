@@ -36,6 +36,7 @@ mod security;
 mod switch;
 mod tag;
 mod trial;
+mod turns;
 mod upload;
 mod visit;
 mod vouch;
@@ -44,8 +45,8 @@ mod wait;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::admit::{Desk, Heard, Who};
-use crate::client::{Client, Prefix};
+use crate::admit::{Desk, Heard};
+use crate::client::Client;
 use crate::clock::Now;
 use crate::force::House;
 use crate::origin::{Answer, Forward, OriginFault, Origins};
@@ -63,6 +64,7 @@ use kept::Look;
 use read::Request;
 use record::{InFlight, Recorder, Unanswered};
 use respond::Made;
+use turns::Before;
 use visit::Visit;
 
 /// One worker's corridor: the shared house, and what belongs to this worker alone.
@@ -95,6 +97,7 @@ impl Corridor {
         let mut unanswered = Unanswered { recorder: &self.recorder, visit, head, in_flight: Some(in_flight) };
         let made = self.stages(&mut unanswered.visit, head, body, line).await;
         let made = respond::unmistaken(&mut unanswered.visit, head, made);
+        turns::saw(&unanswered.visit, head, &made);
         unanswered.answer(made)
     }
 
@@ -164,11 +167,10 @@ impl Corridor {
             stop => return self.stopped(visit, call, body, stop).await,
         };
         if look.as_ref().and_then(Look::usable).is_none() {
-            if let Some(made) = self.spares_waiting(visit, call, look.as_ref()) {
-                return made;
-            }
-            if let Some(stop) = wait::stands(visit, head) {
-                return self.stopped(visit, call, body, stop).await;
+            match turns::before(visit, request, head, look.as_ref()) {
+                Before::Gate => {}
+                Before::Answered(made) => return made,
+                Before::Stopped(stop) => return self.stopped(visit, call, body, stop).await,
             }
         }
         if let Some(look) = look {
@@ -209,17 +211,6 @@ impl Corridor {
         if form::never_left(&made) { form::given_back(visit, request, head, form, made) } else { made }
     }
 
-    /// What is kept, or a copy, for whoever would have to wait in line for the page itself.
-    fn spares_waiting(&self, visit: &mut Visit<'_>, call: Call<'_>, look: Option<&Look>) -> Option<Made> {
-        let Call { request, head, .. } = call;
-        if !request.safe || !wait::would_stand(visit) {
-            return None;
-        }
-        let look = look.filter(|look| !look.personal);
-        let kept = look.and_then(|look| kept::stand_in(visit, request, head, look, Reason::Busy));
-        kept.or_else(|| fallback::spares_line(visit, request, head))
-    }
-
     /// What may not go on.
     async fn stopped(&self, visit: &mut Visit<'_>, call: Call<'_>, body: BodyBox, stop: Decision) -> Made {
         let met = Box::pin(form::stopped(visit, call.request, call.head, body, stop)).await;
@@ -234,8 +225,10 @@ impl Corridor {
     }
 
     async fn admitted(&self, visit: &Visit<'_>) -> Option<Admitted> {
-        let admitted = self.desk.enter(visit.gate(), who(visit)).await.ok();
-        if admitted.is_none() {
+        let admitted = self.desk.enter(visit.gate(), turns::who(visit)).await.ok();
+        if admitted.is_some() {
+            turns::took(visit);
+        } else {
             visit.signals().busy();
             let label = ClassLabels { portal: visit.portal().name.clone(), class: visit.route().class.as_str() };
             self.house.metrics.admit_refused.get_or_create(&label).inc();
@@ -384,15 +377,6 @@ fn heard(route: &Route, sent: &Result<Answer, OriginFault>, nanos: u64) -> Heard
         },
         Err(OriginFault::Hung) => Heard::Pushed,
         Err(_) => Heard::Failed,
-    }
-}
-
-fn who(visit: &Visit<'_>) -> Who {
-    Who {
-        class: visit.route().class,
-        standing: vouch::standing(visit),
-        address: Prefix::of(visit.client.address, 32, 64).0,
-        pass: visit.vouched().map(|pass| pass.id),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::client::Client;
 use crate::clock::Now;
 use crate::facts::{Kind, Pass};
 use crate::force::{House, Law, Town};
+use crate::habit::Usual;
 use crate::limit::{Entered, Tally};
 use crate::pages::Choice;
 use crate::places::Country;
@@ -54,6 +55,10 @@ pub struct Visit<'h> {
     pub language: usize,
     pub choice: Choice,
     pub queue: Queue,
+    /// There is a copy for it, if the origin has no room.
+    pub spared: bool,
+    /// It is let in by a place in line.
+    pub called: bool,
     /// The rule or limit that decided, and those that only tell.
     pub rule: Option<String>,
     pub noted: Vec<String>,
@@ -101,6 +106,8 @@ impl<'h> Visit<'h> {
             language: 0,
             choice: Choice::Browser,
             queue: Queue::IfFull,
+            spared: false,
+            called: false,
             rule: None,
             noted: Vec::new(),
             reference: None,
@@ -176,6 +183,11 @@ impl<'h> Visit<'h> {
     /// Who waits for the class of its route.
     pub fn room(&self) -> &Room {
         &self.town.rooms[self.portal.unwrap_or(0)][self.route().class as usize]
+    }
+
+    /// Whether readers load parts of the portal's pages.
+    pub fn usual(&self) -> &Usual {
+        &self.town.usual[self.portal.unwrap_or(0)]
     }
 
     pub fn gate(&self) -> &Gate {

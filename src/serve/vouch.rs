@@ -4,6 +4,7 @@
 //! Does not know: what that is worth.
 
 use crate::admit::Standing;
+use crate::facts::{Kind, Pass};
 use crate::origin::{Answer, SESSION_FIELD};
 use crate::portal::Portal;
 use crate::posture::origin_of;
@@ -40,16 +41,34 @@ pub fn hear(visit: &Visit<'_>, request: &Request, head: &dyn Head, answer: &mut 
     }
 }
 
-/// How well boma knows who asks, for the order in which a full gate lets people in.
-pub fn standing(visit: &Visit<'_>) -> Standing {
-    let (settled, now) = (&visit.house.settled, visit.now.unix());
-    match visit.vouched() {
-        Some(pass) if settled.is_vouched(pass.id, now) => Standing::Proven,
-        Some(pass) if !settled.is_ordinary(pass, now) => Standing::Suspect,
-        Some(_) => Standing::Pass,
+/// How well boma knows who asks, for the order in which a full gate lets people in; and how many pages they had of late.
+pub fn standing(visit: &Visit<'_>) -> (Standing, u8) {
+    let (house, now) = (visit.house, visit.now.unix());
+    let pass = visit.vouched();
+    let habit = pass.map(|pass| house.habits.look(pass.id, now)).unwrap_or_default();
+    let standing = match pass {
+        Some(pass) if house.settled.is_vouched(pass.id, now) => Standing::Proven,
+        // Whoever has waited for their turn has it.
+        _ if visit.called => Standing::Reader,
         None if visit.unheard => Standing::Suspect,
         None => Standing::Unknown,
+        Some(pass) if house.settled.is_over(pass.id, now) => Standing::Suspect,
+        Some(_) if habit.reads() && visit.usual().tells() => Standing::Reader,
+        // The first page that is the portal's own, and no made-up address, is everybody's.
+        Some(_) if visit.spared && habit.took == 0 => Standing::Reader,
+        Some(pass) if house.settled.is_ordinary(pass, now) => Standing::Pass,
+        Some(_) => Standing::Suspect,
+    };
+    match standing {
+        Standing::Reader if visit.spared && visit.kind == Kind::Subresource => (Standing::Part, habit.took),
+        standing => (standing, habit.took),
     }
+}
+
+/// Whether a pass that says something of its holder is used as people read, where that says anything.
+pub fn reads(visit: &Visit<'_>) -> bool {
+    let of = |pass: &Pass| visit.house.habits.look(pass.id, visit.now.unix()).reads();
+    visit.usual().tells() && visit.vouched().is_some_and(of)
 }
 
 /// Whether somebody shows that they are signed in.

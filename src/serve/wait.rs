@@ -16,7 +16,7 @@ use super::problem::problem;
 use super::read::{self, OWN, PLACE_COOKIE, Request};
 use super::respond::{self, Filling, Made};
 use super::visit::{Queue, Visit};
-use super::{fallback, mint};
+use super::{fallback, mint, vouch};
 use crate::bounds;
 use crate::facts::{Kind, Lane, Pass};
 use crate::pages::{HIDDEN, Page};
@@ -67,32 +67,39 @@ fn has_to(visit: &Visit<'_>) -> bool {
     by_rule || visit.room().is_busy() || (visit.kind == Kind::Navigation && full())
 }
 
-/// Whether a request that may go on has to wait first, and what it is told then.
-pub fn stands(visit: &mut Visit<'_>, head: &dyn Head) -> Option<Decision> {
-    if !has_to(visit) {
-        return None;
-    }
-    // Who waits already has been counted, however often they ask.
-    let holds = |pass| visit.room().look(holder(visit, &pass).id, visit.now.unix()).is_some();
-    let is_new = !matches!(visit.queue, Queue::Rule(_)) && !visit.pass.is_some_and(holds);
-    let stop = take(visit, head, matches!(visit.kind, Kind::Navigation | Kind::Program));
-    if is_new && stop.is_some() {
-        visit.signals().busy();
-    }
-    stop
+/// Whether a request that may go on has to wait first.
+pub enum Stands {
+    No,
+    /// What it is told.
+    Yes(Decision),
+    /// It has to, and there is a copy for it.
+    Spared,
 }
 
-/// Whether a copy would spare somebody the line: they would have to stand in it, no rule wants that, and their turn is not there.
-pub fn would_stand(visit: &Visit<'_>) -> bool {
-    let called = || visit.pass.is_some_and(|pass| visit.room().may_go(holder(visit, &pass).id, visit.now.unix()));
-    !matches!(visit.queue, Queue::Rule(_)) && has_to(visit) && !called()
+/// Whether a request that may go on has to wait first, and what it is told then. Where there is a copy for it nobody gets a place:
+/// that is for whom nothing else helps.
+pub fn stands(visit: &mut Visit<'_>, head: &dyn Head, spared: bool) -> Stands {
+    if !has_to(visit) {
+        return Stands::No;
+    }
+    let stands = take(visit, head, matches!(visit.kind, Kind::Navigation | Kind::Program), !spared);
+    if let Stands::Yes(stop) = &stands {
+        // Who waits already has been counted, however often they ask.
+        let again = matches!(stop, Decision::Wait(Told { waits: Some(waits), .. }) if !waits.new);
+        if !again && !matches!(visit.queue, Queue::Rule(_)) {
+            visit.signals().busy();
+        }
+    }
+    stands
 }
 
 /// For whom there was no permit: a place, where they can hold one.
 pub fn after_busy(visit: &mut Visit<'_>, head: &dyn Head) -> Decision {
     let waits = visit.kind == Kind::Navigation && visit.queue != Queue::Never && visit.may_be_challenged();
-    let stop = waits.then(|| take(visit, head, false)).flatten();
-    stop.unwrap_or(Decision::Fallback(Reason::Busy))
+    match waits.then(|| take(visit, head, false, true)) {
+        Some(Stands::Yes(stop)) => stop,
+        _ => Decision::Fallback(Reason::Busy),
+    }
 }
 
 /// The same as an answer, for a request that changes nothing.
@@ -107,8 +114,8 @@ pub fn turned_away(visit: &mut Visit<'_>, request: &Request, head: &dyn Head) ->
     }
 }
 
-/// The place of whoever asks; `None` where they are let in.
-fn take(visit: &mut Visit<'_>, head: &dyn Head, enters: bool) -> Option<Decision> {
+/// The place of whoever asks, in one look at the room. Who only `enters` and does not stay is spared the line otherwise.
+fn take(visit: &mut Visit<'_>, head: &dyn Head, enters: bool, stays: bool) -> Stands {
     let rule = match &visit.queue {
         Queue::Rule(rule) => Some(rule.clone()),
         Queue::IfFull | Queue::Never => None,
@@ -119,9 +126,12 @@ fn take(visit: &mut Visit<'_>, head: &dyn Head, enters: bool) -> Option<Decision
     };
     let (mut new, mut pass) = (None, visit.pass);
     if pass.is_none() {
+        if !stays {
+            return Stands::Spared;
+        }
         if visit.kind != Kind::Navigation {
             visit.rule = rule.or(visit.rule.take());
-            return Some(Decision::Wait(Told { waits: None, reason, pass: None, holder: 0 }));
+            return Stands::Yes(Decision::Wait(Told { waits: None, reason, pass: None, holder: 0 }));
         }
         (new, pass) = match mint::newcomer(visit, head) {
             Some(made) => (Some(made), Some(made)),
@@ -131,34 +141,36 @@ fn take(visit: &mut Visit<'_>, head: &dyn Head, enters: bool) -> Option<Decision
     let Some(pass) = pass else {
         visit.rule = rule.or(visit.rule.take());
         visit.needed = visit.needed.max(1);
-        return Some(Decision::Challenge(challenge));
+        return Stands::Yes(Decision::Challenge(challenge));
     };
     let holder = holder(visit, &pass);
-    let asked = Asked { holder, with: came(visit, head, holder.id), enters, by_rule: rule.is_some() };
-    let turn = visit.room().ask(&asked, visit.now.unix());
-    match turn {
+    let asked = Asked { holder, with: came(visit, head, holder.id), enters, stays, by_rule: rule.is_some() };
+    let stop = match visit.room().ask(&asked, visit.now.unix()) {
         Turn::In { used } => {
+            visit.called |= used;
             if used {
                 note_used(visit, holder.id);
             }
-            None
+            return Stands::No;
         }
+        Turn::Out => return Stands::Spared,
         Turn::Waits(waits) => {
             visit.rule = rule.or(visit.rule.take());
             count(visit, if waits.press_in == bounds::PLACE_PRESS.as_secs() { "told" } else { "early" });
-            Some(Decision::Wait(Told { waits: Some(waits), reason, pass: new, holder: holder.id }))
+            Decision::Wait(Told { waits: Some(waits), reason, pass: new, holder: holder.id })
         }
         // Passes that anybody may have many of are not worth a place each.
         Turn::Full if pass.lane == Lane::Quiet => {
             visit.needed = visit.needed.max(1);
             count(visit, "full");
-            Some(Decision::Challenge(challenge))
+            Decision::Challenge(challenge)
         }
         Turn::Full => {
             count(visit, "full");
-            Some(Decision::Fallback(Reason::Busy))
+            Decision::Fallback(Reason::Busy)
         }
-    }
+    };
+    Stands::Yes(stop)
 }
 
 /// By which a pass holds its place. A code is one pass for all who were given it: they are told apart by where they are.
@@ -175,7 +187,7 @@ fn holder(visit: &Visit<'_>, pass: &Pass) -> Holder {
         _ => pass.id,
     };
     let free = pass.lane == Lane::Quiet && !visit.is_settled();
-    Holder { id, crowd, free }
+    Holder { id, crowd, free, reads: vouch::reads(visit) }
 }
 
 /// The place that a request brings along, where it is this holder's in this room.
@@ -283,10 +295,10 @@ pub fn told(visit: &mut Visit<'_>, head: &dyn Head) -> Made {
     if with.is_none() && visit.room().look(holder.id, now).is_none() {
         return none();
     }
-    let waits = match visit.room().ask(&Asked { holder, with, enters: false, by_rule: true }, now) {
+    let waits = match visit.room().ask(&Asked { holder, with, enters: false, stays: true, by_rule: true }, now) {
         Turn::Waits(waits) => waits,
         Turn::In { .. } => return own::json(200, Reason::Own, &json!({ "state": "called" })),
-        Turn::Full => return none(),
+        Turn::Full | Turn::Out => return none(),
     };
     let state = match waits {
         Waits { still: true, .. } => "still",
@@ -334,7 +346,8 @@ pub fn stands_still(visit: &mut Visit<'_>, head: &dyn Head, reason: Reason) -> O
     let pass = visit.pass?;
     let (holder, now) = (holder(visit, &pass), visit.now.unix());
     visit.room().look(holder.id, now)?;
-    let asked = Asked { holder, with: came(visit, head, holder.id), enters: false, by_rule: true };
+    let (with, enters, stays) = (came(visit, head, holder.id), false, true);
+    let asked = Asked { holder, with, enters, stays, by_rule: true };
     let Turn::Waits(waits) = visit.room().ask(&asked, now) else { return None };
     Some(Told { waits: Some(Waits { still: true, ..waits }), reason, pass: None, holder: holder.id })
 }
@@ -366,7 +379,7 @@ mod tests {
 
     #[test]
     fn a_page_says_one_thing_of_how_long_it_takes() {
-        let waits = Waits { minute: 1, nth: 0, place: 12, estimate: None, press_in: 5, still: false };
+        let waits = Waits { minute: 1, nth: 0, place: 12, estimate: None, press_in: 5, still: false, new: false };
         let filled = |waits: &Waits, hole, width| {
             let mut out = vec![b'~'; width];
             fill(Some(waits), hole, &mut out);

@@ -5,71 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-use super::pace::{Estimate, Pace, Space};
+use super::asked::{Asked, Beat, Came, Holder, Turn, Waits};
+use super::pace::{Pace, Space};
 use crate::bounds;
 
 const LAPSES: u64 = bounds::PLACE_LAPSES.as_secs();
-
-/// Whose place it is.
-#[derive(Clone, Copy, Debug)]
-pub struct Holder {
-    /// By which a pass is known again.
-    pub id: u128,
-    /// What the passes have in common that anybody may have many of; `None` for a pass with a budget of its own.
-    pub crowd: Option<u64>,
-    /// The pass has cost nothing, so that it is worth a place in a short line only.
-    pub free: bool,
-}
-
-/// What a holder brought along: their arrival, and when the place was renewed. Sealed by boma, so it is believed.
-#[derive(Clone, Copy, Debug)]
-pub struct Came {
-    pub minute: u32,
-    pub nth: u32,
-    pub renewed: u64,
-}
-
-/// A holder who asks.
-#[derive(Clone, Copy, Debug)]
-pub struct Asked {
-    pub holder: Holder,
-    pub with: Option<Came>,
-    /// They go in if they may; else they only look and stay.
-    pub enters: bool,
-    /// A rule has them wait, and not the gate: who comes to the gate otherwise need not wait behind them.
-    pub by_rule: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Turn {
-    /// Their visit goes on, or begins now: then `used` says that a place was used for it.
-    In {
-        used: bool,
-    },
-    Waits(Waits),
-    /// There is no room for another place, of this holder's kind or at all.
-    Full,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Waits {
-    pub minute: u32,
-    pub nth: u32,
-    /// How many come first, and this one: from 1. 0: it is their turn.
-    pub place: u32,
-    pub estimate: Option<Estimate>,
-    /// Seconds until a press of the button counts.
-    pub press_in: u64,
-    /// Nobody is called for now.
-    pub still: bool,
-}
-
-/// What a beat did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Beat {
-    pub called: u32,
-    pub lapsed: u32,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
@@ -85,13 +25,23 @@ pub(super) struct Held {
     pub nth: u32,
     pub crowd: Option<u64>,
     pub by_rule: bool,
+    pub reads: bool,
     /// When it was renewed, and when the button was last pressed.
     pub seen: u64,
     pub pressed: u64,
     pub state: State,
 }
 
+/// Readers' lines and others', of which each has its own order.
+const READERS: usize = 0;
+const OTHERS: usize = 1;
+
 impl Held {
+    /// Where a rule has people wait all stand in one line.
+    fn kind(&self) -> usize {
+        if self.reads && !self.by_rule { READERS } else { OTHERS }
+    }
+
     /// Where time stood still until `moved`.
     fn lapsed(&self, moved: u64, now: u64) -> bool {
         self.seen.max(moved) + LAPSES < now
@@ -103,7 +53,13 @@ pub(super) struct Minute {
     pub arrived: u32,
     pub let_in: u32,
     /// By number; a second of the same number is somebody who came in a second that a crash made forget.
-    pub waiting: BTreeSet<(u32, u128)>,
+    pub waiting: [BTreeSet<(u32, u128)>; 2],
+}
+
+impl Minute {
+    pub fn is_empty(&self) -> bool {
+        self.waiting.iter().all(BTreeSet::is_empty)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -111,13 +67,17 @@ pub struct Line {
     pub(super) held: HashMap<u128, Held>,
     pub(super) minutes: BTreeMap<u32, Minute>,
     pub(super) crowds: HashMap<u64, u32>,
-    pub(super) waiting: u32,
+    pub(super) waiting: [u32; 2],
     /// Those of them whom no rule has wait.
-    at_gate: u32,
+    at_gate: [u32; 2],
+    /// Calls while both kinds waited.
+    calls: u32,
     /// Those called of late, and how many of them are still to come.
     recent: VecDeque<(u64, u128)>,
     pub(super) due: u32,
+    /// How fast it goes, and of the calls those of others; of readers.
     pub(super) pace: Pace,
+    pub(super) readers: Pace,
     /// Since when nobody is called, and the last span in which time stood still: places of before lapse from its end on.
     pub(super) still: Option<u64>,
     pub(super) stood: (u64, u64),
@@ -125,19 +85,25 @@ pub struct Line {
 }
 
 impl Line {
-    /// How many wait for the gate, whom nobody must overtake.
-    pub fn at_gate(&self) -> u32 {
-        self.at_gate
+    /// How many wait for the gate, whom nobody must overtake: all, and the readers among them.
+    pub fn at_gate(&self) -> (u32, u32) {
+        (self.at_gate[READERS] + self.at_gate[OTHERS], self.at_gate[READERS])
     }
 
     pub fn ask(&mut self, asked: &Asked, now: u64) -> Turn {
         let id = asked.holder.id;
         self.leave_if_over(id, now);
-        if !self.held.contains_key(&id) && !self.join(asked, now) {
+        let still = self.still.is_some();
+        let may_go = |held: &Held| matches!(held.state, State::In(..)) || (held.state != State::Waiting && !still);
+        if !asked.stays && !self.held.get(&id).is_some_and(may_go) {
+            return Turn::Out;
+        }
+        let new = !self.held.contains_key(&id);
+        if new && !self.join(asked, now) {
             return Turn::Full;
         }
         self.stand_earlier(asked, now);
-        let still = self.still.is_some();
+        self.stand_with(id, asked.holder.reads);
         let Some(held) = self.held.get_mut(&id) else { return Turn::Full };
         if let State::In(since, until) = held.state {
             let most = since + bounds::PLACE_VISIT_MOST.as_secs();
@@ -161,18 +127,9 @@ impl Line {
             }
             _ => {
                 let press_in = if presses { bounds::PLACE_PRESS.as_secs() } else { press_in };
-                self.waits(id, now).map_or(Turn::Full, |waits| Turn::Waits(Waits { press_in, ..waits }))
+                self.waits(id, now).map_or(Turn::Full, |waits| Turn::Waits(Waits { press_in, new, ..waits }))
             }
         }
-    }
-
-    /// Whether a holder's visit goes on, or their turn has come.
-    pub fn may_go(&self, holder: u128, now: u64) -> bool {
-        let called = |held: &Held| held.state != State::Waiting && !held.lapsed(self.stood.1, now);
-        self.held.get(&holder).is_some_and(|held| match held.state {
-            State::In(_, until) => until >= now,
-            _ => self.still.is_none() && called(held),
-        })
     }
 
     pub fn look(&self, holder: u128, now: u64) -> Option<Waits> {
@@ -184,25 +141,28 @@ impl Line {
     fn waits(&self, id: u128, now: u64) -> Option<Waits> {
         let held = self.held.get(&id)?;
         let place = match held.state {
-            State::Waiting => self.ahead(held.minute, held.nth) + 1,
+            State::Waiting => self.ahead(held) + 1,
             State::Called(_) | State::In(..) => 0,
         };
         let estimate = match self.still {
+            None if place > 0 && held.kind() == READERS => self.readers.estimate(place, now),
             None if place > 0 => self.pace.estimate(place, now),
             _ => None,
         };
         let (minute, nth, still) = (held.minute, held.nth, self.still.is_some());
-        Some(Waits { minute, nth, place, estimate, press_in: 0, still })
+        Some(Waits { minute, nth, place, estimate, press_in: 0, still, new: false })
     }
 
-    /// How many wait before a place. Within its own minute by the share of the minute's numbers before it, which is exact where
+    /// How many of its kind wait before a place. Within its own minute by the share of the minute's numbers before it, which is exact where
     /// nobody has gone away: to count would cost more than the answer is worth.
-    fn ahead(&self, minute: u32, nth: u32) -> u32 {
-        let before: usize = self.minutes.range(..minute).map(|(_, m)| m.waiting.len()).sum();
+    fn ahead(&self, held: &Held) -> u32 {
+        let (minute, kind) = (held.minute, held.kind());
+        let before: usize = self.minutes.range(..minute).map(|(_, m)| m.waiting[kind].len()).sum();
         let own = self.minutes.get(&minute).map_or(0, |m| {
-            let (first, last) = (m.waiting.first().map_or(0, |w| w.0), m.waiting.last().map_or(0, |w| w.0));
-            let (before, all) = (u64::from(nth.saturating_sub(first)), u64::from(last - first) + 1);
-            before * m.waiting.len() as u64 / all
+            let line = &m.waiting[kind];
+            let (first, last) = (line.first().map_or(0, |w| w.0), line.last().map_or(0, |w| w.0));
+            let (before, all) = (u64::from(held.nth.saturating_sub(first)), u64::from(last - first) + 1);
+            before * line.len() as u64 / all
         });
         (before as u64 + own) as u32
     }
@@ -213,14 +173,14 @@ impl Line {
 
     /// Whether they have a place now.
     fn join(&mut self, asked: &Asked, now: u64) -> bool {
-        let Holder { id, crowd, free } = asked.holder;
+        let Holder { id, crowd, free, reads } = asked.holder;
         let of_crowd = crowd.and_then(|crowd| self.crowds.get(&crowd)).copied().unwrap_or(0);
         if self.held.len() >= bounds::PLACES || of_crowd >= bounds::PLACES_SHARED {
             return false;
         }
         let with = asked.with.filter(|with| self.holds(with, now));
         // Else a flood that never waits would stand in the line, each of its requests with a new pass.
-        if free && with.is_none() && self.waiting >= bounds::PLACES_FREE {
+        if free && with.is_none() && self.waiting[READERS] + self.waiting[OTHERS] >= bounds::PLACES_FREE {
             return false;
         }
         let (minute, nth) = match with {
@@ -238,7 +198,7 @@ impl Line {
             *self.crowds.entry(crowd).or_default() += 1;
         }
         let by_rule = asked.by_rule;
-        let held = Held { minute, nth, crowd, by_rule, seen: now, pressed: now, state: State::Waiting };
+        let held = Held { minute, nth, crowd, by_rule, reads, seen: now, pressed: now, state: State::Waiting };
         // Who comes with a place of before a restart has waited long enough for the button.
         let pressed = if asked.with.is_some() { 0 } else { now };
         self.put(id, Held { pressed, ..held });
@@ -247,9 +207,10 @@ impl Line {
 
     pub(super) fn put(&mut self, id: u128, held: Held) {
         if held.state == State::Waiting {
-            self.minutes.entry(held.minute).or_default().waiting.insert((held.nth, id));
-            self.waiting += 1;
-            self.at_gate += u32::from(!held.by_rule);
+            let kind = held.kind();
+            self.minutes.entry(held.minute).or_default().waiting[kind].insert((held.nth, id));
+            self.waiting[kind] += 1;
+            self.at_gate[kind] += u32::from(!held.by_rule);
         }
         self.held.insert(id, held);
     }
@@ -272,13 +233,22 @@ impl Line {
         self.put(id, Held { minute: with.minute, nth: with.nth, ..held });
     }
 
+    /// By what is known of them now: with the readers, or with the others.
+    fn stand_with(&mut self, id: u128, reads: bool) {
+        let other = |held: &Held| held.reads != reads;
+        let Some(held) = self.held.get(&id).copied().filter(other) else { return };
+        self.take_out(id, &held);
+        self.put(id, Held { reads, ..held });
+    }
+
     fn take_out(&mut self, id: u128, held: &Held) {
+        let kind = held.kind();
         if held.state == State::Waiting
             && let Some(minute) = self.minutes.get_mut(&held.minute)
-            && minute.waiting.remove(&(held.nth, id))
+            && minute.waiting[kind].remove(&(held.nth, id))
         {
-            self.waiting -= 1;
-            self.at_gate -= u32::from(!held.by_rule);
+            self.waiting[kind] -= 1;
+            self.at_gate[kind] -= u32::from(!held.by_rule);
         }
     }
 
@@ -326,22 +296,30 @@ impl Line {
             let comes = self.held.get(&id).is_some_and(|h| h.state == State::Called(at));
             self.due = self.due.saturating_sub(u32::from(comes));
         }
-        if self.waiting == 0 {
+        if self.waiting == [0; 2] {
+            self.pace.rest();
             return Beat { called: 0, lapsed };
         }
         let most = (self.pace.rate() * bounds::PLACE_DUE.as_secs() as f32) as u32;
         let most = most.max(bounds::PLACE_DUE_LEAST).saturating_sub(self.due);
         let wanted = self.pace.calls(space).min(most);
         let (called, gone) = self.call(wanted, now);
-        self.pace.called(called, now);
-        Beat { called, lapsed: lapsed + gone }
+        self.readers.called(called[READERS], now);
+        self.pace.called(called[OTHERS], now);
+        Beat { called: called.iter().sum(), lapsed: lapsed + gone }
     }
 
     /// Calls so many, the first to arrive first; who has gone away is called by nobody.
-    fn call(&mut self, wanted: u32, now: u64) -> (u32, u32) {
-        let (mut called, mut gone) = (0, 0);
-        while called < wanted {
-            let first = self.minutes.values().find_map(|m| m.waiting.first().copied());
+    fn call(&mut self, wanted: u32, now: u64) -> ([u32; 2], u32) {
+        let (mut called, mut gone) = ([0; 2], 0);
+        while called.iter().sum::<u32>() < wanted {
+            let kind = match self.waiting {
+                [0, _] => OTHERS,
+                [_, 0] => READERS,
+                _ if self.calls.is_multiple_of(bounds::PLACE_OTHERS) => OTHERS,
+                _ => READERS,
+            };
+            let first = self.minutes.values().find_map(|m| m.waiting[kind].first().copied());
             let Some((_, id)) = first else { break };
             if self.leave_if_over(id, now) {
                 gone += 1;
@@ -353,7 +331,8 @@ impl Line {
             self.held.insert(id, held);
             self.recent.push_back((now, id));
             self.due += 1;
-            called += 1;
+            self.calls = self.calls.wrapping_add(1);
+            called[kind] += 1;
         }
         (called, gone)
     }
@@ -367,7 +346,7 @@ impl Line {
         let ids: Vec<u128> = self.held.keys().copied().collect();
         let lapsed = ids.into_iter().filter(|id| self.leave_if_over(*id, now)).count() as u32;
         let oldest = ((now / 60) as u32).saturating_sub(bounds::PLACE_MINUTES as u32);
-        self.minutes.retain(|at, m| *at >= oldest || !m.waiting.is_empty());
+        self.minutes.retain(|at, m| *at >= oldest || !m.is_empty());
         lapsed
     }
 }

@@ -7,6 +7,7 @@
 //!
 //! Does not know: pages, cookies, gates, rules, the clock.
 
+mod asked;
 mod line;
 mod pace;
 mod place;
@@ -16,8 +17,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub use asked::{Asked, Beat, Came, Holder, Turn, Waits};
 use line::Line;
-pub use line::{Asked, Beat, Came, Holder, Turn, Waits};
 pub use pace::{Estimate, Space};
 pub use place::{Place, Seals};
 pub use saved::{Count, Counts};
@@ -28,8 +29,9 @@ use crate::portal::Class;
 #[derive(Debug, Default)]
 pub struct Room {
     line: Mutex<Line>,
-    /// As many as wait for the gate and are not called, for the look that each request costs.
+    /// As many as wait for the gate and are not called, for the look that each request costs; and the readers among them.
     at_gate: AtomicU32,
+    readers: AtomicU32,
 }
 
 impl Room {
@@ -38,15 +40,15 @@ impl Room {
         self.at_gate.load(Ordering::Relaxed) > 0
     }
 
+    /// Whether readers do, whom no other reader must overtake.
+    pub fn is_busy_for_readers(&self) -> bool {
+        self.readers.load(Ordering::Relaxed) > 0
+    }
+
     /// Whether this holder's visit goes on, or their turn has come; else their place, made where they have none. `now` in seconds
     /// since the Unix epoch, as all times here.
     pub fn ask(&self, asked: &Asked, now: u64) -> Turn {
         self.with(|line| line.ask(asked, now))
-    }
-
-    /// Whether a holder's visit goes on, or their turn has come; nothing is made, renewed or used.
-    pub fn may_go(&self, holder: u128, now: u64) -> bool {
-        self.line().may_go(holder, now)
     }
 
     /// The place of a holder who has one; nothing is made, renewed or used.
@@ -77,7 +79,9 @@ impl Room {
     fn with<R>(&self, work: impl FnOnce(&mut Line) -> R) -> R {
         let mut line = self.line();
         let done = work(&mut line);
-        self.at_gate.store(line.at_gate(), Ordering::Relaxed);
+        let (all, readers) = line.at_gate();
+        self.at_gate.store(all, Ordering::Relaxed);
+        self.readers.store(readers, Ordering::Relaxed);
         done
     }
 

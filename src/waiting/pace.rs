@@ -17,8 +17,9 @@ pub struct Space {
     /// How many wait at the gate itself, of how many that may.
     pub queued: u32,
     pub queued_most: u32,
-    /// How many the gate let in per second of late.
+    /// How many the gate let in per second of late, and the most of some minutes in which all was well.
     pub per_second: f32,
+    pub sustained: f32,
 }
 
 /// Whole minutes, between which it lies most likely.
@@ -43,12 +44,19 @@ impl Pace {
     /// sustains shows itself there, whatever each who is let in asks for.
     pub fn calls(&mut self, room: &Space) -> u32 {
         let shown = room.per_second.max(1.0);
+        // What is due to the line, whoever else comes.
+        let least = (room.per_second / bounds::PLACE_SHARE as f32).max(0.1);
         if self.rate <= 0.0 {
-            self.rate = (shown * 0.25).max(1.0);
+            // What it bore a moment ago and is not asked for now is there to be given at once.
+            let spare = if room.free > 0 { room.sustained - room.per_second } else { 0.0 };
+            self.rate = spare.max(shown * 0.25).max(1.0);
         }
         if room.queued_most > 0 && room.queued >= room.queued_most {
-            (self.rate, self.part) = ((self.rate * 0.7).max(0.1), 0.0);
-            return 0;
+            (self.rate, self.part) = ((self.rate * 0.7).max(least), 0.0);
+            if room.per_second < bounds::PLACE_SHARE as f32 {
+                return 0;
+            }
+            return least.round() as u32;
         }
         if room.free > 0 {
             self.rate += 1.0 + self.rate * 0.1;
@@ -58,10 +66,15 @@ impl Pace {
             self.rate *= 0.9;
         }
         // More than this it has not shown that it can.
-        self.rate = self.rate.clamp(0.1, shown * 1.5 + room.free as f32);
+        self.rate = self.rate.clamp(least, shown.max(room.sustained) * 1.5 + room.free as f32);
         let whole = self.rate + self.part;
         self.part = whole.fract();
         whole as u32
+    }
+
+    /// Nobody waits: who comes next finds things as they will be then.
+    pub fn rest(&mut self) {
+        (self.rate, self.part) = (0.0, 0.0);
     }
 
     /// Calls a second, now.
@@ -118,7 +131,7 @@ mod tests {
         (from..from + seconds)
             .map(|now| {
                 let free = ((capacity - done) * 2.0).max(0.0) as u32;
-                let room = Space { free, queued: queued as u32, queued_most: 100, per_second: done };
+                let room = Space { free, queued: queued as u32, queued_most: 100, per_second: done, sustained: 0.0 };
                 let calls = pace.calls(&room);
                 pace.called(calls, now);
                 queued += calls as f32 * each;
@@ -139,6 +152,33 @@ mod tests {
             assert!((0.85..=1.05).contains(&part), "{capacity} by {each}: {part} of what it can");
             assert!(seen.iter().all(|(_, queued)| *queued < 220), "the gate's line stays short: {seen:?}");
         }
+    }
+
+    #[test]
+    fn a_line_begins_to_move_as_fast_as_was_sustained_a_moment_ago() {
+        let idle = Space { free: 20, queued: 0, queued_most: 10, per_second: 10.0, sustained: 200.0 };
+        assert!(Pace::default().calls(&idle) >= 190);
+        let busy = Space { free: 0, per_second: 190.0, ..idle };
+        assert!(Pace::default().calls(&busy) <= 60, "what others take is not there to be given");
+        let unknown = Space { free: 20, sustained: 0.0, ..idle };
+        assert!(Pace::default().calls(&unknown) <= 5, "felt for, where nothing is known");
+        // Whoever comes later finds things as they are then.
+        let mut pace = Pace::default();
+        (0..60).for_each(|_| {
+            let _ = pace.calls(&Space { queued: 10, ..busy });
+        });
+        pace.rest();
+        assert!(pace.calls(&idle) >= 190);
+    }
+
+    #[test]
+    fn a_share_is_the_line_s_however_many_come_who_need_not_wait() {
+        let full = Space { free: 0, queued: 10, queued_most: 10, per_second: 150.0, sustained: 150.0 };
+        let mut pace = Pace::default();
+        let called: u32 = (0..60).map(|_| pace.calls(&full)).sum();
+        assert!((300..=420).contains(&called), "{called} in a minute of 9,000");
+        let dead = Space { per_second: 0.0, ..full };
+        assert_eq!((0..60).map(|_| pace.calls(&dead)).sum::<u32>(), 0, "nobody is called to what lets nobody in");
     }
 
     #[test]

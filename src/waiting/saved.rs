@@ -31,6 +31,8 @@ pub struct Counts {
     pub oldest: Option<u64>,
     pub minutes: Vec<Count>,
     pub(super) pace: Pace,
+    #[serde(default)]
+    pub(super) readers: Pace,
 }
 
 impl Counts {
@@ -44,13 +46,14 @@ impl Line {
     pub fn counts(&self) -> Counts {
         let count = |(at, m): (&u32, &Minute)| Count { minute: *at, arrived: m.arrived, let_in: m.let_in };
         Counts {
-            waiting: self.waiting,
+            waiting: self.waiting.iter().sum(),
             due: self.due,
             visiting: self.held.values().filter(|h| matches!(h.state, State::In(..))).count() as u32,
             still: self.still.is_some(),
-            oldest: self.minutes.iter().find(|(_, m)| !m.waiting.is_empty()).map(|(at, _)| u64::from(*at) * 60),
+            oldest: self.minutes.iter().find(|(_, m)| !m.is_empty()).map(|(at, _)| u64::from(*at) * 60),
             minutes: self.minutes.iter().map(count).collect(),
             pace: self.pace.clone(),
+            readers: self.readers.clone(),
         }
     }
 
@@ -60,12 +63,14 @@ impl Line {
             let m = self.minutes.entry(minute).or_default();
             (m.arrived, m.let_in) = (arrived, let_in);
         }
-        self.pace = counts.pace;
+        (self.pace, self.readers) = (counts.pace, counts.readers);
         self.stood = (until.min(now), now);
         let visit = bounds::PLACE_VISIT.as_secs();
         for (id, since) in used {
             let state = State::In(*since, since + visit);
-            self.put(*id, Held { minute: 0, nth: 0, crowd: None, by_rule: true, seen: *since, pressed: 0, state });
+            let held =
+                Held { minute: 0, nth: 0, crowd: None, by_rule: true, reads: false, seen: *since, pressed: 0, state };
+            self.put(*id, held);
         }
         for (id, held) in read(places) {
             if self.held.contains_key(&id) || self.held.len() >= bounds::PLACES {
@@ -121,6 +126,7 @@ fn read(bytes: &[u8]) -> impl Iterator<Item = (u128, Held)> {
             1 => State::Called(a),
             _ => State::In(a, b),
         };
-        (id, Held { minute, nth, crowd: has.then_some(crowd), by_rule, seen, pressed, state })
+        // Whether they read is seen when they ask again.
+        (id, Held { minute, nth, crowd: has.then_some(crowd), by_rule, reads: false, seen, pressed, state })
     })
 }

@@ -5,11 +5,11 @@ use crate::bounds;
 const START: u64 = 1_790_000_040 / 60 * 60;
 
 fn holder(id: u128) -> Holder {
-    Holder { id, crowd: None, free: false }
+    Holder { id, crowd: None, free: false, reads: false }
 }
 
 fn asks(id: u128) -> Asked {
-    Asked { holder: holder(id), with: None, enters: true, by_rule: false }
+    Asked { holder: holder(id), with: None, enters: true, stays: true, by_rule: false }
 }
 
 fn looks(id: u128) -> Asked {
@@ -17,7 +17,7 @@ fn looks(id: u128) -> Asked {
 }
 
 fn space(per_second: f32) -> Space {
-    Space { free: 0, queued: 0, queued_most: 100, per_second }
+    Space { free: 0, queued: 0, queued_most: 100, per_second, sustained: 0.0 }
 }
 
 /// There is no room behind the gate, and none before it.
@@ -48,7 +48,7 @@ struct Citizen {
 
 impl Citizen {
     fn asked(&self, enters: bool) -> Asked {
-        Asked { holder: holder(self.id), with: self.cookie, enters, by_rule: false }
+        Asked { holder: holder(self.id), with: self.cookie, enters, stays: true, by_rule: false }
     }
 
     /// Comes, or asks in the background and goes on when called, as the page's script does.
@@ -64,7 +64,7 @@ impl Citizen {
                 self.let_in = Some(now);
             }
             Turn::Waits(w) => self.cookie = Some(Came { minute: w.minute, nth: w.nth, renewed: now }),
-            Turn::Full => panic!("no room for {}", self.id),
+            Turn::Full | Turn::Out => panic!("no room for {}", self.id),
         }
     }
 }
@@ -278,9 +278,10 @@ fn a_used_place_stays_used_over_a_restart() {
 fn passes_that_cost_nothing_stand_in_a_short_line_only() {
     let room = Room::default();
     let free = |id, with| Asked {
-        holder: Holder { id, crowd: Some(id as u64), free: true },
+        holder: Holder { id, crowd: Some(id as u64), free: true, reads: false },
         with,
         enters: true,
+        stays: true,
         by_rule: false,
     };
     let most = u128::from(bounds::PLACES_FREE);
@@ -300,8 +301,13 @@ fn passes_that_cost_nothing_stand_in_a_short_line_only() {
 #[test]
 fn nobody_hoards_places() {
     let room = Room::default();
-    let of_crowd =
-        |id| Asked { holder: Holder { id, crowd: Some(7), free: false }, with: None, enters: true, by_rule: false };
+    let of_crowd = |id| Asked {
+        holder: Holder { id, crowd: Some(7), free: false, reads: false },
+        with: None,
+        enters: true,
+        stays: true,
+        by_rule: false,
+    };
     let most = u128::from(bounds::PLACES_SHARED);
     all(1..=most, |id| room.ask(&of_crowd(id), START));
     assert_eq!(room.ask(&of_crowd(most + 1), START), Turn::Full);
@@ -350,4 +356,41 @@ fn what_is_kept_is_read_again_and_broken_ends_are_left_out() {
         assert_eq!(told.minutes, room.counts().minutes);
         assert!(told.waiting + 1 >= room.counts().waiting && told.waiting > 60, "{cut}");
     }
+}
+
+#[test]
+fn readers_are_called_before_others_who_are_not_forgotten() {
+    let room = Room::default();
+    let reads = |id| Asked { holder: Holder { reads: true, ..holder(id) }, ..asks(id) };
+    all(1..=200, |id| room.ask(&asks(id), START));
+    assert!(room.is_busy() && !room.is_busy_for_readers());
+    for id in 1001..=1100_u128 {
+        assert_eq!(waits(room.ask(&reads(id), START)).place as u128, id - 1000, "in their own order");
+    }
+    assert!(room.is_busy_for_readers());
+    // Somebody who waits is seen to read: with the minute and number that they have.
+    assert_eq!(waits(room.ask(&reads(7), START)).place, 1);
+    let called = |ids: std::ops::RangeInclusive<u128>| {
+        ids.filter(|id| room.look(*id, START + 9).is_some_and(|w| w.place == 0)).count()
+    };
+    for second in 1..=8 {
+        room.beat(&Space { free: 40, ..space(20.0) }, false, START + second);
+    }
+    let (readers, others) = (called(1001..=1100), called(1..=200));
+    assert!(readers >= 50 && (2..=1 + readers / 10).contains(&others), "{readers} and {others}");
+    assert_eq!(room.look(7, START + 9).unwrap().place, 0);
+    assert_eq!(room.look(8, START + 9).map(|w| w.place), Some(8 - others as u32 + 1 - 1), "the others go by arrival");
+}
+
+#[test]
+fn who_has_something_else_takes_no_place_and_goes_in_when_called() {
+    let room = Room::default();
+    let spared = |id| Asked { stays: false, ..asks(id) };
+    assert_eq!(room.ask(&spared(1), START), Turn::Out);
+    assert!(!room.is_busy());
+    assert!(waits(room.ask(&asks(1), START)).new && !waits(room.ask(&asks(1), START)).new);
+    assert_eq!(room.ask(&spared(1), START + 6), Turn::Out, "it stands and is not called");
+    assert_eq!(room.beat(&Space { free: 5, ..space(5.0) }, false, START + 7).called, 1);
+    assert_eq!(room.ask(&spared(1), START + 8), Turn::In { used: true });
+    assert_eq!(room.ask(&spared(1), START + 9), Turn::In { used: false }, "as long as the visit lasts");
 }
