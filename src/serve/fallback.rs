@@ -45,7 +45,7 @@ pub fn answer(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reason:
 /// A copy instead of a place in line: it is there at once, and says when it was taken. Not for who is signed in, whose page is
 /// another, and not of a page on which something is begun: whoever wants that wants a place.
 pub fn spares_line(visit: &mut Visit<'_>, request: &Request, head: &dyn Head) -> Option<Made> {
-    let portal = visit.portal();
+    let portal = visit.portal().clone();
     if !request.safe || vouch::has_session(&portal, head) {
         return None;
     }
