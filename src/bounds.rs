@@ -185,9 +185,10 @@ pub const LIMIT_KEY_BYTES: usize = 1024;
 pub const LIMIT_FIRST: u32 = 100;
 pub const LIMIT_LEAST: u32 = 3;
 pub const LIMIT_MOST: u32 = 2000;
-/// Idle origin connections that one worker keeps per origin, and for how long. nginx closes idle ones after
-/// 75 s, many Java servers after 20 s: leave before they do.
-pub const ORIGIN_IDLE: usize = 64;
+/// Idle origin connections that one worker keeps per origin, and for how long: as many as a few clients of HTTP/2 have
+/// streams, or each burst of theirs would make its connections anew. nginx closes idle ones after 75 s, many Java servers
+/// after 20 s: leave before they do.
+pub const ORIGIN_IDLE: usize = 256;
 pub const ORIGIN_IDLE_FOR: Duration = Duration::from_secs(15);
 /// How old an origin's connection may be that carries another request: for that long a name that leads elsewhere may go
 /// unheard. A new one each minute costs nothing that could be measured.

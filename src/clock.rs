@@ -41,13 +41,13 @@ pub const SECOND: u64 = 1_000_000_000;
 /// The system's clock, or one that a test moves by hand.
 #[derive(Clone, Debug)]
 pub enum Clock {
-    System { start: Instant, epoch: u64 },
+    System(Arc<Watch>),
     Manual(Arc<AtomicU64>),
 }
 
 impl Clock {
     pub fn system() -> Clock {
-        Clock::System { start: Instant::now(), epoch: wall() }
+        Clock::System(Arc::new(Watch::new()))
     }
 
     /// A clock that stands at `unix` seconds until [`Clock::advance`] moves it.
@@ -64,12 +64,41 @@ impl Clock {
 
     pub fn now(&self) -> Now {
         match self {
-            Clock::System { start, epoch } => Now { mono: epoch + start.elapsed().as_nanos() as u64, wall: wall() },
+            Clock::System(watch) => watch.now(),
             Clock::Manual(at) => {
                 let at = at.load(Ordering::Relaxed);
                 Now { mono: at, wall: at }
             }
         }
+    }
+}
+
+/// The system's two clocks, of which one is asked each time. The wall's is the other and how far apart they were when that
+/// was last looked at: it may be set, and then runs on as steadily.
+#[derive(Debug)]
+pub struct Watch {
+    start: Instant,
+    epoch: u64,
+    /// What is to be added to [`Now::mono`], and until which of it.
+    apart: AtomicU64,
+    until: AtomicU64,
+}
+
+/// Nanoseconds after which the two clocks are compared again.
+const COMPARED_FOR: u64 = 10_000_000;
+
+impl Watch {
+    fn new() -> Watch {
+        Watch { start: Instant::now(), epoch: wall(), apart: AtomicU64::new(0), until: AtomicU64::new(0) }
+    }
+
+    fn now(&self) -> Now {
+        let mono = self.epoch + self.start.elapsed().as_nanos() as u64;
+        if mono >= self.until.load(Ordering::Acquire) {
+            self.apart.store(wall().wrapping_sub(mono), Ordering::Relaxed);
+            self.until.store(mono + COMPARED_FOR, Ordering::Release);
+        }
+        Now { mono, wall: mono.wrapping_add(self.apart.load(Ordering::Relaxed)) }
     }
 }
 

@@ -20,6 +20,7 @@ pub mod incident;
 pub mod known;
 pub mod markup;
 pub mod path;
+pub mod pen;
 pub mod plan;
 pub mod portal;
 pub mod proofs;

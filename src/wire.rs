@@ -194,6 +194,19 @@ impl Body for Empty {
     }
 }
 
+/// A prepared body.
+pub struct Whole(pub Bytes);
+
+impl Body for Whole {
+    fn poll_chunk(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Chunk, Broken>>> {
+        let bytes = std::mem::take(&mut self.0);
+        Poll::Ready((!bytes.is_empty()).then_some(Ok(Chunk::Data(bytes))))
+    }
+    fn exact(&self) -> Option<u64> {
+        Some(self.0.len() as u64)
+    }
+}
+
 /// Reads a body whole, up to `most` bytes.
 ///
 /// # Errors

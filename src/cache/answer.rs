@@ -1,6 +1,5 @@
 //! A kept answer as it goes out: whole, in part, or as the word that the client has it already.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,6 +8,7 @@ use super::condition;
 use super::keep::Kept;
 use super::range::{self, Wanted};
 use crate::clock::Now;
+use crate::pen;
 use crate::wire::{Common, Fields, Head};
 
 /// An answer out of the cache.
@@ -24,7 +24,7 @@ pub struct Given {
 /// Gives a kept answer to a request; `status` is the text of its `Cache-Status`.
 pub fn give(kept: &Kept, head: &dyn Head, now: Now, status: impl Into<Bytes>) -> Given {
     let mut fields = Fields::with_capacity(4);
-    fields.push("age", decimal(kept.age(now)));
+    fields.push("age", pen::number(kept.age(now)));
     fields.push("cache-status", status);
     let without = |names: &dyn Fn(&str) -> bool, mut own: Fields| {
         own.0.extend(kept.fields().0.iter().filter(|(name, _)| !names(name)).cloned());
@@ -53,11 +53,4 @@ pub fn give(kept: &Kept, head: &dyn Head, now: Now, status: impl Into<Bytes>) ->
             Given { status: 416, common: None, fields: without(&of_body, fields), body: Bytes::new() }
         }
     }
-}
-
-fn decimal(n: u64) -> String {
-    let mut text = String::with_capacity(10);
-    // Writing into a String cannot fail.
-    let _ = write!(text, "{n}");
-    text
 }

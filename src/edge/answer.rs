@@ -12,6 +12,7 @@ use super::http1::Talk;
 use super::tcp::Io;
 use crate::clock::Patience;
 use crate::http1::{chunk_prefix, date, last_chunk, reason_phrase, write_field};
+use crate::pen;
 use crate::wire::{Answer, BodyBox, Chunk, Fields, Head, Payload, Version};
 
 /// Up to this much of a body is copied behind its head, so that both leave as one piece.
@@ -68,7 +69,7 @@ impl<'a> Outgoing<'a> {
         early: BytesMut,
     ) -> Outgoing<'a> {
         let house = &seat.post.house;
-        let mut out = Vec::with_capacity(early.len() + 512);
+        let mut out = Vec::with_capacity(early.len() + room(answer, &body));
         out.extend_from_slice(&early);
         status_line(&mut out, answer.status);
         let to_head = head.method() == "HEAD";
@@ -94,7 +95,9 @@ impl<'a> Outgoing<'a> {
             out.extend_from_slice(b"\r\n");
         }
         if let (true, Some(length)) = (own_length, length) {
-            write_field(&mut out, b"content-length", length.to_string().as_bytes());
+            out.extend_from_slice(b"content-length: ");
+            pen::decimal(&mut out, length);
+            out.extend_from_slice(b"\r\n");
         }
         if chunked {
             out.extend_from_slice(b"transfer-encoding: chunked\r\n");
@@ -125,6 +128,11 @@ impl<'a> Outgoing<'a> {
             patience,
             waits: false,
         }
+    }
+
+    /// Whether the connection's end tells the body's.
+    pub fn ends_at_close(&self) -> bool {
+        self.at_close
     }
 
     /// Ready when all is with the system, or the answer broke.
@@ -178,8 +186,8 @@ impl<'a> Outgoing<'a> {
         if self.frame == Frame::Plain && data.len() > TOGETHER {
             self.parts[1] = data;
         } else {
-            let mut out = Vec::with_capacity(self.parts[0].len() + data.len().min(TOGETHER) + 32);
-            out.extend_from_slice(&self.parts[0]);
+            // What nobody else has keeps its place, where there is room for more.
+            let mut out = Vec::from(std::mem::take(&mut self.parts[0]));
             if self.frame == Frame::Chunked {
                 chunk_prefix(data.len(), &mut out);
             }
@@ -224,6 +232,19 @@ impl Drop for Outgoing<'_> {
             self.seat.ticket.waits(false);
         }
     }
+}
+
+/// Bytes that an answer's head takes, and as much of its body as goes with it.
+fn room(answer: &Answer, body: &Payload) -> usize {
+    let common = answer.common.as_ref().map_or(0, |common| common.lines.len());
+    let own: usize = answer.fields.0.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+    let body = match body {
+        Payload::Bytes(bytes) => bytes.len(),
+        Payload::Stream(body) => body.exact().unwrap_or(0).min(TOGETHER as u64) as usize,
+        Payload::Tunnel(_) => 0,
+    };
+    // Status line, date, length, framing.
+    192 + common + own + if body <= TOGETHER { body } else { 0 }
 }
 
 fn fields(out: &mut Vec<u8>, fields: &Fields, with_length: bool) {

@@ -39,7 +39,6 @@ pub type Talking = Pin<Box<dyn Future<Output = ()>>>;
 /// Opens a connection as far as its protocol; `None` where it ends before that. What this needs is given back before
 /// the talking begins, so an idle connection holds none of it.
 pub async fn open(post: Rc<Post>, stream: TcpStream, peer: SocketAddr, ticket: Rc<Ticket>) -> Option<Talking> {
-    let _ = stream.set_nodelay(true);
     let first = if post.door.tls { Phase::Handshake } else { Phase::Head };
     let mut tcp = Tcp::new(stream, ticket.clone(), first);
     let mut peer = peer.ip();
@@ -72,6 +71,12 @@ pub async fn open(post: Rc<Post>, stream: TcpStream, peer: SocketAddr, ticket: R
     }
     seat.ticket.phase(Phase::Head);
     Some(Box::pin(http1::serve(seat, stream)))
+}
+
+/// A future on the heap, made there: futures are large, and to make one elsewhere first is to copy it.
+pub fn in_place<F>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
+    let room = Box::new_uninit();
+    Box::into_pin(Box::write(room, make()))
 }
 
 /// Whether the client begins with HTTP/2's preface (RFC 9113 section 3.4); what came is read again.

@@ -9,16 +9,11 @@
 //! Does not know: what frames mean beyond that.
 
 use std::cell::Cell;
-use std::io;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
 
 use h2::Reason;
 use smallvec::SmallVec;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::tcp::Io;
 use crate::bounds;
 use crate::http2::Pieces;
 use crate::settings::Caps;
@@ -255,68 +250,9 @@ impl Account {
     pub fn offence(&self) -> Option<Offence> {
         self.offence.get()
     }
-}
 
-/// A byte stream whose incoming frames are counted. After an [`Offence`] nothing more is read from it.
-pub struct Counted<S> {
-    stream: S,
-    counter: Counter,
-    account: Account,
-    clock: Box<dyn Fn() -> u64>,
-}
-
-impl<S> Counted<S> {
-    pub fn new(stream: S, caps: &Caps, account: Account, clock: impl Fn() -> u64 + 'static) -> Counted<S> {
-        Counted { stream, counter: Counter::new(caps), account, clock: Box::new(clock) }
-    }
-}
-
-impl<S: Io> AsyncRead for Counted<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        if this.account.offence().is_some() {
-            return Poll::Pending;
-        }
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
-        let now = (this.clock)();
-        this.counter.sent_pieces(this.account.pieces.take());
-        if let Err(offence) = this.counter.feed(&buf.filled()[before..], now) {
-            this.account.offence.set(Some(offence));
-            buf.set_filled(before);
-            return Poll::Pending;
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: Io> AsyncWrite for Counted<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let n = ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
-        self.counter.sent(n);
-        Poll::Ready(Ok(n))
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let n = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs))?;
-        self.counter.sent(n);
-        Poll::Ready(Ok(n))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+    pub fn offends(&self, offence: Offence) {
+        self.offence.set(Some(offence));
     }
 }
 

@@ -16,7 +16,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::answer::{self, Outgoing, Sent};
-use super::conn::Seat;
+use super::conn::{Seat, in_place};
 use super::crowd::Phase;
 use super::identify::identify;
 use super::tcp::Io;
@@ -54,6 +54,7 @@ async fn talking<S: Io>(seat: Rc<Seat>, talk: Shared<S>) {
         match turn.await {
             Keep::Open => {}
             Keep::Close => return Box::pin(close(&talk)).await,
+            Keep::Over => return,
             Keep::Cut => return talk.borrow().link.stream.abort(),
         }
         let begun = !talk.borrow().link.buf.is_empty();
@@ -69,6 +70,8 @@ type Turn<'a> = Pin<Box<dyn Future<Output = Keep> + 'a>>;
 enum Keep {
     Open,
     Close,
+    /// Both sides have said all: there is nothing to linger for.
+    Over,
     /// The answer broke off: it must not look whole.
     Cut,
 }
@@ -84,7 +87,7 @@ async fn next<'a, S: Io>(seat: &'a Rc<Seat>, talk: &'a Shared<S>) -> Option<Turn
         let link = &mut talk.borrow_mut().link;
         loop {
             let turn: Turn<'a> = match RequestHead::take(&mut link.buf, &mut scanned, bytes, fields) {
-                Ok(Some(head)) => Box::pin(one(seat, talk, head)),
+                Ok(Some(head)) => in_place(|| one(seat, talk, head)),
                 Err(fault) => Box::pin(unreadable(seat, talk, fault)),
                 Ok(None) => match ready!(link.poll_fill(cx)) {
                     Ok(0) | Err(_) => return Poll::Ready(None),
@@ -198,6 +201,7 @@ async fn send<S: Io>(seat: &Seat, talk: &Shared<S>, head: &dyn Head, reply: Repl
     // After what could not be read, the two sides may differ on where they are.
     let lost =
         matches!(answer.status, 400 | 408 | 413 | 431 | 501 | 505) && answer.fields.first("proxy-status").is_some();
+    let over = !keep && whole && !lost && S::ENDS_BY_ITSELF;
     let keep = keep && whole && !lost && !seat.post.draining();
     let prefix = {
         let talk = &mut *talk.borrow_mut();
@@ -208,7 +212,9 @@ async fn send<S: Io>(seat: &Seat, talk: &Shared<S>, head: &dyn Head, reply: Repl
     let mut out = Outgoing::new(seat, head, &answer, body, keep, prefix);
     let sent = poll_fn(|cx| out.poll(cx, talk)).await;
     match sent {
-        Sent::Whole if keep => Keep::Open,
+        Sent::Whole if keep && !out.ends_at_close() => Keep::Open,
+        // The client said that this was its last request, and nothing more came of it.
+        Sent::Whole if over && talk.borrow().link.buf.is_empty() => Keep::Over,
         Sent::Whole | Sent::Cut => Keep::Close,
         Sent::Broken => Keep::Cut,
     }

@@ -17,20 +17,21 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use h2::server::{Builder, Connection, SendResponse};
 use h2::{Reason as H2Reason, RecvStream};
-use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 
-use super::conn::Seat;
+use super::conn::{Seat, in_place};
 use super::crowd::Phase;
-use super::frames::{Account, Counted, Offence};
+use super::frames::{Account, Offence};
+use super::gather::{Counted, Gather};
 use super::identify::identify;
+use super::stream::StreamHead;
 use super::tcp::Io;
 use super::tunnel;
 use crate::bounds;
-use crate::http2::{Inbound, Pieces, Pipe, Sender, map};
+use crate::http2::{Inbound, Pieces, Pipe, Sender, map, put};
 use crate::reason::Reason;
 use crate::wire::{
-    self, Answer, Body, BodyBox, Broken, Chunk, Common, Empty, Fields, Head, Line, Payload, Reply, Version,
+    self, Answer, Body, BodyBox, Broken, Chunk, Common, Empty, Fields, Head, Line, Payload, Reply, Whole,
 };
 
 pub async fn serve<S: Io>(seat: Rc<Seat>, stream: S) {
@@ -38,6 +39,7 @@ pub async fn serve<S: Io>(seat: Rc<Seat>, stream: S) {
     let clock = seat.post.house.clock.clone();
     let account = Account::default();
     let counted = Counted::new(stream, &caps, account.clone(), move || clock.now().mono / 1_000_000);
+    let gather = counted.gather();
     let handshake = Builder::new()
         .max_concurrent_streams(caps.streams)
         .initial_window_size(bounds::H2_STREAM_WINDOW)
@@ -47,11 +49,17 @@ pub async fn serve<S: Io>(seat: Rc<Seat>, stream: S) {
         .enable_connect_protocol()
         .handshake::<_, Bytes>(counted);
     let Ok(connection) = handshake.await else { return };
-    talk(&seat, connection, account).await;
+    talk(&seat, connection, gather, account).await;
 }
 
 /// Accepts streams and drives them until the connection is over.
-async fn talk<S: Io>(seat: &Rc<Seat>, mut connection: Connection<Counted<S>, Bytes>, account: Account) {
+async fn talk<S: Io>(
+    seat: &Rc<Seat>,
+    mut connection: Connection<Counted<S>, Bytes>,
+    gather: Rc<RefCell<Gather<S>>>,
+    account: Account,
+) {
+    gather.borrow_mut().lazy();
     let mut streams = FuturesUnordered::new();
     let mut leaving = false;
     seat.ticket.phase(Phase::Idle);
@@ -67,7 +75,7 @@ async fn talk<S: Io>(seat: &Rc<Seat>, mut connection: Connection<Counted<S>, Byt
             match connection.poll_accept(cx) {
                 Poll::Ready(Some(Ok((request, respond)))) => {
                     seat.ticket.phase(Phase::Busy);
-                    streams.push(one(seat.clone(), request, respond, account.pieces.clone()));
+                    streams.push(in_place(|| one(seat.clone(), request, respond, account.pieces.clone())));
                 }
                 Poll::Ready(_) => return Poll::Ready(()),
                 Poll::Pending => break,
@@ -76,8 +84,14 @@ async fn talk<S: Io>(seat: &Rc<Seat>, mut connection: Connection<Counted<S>, Byt
         if account.offence().is_some() {
             return Poll::Ready(());
         }
-        if streams.is_empty() && !connection.has_streams() {
+        let mut gather = gather.borrow_mut();
+        let sent = gather.poll_send(cx);
+        if let Poll::Ready(Err(_)) = sent {
+            return Poll::Ready(());
+        }
+        if sent.is_ready() && streams.is_empty() && !connection.has_streams() {
             seat.ticket.phase(Phase::Idle);
+            gather.rest();
         }
         Poll::Pending
     })
@@ -180,7 +194,7 @@ async fn send(
             if !matches!(status, 204 | 304) {
                 response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
             }
-            Box::pin(Whole(Some(bytes)))
+            Box::pin(Whole(bytes))
         }
         Payload::Stream(body) => {
             if let (Some(length), false) = (body.exact(), bodiless) {
@@ -230,16 +244,11 @@ fn response(seat: &Seat, status: u16, common: Option<&Common>, fields: &Fields) 
     let mut response = Response::new(());
     *response.status_mut() = StatusCode::from_u16(status)?;
     let headers = response.headers_mut();
-    *headers = map(fields);
-    if let Some(common) = common {
-        let own = std::mem::replace(headers, map(&common.fields));
-        own.iter().for_each(|(name, value)| {
-            headers.append(name, value.clone());
-        });
-    }
     // Connection fields have no place in HTTP/2 (RFC 9113 section 8.2.2).
-    for name in ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"] {
-        headers.remove(name);
+    let of_connection = ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"];
+    headers.reserve(fields.0.len() + common.map_or(0, |c| c.fields.0.len()) + 2);
+    for fields in common.map(|c| &c.fields).into_iter().chain([fields]) {
+        put(headers, fields, |name| !of_connection.contains(&name));
     }
     if !headers.contains_key(header::DATE) {
         let mut date = Vec::with_capacity(32);
@@ -247,19 +256,6 @@ fn response(seat: &Seat, status: u16, common: Option<&Common>, fields: &Fields) 
         headers.insert(header::DATE, HeaderValue::from_maybe_shared(Bytes::from(date))?);
     }
     Ok(response)
-}
-
-/// A prepared body.
-struct Whole(Option<Bytes>);
-
-impl Body for Whole {
-    fn poll_chunk(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Chunk, Broken>>> {
-        Poll::Ready(self.0.take().filter(|b| !b.is_empty()).map(|b| Ok(Chunk::Data(b))))
-    }
-
-    fn exact(&self) -> Option<u64> {
-        Some(self.0.as_ref().map_or(0, |b| b.len() as u64))
-    }
 }
 
 /// A citizen's upload.
@@ -318,64 +314,6 @@ impl Waits {
 impl Drop for Waits {
     fn drop(&mut self) {
         self.set(false);
-    }
-}
-
-/// A request's head as h2 parsed it.
-struct StreamHead {
-    parts: Parts,
-    protocol: Option<String>,
-}
-
-impl StreamHead {
-    fn new(parts: Parts) -> StreamHead {
-        let protocol = parts.extensions.get::<h2::ext::Protocol>().map(|p| p.as_str().to_owned());
-        StreamHead { parts, protocol }
-    }
-
-    fn protocol(&self) -> Option<&str> {
-        self.protocol.as_deref()
-    }
-}
-
-impl Head for StreamHead {
-    /// An extended CONNECT stands for the GET that HTTP/1.1 would have sent.
-    fn method(&self) -> &str {
-        if self.protocol.is_some() { "GET" } else { self.parts.method.as_str() }
-    }
-
-    fn path(&self) -> &str {
-        self.parts.uri.path()
-    }
-
-    fn query(&self) -> Option<&str> {
-        self.parts.uri.query()
-    }
-
-    fn authority(&self) -> Option<&str> {
-        self.parts.uri.authority().map(|a| a.as_str())
-    }
-
-    fn version(&self) -> Version {
-        Version::Http2
-    }
-
-    fn field(&self, name: &str) -> Option<&[u8]> {
-        self.parts.headers.get(name).map(HeaderValue::as_bytes)
-    }
-
-    fn any(&self, name: &str, test: &mut dyn FnMut(&[u8]) -> bool) -> bool {
-        self.parts.headers.get_all(name).iter().any(|v| test(v.as_bytes()))
-    }
-
-    fn each(&self, visit: &mut dyn FnMut(&str, &[u8])) {
-        for (name, value) in &self.parts.headers {
-            visit(name.as_str(), value.as_bytes());
-        }
-    }
-
-    fn upgrade(&self) -> Option<&str> {
-        self.protocol()
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::bounds;
 
@@ -64,6 +64,7 @@ pub fn bind(doors: &[Door], workers: usize, inherited: &mut Vec<TcpListener>) ->
                 // More workers than sockets share them; fewer serve several each, or some would never be accepted from.
                 let socket = given[i % given.len()].try_clone().map_err(fault)?;
                 socket.set_nonblocking(true).map_err(fault)?;
+                SockRef::from(&socket).set_tcp_nodelay(true).map_err(fault)?;
                 sockets.of_worker[i % workers].push((bound, socket));
             }
             sockets.doors.push(bound);
@@ -117,6 +118,8 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.bind(&address.into())?;
     socket.listen(bounds::BACKLOG)?;
     socket.set_nonblocking(true)?;
+    // Connections have it from the socket that they are accepted from.
+    socket.set_tcp_nodelay(true)?;
     Ok(socket.into())
 }
 

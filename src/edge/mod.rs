@@ -9,6 +9,7 @@ mod attend;
 mod conn;
 mod crowd;
 mod frames;
+mod gather;
 mod hello;
 mod http1;
 mod http2;
@@ -16,6 +17,7 @@ mod identify;
 mod listen;
 mod passes;
 mod proxy;
+mod stream;
 mod tcp;
 mod tunnel;
 

@@ -39,17 +39,23 @@ impl Tcp {
 
 /// A byte stream whose end can be made to look broken.
 pub trait Io: AsyncRead + AsyncWrite + Unpin + 'static {
+    /// Its end is the system's to tell, and needs no last word.
+    const ENDS_BY_ITSELF: bool;
     /// Has the connection reset when it is closed, so that what was cut cannot look whole.
     fn abort(&self);
 }
 
 impl Io for Tcp {
+    const ENDS_BY_ITSELF: bool = true;
+
     fn abort(&self) {
         let _ = self.stream.set_zero_linger();
     }
 }
 
 impl Io for TlsStream<Tcp> {
+    const ENDS_BY_ITSELF: bool = false;
+
     fn abort(&self) {
         self.get_ref().0.abort();
     }

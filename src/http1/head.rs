@@ -76,6 +76,11 @@ pub fn head_end(buf: &[u8], scanned: &mut usize, strict: bool) -> Result<Option<
     Ok(None)
 }
 
+/// The first bytes of `buf`; all of it is taken as it is, which needs no second owner.
+fn front(buf: &mut BytesMut, end: usize) -> BytesMut {
+    if end == buf.len() { std::mem::take(buf) } else { buf.split_to(end) }
+}
+
 /// A request's head.
 #[derive(Debug)]
 pub struct RequestHead {
@@ -116,7 +121,7 @@ impl RequestHead {
             _ => return Err(HeadFault::TooLarge),
         };
         *scanned = 0;
-        RequestHead::parse(buf.split_to(end), most_fields).map(Some)
+        RequestHead::parse(front(buf, end), most_fields).map(Some)
     }
 
     fn parse(mut bytes: BytesMut, most_fields: usize) -> Result<RequestHead, HeadFault> {
@@ -290,7 +295,7 @@ impl ResponseHead {
             _ => return Err(HeadFault::TooLarge),
         };
         *scanned = 0;
-        ResponseHead::parse(buf.split_to(end)).map(Some)
+        ResponseHead::parse(front(buf, end)).map(Some)
     }
 
     fn parse(mut bytes: BytesMut) -> Result<ResponseHead, HeadFault> {

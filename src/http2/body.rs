@@ -208,11 +208,16 @@ fn trailers(map: &HeaderMap) -> Fields {
 /// Fields as h2 wants them; what is no field is left out.
 pub fn map(fields: &Fields) -> HeaderMap {
     let mut map = HeaderMap::with_capacity(fields.0.len() + 2);
-    for (name, value) in &fields.0 {
+    put(&mut map, fields, |_| true);
+    map
+}
+
+/// The same, behind what is there already, of those names that are wanted.
+pub fn put(map: &mut HeaderMap, fields: &Fields, wanted: impl Fn(&str) -> bool) {
+    for (name, value) in fields.0.iter().filter(|(name, _)| wanted(name)) {
         let name = HeaderName::from_bytes(name.as_bytes());
         if let (Ok(name), Ok(value)) = (name, HeaderValue::from_maybe_shared(value.clone())) {
             map.append(name, value);
         }
     }
-    map
 }

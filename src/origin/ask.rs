@@ -16,7 +16,7 @@ pub type Fill<'a> = &'a dyn Fn(&mut dyn FnMut(&str, &[u8]));
 pub struct Ask<'a> {
     pub method: &'a str,
     pub target: &'a str,
-    pub host: String,
+    pub host: &'a str,
     /// Every field but Host and those that frame the body.
     pub fields: Fill<'a>,
     pub upgrade: Option<&'a str>,
@@ -29,11 +29,11 @@ pub struct Ask<'a> {
 
 impl<'a> Ask<'a> {
     /// A request of boma's own.
-    pub fn own(portal: &Portal, path: &'a str, host: &str, fields: Fill<'a>) -> Ask<'a> {
+    pub fn own(portal: &Portal, path: &'a str, host: &'a str, fields: Fill<'a>) -> Ask<'a> {
         Ask {
             method: "GET",
             target: path,
-            host: host.to_owned(),
+            host,
             fields,
             upgrade: None,
             key: None,

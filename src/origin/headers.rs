@@ -3,14 +3,13 @@
 //! Does not know: connections, decisions.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
-use std::net::IpAddr;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::client::Client;
 use crate::http1::{ResponseHead, lists};
+use crate::pen;
 use crate::portal::Portal;
 use crate::wire::{Fields, Head};
 
@@ -117,8 +116,7 @@ impl Forward<'_> {
     /// Every field but Host and those that frame the body.
     pub fn fields(&self, put: &mut dyn FnMut(&str, &[u8])) {
         let all = self.head;
-        let mut chain = String::new();
-        let (mut forwarded, mut via) = (String::new(), String::new());
+        let (mut chain, mut forwarded, mut via) = (Vec::new(), Vec::new(), Vec::new());
         let mut host = false;
         let named = all.field("connection").is_some();
         let names_it = |name: &str| {
@@ -127,10 +125,10 @@ impl Forward<'_> {
                 && all.any("connection", &mut |v| lists(v, name.as_bytes()))
         };
         let trusted = self.client.peer_trusted;
-        let join = |to: &mut String, value: &[u8]| {
-            if let Ok(text) = std::str::from_utf8(value) {
-                to.push_str(text);
-                to.push_str(", ");
+        let join = |to: &mut Vec<u8>, value: &[u8]| {
+            if std::str::from_utf8(value).is_ok() {
+                to.extend_from_slice(value);
+                to.extend_from_slice(b", ");
             }
         };
         all.each(&mut |name, value| match name {
@@ -155,27 +153,30 @@ impl Forward<'_> {
         }
         put("x-request-id", self.request_id.as_bytes());
         // Scheme and host are the citizen's own, as a trusted peer knew them.
-        let _ = write!(chain, "{}", self.client.peer);
-        put("x-forwarded-for", chain.as_bytes());
+        let before = chain.len();
+        pen::address(&mut chain, self.client.peer);
+        let peer = &chain[before..];
+        put("x-forwarded-for", &chain);
         put("x-forwarded-proto", self.scheme.as_bytes());
         if !host {
             put("x-forwarded-host", self.host.as_bytes());
         }
         // RFC 7239: an IPv6 address stands in brackets and quotes.
-        let _ = match self.client.peer {
-            IpAddr::V4(peer) => write!(forwarded, "for={peer}"),
-            IpAddr::V6(peer) => write!(forwarded, "for=\"[{peer}]\""),
-        };
-        let _ = write!(forwarded, ";host=\"{}\";proto={}", self.host, self.scheme);
-        put("forwarded", forwarded.as_bytes());
-        let _ = write!(via, "{} {}", self.head.version().as_str(), self.pseudonym);
-        put("via", via.as_bytes());
+        let (open, close): (&[u8], &[u8]) = if self.client.peer.is_ipv4() { (b"", b"") } else { (b"\"[", b"]\"") };
+        let says =
+            [b"for=", open, peer, close, b";host=\"", self.host.as_bytes(), b"\";proto=", self.scheme.as_bytes()];
+        forwarded.reserve(64 + self.host.len());
+        says.iter().for_each(|piece| forwarded.extend_from_slice(piece));
+        put("forwarded", &forwarded);
+        let hop = [self.head.version().as_str(), " ", self.pseudonym];
+        hop.iter().for_each(|piece| via.extend_from_slice(piece.as_bytes()));
+        put("via", &via);
     }
 
     /// The Host field that the origin gets.
-    pub fn host(&self, portal: &Portal) -> String {
+    pub fn host<'h>(&'h self, portal: &'h Portal) -> &'h str {
         let canonical = portal.host.as_deref().filter(|_| portal.canonical_host_header);
-        canonical.unwrap_or(self.host).to_owned()
+        canonical.unwrap_or(self.host)
     }
 }
 

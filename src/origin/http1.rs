@@ -51,10 +51,12 @@ impl Exchange {
         let length = body.exact();
         let empty = body.ended();
         let mut out = Vec::with_capacity(1024);
-        // Writing into a Vec cannot fail.
-        let _ = write!(out, "{} {} HTTP/1.1\r\nhost: {}\r\n", ask.method, ask.target, ask.host);
+        for piece in [ask.method, " ", ask.target, " HTTP/1.1\r\nhost: ", ask.host, "\r\n"] {
+            out.extend_from_slice(piece.as_bytes());
+        }
         (ask.fields)(&mut |name, value| write_field(&mut out, name.as_bytes(), value));
         if let Some(protocol) = ask.upgrade {
+            // Writing into a Vec cannot fail.
             let _ = write!(out, "connection: upgrade\r\nupgrade: {protocol}\r\n");
             if let Some(Key::Own(key)) = &ask.key {
                 write_field(&mut out, b"sec-websocket-key", key.as_bytes());

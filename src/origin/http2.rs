@@ -75,7 +75,7 @@ fn failed(error: &h2::Error) -> Failed {
 fn request(ask: &Ask<'_>, scheme: &str, length: Option<u64>) -> Option<Request<()>> {
     let mut request = Request::new(());
     *request.method_mut() = Method::from_bytes(ask.method.as_bytes()).ok()?;
-    let uri = Uri::builder().scheme(scheme).authority(ask.host.as_str()).path_and_query(ask.target);
+    let uri = Uri::builder().scheme(scheme).authority(ask.host).path_and_query(ask.target);
     *request.uri_mut() = uri.build().ok()?;
     *request.version_mut() = http::Version::HTTP_2;
     let mut map = HeaderMap::with_capacity(24);

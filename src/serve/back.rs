@@ -215,7 +215,7 @@ fn stronger(a: Option<Pass>, b: Option<Pass>) -> Option<Pass> {
 /// Whether a form belongs to the address that it comes to.
 fn is_here(form: &Form, visit: &Visit<'_>, outer: &Request) -> bool {
     form.portal == visit.portal().name
-        && (&*form.scheme, &form.authority, &form.target) == (outer.scheme, &outer.authority, &outer.target)
+        && (&*form.scheme, &*form.authority, &*form.target) == (outer.scheme, &*outer.authority, &*outer.target)
 }
 
 /// Whether the browser says that a page of this very address sent the request; `None` where it says nothing. Else anybody's

@@ -280,7 +280,7 @@ pub fn goes(visit: &mut Visit<'_>) -> Reason {
 
 /// Gives back what a request has spent that only brought another one, which spends by itself.
 pub fn give_back(visit: &mut Visit<'_>, request: &Request, head: &dyn Head) {
-    let (law, portal, spent) = (visit.law.clone(), visit.portal(), std::mem::take(&mut visit.spent));
+    let (law, portal, spent) = (visit.law.clone(), visit.portal().clone(), std::mem::take(&mut visit.spent));
     let plan = law.rules.plan(&request.facts(visit, head), visit.level, visit.now.unix());
     let tokens = |q: &Quota| q.concurrent.is_none() && q.count.is_none();
     for (nth, quota) in quotas(&law, &plan).enumerate().take(64) {
@@ -308,11 +308,13 @@ fn take(visit: &mut Visit<'_>, quota: &Quota, head: &dyn Head) -> Result<(), Lim
     if let Some(most) = quota.concurrent {
         // When one of them ends nobody knows.
         let limited = Limited { retry_after: crate::clock::SECOND };
-        visit.entered.push(limits.enter(quota, key, most).ok_or(limited)?);
+        let entered = limits.enter(quota, key, most).ok_or(limited)?;
+        visit.entered.push(entered);
         return Ok(());
     }
     if let Some(statuses) = &quota.count {
-        visit.tallies.push(limits.look(quota, statuses, (key, coarse), factor, visit.now.mono)?);
+        let tally = limits.look(quota, statuses, (key, coarse), factor, visit.now.mono)?;
+        visit.tallies.push(tally);
         return Ok(());
     }
     limits.take(quota, key, coarse, factor, visit.now.mono)

@@ -135,7 +135,7 @@ pub fn explain(house: &House, asked: &Asked) -> Explained {
     let limits = decide::quotas(&law, &plan).map(|q| q.name.clone()).collect();
     let reason = if request.own {
         match plan.refusal {
-            Some((crate::plan::Refusal::Drop, rule)) if request.path != read::LIVE => {
+            Some((crate::plan::Refusal::Drop, rule)) if &*request.path != read::LIVE => {
                 visit.rule = Some(rule.to_owned());
                 Reason::Dropped
             }
@@ -206,7 +206,7 @@ fn told(
         class: portal.map(|_| visit.route().class.as_str()),
         kind: visit.kind.as_str(),
         posture: visit.level.as_str(),
-        path: request.map_or_else(|| asked.path.clone(), |r| r.match_path.clone()),
+        path: request.map_or_else(|| asked.path.clone(), |r| r.match_path.to_string()),
         client: asked.from,
         pass: visit.pass.map(|p| p.level),
         bot: visit.claim.as_ref().map(Claim::said),

@@ -57,7 +57,7 @@ pub fn would_spare(visit: &Visit<'_>, request: &Request, head: &dyn Head) -> boo
 
 fn spare(visit: &Visit<'_>, request: &Request, head: &dyn Head) -> Option<Arc<snapshot::Page>> {
     let portal = visit.portal();
-    if !request.safe || vouch::has_session(&portal, head) {
+    if !request.safe || vouch::has_session(portal, head) {
         return None;
     }
     let page = snapshot_for(visit, request, head, Reason::Busy)?;

@@ -101,8 +101,19 @@ pub async fn stopped(
             Err(broken) => return Met::Answered(respond::refusal(visit, head, respond::upload_broke(broken))),
         }
     }
+    Met::Answered(ended(visit, request, head, form, decision))
+}
+
+/// The answer to what does not go on; with the form that was taken in for it, where one was.
+pub fn ended(
+    visit: &mut Visit<'_>,
+    request: &Request,
+    head: &dyn Head,
+    form: Option<(Bytes, Room)>,
+    decision: Decision,
+) -> Made {
     let unkept = if request.safe { Ride::Nothing } else { Ride::Left };
-    Met::Answered(match decision {
+    match decision {
         Decision::Challenge(reason) if visit.kind == Kind::Navigation && !request.safe => {
             let ask = mint::ask(visit, head);
             let seal = mint::issue(visit, &ask);
@@ -126,7 +137,7 @@ pub async fn stopped(
         Decision::Refuse(reason) => respond::refusal(visit, head, reason),
         // Nobody stops what may go on.
         Decision::Go(_) => respond::refusal(visit, head, Reason::BadRequest),
-    })
+    }
 }
 
 /// Whether an answer says that the origin saw nothing of the request.
@@ -238,9 +249,9 @@ fn sealed(visit: &Visit<'_>, request: &Request, head: &dyn Head, body: Bytes, se
         tie: visit.house.forms.tie(seal, holder, visit.client.prefix.0, visit.house.now().unix()),
         portal: visit.portal().name.clone(),
         scheme: request.scheme.to_owned(),
-        authority: request.authority.clone(),
+        authority: request.authority.to_string(),
         method: head.method().to_owned(),
-        target: request.target.clone(),
+        target: request.target.to_string(),
         fields,
         body,
     }

@@ -14,8 +14,10 @@ use super::visit::Visit;
 use super::{decide, fallback, mint, read};
 use crate::bounds;
 use crate::cache::{self, Address, Asking, At, Given, Kept, Key, Place, Use, Why, Wish, Word};
+use crate::clock::Now;
 use crate::facts::Kind;
 use crate::origin::Answer;
+use crate::pen::Values;
 use crate::plan::Plan;
 use crate::portal::{Caching, Portal};
 use crate::reason::Reason;
@@ -132,7 +134,7 @@ pub fn look(visit: &Visit<'_>, request: &Request, head: &dyn Head, bodiless: boo
         encoding,
         only_stands_in: own && personal,
     };
-    look.again(visit, head);
+    look.find(visit, head, visit.now);
     Some(look)
 }
 
@@ -143,7 +145,10 @@ pub fn is_free(visit: &Visit<'_>, plan: &Plan<'_>, kept: &Kept) -> bool {
 
 impl Look {
     pub fn again(&mut self, visit: &Visit<'_>, head: &dyn Head) {
-        let now = visit.house.now();
+        self.find(visit, head, visit.house.now());
+    }
+
+    fn find(&mut self, visit: &Visit<'_>, head: &dyn Head, now: Now) {
         self.place = visit.house.cache.find(self.key);
         self.kept = self.place.as_ref().and_then(|p| p.select(&self.asking(head), now)).cloned();
         self.how = self.kept.as_ref().map(|kept| cache::reuse(kept, &self.wish, now));
@@ -171,10 +176,21 @@ pub fn note(visit: &mut Visit<'_>, outcome: &'static str) {
 
 /// A kept answer, given.
 pub fn given(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, kept: &Kept, status: impl Into<Bytes>) -> Made {
+    let now = visit.house.now();
+    given_at(visit, request, head, kept, (status.into(), now))
+}
+
+fn given_at(
+    visit: &mut Visit<'_>,
+    request: &Request,
+    head: &dyn Head,
+    kept: &Kept,
+    (status, now): (Bytes, Now),
+) -> Made {
     if kept.status >= 500 && fallback::replaces(visit, request, head) {
         return fallback::answer(visit, request, head, Reason::OriginError);
     }
-    let Given { status, common, mut fields, body } = cache::give(kept, head, visit.house.now(), status);
+    let Given { status, common, mut fields, body } = cache::give(kept, head, now, status);
     if visit.kind == Kind::Navigation && kept.fields().first("cache-control").is_none() {
         mint::keep(visit, request, head, status, &mut fields);
     }
@@ -182,10 +198,13 @@ pub fn given(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, kept: &K
 }
 
 pub fn hit(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, kept: &Kept) -> Made {
-    let left = kept.times.left(visit.house.now());
+    let now = visit.house.now();
+    let left = kept.times.left(now);
     note(visit, if left > 0 { "hit" } else { "stale" });
     visit.from_cache = true;
-    given(visit, request, head, kept, format!("boma; hit; ttl={left}"))
+    let mut status = Values::default();
+    status.text("boma; hit; ttl=").text(if left < 0 { "-" } else { "" }).number(left.unsigned_abs());
+    given_at(visit, request, head, kept, (status.take(), now))
 }
 
 /// What is kept stands in where the origin fails or may not be asked.
@@ -217,13 +236,13 @@ pub fn void(visit: &Visit<'_>, request: &Request, head: &dyn Head, answer: &Answ
         return;
     }
     let named = cache::named(&answer.fields, request.scheme, &request.authority, &request.path);
-    for target in named.into_iter().chain([request.target.clone()]) {
+    for target in named.into_iter().chain([request.target.to_string()]) {
         let (path, query) = target.split_once('?').map_or((&*target, None), |(path, query)| (path, Some(query)));
         let Ok(path) = crate::path::normalise(path) else { continue };
         let route = portal.routes.find(&crate::path::for_matching(&path)).1;
         let query = query.and_then(|q| route.query_of(q));
         let own = portal.own_host(&request.host).to_owned();
-        for authority in [own, request.host.clone(), request.authority.to_ascii_lowercase()] {
+        for authority in [own, request.host.to_string(), request.authority.to_ascii_lowercase()] {
             let (portal, scheme, path, query) = (portal.name.clone(), request.scheme, path.to_string(), query.clone());
             visit.house.cache.void(&Address { portal, scheme, authority, path, query, own: false });
         }

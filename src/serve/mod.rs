@@ -105,7 +105,7 @@ impl Corridor {
     pub fn refuse(&self, head: &dyn Head, client: Client, arrival: Arrival, reason: Reason) -> Reply {
         let in_flight = InFlight::new(self.house.clone());
         let mut visit = Visit::open(&self.house, self.recorder.next_id(head, &client), client, arrival);
-        visit.path = head.path().to_owned();
+        visit.path = head.path().into();
         let made = respond::refusal(&mut visit, head, reason);
         self.recorder.send(&visit, head, made, in_flight)
     }
@@ -213,6 +213,9 @@ impl Corridor {
 
     /// What may not go on.
     async fn stopped(&self, visit: &mut Visit<'_>, call: Call<'_>, body: BodyBox, stop: Decision) -> Made {
+        if call.head.method() != "POST" {
+            return form::ended(visit, call.request, call.head, None, stop);
+        }
         let met = Box::pin(form::stopped(visit, call.request, call.head, body, stop)).await;
         self.met(visit, call, met).await
     }
@@ -251,7 +254,6 @@ impl Corridor {
         manner: Manner<'_>,
     ) -> Result<Answer, OriginFault> {
         let Call { request, head, line } = call;
-        let portal = visit.portal();
         visit.unsafe_sent = !request.safe;
         let lower = kept::authority(manner.shared, request);
         let forward = Forward {
@@ -268,10 +270,9 @@ impl Corridor {
             without: manner.without,
             with: manner.with,
         };
-        let town = visit.town.clone();
-        let tls = town.outbound(visit.portal.unwrap_or(0));
+        let tls = visit.town.outbound(visit.portal.unwrap_or(0));
         let asked = self.house.now();
-        let sent = self.origins.send(&portal, tls, forward, body, line, proofs).await;
+        let sent = self.origins.send(visit.portal(), tls, forward, body, line, proofs).await;
         let sent = begun::begun(sent).await;
         self.hear(visit, request, &sent, asked);
         sent

@@ -2,10 +2,9 @@
 //!
 //! Does not know: pages, why a request is refused beyond the reason's name.
 
-use std::fmt::Write as _;
-
 use super::respond::{Made, common, reference};
 use super::visit::Visit;
+use crate::pen::Values;
 use crate::reason::{Blame, Reason};
 use crate::wire::{self, Head, Payload};
 
@@ -24,25 +23,23 @@ pub fn problem(
         grpc(&mut made, status, row.title);
         return made;
     }
-    // Titles and ids hold nothing that JSON would escape, so that a refusal under flood costs one formatting.
-    let mut body = format!(
-        "{{\"type\":\"about:blank\",\"title\":\"{}\",\"status\":{status},\"reason\":\"{}\",\"request_id\":\"{}\"",
-        row.title, row.name, visit.id
-    );
+    // Titles and ids hold nothing that JSON would escape, so that a refusal under flood costs no more than copies.
+    let mut body = Values::default();
+    body.text("{\"type\":\"about:blank\",\"title\":\"").text(row.title).text("\",\"status\":").number(status.into());
+    body.text(",\"reason\":\"").text(row.name).text("\",\"request_id\":\"").text(&visit.id).text("\"");
     if !matches!(reason, Reason::OverLimit | Reason::NeedsPass) {
-        let _ = write!(body, ",\"reference\":\"{}\"", reference(visit, reason));
+        body.text(",\"reference\":\"").text(&reference(visit, reason)).text("\"");
     }
     if let Some(seconds) = retry {
-        let _ = write!(body, ",\"retry_after\":{seconds}");
+        body.text(",\"retry_after\":").number(seconds);
     }
-    body.push_str(more);
+    body.text(more);
     if row.blame == Blame::Origin && visit.unsafe_sent {
-        body.push_str(
+        body.text(
             ",\"detail\":\"It is not known whether this request was carried out. Check before you send it again.\"",
         );
     }
-    body.push('}');
-    made.body = Payload::Bytes(body.into());
+    made.body = Payload::Bytes(body.text("}").take());
     made.fields.push("content-type", "application/problem+json");
     made
 }

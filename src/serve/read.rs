@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
+use std::rc::Rc;
 
 use crate::facts::{self, Facts, Kind, Pass};
 use crate::force::House;
@@ -31,19 +32,19 @@ pub const LANGUAGE_COOKIE: &str = "boma_lang";
 const OWN_COOKIES: &[u8] = b"boma_";
 pub const PASS_FIELD: &str = "boma-pass";
 
-/// A request, read.
+/// A request, read. Host, authority and the paths are mostly the same text, and then share it.
 pub struct Request {
     /// Lower case, without port.
-    pub host: String,
+    pub host: Rc<str>,
     /// As the citizen sent it.
-    pub authority: String,
+    pub authority: Rc<str>,
     pub scheme: &'static str,
-    pub path: String,
-    pub match_path: String,
+    pub path: Rc<str>,
+    pub match_path: Rc<str>,
     /// What counts of the query on this route.
     pub query: Option<String>,
     /// Normalised path and query: what the origin gets.
-    pub target: String,
+    pub target: Rc<str>,
     /// A path of boma's own.
     pub own: bool,
     /// A path or preflight that no challenge may stand before (DESIGN 4.4).
@@ -54,7 +55,7 @@ pub struct Request {
 impl Request {
     /// What must be answered without TLS: certificates are renewed by it, and balancers ask for life.
     pub fn stays_http(&self) -> bool {
-        self.path.starts_with("/.well-known/acme-challenge/") || self.path == LIVE
+        self.path.starts_with("/.well-known/acme-challenge/") || &*self.path == LIVE
     }
 
     fn is_known(&self, visit: &Visit<'_>) -> bool {
@@ -92,25 +93,26 @@ impl Request {
 /// [`Reason::BadRequest`] or [`Reason::WrongHost`].
 pub fn read(visit: &mut Visit<'_>, head: &dyn Head) -> Result<Request, Reason> {
     visit.kind = Kind::of(head);
-    visit.path = head.path().to_owned();
+    visit.path = head.path().into();
     // An origin that took it for a tunnel would read what comes next as something else than boma does.
     if head.method() == "CONNECT" {
         return Err(Reason::UnknownProtocol);
     }
     let authority = authority(head)?;
     let host = host_of(authority).ok_or(Reason::BadRequest)?;
-    visit.host.clone_from(&host);
-    let path = match head.path() {
+    let host: Rc<str> = host.into();
+    visit.host = host.clone();
+    let path: Rc<str> = match head.path() {
         // OPTIONS of the server as a whole (RFC 9110 section 9.3.7).
-        "*" if head.method() == "OPTIONS" => "*".to_owned(),
-        path => path::normalise(path).map_err(|_| Reason::BadRequest)?.into_owned(),
+        "*" if head.method() == "OPTIONS" => "*".into(),
+        path => shared(path::normalise(path).map_err(|_| Reason::BadRequest)?, &visit.path),
     };
     // A program's mistake, or a rule's: what came through here already must not go round.
     if head.any("via", &mut |v| passed(v, &visit.house.pseudonym)) {
         return Err(Reason::Loop);
     }
-    visit.path.clone_from(&path);
-    let live = path == LIVE;
+    visit.path = path.clone();
+    let live = &*path == LIVE;
     match visit.town.portals.find(&host) {
         Some((at, portal)) => {
             visit.portal = Some(at);
@@ -135,27 +137,29 @@ pub fn read(visit: &mut Visit<'_>, head: &dyn Head) -> Result<Request, Reason> {
     }
     visit.claim = visit.house.bots.claim(head.field("user-agent"), visit.client.address, visit.now.unix());
     let security = || visit.portal.is_some_and(|p| visit.town.portals.list[p].security.is_some());
-    let own = path.starts_with(OWN) || (path == SECURITY && security());
+    let own = path.starts_with(OWN) || (&*path == SECURITY && security());
     let safe = crate::facts::safe(head.method());
     visit.pass = best_pass(visit.house, head, visit.now.unix()).filter(|pass| {
         // What was opened while it held may still be finished.
         let finishes = visit.kind != Kind::Navigation || !safe;
         finishes || !pass.is_lapsed(visit.now.unix())
     });
-    let match_path = path::for_matching(&path).into_owned();
+    let match_path = shared(path::for_matching(&path), &path);
     let counted = |query: &str| match visit.portal {
         Some(_) => visit.route().query_of(query),
         None => Some(query.to_owned()),
     };
     let query = head.query().and_then(counted);
-    let mut target = path.clone();
-    if let Some(query) = &query {
-        target.push('?');
-        target.push_str(query);
-    }
+    let target = query.as_ref().map_or_else(|| path.clone(), |query| [&*path, "?", query].concat().into());
     let spared = is_spared(head, &match_path);
     let scheme = scheme(visit, head);
-    Ok(Request { host, authority: authority.to_owned(), scheme, path, match_path, query, target, own, spared, safe })
+    let authority = shared(Cow::Borrowed(authority), &host);
+    Ok(Request { host, authority, scheme, path, match_path, query, target, own, spared, safe })
+}
+
+/// A text, which is mostly this one.
+fn shared(text: Cow<'_, str>, known: &Rc<str>) -> Rc<str> {
+    if text == **known { known.clone() } else { text.into() }
 }
 
 /// Whether a `Via` names this boma.

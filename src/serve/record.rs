@@ -4,6 +4,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::facts::Kind;
 use crate::force::House;
 use crate::held::Held;
 use crate::limit::Entered;
+use crate::pen;
 use crate::plan::quota_id;
 use crate::reason::{Blame, Reason};
 use crate::seal;
@@ -44,7 +46,24 @@ pub struct Recorder {
 #[derive(Default)]
 struct Counters {
     edition: u64,
-    handles: HashMap<(Option<usize>, usize, u16, Reason), Counter>,
+    handles: HashMap<u128, Counter, BuildHasherDefault<Mixed>>,
+}
+
+/// Of labels that are numbers and nobody's to choose but the settings'.
+#[derive(Default)]
+struct Mixed(u64);
+
+impl Hasher for Mixed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|b| self.write_u128((*b).into()));
+    }
+    fn write_u128(&mut self, n: u128) {
+        let n = self.0 ^ (n as u64) ^ (n >> 64) as u64;
+        self.0 = n.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(20);
+    }
 }
 
 impl Recorder {
@@ -73,7 +92,10 @@ impl Recorder {
         }
         let n = self.given.get();
         self.given.set(n + 1);
-        format!("{:016x}{n:08x}", self.start)
+        let mut id = String::with_capacity(24);
+        pen::hex(&mut id, self.start, 16);
+        pen::hex(&mut id, n, 8);
+        id
     }
 
     pub fn origin_failed(&self, visit: &Visit<'_>, reason: Reason) {
@@ -102,14 +124,7 @@ impl Recorder {
             self.sampler.offer(&self.house.recent, visit.now.unix(), visit.vouched().is_some(), fact);
         }
         let line = self.line(visit, head, &made);
-        let mut record = Record {
-            house: self.house.clone(),
-            batch: self.batch.clone(),
-            line,
-            opened: visit.now,
-            bytes: 0,
-            in_flight,
-        };
+        let mut record = Record { batch: self.batch.clone(), line, opened: visit.now, bytes: 0, in_flight };
         if made.close {
             drop(record);
             return Reply::Close;
@@ -149,9 +164,10 @@ impl Recorder {
     fn count(&self, visit: &Visit<'_>, status: u16, reason: Reason) {
         let mut counters = self.counters.borrow_mut();
         if counters.edition != visit.town.edition {
-            *counters = Counters { edition: visit.town.edition, handles: HashMap::new() };
+            *counters = Counters { edition: visit.town.edition, handles: HashMap::default() };
         }
-        let key = (visit.portal, visit.route, status, reason);
+        let place = (visit.portal.map_or(0, |p| p as u128 + 1) << 64) | (visit.route as u128) << 32;
+        let key = place | u128::from(status) << 8 | reason as u128;
         let new = || {
             let portal = visit.portal.map(|p| &visit.town.portals.list[p]);
             let labels = RequestLabels {
@@ -300,7 +316,6 @@ impl Drop for InFlight {
 
 /// Written when it is dropped, however the answer ended.
 struct Record {
-    house: Arc<House>,
     batch: Rc<Batch>,
     line: Option<String>,
     opened: Now,
@@ -310,8 +325,9 @@ struct Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        let nanos = self.house.now().since(self.opened);
-        self.house.metrics.duration.observe(nanos);
+        let house = &self.in_flight.house;
+        let nanos = house.now().since(self.opened);
+        house.metrics.duration.observe(nanos);
         if let Some(line) = &self.line {
             self.batch.end(line, self.bytes, nanos);
         }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use crate::facts::Kind;
 use crate::origin::{Answer, Came};
 use crate::pages::{self, Choice, Html, Page, Sheet};
+use crate::pen::{self, Values};
 use crate::reason::Reason;
 use crate::waiting::Waits;
 use crate::wire::{Broken, Common, Fields, Head, Hole, Payload, Version};
@@ -154,10 +155,14 @@ pub fn limited(visit: &mut Visit<'_>, head: &dyn Head, over: OverLimit, ride: Ri
         Ride::Left => error(visit, head, Page::Left, 429, Reason::OverLimit, Some(seconds)),
         Ride::Nothing => error(visit, head, Page::Limited, 429, Reason::OverLimit, Some(seconds)),
     };
-    let name = quoted(&over.limit);
-    let per = over.window.map_or_else(|| "qu=\"concurrent-requests\"".to_owned(), |w| format!("w={w}"));
-    made.fields.push("ratelimit-policy", format!("{name};q={};{per}", over.burst));
-    made.fields.push("ratelimit", format!("{name};r=0;t={seconds}"));
+    let (name, mut values) = (quoted(&over.limit), Values::default());
+    values.text(&name).text(";q=").number(over.burst.into());
+    match over.window {
+        Some(window) => values.text(";w=").number(window),
+        None => values.text(";qu=\"concurrent-requests\""),
+    };
+    made.fields.push("ratelimit-policy", values.take());
+    made.fields.push("ratelimit", values.text(&name).text(";r=0;t=").number(seconds).take());
     made
 }
 
@@ -176,6 +181,10 @@ pub fn form_page(
 
 /// A structured-field string (RFC 9651 section 3.3.3): names with anything else than printable ASCII are cut to it.
 fn quoted(name: &str) -> String {
+    let plain = |b: u8| (b.is_ascii_graphic() || b == b' ') && !matches!(b, b'"' | b'\\');
+    if name.bytes().all(plain) {
+        return ["\"", name, "\""].concat();
+    }
     let inside: String = name
         .chars()
         .filter(|c| c.is_ascii_graphic() || *c == ' ')
@@ -262,13 +271,13 @@ fn mark(visit: &Visit<'_>) -> u64 {
 }
 
 pub fn common(reason: Reason, status: u16, retry: Option<u64>) -> Made {
-    let mut made = Made::empty(status, reason);
+    let mut made = Made { fields: Fields::with_capacity(12), ..Made::empty(status, reason) };
     let error = reason.row().proxy_status;
     if !error.is_empty() {
-        made.fields.push("proxy-status", format!("boma; error={error}"));
+        made.fields.push("proxy-status", error);
     }
     if let Some(seconds) = retry {
-        made.fields.push("retry-after", seconds.to_string());
+        made.fields.push("retry-after", pen::number(seconds));
     }
     made.fields.push("cache-control", "no-store");
     made

@@ -2,6 +2,7 @@
 //!
 //! Does not know: policy.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::admit::Gate;
@@ -80,8 +81,8 @@ pub struct Visit<'h> {
     pub tallies: Vec<Tally>,
     pub entered: Vec<Entered>,
     /// As the log shows them.
-    pub host: String,
-    pub path: String,
+    pub host: Rc<str>,
+    pub path: Rc<str>,
 }
 
 impl<'h> Visit<'h> {
@@ -120,8 +121,8 @@ impl<'h> Visit<'h> {
             spent: 0,
             tallies: Vec::new(),
             entered: Vec::new(),
-            host: String::new(),
-            path: String::new(),
+            host: Rc::default(),
+            path: Rc::default(),
         }
     }
 
@@ -146,8 +147,8 @@ impl<'h> Visit<'h> {
     }
 
     /// The portal; only asked once `read` has found it.
-    pub fn portal(&self) -> Arc<Portal> {
-        self.town.portals.list[self.portal.unwrap_or(0)].clone()
+    pub fn portal(&self) -> &Arc<Portal> {
+        &self.town.portals.list[self.portal.unwrap_or(0)]
     }
 
     pub fn route(&self) -> &Route {

@@ -326,6 +326,23 @@ fn every_fault_ends_as_it_should_and_poisons_nothing() {
 }
 
 #[test]
+fn an_old_client_that_keeps_its_connection_is_shown_an_end_that_no_length_tells() {
+    let slowly = vec![
+        send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n"),
+        Do::Pause,
+        send("4\r\n you\r\n0\r\n\r\n"),
+    ];
+    let origin = Origin::start(vec![slowly]);
+    let boma = house(origin.address);
+    let mut stream = TcpStream::connect(boma.at()).unwrap();
+    stream.set_read_timeout(Some(CEILING)).unwrap();
+    stream.write_all(b"GET /f0 HTTP/1.0\r\nHost: huduma.example\r\nConnection: keep-alive\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("the connection's end is the body's");
+    assert!(text.contains("\r\nconnection: close\r\n") && text.ends_with("\r\n\r\nhi you"), "{text}");
+}
+
+#[test]
 fn what_comes_unasked_on_an_idle_connection_answers_nobody() {
     let late = vec![
         send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"),
