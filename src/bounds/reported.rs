@@ -17,6 +17,9 @@ pub const TOTALS_UNWRITTEN: usize = 1_440;
 pub const REPORT_LONGEST: Duration = Duration::from_secs(14 * 86_400);
 pub const REPORT_LINES: usize = 1000;
 pub const REPORT_NETWORKS: usize = 65_536;
+/// Lines of changes of the rules that a report shows, and that it holds of one version.
+pub const REPORT_CHANGES: usize = 200;
+pub const REPORT_CHANGES_KEPT: usize = 2000;
 /// An incident's span begins so long before the posture rose; minutes with a raised posture that lie so near belong to it; and
 /// citizens count as spared again after so much calm.
 pub const REPORT_LEAD: Duration = Duration::from_secs(900);

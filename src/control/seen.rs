@@ -8,7 +8,7 @@ use std::fs;
 use super::Office;
 use super::totals::{Counting, day_of, read};
 use crate::bounds;
-use crate::client::Client;
+use crate::client::{Client, Fingerprint};
 use crate::plan::{Level, quota_id};
 use crate::telemetry::Fact;
 use crate::telemetry::seen::{Look, Looking, Seen};
@@ -87,6 +87,7 @@ impl Office {
                 network: &network,
                 path: &fact.path,
                 agent: fact.text("user-agent").unwrap_or_default(),
+                fingerprint: fact.fingerprint.as_ref().map(Fingerprint::as_str),
                 rule: fact.fate.rule.and_then(|id| names.get(&id).copied()),
                 sent_away: fact.fate.sent_away,
                 with_pass: fact.pass.is_some(),

@@ -628,7 +628,7 @@ fn sentences_that_fit_together_are_told_from_those_that_do_not() {
                 .collect();
             // Statements are no part of what is weighed, and may not be longer than an incident's.
             let most =
-                if key.starts_with(crate::words::TEMPLATE_KEYS) { 90 } else { text.chars().count() * tenths / 10 };
+                if key.starts_with(crate::words::TEMPLATE_KEYS) { 60 } else { text.chars().count() * tenths / 10 };
             format!("{key} = \"{holes}{}\"\n", letters(most))
         };
         let long: String = english.keys().map(&mut line).collect();

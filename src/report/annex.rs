@@ -93,10 +93,12 @@ impl Pen<'_> {
         for (what, rows) in [
             ("Path", &seen.paths),
             ("Browser, as it calls itself", &seen.agents),
+            ("Fingerprint of its TLS (JA4)", &seen.fingerprints),
+            ("Country, of the networks that came most often", &seen.countries),
             ("Rule or limit that decided", &seen.rules),
         ] {
             all.push(match rows.is_empty() {
-                true => Text(format!("{what}: none came often enough to be kept.")),
+                true => Text(format!("{what}: none is known, or came often enough to be kept.")),
                 false => Table(vec![what, "Requests"], rows.iter().take(ROWS).map(named).collect()),
             });
         }

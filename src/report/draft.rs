@@ -23,6 +23,7 @@ pub fn blocks(report: &Report) -> Vec<Block> {
     all.extend(pen.said());
     all.extend(pen.done());
     all.extend(pen.laid());
+    all.extend(pen.changes());
     all.extend(pen.timeline());
     all.extend(pen.seen());
     all.extend(pen.notices());

@@ -14,7 +14,13 @@ pub fn csv(report: &Report) -> String {
     for network in &seen.networks {
         out.push_str(&of_network(network, &tlp));
     }
-    for (kind, all) in [("path", &seen.paths), ("user_agent", &seen.agents), ("rule", &seen.rules)] {
+    for (kind, all) in [
+        ("path", &seen.paths),
+        ("user_agent", &seen.agents),
+        ("ja4", &seen.fingerprints),
+        ("country", &seen.countries),
+        ("rule", &seen.rules),
+    ] {
         for (value, requests) in all {
             out.push_str(&format!("{kind},{},,,,,{requests},,,,,no,{tlp}\r\n", cell(value)));
         }

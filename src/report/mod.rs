@@ -5,6 +5,7 @@
 
 mod annex;
 mod blocks;
+mod changes;
 mod draft;
 mod html;
 mod indicators;
@@ -20,6 +21,7 @@ use serde::{Serialize, Serializer};
 use crate::bounds;
 use crate::uptime::Served;
 
+pub use changes::{Line, RulesChange};
 pub use indicators::csv;
 pub use laid::{Did, FORCED, Forecast, Measure};
 pub use notices::{Notice, notices};
@@ -139,6 +141,7 @@ pub struct Report {
     /// Where the portals stood, by the totals of each minute.
     pub postures: Vec<Step>,
     pub measures: Vec<Measure>,
+    pub changes: Vec<RulesChange>,
     pub timeline: Vec<Event>,
     /// Lines of the journal that did not fit.
     pub timeline_left_out: usize,
@@ -150,7 +153,8 @@ pub struct Report {
 }
 
 /// As [`Report::sources`] has them.
-pub const SOURCES: [(&str, &str); 9] = [
+pub const SOURCES: [(&str, &str); 10] = [
+    ("changes", "the versions of the rules that are kept"),
     ("citizens", "the totals of each minute"),
     ("evidence", "the files themselves, as they were when this was made"),
     ("incident", "the record of incidents"),
@@ -295,6 +299,10 @@ pub struct Seen {
     pub networks: Vec<Network>,
     pub paths: Vec<(String, u64)>,
     pub agents: Vec<(String, u64)>,
+    /// JA4 of their TLS.
+    pub fingerprints: Vec<(String, u64)>,
+    /// Of the networks that came most often in each minute.
+    pub countries: Vec<(String, u64)>,
     pub rules: Vec<(String, u64)>,
 }
 

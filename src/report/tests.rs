@@ -131,6 +131,12 @@ fn known() -> Report {
         },
         postures: vec![],
         measures: measures(),
+        changes: vec![RulesChange {
+            version: 5,
+            at: at("2026-11-27T11:04:00Z"),
+            who: "staff lead (lead)".into(),
+            lines: vec![Line::Out("rate = \"20/s\"".into()), Line::In("rate = \"5/s\" # | less".into())],
+        }],
         timeline: vec![
             event(Actor::Boma, "ladder", "posture guarded of huduma: requests"),
             event(Actor::People, "staff soc (analyst)", "measure m for: [INC](https://evil.example) | `x`\n# y"),
@@ -152,6 +158,8 @@ fn known() -> Report {
                 ("Bot +https://www.evil.example".into(), 6),
                 ("<script>alert(1)</script>".into(), 6),
             ],
+            fingerprints: vec![("t13d1516h2_8daaf6152771_b186095e22b6".into(), 9)],
+            countries: vec![("KE".into(), 8)],
             rules: vec![("no-search".into(), 4)],
         }),
         notices: vec![Notice {
@@ -213,6 +221,11 @@ fn a_minister_reads_figures_that_stand_below_as_well() {
         "| measure old | not known: the journal does not hold it | not known | not known: no minute of the totals names it |",
         "| ban of 192.0.2.0/24 | everything from that network: its connections are closed | not known: the journal holds none of bans | not known: what a ban closes is not counted for each ban |",
         "| incident 3, update 1 | 2026-11-27 11:09:00 UTC | 2026-11-27 14:09 EAT | investigating | Press | en, sw | fr |",
+        "version 5, in force from 2026-11-27 11:04:00 UTC, by staff lead (lead).",
+        "| 5 | taken out | rate = \"20/s\" |",
+        "| 5 | put in | rate = \"5/s\" \\# \\| less |",
+        "| t13d1516h2\\_8daaf6152771\\_b186095e22b6 | 9 |",
+        "| KE | 8 |",
         "No law of the portal's own country is in this list",
         "- sent away: challenged, limited, denied or dropped",
         "TLP:AMBER+STRICT · end of the draft",

@@ -17,6 +17,8 @@ pub struct Look<'a> {
     pub network: &'a str,
     pub path: &'a str,
     pub agent: &'a str,
+    /// Of its TLS, where boma spoke that.
+    pub fingerprint: Option<&'a str>,
     /// The rule or limit that decided.
     pub rule: Option<&'a str>,
     /// boma challenged, limited, denied or dropped it.
@@ -55,6 +57,8 @@ pub struct Seen {
     pub networks: Vec<Network>,
     pub paths: Vec<(String, u64)>,
     pub agents: Vec<(String, u64)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fingerprints: Vec<(String, u64)>,
     pub rules: Vec<(String, u64)>,
 }
 
@@ -68,6 +72,7 @@ pub struct Looking {
     /// How often each was seen, and what it stands for.
     paths: HashMap<String, (u64, f64)>,
     agents: HashMap<String, (u64, f64)>,
+    fingerprints: HashMap<String, (u64, f64)>,
     rules: HashMap<String, (u64, f64)>,
 }
 
@@ -87,6 +92,7 @@ impl Looking {
         };
         count(&mut self.paths, look.path);
         count(&mut self.agents, look.agent);
+        look.fingerprint.iter().for_each(|fingerprint| count(&mut self.fingerprints, fingerprint));
         look.rule.iter().for_each(|rule| count(&mut self.rules, rule));
     }
 
@@ -106,6 +112,7 @@ impl Looking {
             networks,
             paths: top(self.paths, bounds::SEEN_LEAST),
             agents: top(self.agents, bounds::SEEN_LEAST),
+            fingerprints: top(self.fingerprints, bounds::SEEN_LEAST),
             rules: top(self.rules, 1),
         }
     }
@@ -128,7 +135,9 @@ mod tests {
         let mut looking = Looking::default();
         let mut see = |network: &str, path: &str, with_pass: bool| {
             let rule = (!with_pass).then_some("budget");
-            looking.see(&Look { network, path, agent: "Bot\n", rule, sent_away: !with_pass, with_pass, weight: 10.0 });
+            let fingerprint = with_pass.then_some("t13d1516h2_8daaf6152771_b186095e22b6");
+            let (agent, sent_away) = ("Bot\n", !with_pass);
+            looking.see(&Look { network, path, agent, fingerprint, rule, sent_away, with_pass, weight: 10.0 });
         };
         (0..40).for_each(|n| see("192.0.2.0/24", &format!("/made-up-{n}"), false));
         (0..3).for_each(|_| see("198.51.100.0/24", "/login", true));
@@ -143,6 +152,7 @@ mod tests {
         assert_eq!((network(0), network(1)), (("192.0.2.0/24", 400, 400, 0), ("198.51.100.0/24", 40, 10, 30)));
         assert_eq!(seen.paths, [("/a".into(), 5000), ("/login".into(), 30)]);
         assert_eq!((&seen.agents, &seen.rules), (&vec![("Bot".to_owned(), 5440)], &vec![("budget".to_owned(), 5410)]));
+        assert_eq!(seen.fingerprints, [("t13d1516h2_8daaf6152771_b186095e22b6".to_owned(), 30)]);
         let line = serde_json::to_string(&seen).unwrap();
         assert_eq!(serde_json::from_str::<Seen>(&line).unwrap(), seen);
     }

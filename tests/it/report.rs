@@ -261,6 +261,10 @@ fn a_report_says_what_each_measure_was_to_do_and_what_it_did() {
     add(&boma, "m", &[]);
     add(&boma, "n", &["--force"]);
     (0..7).for_each(|_| assert_eq!(get(boma.at(), "/m").status, 403));
+    boma.setup
+        .folder
+        .write("new.toml", "[[rule]]\nname = \"old-app\"\nmatch = { path = \"/v1/*\" }\nthen = \"deny\"\n");
+    done(&boma, &["rules", "apply", boma.setup.file("new.toml").to_str().unwrap()]);
     assert_eq!(get(boma.at(), "/other").status, 200);
     done(&boma, &["ban", "add", "192.0.2.0/24", "--for", "1h", "--reason", "INC-43"]);
     done(&boma, &["measure", "remove", "m"]);
@@ -287,6 +291,12 @@ fn a_report_says_what_each_measure_was_to_do_and_what_it_did() {
     let totals = boma.staff("GET", "/api/v1/totals", "", "").json();
     let minutes = totals["minutes"].as_array().unwrap().iter();
     assert_eq!(minutes.filter_map(|minute| minute["deeds"]["m"][0].as_u64()).sum::<u64>(), 7, "{totals}");
+    let change = &report["changes"][0];
+    assert_eq!(
+        [&change["who"], &change["lines"][1]],
+        [&json!("staff administrator (admin)"), &json!({ "in": "name = \"old-app\"" })],
+        "{change}"
+    );
     let statement = &report["statements"][0];
     assert_eq!([&statement["languages"], &statement["lacks"]], [&json!(["en"]), &json!(["sw"])], "{statement}");
     assert_eq!(statement["office"], "Press");

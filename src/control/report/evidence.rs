@@ -7,10 +7,11 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use aws_lc_rs::digest::{Context, SHA256};
+use similar::{ChangeTag, TextDiff};
 
 use super::super::{Office, Version, totals};
-use crate::journal;
-use crate::report::{At, Evidence};
+use crate::report::{At, Evidence, Line, RulesChange};
+use crate::{bounds, journal};
 
 impl Office {
     pub(super) fn evidence(&self, from: u64, to: u64) -> Vec<Evidence> {
@@ -42,6 +43,26 @@ impl Office {
             file: format!("/api/v1/rules/history/{}", v.version),
             bytes: v.text.len() as u64,
             sha256: journal::sha256(v.text.as_bytes()),
+        };
+        then.map(told).collect()
+    }
+
+    /// What each version changed that came into force within the span.
+    pub(super) fn changes(&self, (from, to): (u64, u64)) -> Vec<RulesChange> {
+        let versions = self.versions();
+        let then = versions.windows(2).filter(|pair| (from..=to).contains(&pair[1].at));
+        let told = |pair: &[Version]| {
+            let diff = TextDiff::from_lines(&pair[0].text, &pair[1].text);
+            let line = |change: similar::Change<&str>| {
+                let text = change.value().trim_end().to_owned();
+                match change.tag() {
+                    ChangeTag::Equal => None,
+                    ChangeTag::Delete => Some(Line::Out(text)),
+                    ChangeTag::Insert => Some(Line::In(text)),
+                }
+            };
+            let lines = diff.iter_all_changes().filter_map(line).take(bounds::REPORT_CHANGES_KEPT).collect();
+            RulesChange { version: pair[1].version, at: At(pair[1].at), who: pair[1].who.clone(), lines }
         };
         then.map(told).collect()
     }

@@ -88,6 +88,7 @@ impl Office {
             citizens: sums.citizens(),
             postures: sums.postures(),
             measures: found.measures,
+            changes: self.changes((from, to)),
             timeline: found.timeline,
             timeline_left_out: found.left_out,
             seen,

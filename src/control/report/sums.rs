@@ -192,6 +192,8 @@ pub(super) struct Samples {
     networks: HashMap<String, Network>,
     paths: HashMap<String, u64>,
     agents: HashMap<String, u64>,
+    fingerprints: HashMap<String, u64>,
+    countries: HashMap<String, u64>,
     rules: HashMap<String, u64>,
 }
 
@@ -201,6 +203,9 @@ impl Samples {
         self.sample += seen.sample;
         self.requests += seen.requests;
         for one in seen.networks {
+            if let Some(country) = &one.country {
+                *self.countries.entry(country.clone()).or_default() += one.requests;
+            }
             if self.networks.len() >= bounds::REPORT_NETWORKS && !self.networks.contains_key(&one.net) {
                 continue;
             }
@@ -224,6 +229,7 @@ impl Samples {
         };
         count(&mut self.paths, seen.paths);
         count(&mut self.agents, seen.agents);
+        count(&mut self.fingerprints, seen.fingerprints);
         count(&mut self.rules, seen.rules);
     }
 
@@ -247,6 +253,8 @@ impl Samples {
             networks,
             paths: top(self.paths),
             agents: top(self.agents),
+            fingerprints: top(self.fingerprints),
+            countries: top(self.countries),
             rules: top(self.rules),
         })
     }
