@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use prometheus_client::metrics::counter::Counter;
 
+use crate::admit::Heard;
 use crate::client::{Client, Fingerprint};
 use crate::clock::{Now, SECOND};
 use crate::facts::Kind;
@@ -108,6 +109,8 @@ impl Recorder {
             line,
             opened: visit.now,
             bytes: 0,
+            // An upload's breaking off is not the origin's doing.
+            origin: visit.portal.filter(|_| made.reason == Reason::Served && !visit.unsafe_sent && !visit.from_cache),
             in_flight,
         };
         if made.close {
@@ -304,7 +307,22 @@ struct Record {
     line: Option<String>,
     opened: Now,
     bytes: u64,
+    /// Number of the portal whose origin sends the body.
+    origin: Option<usize>,
     in_flight: InFlight,
+}
+
+impl Record {
+    /// The origin's answer ends in the middle.
+    fn breaks(&mut self) {
+        let town = self.house.town.load();
+        let Some(at) = self.origin.take() else { return };
+        if let (Some(portal), Some(gate)) = (town.portals.list.get(at), town.gates.get(at)) {
+            let labels = FailureLabels { portal: portal.name.clone(), reason: Reason::OriginBroke.row().name };
+            self.house.metrics.origin_failures.get_or_create(&labels).inc();
+            gate.hear(Heard::Failed);
+        }
+    }
 }
 
 impl Drop for Record {
@@ -325,8 +343,10 @@ struct Recorded {
 impl Body for Recorded {
     fn poll_chunk(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, Broken>>> {
         let chunk = ready!(self.body.as_mut().poll_chunk(cx));
-        if let Some(Ok(Chunk::Data(data))) = &chunk {
-            self.record.bytes += data.len() as u64;
+        match &chunk {
+            Some(Ok(Chunk::Data(data))) => self.record.bytes += data.len() as u64,
+            Some(Err(_)) => self.record.breaks(),
+            _ => {}
         }
         Poll::Ready(chunk)
     }
