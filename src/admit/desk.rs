@@ -15,7 +15,7 @@ use std::time::Duration;
 use slab::Slab;
 use tokio::sync::Notify;
 
-use super::inside::CLASSES;
+use super::inside::{CLASSES, Marks};
 use super::line::{Line, Place, Standing};
 use super::{Gate, Inside};
 use crate::bounds;
@@ -82,7 +82,7 @@ struct Held {
 struct Waiter {
     wake: Notify,
     sent_away: Cell<bool>,
-    spared: bool,
+    marks: Marks,
 }
 
 impl Desk {
@@ -96,7 +96,7 @@ impl Desk {
     /// # Errors
     /// [`Busy`] when none came back in time, or as many as make sense wait already that come before this one.
     pub async fn enter(self: &Rc<Desk>, gate: &Gate, who: Who) -> Result<Admitted, Busy> {
-        if !self.has_line(gate, who.class) && gate.take(who.class) {
+        if !self.has_line(gate, who.class) && !gate.is_for_others(who) && gate.take(who.class) {
             return Ok(self.hand_out(gate, who));
         }
         let spot = Spot::join(self, gate, who);
@@ -115,7 +115,7 @@ impl Desk {
             // Asked for before the look, so that no ring between the two is missed.
             let mut rung = pin!(gate.inside.bell.notified());
             rung.as_mut().enable();
-            if gate.take(who.class) {
+            if (spot.is_chosen() || !gate.is_for_others(who)) && gate.take(who.class) {
                 spot.let_in();
                 return Ok(self.hand_out(gate, who));
             }
@@ -264,16 +264,16 @@ struct Spot<'a> {
     desk: &'a Desk,
     gate: &'a Gate,
     class: Class,
-    spared: bool,
+    marks: Marks,
     place: Place,
     waiter: Rc<Waiter>,
 }
 
 impl<'a> Spot<'a> {
     fn join(desk: &'a Desk, gate: &'a Gate, who: Who) -> Spot<'a> {
-        let (waiter, class, spared) =
-            (Rc::new(Waiter { spared: who.spared, ..Waiter::default() }), who.class, who.spared);
-        gate.inside.joins(class, spared);
+        let (class, marks) = (who.class, Marks { spared: who.spared, ahead: who.standing.is_ahead() });
+        let waiter = Rc::new(Waiter { marks, ..Waiter::default() });
+        gate.inside.joins(class, marks);
         let mut lines = desk.lines.borrow_mut();
         let line = &mut lines.entry(Arc::as_ptr(&gate.inside)).or_default()[class as usize];
         let place = line.join(who, waiter.clone());
@@ -284,11 +284,11 @@ impl<'a> Spot<'a> {
             && line.len() > most as usize / bounds::LINE_OF_A_WORKER
             && let Some(last) = line.pop_last()
         {
-            gate.inside.goes(class, last.spared);
+            gate.inside.goes(class, last.marks);
             last.sent_away.set(true);
             last.wake.notify_one();
         }
-        Spot { desk, gate, class, spared, place, waiter }
+        Spot { desk, gate, class, marks, place, waiter }
     }
 
     fn with_line<R>(&self, with: impl FnOnce(&mut Line<Rc<Waiter>>) -> R) -> Option<R> {
@@ -300,6 +300,11 @@ impl<'a> Spot<'a> {
         self.with_line(|line| line.first().is_some_and(|(place, _)| *place == self.place)) == Some(true)
     }
 
+    /// Whether it is first although others go ahead of it: by its share.
+    fn is_chosen(&self) -> bool {
+        self.with_line(|line| line.has_ahead()) == Some(true)
+    }
+
     fn let_in(&self) {
         self.with_line(|line| line.pass(self.place));
     }
@@ -308,7 +313,7 @@ impl<'a> Spot<'a> {
 impl Drop for Spot<'_> {
     fn drop(&mut self) {
         if !self.waiter.sent_away.get() {
-            self.gate.inside.goes(self.class, self.spared);
+            self.gate.inside.goes(self.class, self.marks);
         }
         self.with_line(|line| line.leave(self.place));
         let mut lines = self.desk.lines.borrow_mut();

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Who;
 use super::inside::Inside;
 use crate::bounds;
 use crate::clock::Now;
@@ -115,6 +116,11 @@ impl Gate {
     /// Brings up to date what is reckoned by time; to be called by each worker every [`bounds::SWEEP`].
     pub fn beat(&self, now: Now) {
         self.inside.beat(now, self.most);
+    }
+
+    /// Whether what is free is for others, who wait on whatever worker.
+    pub(super) fn is_for_others(&self, who: Who) -> bool {
+        !who.standing.is_ahead() && self.inside.ahead(who.class) > 0
     }
 
     /// Whether somebody who comes now waits.

@@ -35,8 +35,9 @@ pub struct Inside {
     by: [AtomicU32; CLASSES],
     waiting_all: AtomicU32,
     waiting: [AtomicU32; CLASSES],
-    /// Those of them who get a copy otherwise.
+    /// Those of them who get a copy otherwise, and who go ahead of those of whom little is known.
     spared: [AtomicU32; CLASSES],
+    ahead: [AtomicU32; CLASSES],
     /// Permits given out of late, by class, and ever.
     came: [AtomicU32; CLASSES],
     ever: AtomicU32,
@@ -51,6 +52,13 @@ pub struct Inside {
     pub(super) bell: Notify,
     pub(super) ear: Ear,
     mind: Mutex<Mind>,
+}
+
+/// What is counted apart of somebody who waits.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Marks {
+    pub spared: bool,
+    pub ahead: bool,
 }
 
 /// What the beat reckons with.
@@ -78,6 +86,7 @@ impl Default for Inside {
             waiting_all: AtomicU32::new(0),
             waiting: zeros(),
             spared: zeros(),
+            ahead: zeros(),
             came: zeros(),
             ever: AtomicU32::new(0),
             rates: zeros(),
@@ -149,14 +158,21 @@ impl Inside {
         self.spared[class as usize].load(Ordering::Relaxed)
     }
 
-    pub(super) fn joins(&self, class: Class, spared: bool) {
-        self.spared[class as usize].fetch_add(u32::from(spared), Ordering::Relaxed);
+    /// On whatever worker they wait.
+    pub(super) fn ahead(&self, class: Class) -> u32 {
+        self.ahead[class as usize].load(Ordering::Relaxed)
+    }
+
+    pub(super) fn joins(&self, class: Class, marks: Marks) {
+        self.spared[class as usize].fetch_add(u32::from(marks.spared), Ordering::Relaxed);
+        self.ahead[class as usize].fetch_add(u32::from(marks.ahead), Ordering::Relaxed);
         self.waiting[class as usize].fetch_add(1, Ordering::Relaxed);
         self.waiting_all.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn goes(&self, class: Class, spared: bool) {
-        self.spared[class as usize].fetch_sub(u32::from(spared), Ordering::Relaxed);
+    pub(super) fn goes(&self, class: Class, marks: Marks) {
+        self.spared[class as usize].fetch_sub(u32::from(marks.spared), Ordering::Relaxed);
+        self.ahead[class as usize].fetch_sub(u32::from(marks.ahead), Ordering::Relaxed);
         self.waiting[class as usize].fetch_sub(1, Ordering::Relaxed);
         self.waiting_all.fetch_sub(1, Ordering::Relaxed);
     }

@@ -27,6 +27,13 @@ pub enum Standing {
     Suspect,
 }
 
+impl Standing {
+    /// Whether it goes ahead of those of whom little is known.
+    pub fn is_ahead(self) -> bool {
+        self <= Standing::Part
+    }
+}
+
 const STANDINGS: usize = 6;
 /// What one turn costs each standing: a proven session has 64 turns for a pass's one, of which nothing is known. Below readers it
 /// falls off steeply, because robots come there by the thousand; what is theirs all the same is a share of the calls from the
@@ -125,13 +132,18 @@ impl<T> Line<T> {
         self.first_group()?.waiting.first_key_value()
     }
 
-    /// Sends away the last of those who are most for their standing, so that no standing can fill a line alone; nor is the only
-    /// one of a standing sent away for others, or its turn would never come.
+    /// Sends away the last of those of whom least is known; but not the only one of a standing for others, or its turn would never
+    /// come.
     pub fn pop_last(&mut self) -> Option<T> {
-        let weigh = |(at, group): &(usize, &mut Group<T>)| (group.waiting.len() as u64 - 1) * STRIDES[*at];
-        let groups = self.groups.iter_mut().enumerate().filter(|(_, group)| !group.waiting.is_empty());
-        let (_, group) = groups.max_by_key(weigh)?;
+        let fewest = |n: usize| move |group: &&mut Group<T>| group.waiting.len() > n;
+        let least = if self.groups.iter().any(|group| group.waiting.len() > 1) { 1 } else { 0 };
+        let group = self.groups.iter_mut().rev().find(fewest(least))?;
         group.waiting.pop_last().map(|(_, waiter)| waiter)
+    }
+
+    /// Whether anybody waits who goes ahead of those of whom little is known.
+    pub fn has_ahead(&self) -> bool {
+        self.groups[..=Standing::Part as usize].iter().any(|group| !group.waiting.is_empty())
     }
 
     pub fn len(&self) -> usize {

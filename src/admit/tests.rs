@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
+use super::inside::Marks;
 use super::{Gate, Heard, Inside};
 use crate::bounds;
 use crate::clock::{Now, SECOND};
@@ -148,7 +149,7 @@ impl World {
                 let class = self.requests[id].class;
                 if let Some(at) = self.lines[class].iter().position(|w| *w == id) {
                     self.lines[class].remove(at);
-                    self.gate.inside.goes(Class::ALL[class], false);
+                    self.gate.inside.goes(Class::ALL[class], Marks::default());
                 }
             }
             Event::Done(id) => self.done(id),
@@ -168,19 +169,19 @@ impl World {
         if self.lines[class].is_empty() && self.gate.take(name) {
             return self.start(id);
         }
-        self.gate.inside.joins(name, false);
+        self.gate.inside.joins(name, Marks::default());
         self.lines[class].push_back(id);
         let patience = self.gate.patience(name);
         self.after(patience.as_nanos() as u64, Event::Tires(id));
         while self.gate.load(name).waiting > self.gate.waiting_most(name) && self.lines[class].pop_back().is_some() {
-            self.gate.inside.goes(name, false);
+            self.gate.inside.goes(name, Marks::default());
         }
         self.let_in();
     }
 
     fn let_in(&mut self) {
         while let Some(class) = (0..CLASSES).find(|c| !self.lines[*c].is_empty() && self.gate.take(Class::ALL[*c])) {
-            self.gate.inside.goes(Class::ALL[class], false);
+            self.gate.inside.goes(Class::ALL[class], Marks::default());
             if let Some(id) = self.lines[class].pop_front() {
                 self.start(id);
             }

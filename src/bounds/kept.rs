@@ -29,5 +29,7 @@ pub const CACHE_WAIT: Duration = Duration::from_secs(15);
 pub const CACHE_GATHERED_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of an origin's error page that all are given who waited for the answer.
 pub const CACHE_ERROR_BYTES: u64 = 64 * 1024;
+/// Bytes of what is looked for in one: an address has seven at least.
+pub const CACHE_NAMES_BYTES: usize = 7;
 /// Up to this many bytes a fresh answer spends nothing of any limit.
 pub const CACHE_FREE_BYTES: usize = 64 * 1024;

@@ -33,7 +33,7 @@ pub use range::{Wanted, parse as parse_range};
 pub use renew::{is_about, merged, renewed};
 pub use reuse::{Use, Why, is_trouble, reuse, stands_in};
 pub use said::Said;
-pub use scan::tells;
+pub use scan::{names, tells};
 pub use time::{Asked, parse_date, write_date};
 pub use turns::{Joined, Landed, Leader, Waiter};
 pub use vary::{Asking, Selected, Varies};

@@ -26,6 +26,16 @@ pub fn tells(fields: &Fields, body: &[u8], set: &[Vec<u8>], names: &[String]) ->
     }
 }
 
+/// Whether `body` holds any of these texts: what tells one who asks from others. What cannot be read may.
+pub fn names(fields: &Fields, body: &[u8], texts: &[Vec<u8>]) -> bool {
+    let holds = |plain: &[u8]| texts.iter().any(|text| memchr::memmem::find(plain, text).is_some());
+    match fields.first("content-encoding").map(<[u8]>::to_ascii_lowercase).as_deref() {
+        None | Some(b"" | b"identity") => holds(body),
+        Some(b"gzip" | b"x-gzip") => gzip::unpack(body, bounds::CACHE_SCANNED_BYTES).is_none_or(|plain| holds(&plain)),
+        Some(_) => true,
+    }
+}
+
 fn is_page(fields: &Fields) -> bool {
     let kind = fields.first("content-type").unwrap_or_default().to_ascii_lowercase();
     kind.starts_with(b"text/html") || kind.starts_with(b"application/xhtml")

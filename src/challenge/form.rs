@@ -46,6 +46,8 @@ pub struct Tie {
     pub desk: u64,
     /// The citizen was asked to press Send, and this is what they press.
     pub asked: bool,
+    /// It was sealed into the page of a place in line: for as long as its holder stands there it is not old.
+    pub queued: bool,
     /// The challenge whose solution has it sent on; 0: none was demanded.
     pub challenge: u128,
     /// The pass that its sender held already; 0: none.
@@ -122,7 +124,17 @@ impl Forms {
         seal::random(&mut id);
         let challenge = self.name(challenge);
         let (id, holder) = (u128::from_le_bytes(id), holder.unwrap_or(0));
-        Tie { id, born: now_unix, issued: now_unix, desk: self.desk, asked: false, challenge, holder, home }
+        Tie {
+            id,
+            born: now_unix,
+            issued: now_unix,
+            desk: self.desk,
+            asked: false,
+            queued: false,
+            challenge,
+            holder,
+            home,
+        }
     }
 
     /// By which a challenge is known again; 0 where there is none.
@@ -135,7 +147,7 @@ impl Forms {
         let mut out = Vec::with_capacity(Cipher::FRONT + 512 + form.body.len() + Cipher::BACK);
         out.resize(Cipher::FRONT, 0);
         let tie = &form.tie;
-        out.extend_from_slice(&[VERSION, u8::from(tie.asked)]);
+        out.extend_from_slice(&[VERSION, u8::from(tie.asked) | u8::from(tie.queued) << 1]);
         out.extend_from_slice(&(tie.born as u32).to_le_bytes());
         out.extend_from_slice(&(tie.issued as u32).to_le_bytes());
         out.extend_from_slice(&tie.desk.to_le_bytes());
@@ -164,12 +176,13 @@ impl Forms {
         seal::unbase64(text, &mut sealed)?;
         let plain = self.cipher.open(&mut sealed)?.len();
         let mut rest = Bytes::from(sealed).slice(Cipher::FRONT..Cipher::FRONT + plain);
-        let [version, asked] = [rest.try_get_u8().ok()?, rest.try_get_u8().ok()?];
+        let [version, flags] = [rest.try_get_u8().ok()?, rest.try_get_u8().ok()?];
         let [born, issued] = [rest.try_get_u32_le().ok()?, rest.try_get_u32_le().ok()?].map(u64::from);
         let desk = rest.try_get_u64_le().ok()?;
         let mut number = || rest.try_get_u128_le().ok();
         let [id, challenge, holder, home] = [number()?, number()?, number()?, number()?];
-        let tie = Tie { id, born, issued, desk, asked: asked == 1, challenge, holder, home };
+        let (asked, queued) = (flags & 1 == 1, flags & 2 == 2);
+        let tie = Tie { id, born, issued, desk, asked, queued, challenge, holder, home };
         let mut text = || String::from_utf8(take(&mut rest)?.into()).ok();
         let [portal, scheme, authority, method, target] = [text()?, text()?, text()?, text()?, text()?];
         let mut fields = Vec::new();

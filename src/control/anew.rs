@@ -80,6 +80,9 @@ impl Office {
         if self.has_handed_over() || !store.again() {
             return false;
         }
+        if let Some(rows) = store.late() {
+            self.take_up(rows);
+        }
         self.catch_up_lines(&mut self.counting());
         self.keep_files();
         self.put_held(&mut self.desk());

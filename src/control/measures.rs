@@ -119,7 +119,7 @@ impl Office {
         if measures.len() == before { Err(unknown(name)) } else { self.lay(measures, false) }
     }
 
-    fn live_measures(&self) -> Vec<Measure> {
+    pub(super) fn live_measures(&self) -> Vec<Measure> {
         let now = self.house.now().unix();
         self.house.law.load().measures.iter().filter(|m| m.until > now).cloned().collect()
     }

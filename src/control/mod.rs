@@ -17,6 +17,7 @@ mod gauges;
 mod incidents;
 mod keeper;
 mod kept;
+mod late;
 mod lists;
 mod measures;
 mod note;

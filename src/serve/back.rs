@@ -59,7 +59,7 @@ impl Corridor {
         let (home, name) = (visit.client.prefix.0, visit.house.forms.name(seal));
         let opened = Opened { form, room };
         let lets = tie.lets(earned.map(|_| name), held.map(|p| p.id), home);
-        let young = now.saturating_sub(tie.issued) <= bounds::FORM_LIFE.as_secs();
+        let young = is_young(visit, &tie, now);
         let knows = young && (shown.is_some() || home == tie.home);
         let mut made = match (lets, tie.challenge) {
             (true, _) if knows => {
@@ -147,6 +147,8 @@ impl Corridor {
                 form::hold(respond::limited(visit, head, over, ride), room)
             }
             Decision::Wait(told) => {
+                let mut opened = opened;
+                opened.form.tie = Tie { queued: true, issued: visit.now.unix(), ..opened.form.tie };
                 let (text, room) = free(visit, opened, earned);
                 form::hold(wait::page(visit, head, told, Ride::Form(&text.unwrap_or_default())), room)
             }
@@ -206,6 +208,13 @@ impl Corridor {
         let decision = decide::decide(visit, &request, &plan, head);
         Ok((request, decision))
     }
+}
+
+/// Whether a form still goes on by itself. Who stands in line for its sake has not forgotten it, however long that takes; their place is
+/// used with the form, so that it goes so once.
+fn is_young(visit: &Visit<'_>, tie: &Tie, now: u64) -> bool {
+    let young = now.saturating_sub(tie.issued) <= bounds::FORM_LIFE.as_secs();
+    young || (tie.queued && wait::stands_since(visit).is_some_and(|since| since <= tie.issued))
 }
 
 fn stronger(a: Option<Pass>, b: Option<Pass>) -> Option<Pass> {
@@ -282,4 +291,58 @@ fn free(visit: &Visit<'_>, mut opened: Opened, earned: Option<Pass>) -> (Option<
 fn keeper(visit: &Visit<'_>, earned: Option<Pass>) -> Option<u128> {
     let pass = visit.pass.filter(|p| earned.is_none_or(|e| e.id != p.id));
     pass.map(|p| p.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::tests::house;
+    use super::*;
+    use crate::client::Client;
+    use crate::force::House;
+    use crate::waiting::{Asked, Holder, Space, Turn};
+    use crate::wire::Arrival;
+
+    fn visit(house: &House) -> Visit<'_> {
+        let from = "203.0.113.7".parse().unwrap();
+        let client = Client::new(from, from, 64, false);
+        let mut visit = Visit::open(house, String::new(), client, Arrival { scheme: "http", redirect_https: false });
+        (visit.portal, visit.pass) = (Some(0), Some(Pass::proven(7, 1, 0, u64::MAX)));
+        visit
+    }
+
+    /// As the page's script does, or its button.
+    fn asks(house: &House, enters: bool) -> Turn {
+        let holder = Holder { id: 7, crowd: None, free: false, reads: false };
+        let asked = Asked { holder, with: None, enters, stays: true, by_rule: false };
+        visit(house).room().ask(&asked, house.now().unix())
+    }
+
+    fn waits(house: &House, minutes: u64) {
+        for _ in 0..minutes {
+            assert!(matches!(asks(house, false), Turn::Waits(_)));
+            house.clock.advance(Duration::from_secs(60));
+        }
+        assert!(matches!(asks(house, false), Turn::Waits(_)));
+    }
+
+    #[test]
+    fn a_form_is_not_old_while_its_sender_stands_in_line_for_it_and_goes_once() {
+        let house = house("");
+        waits(&house, 1);
+        let tie = Tie { queued: true, ..house.forms.tie(b"", Some(7), 9, house.now().unix()) };
+        let elsewhere = Tie { queued: false, ..tie };
+        let young = |tie: &Tie| is_young(&visit(&house), tie, house.now().unix());
+        waits(&house, 45);
+        assert!(young(&tie) && !young(&elsewhere), "one that met a check has no place to be young by");
+        let space = Space { free: 1, queued: 0, queued_most: 8, per_second: 1.0, sustained: 0.0 };
+        assert_eq!(visit(&house).room().beat(&space, false, house.now().unix()).called, 1);
+        assert!(young(&tie), "called");
+        assert_eq!(asks(&house, true), Turn::In { used: true });
+        assert!(!young(&tie), "its place is used, and so is it");
+        house.clock.advance(bounds::PLACE_VISIT + Duration::from_secs(5));
+        waits(&house, 1);
+        assert!(!young(&tie), "another place is for another form");
+    }
 }

@@ -130,7 +130,7 @@ pub fn ended(
             None if is_left(visit, request) => left(visit, head, (503, reason)),
             None => fallback::answer(visit, request, head, reason),
         },
-        Decision::Wait(told) => match form.and_then(|form| kept(visit, request, head, form)) {
+        Decision::Wait(told) => match form.and_then(|form| queued(visit, request, head, form)) {
             Some((text, room)) => hold(wait::page(visit, head, told, Ride::Form(&text)), room),
             None => wait::page(visit, head, told, unkept),
         },
@@ -205,6 +205,18 @@ pub async fn back(visit: &mut Visit<'_>, head: &dyn Head, upload: Upload) -> Met
 fn kept(visit: &Visit<'_>, request: &Request, head: &dyn Head, (bytes, room): (Bytes, Room)) -> Option<(String, Room)> {
     let text = visit.house.forms.seal(&sealed(visit, request, head, bytes, b""))?;
     Some((text, room))
+}
+
+/// The same, for whoever gets a place in line.
+fn queued(
+    visit: &Visit<'_>,
+    request: &Request,
+    head: &dyn Head,
+    (bytes, room): (Bytes, Room),
+) -> Option<(String, Room)> {
+    let mut form = sealed(visit, request, head, bytes, b"");
+    form.tie.queued = true;
+    Some((visit.house.forms.seal(&form)?, room))
 }
 
 /// A place for a form of this length, by the bounds of its prefix and of the house.

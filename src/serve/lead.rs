@@ -12,7 +12,7 @@ use super::kept::{Look, given, note, stand_in};
 use super::read::Request;
 use super::respond::{self, Made};
 use super::visit::Visit;
-use super::{Call, Corridor, Manner, mint, wait};
+use super::{Call, Corridor, Manner, mint, read, wait};
 use crate::bounds;
 use crate::cache::{self, Address, Asked, Kept, Key, Landed, Leader, Unkept, Use, Wish};
 use crate::facts::Kind;
@@ -20,7 +20,7 @@ use crate::force::House;
 use crate::origin::{Answer, Came, OriginFault};
 use crate::proofs::Cleared;
 use crate::reason::Reason;
-use crate::wire::{Empty, Head, Payload};
+use crate::wire::{Empty, Fields, Head, Payload};
 
 impl Corridor {
     /// Asks the origin, and keeps what may be kept of its answer.
@@ -210,8 +210,14 @@ impl Corridor {
             (Some(draft), Came::Body(body)) if body.exact().is_some_and(|n| n <= bounds::CACHE_ERROR_BYTES) => {
                 let gathering = Gathering::new(&self.house, body);
                 let (pot, names) = (gathering.clone(), visit.portal().session_cookies.clone());
+                let asker = asker(visit, head);
+                let mut draft = draft;
+                draft.fields.0.retain(|(_, value)| !cache::names(&Fields::default(), value, &asker));
                 tokio::task::spawn_local(async move {
-                    let whole = pot.whole().await.ok().filter(|body| !cache::tells(&draft.fields, body, &[], &names));
+                    let tells = |body: &Bytes| {
+                        cache::tells(&draft.fields, body, &[], &names) || cache::names(&draft.fields, body, &asker)
+                    };
+                    let whole = pot.whole().await.ok().filter(|body| !tells(body));
                     let error = whole.map(|body| Arc::new(draft.whole(body)));
                     land(led.leader, Landed::Trouble(status, error));
                 });
@@ -269,6 +275,20 @@ impl Corridor {
         land(leader, landed);
         made
     }
+}
+
+/// What an error page may say of whoever asked, by which nobody else is to be known.
+fn asker(visit: &Visit<'_>, head: &dyn Head) -> Vec<Vec<u8>> {
+    let mut texts = vec![visit.client.address.to_string().into_bytes(), visit.id.clone().into_bytes()];
+    for name in ["user-agent", "referer"] {
+        texts.extend(head.field(name).map(<[u8]>::to_vec));
+    }
+    let cookies = read::foreign_cookies(head).unwrap_or_default();
+    let value = |pair: &[u8]| pair.splitn(2, |b| *b == b'=').nth(1).unwrap_or_default().trim_ascii().to_vec();
+    texts.extend(cookies.split(|b| *b == b';').map(value));
+    // Shorter ones stand in any page.
+    texts.retain(|text| text.len() >= bounds::CACHE_NAMES_BYTES);
+    texts
 }
 
 /// Why something older helps more than what came.

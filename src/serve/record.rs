@@ -12,6 +12,7 @@ use std::task::{Context, Poll, ready};
 
 use prometheus_client::metrics::counter::Counter;
 
+use crate::admit::Heard;
 use crate::client::{Client, Fingerprint};
 use crate::clock::{Now, SECOND};
 use crate::facts::Kind;
@@ -124,7 +125,15 @@ impl Recorder {
             self.sampler.offer(&self.house.recent, visit.now.unix(), visit.vouched().is_some(), fact);
         }
         let line = self.line(visit, head, &made);
-        let mut record = Record { batch: self.batch.clone(), line, opened: visit.now, bytes: 0, in_flight };
+        let mut record = Record {
+            batch: self.batch.clone(),
+            line,
+            opened: visit.now,
+            bytes: 0,
+            // An upload's breaking off is not the origin's doing.
+            origin: visit.portal.filter(|_| made.reason == Reason::Served && !visit.unsafe_sent && !visit.from_cache),
+            in_flight,
+        };
         if made.close {
             drop(record);
             return Reply::Close;
@@ -320,7 +329,22 @@ struct Record {
     line: Option<String>,
     opened: Now,
     bytes: u64,
+    /// Number of the portal whose origin sends the body.
+    origin: Option<usize>,
     in_flight: InFlight,
+}
+
+impl Record {
+    /// The origin's answer ends in the middle.
+    fn breaks(&mut self) {
+        let (Some(at), house) = (self.origin.take(), &self.in_flight.house) else { return };
+        let town = house.town.load();
+        if let (Some(portal), Some(gate)) = (town.portals.list.get(at), town.gates.get(at)) {
+            let labels = FailureLabels { portal: portal.name.clone(), reason: Reason::OriginBroke.row().name };
+            house.metrics.origin_failures.get_or_create(&labels).inc();
+            gate.hear(Heard::Failed);
+        }
+    }
 }
 
 impl Drop for Record {
@@ -342,8 +366,10 @@ struct Recorded {
 impl Body for Recorded {
     fn poll_chunk(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, Broken>>> {
         let chunk = ready!(self.body.as_mut().poll_chunk(cx));
-        if let Some(Ok(Chunk::Data(data))) = &chunk {
-            self.record.bytes += data.len() as u64;
+        match &chunk {
+            Some(Ok(Chunk::Data(data))) => self.record.bytes += data.len() as u64,
+            Some(Err(_)) => self.record.breaks(),
+            _ => {}
         }
         Poll::Ready(chunk)
     }

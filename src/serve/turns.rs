@@ -13,7 +13,7 @@ use super::respond::Made;
 use super::visit::{Queue, Visit};
 use super::wait::{self, Stands};
 use super::{fallback, vouch};
-use crate::admit::{Standing, Who};
+use crate::admit::Who;
 use crate::cache;
 use crate::client::Prefix;
 use crate::facts::Kind;
@@ -38,13 +38,20 @@ pub fn before(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, look: O
     let kept = look.filter(|look| !look.personal).and_then(|look| look.kept.as_ref());
     let stands_in = kept.is_some_and(|kept| cache::stands_in(kept, visit.now));
     visit.spared = !by_rule && request.safe && (stands_in || fallback::would_spare(visit, request, head));
-    let ahead = !by_rule && vouch::standing(visit).0 <= Standing::Part;
+    let ahead = !by_rule && vouch::standing(visit).0.is_ahead();
     if ahead && !visit.room().is_busy_for_readers() {
+        return Before::Gate;
+    }
+    // What is free is for whoever comes: who has no copy is called as fast as the origin bears it all the same.
+    if visit.spared && !visit.gate().is_full() {
         return Before::Gate;
     }
     let stands = match visit.kind {
         Kind::Subresource if visit.spared && !ahead => Stands::Spared,
-        _ => wait::stands(visit, head, visit.spared),
+        _ => {
+            let spared = visit.spared;
+            wait::stands(visit, head, spared)
+        }
     };
     match stands {
         Stands::No => Before::Gate,
@@ -71,7 +78,7 @@ pub fn who(visit: &Visit<'_>) -> Who {
         class: visit.route().class,
         standing,
         address: Prefix::of(visit.client.address, 32, 64).0,
-        pass: visit.vouched().map(|pass| pass.id),
+        pass: vouch::known(visit).map(|pass| pass.id),
         took,
         spared: visit.spared,
     }

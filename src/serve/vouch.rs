@@ -6,6 +6,7 @@
 use crate::admit::Standing;
 use crate::facts::{Kind, Pass};
 use crate::origin::{Answer, SESSION_FIELD};
+use crate::plan::Level;
 use crate::portal::Portal;
 use crate::posture::origin_of;
 use crate::wire::Head;
@@ -44,18 +45,19 @@ pub fn hear(visit: &Visit<'_>, request: &Request, head: &dyn Head, answer: &mut 
 /// How well boma knows who asks, for the order in which a full gate lets people in; and how many pages they had of late.
 pub fn standing(visit: &Visit<'_>) -> (Standing, u8) {
     let (house, now) = (visit.house, visit.now.unix());
-    let pass = visit.vouched();
-    let habit = pass.map(|pass| house.habits.look(pass.id, now)).unwrap_or_default();
-    let standing = match pass {
+    let habit = known(visit).map(|pass| house.habits.look(pass.id, now)).unwrap_or_default();
+    let is_reader = || habit.reads() && visit.usual().tells();
+    // The first page that is the portal's own, and no made-up address, is everybody's.
+    let is_first = || visit.spared && habit.took == 0;
+    let standing = match known(visit) {
         Some(pass) if house.settled.is_vouched(pass.id, now) => Standing::Proven,
         // Whoever has waited for their turn has it.
         _ if visit.called => Standing::Reader,
         None if visit.unheard => Standing::Suspect,
         None => Standing::Unknown,
         Some(pass) if house.settled.is_over(pass.id, now) => Standing::Suspect,
-        Some(_) if habit.reads() && visit.usual().tells() => Standing::Reader,
-        // The first page that is the portal's own, and no made-up address, is everybody's.
-        Some(_) if visit.spared && habit.took == 0 => Standing::Reader,
+        Some(_) if is_reader() || is_first() => Standing::Reader,
+        Some(pass) if !pass.vouches(now) => Standing::Unknown,
         Some(pass) if house.settled.is_ordinary(pass, now) => Standing::Pass,
         Some(_) => Standing::Suspect,
     };
@@ -65,10 +67,16 @@ pub fn standing(visit: &Visit<'_>) -> (Standing, u8) {
     }
 }
 
-/// Whether a pass that says something of its holder is used as people read, where that says anything.
+/// A pass that is worth a look at how it is used: one that says something of its holder; and in a posture that is raised any. While
+/// all is quiet a crowd is people, each with a pass that cost nothing, and only who came first counts.
+pub fn known<'v>(visit: &'v Visit<'_>) -> Option<&'v Pass> {
+    if visit.level >= Level::Guarded { visit.pass.as_ref() } else { visit.vouched() }
+}
+
+/// Whether such a pass is used as people read, where that says anything.
 pub fn reads(visit: &Visit<'_>) -> bool {
     let of = |pass: &Pass| visit.house.habits.look(pass.id, visit.now.unix()).reads();
-    visit.usual().tells() && visit.vouched().is_some_and(of)
+    visit.usual().tells() && known(visit).is_some_and(of)
 }
 
 /// Whether somebody shows that they are signed in.

@@ -338,6 +338,13 @@ fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+/// Since when somebody holds a place that is not used yet, to the minute.
+pub fn stands_since(visit: &Visit<'_>) -> Option<u64> {
+    let pass = visit.pass?;
+    let waits = visit.room().look(holder(visit, &pass).id, visit.now.unix())?;
+    Some(u64::from(waits.minute) * u64::from(MINUTE))
+}
+
 /// Whether somebody who gets a statement holds a place, which stands still meanwhile.
 pub fn stands_still(visit: &mut Visit<'_>, head: &dyn Head, reason: Reason) -> Option<Told> {
     if visit.kind != Kind::Navigation {

@@ -82,6 +82,8 @@ pub struct Store {
     lost: Arc<AtomicU64>,
     /// How many of the lost ones nobody misses any more.
     good: Arc<AtomicU64>,
+    /// Rows of a file that was not there at the start.
+    late: Arc<Mutex<Option<Rows>>>,
     failing: Arc<Mutex<Option<String>>>,
 }
 
@@ -109,7 +111,7 @@ enum Job {
 impl Store {
     /// A store that keeps nothing.
     pub fn none() -> Store {
-        Store { jobs: None, lost: Arc::default(), good: Arc::default(), failing: Arc::default() }
+        Store { jobs: None, lost: Arc::default(), good: Arc::default(), late: Arc::default(), failing: Arc::default() }
     }
 
     /// Whether what is put outlives the process.
@@ -135,6 +137,11 @@ impl Store {
     /// Why the last write failed; `None` where it did not.
     pub fn failing(&self) -> Option<String> {
         self.failing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What a file held that was not there when the store was opened, and is now: once, for whoever puts it beside what came since.
+    pub fn late(&self) -> Option<Rows> {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn fails(&self, why: Option<&str>) {

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
 use redb::{Database, ReadableTable};
 
-use super::opening::{Trouble, guarded, move_aside, open_again};
+use super::opening::{Trouble, guarded, move_aside, open_again, try_open};
 use super::{Job, Opened, Rows, Store, Table};
 use crate::bounds;
 
@@ -24,7 +25,9 @@ pub(super) fn writing(
     if let Err(why) = &db {
         store.fails(Some(why));
     }
-    let mut writer = Writer { path, db: db.ok(), released: false, began, gone: BTreeSet::new(), store: store.clone() };
+    let unseen = db.is_err() && !path.exists();
+    let mut writer =
+        Writer { path, db: db.ok(), released: false, unseen, began, gone: BTreeSet::new(), store: store.clone() };
     let spawned = thread::Builder::new().name("boma-store".into()).spawn(move || writer.work(&queue));
     let jobs = match spawned {
         Ok(_) => Some(jobs),
@@ -40,6 +43,8 @@ struct Writer {
     path: PathBuf,
     db: Option<Database>,
     released: bool,
+    /// There was no file, as where a disk is mounted late: what one holds that comes is known to nobody.
+    unseen: bool,
     /// Seconds since the Unix epoch, for the names of what is moved aside.
     began: u64,
     /// Rows that are to be removed, and could not be: who holds what is there in memory knows nothing of them.
@@ -86,7 +91,14 @@ impl Writer {
 
     fn open(&mut self) {
         let folder = self.path.parent().unwrap_or(Path::new("/"));
-        let mut opened = open_again(folder, &self.path);
+        let mut opened = match self.unseen {
+            true => try_open(folder, &self.path).map(|(db, rows)| {
+                *self.store.late.lock().unwrap_or_else(PoisonError::into_inner) = Some(rows);
+                db
+            }),
+            false => open_again(folder, &self.path),
+        };
+        self.unseen &= opened.is_err();
         if let Err(Trouble::Damaged(why)) = &opened
             && let Ok(aside) = move_aside(&self.path, self.began)
         {

@@ -60,13 +60,17 @@ impl Pace {
         }
         if room.free > 0 {
             self.rate += 1.0 + self.rate * 0.1;
+            if room.queued == 0 {
+                // Half of what it bore of late and is not asked for.
+                self.rate = self.rate.max((room.sustained - room.per_second) * 0.5);
+            }
         } else if room.queued * 4 <= room.queued_most {
             self.rate += 0.5 + self.rate * 0.05;
         } else if room.queued * 2 > room.queued_most {
             self.rate *= 0.9;
         }
         // More than this it has not shown that it can.
-        self.rate = self.rate.clamp(least, shown.max(room.sustained) * 1.5 + room.free as f32);
+        self.rate = self.rate.clamp(least, (shown * 1.5).max(room.sustained) + room.free as f32);
         let whole = self.rate + self.part;
         self.part = whole.fract();
         whole as u32
@@ -167,6 +171,7 @@ mod tests {
         (0..60).for_each(|_| {
             let _ = pace.calls(&Space { queued: 10, ..busy });
         });
+        assert!((80..110).contains(&pace.calls(&idle)), "who stands there when it gets better does not wait for long");
         pace.rest();
         assert!(pace.calls(&idle) >= 190);
     }

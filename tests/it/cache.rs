@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::sync::{Arc, Barrier};
 
 use crate::harness::{Answer, Boma, CEILING, Client, Mode, Origin, Setup, eventually, get, navigate, request};
+use crate::wire::scripted;
 
 /// One client asks for everything at once.
 const WIDE: &str = "[[limit]]\nname = \"wide\"\nper = \"client\"\nrate = \"1000000/s\"\n";
@@ -432,4 +433,116 @@ fn hosts_of_one_portal_share_what_boma_fetches_for_itself() {
             && origin.reached().pop().unwrap().field("host").as_deref() == Some("www.huduma.example"))
         .then_some(())
     });
+}
+
+/// An origin's page of its failure says who it failed; those who waited for the same must not read that of others.
+#[test]
+fn an_error_page_that_names_its_asker_is_nobody_elses() {
+    let asked = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = asked.clone();
+    let origin = scripted(move |mut stream, head| {
+        let field = |name: &str| {
+            let line = head.lines().find(|l| l.to_ascii_lowercase().starts_with(name)).unwrap_or_default();
+            line.split_once(": ").map_or(String::new(), |(_, value)| value.to_owned())
+        };
+        let (from, id, agent) = (field("x-forwarded-for"), field("x-request-id"), field("user-agent"));
+        let said = match head.split(' ').nth(1).unwrap_or_default() {
+            "/address" => format!("Sorry, {from}"),
+            "/id" => format!("Sorry, quote {id}"),
+            "/agent" => format!("Sorry, {agent}"),
+            _ => "Sorry".to_owned(),
+        };
+        if head.starts_with("GET /") && !head.contains("/robots.txt") {
+            counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+        // As long as it takes for all of the crowd to come.
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        let _ = write!(
+            stream,
+            "HTTP/1.1 500 Internal Server Error\r\nX-Asked-By: {id}\r\nContent-Type: text/html\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{said}",
+            said.len()
+        );
+    });
+    let boma = Setup::new()
+        .settings("[client]\ntrusted_proxies = [\"127.0.0.1\"]\n")
+        .portal("session_cookies = [\"PHPSESSID\"]\n[[portal.route]]\npath = \"/*\"\ncache = \"origin\"\n")
+        .rules(WIDE)
+        .start(origin);
+    for path in ["/address", "/id", "/agent", "/plain"] {
+        let before = asked.load(std::sync::atomic::Ordering::Relaxed);
+        let gate = Arc::new(Barrier::new(12));
+        let at = boma.at();
+        let one = |n: usize| {
+            let gate = gate.clone();
+            std::thread::spawn(move || {
+                let mut client = Client::connect(at).unwrap();
+                gate.wait();
+                let who = [format!("203.0.113.{n}"), format!("request-{n:04}"), format!("Browser of {n:04}")];
+                let fields =
+                    format!("X-Forwarded-For: {}\r\nX-Request-Id: {}\r\nUser-Agent: {}\r\n", who[0], who[1], who[2]);
+                (n, client.ask("GET", path, &fields, "").unwrap())
+            })
+        };
+        let all: Vec<_> = (10..22).map(one).collect();
+        for (n, answer) in all.into_iter().map(|t| t.join().unwrap()) {
+            let text = format!("{} {}", answer.text(), answer.field("x-asked-by").unwrap_or_default());
+            assert_eq!(answer.status, 500, "{text}");
+            for other in (10..22).filter(|other| *other != n) {
+                let names =
+                    [format!("203.0.113.{other}"), format!("request-{other:04}"), format!("Browser of {other:04}")];
+                assert!(names.iter().all(|name| !text.contains(name)), "{path}: {n} reads of {other}: {text}");
+            }
+            assert!(path != "/plain" || text.contains("Sorry"), "{text}");
+        }
+        assert!(asked.load(std::sync::atomic::Ordering::Relaxed) - before < 12, "{path}: one answered for many");
+    }
+}
+
+/// What breaks off in the middle ends as what it is: for its reader, for the cache, and in what is counted.
+#[test]
+fn an_answer_that_fails_in_pieces_is_no_whole_one_for_anybody() {
+    let whole = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let works = whole.clone();
+    let origin = scripted(move |mut stream, _| {
+        let piece = "<html><body><h1>Karibu</h1><p>Half of it, or all of it.</p>";
+        let head = "HTTP/1.1 200 OK\r\nCache-Control: max-age=600\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let _ = write!(stream, "{head}{:x}\r\n{piece}\r\n", piece.len());
+        let _ = stream.flush();
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        if works.load(std::sync::atomic::Ordering::Relaxed) {
+            let end = "</body></html>";
+            let _ = write!(stream, "{:x}\r\n{end}\r\n0\r\n\r\n", end.len());
+        }
+    });
+    let portal = "snapshot = { start = [\"/kept\"], every = \"1s\", depth = 0 }\n[[portal.route]]\npath = \"/*\"\ncache = \"origin\"\n[[portal.route]]\npath = \"/kept\"\nfallback = \"snapshot\"\n";
+    let boma = Setup::new().portal(portal).rules(WIDE).start(origin);
+    boma.wait_for_snapshots(1);
+    whole.store(false, std::sync::atomic::Ordering::Relaxed);
+    let counted = || {
+        let all = boma.staff("GET", "/metrics", "", "").text();
+        let lines = all.lines().filter(|l| l.starts_with("boma_origin_failures_total{") && l.contains("origin.broke"));
+        lines.filter_map(|l| l.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>()
+    };
+    let before = counted();
+    for path in ["/news", "/news", "/kept"] {
+        let mut stream = TcpStream::connect(boma.at()).unwrap();
+        stream.set_read_timeout(Some(CEILING)).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: huduma.example\r\n\r\n").unwrap();
+        let mut all = String::new();
+        let _ = stream.read_to_string(&mut all);
+        let passed = all.starts_with("HTTP/1.1 200 ") && all.contains("Half of it");
+        assert!(passed && !all.contains("cache-status: boma; hit"), "{path} is no hit: {all}");
+        assert!(!all.ends_with("0\r\n\r\n") && !all.to_ascii_lowercase().contains("content-length"), "{path}: {all}");
+    }
+    eventually("it is counted", || (counted() >= before + 3.0).then_some(()));
+    // Rounds for copies go on meanwhile, and half of a page takes no good one's place.
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    boma.posture("static");
+    let copy = navigate(boma.at(), "/kept");
+    assert!(copy.status == 200 && copy.text().contains("</html>"), "{}", copy.text());
+    boma.posture("normal");
+    whole.store(true, std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(get(boma.at(), "/news").status, 200);
+    let hit = get(boma.at(), "/news");
+    assert!(status_of(&hit).starts_with("boma; hit") && hit.text().ends_with("</html>"), "{}", status_of(&hit));
 }

@@ -176,3 +176,54 @@ fn many_changes_but_one(boma: &Boma) -> Vec<String> {
     is_done(boma, &["ban", "add", "198.51.100.0/24", "--for", "1h", "--reason", "before"]);
     many_changes(boma)
 }
+
+/// A disk that is mounted when boma runs already holds what nobody told it: that is not written over.
+#[test]
+fn a_state_directory_that_comes_late_is_taken_up() {
+    let origin = Origin::start();
+    let before = house(&origin).start(origin.address);
+    is_done(&before, &["ban", "add", "203.0.113.0/24", "--for", "2h", "--reason", "before"]);
+    is_done(&before, &["ban", "add", "192.0.2.0/24", "--for", "1d", "--reason", "before"]);
+    is_done(&before, &["incident", "open", "--title", "en=Older", "--text", "en=Of before", "--next", "30m"]);
+    let measure = |boma: &Boma, name: &str, path: &str| {
+        let matches = format!("path = \"{path}\"");
+        let more = ["--match", &matches, "--then", "challenge", "--for", "2h", "--reason", "INC-1", "--owner", "soc"];
+        is_done(boma, &[&["measure", "add", name][..], &more].concat());
+    };
+    measure(&before, "older", "/old*");
+    measure(&before, "both", "/before*");
+    let kept = before.kill();
+    let disk = kept.file("elsewhere");
+    std::fs::rename(kept.file("state"), &disk).unwrap();
+    // The place at which it is to be mounted is none yet.
+    std::fs::write(kept.file("state"), "").unwrap();
+    let boma = Boma::start(kept, &[]);
+    assert!(says_so(&boma), "{}", boma.status());
+    many_changes_but_one(&boma);
+    measure(&boma, "both", "/since*");
+    std::fs::remove_file(boma.setup.file("state")).unwrap();
+    std::fs::rename(&disk, boma.setup.file("state")).unwrap();
+    eventually("it is found, and everything is kept", || {
+        let status = boma.status();
+        let found = status["troubles"].to_string().contains("came after the start");
+        (found && status["store_keeps"] == true && !says_so(&boma)).then_some(())
+    });
+    is_done(&boma, &["ban", "add", "198.51.100.9", "--for", "1h", "--reason", "since"]);
+    let all = |boma: &Boma| {
+        all_is_there(boma);
+        let get = |path: &str| boma.staff("GET", path, "", "").text();
+        let (bans, measures, incidents) = (get("/api/v1/bans"), get("/api/v1/measures"), get("/api/v1/incidents"));
+        assert!(bans.contains("203.0.113.0/24"), "{bans}");
+        assert!(
+            measures.contains("\"older\"") && measures.contains("/since*") && !measures.contains("/before*"),
+            "{measures}"
+        );
+        assert!(incidents.contains("Of before") && incidents.contains("We work on it"), "{incidents}");
+    };
+    all(&boma);
+    let boma = Boma::start(boma.kill(), &[]);
+    all(&boma);
+    let ban = boma.staff("GET", "/api/v1/bans", "", "").json();
+    let of = ban["bans"].as_array().unwrap().iter().find(|b| b["net"] == "192.0.2.0/24").unwrap().clone();
+    assert_eq!(of["reason"], "before", "the longer one holds: {of}");
+}
