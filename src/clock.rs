@@ -128,6 +128,42 @@ impl Breath {
     }
 }
 
+/// A moment at which something is too late. Set again and again it is armed once: it rings for the earlier one, finds that
+/// there is time left, and sleeps on.
+pub struct Alarm {
+    at: tokio::time::Instant,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Default for Alarm {
+    fn default() -> Alarm {
+        Alarm { at: tokio::time::Instant::now(), sleep: None }
+    }
+}
+
+impl Alarm {
+    /// So far from now.
+    pub fn set(&mut self, most: Duration) {
+        self.at = tokio::time::Instant::now() + most;
+        if self.sleep.as_ref().is_some_and(|sleep| sleep.deadline() > self.at) {
+            self.sleep = None;
+        }
+    }
+
+    /// Ready when it is time.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(self.at)));
+        while sleep.as_mut().poll(cx).is_ready() {
+            if sleep.deadline() >= self.at {
+                self.sleep = None;
+                return Poll::Ready(());
+            }
+            sleep.as_mut().reset(self.at);
+        }
+        Poll::Pending
+    }
+}
+
 /// How long nothing may move. Armed at the first wait only and pushed on lazily, because most transfers never wait:
 /// it runs out after one to two times its length.
 pub struct Patience {

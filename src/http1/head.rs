@@ -35,11 +35,23 @@ fn span(whole: &[u8], part: &[u8]) -> Span {
 pub(super) struct Fields {
     bytes: Bytes,
     spans: SmallVec<[(Span, Span); 16]>,
+    /// The lengths of the names, as bits: most names that are asked for are not there, and this tells it at once.
+    lengths: u64,
 }
 
 impl Fields {
+    fn new(bytes: Bytes, spans: SmallVec<[(Span, Span); 16]>) -> Fields {
+        let lengths = spans.iter().fold(0, |bits, (name, _)| bits | 1 << (name.len() & 63));
+        Fields { bytes, spans, lengths }
+    }
+
     fn at(&self, span: &Span) -> &[u8] {
         &self.bytes[span.start as usize..span.end as usize]
+    }
+
+    /// Where a field of this name can be.
+    fn likely(&self, name: &str) -> &[(Span, Span)] {
+        if self.lengths >> (name.len() & 63) & 1 == 1 { &self.spans } else { &[] }
     }
 
     fn text(&self, span: &Span) -> &str {
@@ -51,7 +63,7 @@ impl Fields {
     }
 
     pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> + 'a {
-        self.spans.iter().filter(move |(n, _)| self.at(n) == name.as_bytes()).map(|(_, v)| self.at(v))
+        self.likely(name).iter().filter(move |(n, _)| self.at(n) == name.as_bytes()).map(|(_, v)| self.at(v))
     }
 }
 
@@ -155,7 +167,7 @@ impl RequestHead {
             bytes[name.start as usize..name.end as usize].make_ascii_lowercase();
         }
         Ok(RequestHead {
-            fields: Fields { bytes: bytes.freeze(), spans },
+            fields: Fields::new(bytes.freeze(), spans),
             version,
             method: method_at,
             path: place(parts.path),
@@ -252,7 +264,7 @@ impl Head for RequestHead {
 
     fn field(&self, name: &str) -> Option<&[u8]> {
         let named = |(n, _): &&(Span, Span)| self.fields.at(n) == name.as_bytes();
-        self.fields.spans.iter().find(named).map(|(_, value)| self.fields.at(value))
+        self.fields.likely(name).iter().find(named).map(|(_, value)| self.fields.at(value))
     }
 
     fn any(&self, name: &str, test: &mut dyn FnMut(&[u8]) -> bool) -> bool {
@@ -316,7 +328,7 @@ impl ResponseHead {
             bytes[name.start as usize..name.end as usize].make_ascii_lowercase();
         }
         let version = if minor == 0 { Version::Http10 } else { Version::Http11 };
-        Ok(ResponseHead { fields: Fields { bytes: bytes.freeze(), spans }, version, status })
+        Ok(ResponseHead { fields: Fields::new(bytes.freeze(), spans), version, status })
     }
 
     pub fn keeps_alive(&self) -> bool {

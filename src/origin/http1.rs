@@ -10,7 +10,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::Sleep;
 
 use super::OriginFault;
 use super::ask::Ask;
@@ -176,7 +175,7 @@ impl Exchange {
         admitted: Option<&Admitted>,
     ) -> Result<ResponseHead, Failed> {
         let (mut scanned, mut informed, mut came) = (0, 0, false);
-        let mut waiting: Option<Pin<Box<Sleep>>> = None;
+        let mut waiting = false;
         let fault = |fault, came: bool| Failed { fault, silent: !came };
         poll_fn(|cx| {
             admitted.inspect(|permit| permit.moves());
@@ -222,8 +221,10 @@ impl Exchange {
                 };
             }
             // The origin's time runs from the end of the upload.
-            let sleep = waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep(ask.response_timeout)));
-            ready!(sleep.as_mut().poll(cx));
+            if !std::mem::replace(&mut waiting, true) {
+                self.connection.alarm.set(ask.response_timeout);
+            }
+            ready!(self.connection.alarm.poll(cx));
             Poll::Ready(Err(fault(OriginFault::Hung, true)))
         })
         .await

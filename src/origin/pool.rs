@@ -20,7 +20,7 @@ use super::dial::{Dialler, Tls, Transport};
 use super::state::{Slot, State};
 use super::{OriginFault, within};
 use crate::bounds;
-use crate::clock::{Clock, Now};
+use crate::clock::{Alarm, Clock, Now};
 use crate::http1::Link;
 use crate::portal::OriginAddress;
 
@@ -39,6 +39,7 @@ struct Idle {
     slot: Slot,
     since: Now,
     born: Now,
+    alarm: Alarm,
 }
 
 /// An HTTP/1 connection that carries one request at a time.
@@ -46,6 +47,8 @@ pub struct Connection {
     pub link: Link<Transport>,
     /// It carried a request before, so the origin may have closed it meanwhile.
     pub reused: bool,
+    /// For the answer.
+    pub alarm: Alarm,
     slot: Slot,
     born: Now,
     pool: Weak<Pool>,
@@ -59,7 +62,7 @@ impl Connection {
         let now = pool.clock.now();
         if idle.len() < bounds::ORIGIN_IDLE && is_young(self.born, now) {
             self.link.buf = BytesMut::new();
-            idle.push(Idle { link: self.link, slot: self.slot, since: now, born: self.born });
+            idle.push(Idle { link: self.link, slot: self.slot, since: now, born: self.born, alarm: self.alarm });
         }
     }
 }
@@ -161,10 +164,10 @@ impl Pool {
     async fn idle(self: &Rc<Pool>) -> Option<Connection> {
         let now = self.clock.now();
         loop {
-            let Idle { mut link, slot, since, born } = self.idle.borrow_mut().pop()?;
+            let Idle { mut link, slot, since, born, alarm } = self.idle.borrow_mut().pop()?;
             let fresh = now.since(since) < bounds::ORIGIN_IDLE_FOR.as_nanos() as u64 && is_young(born, now);
             if fresh && link.stream.is_quiet() && poll_fn(|cx| Poll::Ready(link.poll_fill(cx).is_pending())).await {
-                return Some(Connection { link, reused: true, slot, born, pool: Rc::downgrade(self) });
+                return Some(Connection { link, reused: true, alarm, slot, born, pool: Rc::downgrade(self) });
             }
         }
     }
@@ -211,7 +214,8 @@ impl Pool {
         }
         let (transport, slot) = Box::pin(self.dial(deadline)).await?;
         let born = self.clock.now();
-        Ok(Connection { link: Link::new(transport), reused: false, slot, born, pool: Rc::downgrade(self) })
+        let (link, alarm) = (Link::new(transport), Alarm::default());
+        Ok(Connection { link, reused: false, alarm, slot, born, pool: Rc::downgrade(self) })
     }
 
     /// A connection with room for another stream, and whether it is a new one.
