@@ -92,14 +92,14 @@ fn filled(page: &Prepared) -> String {
     String::from_utf8(page.fill(b"AAAA", fill).to_vec()).unwrap()
 }
 
-/// A page of the portal's own, which has its colours whatever the reader likes, as a copy of it is shown: with the banner, and the note before its form.
+/// A dark page of the portal's own, as a copy of it is shown: with the banner, and the note before its form.
 fn copy(shelf: &Shelf, language: &str) -> String {
     let banner = shelf.banner(0, Copied { language: Some(language), path: "/forms/a", taken: NOW - 7200, forms: true });
     let code = banner.code.unwrap();
     let html = format!("{}7KQ2-M8XA-93PL-C4VD-{}", &banner.html[..code.start], &banner.html[code.end..]);
     let (note, dir) = (shelf.form_note(0, Some(language)), if language == "ar" { "rtl" } else { "ltr" });
     format!(
-        "<!doctype html><html lang=\"{language}\" dir=\"{dir}\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><link rel=\"icon\" href=\"data:,\"><title>Huduma</title></head><body bgcolor=\"#ffffff\" text=\"#000000\">{html}<main><h1>Huduma</h1>{note}<form inert><p>Huduma</p></form></main></body></html>"
+        "<!doctype html><html lang=\"{language}\" dir=\"{dir}\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><meta name=\"color-scheme\" content=\"light dark\"><link rel=\"icon\" href=\"data:,\"><title>Huduma</title></head><body bgcolor=\"#222222\" text=\"#eeeeee\">{html}<main><h1>Huduma</h1>{note}<form inert><p>Huduma</p></form></main></body></html>"
     )
 }
 
