@@ -35,10 +35,10 @@ impl Standing {
 }
 
 const STANDINGS: usize = 6;
-/// What one turn costs each standing: a proven session has 64 turns for a pass's one, of which nothing is known. Below readers it
+/// What one turn costs each standing: a reader has 128 turns for a pass's one, of which nothing is known. Below readers it
 /// falls off steeply, because robots come there by the thousand; what is theirs all the same is a share of the calls from the
 /// waiting room.
-const STRIDES: [u64; STANDINGS] = [1, 2, 4, 64, 128, 256];
+const STRIDES: [u64; STANDINGS] = [1, 2, 32, 256, 512, 1024];
 
 /// Where somebody stands; within a standing less is nearer to the door.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -218,7 +218,7 @@ mod tests {
         }
         let served = let_in(&mut line, 100);
         let count = |who: &str| served.iter().filter(|w| **w == who).count();
-        assert!(count("proven") >= 90 && count("pass") >= 2, "{served:?}");
+        assert!(count("proven") >= 90 && count("pass") >= 1, "{served:?}");
         assert!(count("unknown") >= 1 && (1..=2).contains(&count("suspect")), "{served:?}");
         // One pass that comes to a line of strangers is next or next but one.
         let mut line = Line::default();
@@ -241,8 +241,8 @@ mod tests {
         }
         let served = let_in(&mut line, 400);
         let count = |who: &str| served.iter().filter(|w| **w == who).count();
-        assert!(count("reader") > count("part") && count("part") > 100, "{served:?}");
-        assert!((4..=20).contains(&count("pass")) && (1..=5).contains(&count("suspect")), "{served:?}");
+        assert!(count("reader") > 300 && count("part") >= 15, "{served:?}");
+        assert!((2..=8).contains(&count("pass")) && (1..=2).contains(&count("suspect")), "{served:?}");
     }
 
     #[test]

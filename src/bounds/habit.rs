@@ -15,5 +15,5 @@ pub const HABIT_LEAST: u32 = 20;
 pub const HABIT_HALVED: u32 = 4096;
 /// What a pass had from the origin counts half after so long.
 pub const HABIT_SPAN: Duration = Duration::from_secs(64);
-/// How long whoever could be given a copy waits for the page itself.
-pub const COPY_PATIENCE: Duration = Duration::from_secs(1);
+/// How long whoever could be given a copy waits for the page itself: hardly longer than anybody notices.
+pub const COPY_PATIENCE: Duration = Duration::from_millis(300);

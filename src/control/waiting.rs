@@ -57,8 +57,11 @@ impl Office {
                 let load = gate.load(class);
                 let space = Space {
                     free: load.limit.saturating_sub(load.inside + load.waiting),
-                    // Who gets a copy otherwise leaves by themselves.
-                    queued: load.waiting.saturating_sub(load.spared),
+                    // Readers at the gate who get a copy otherwise come before others in line, and not before readers there.
+                    queued: match suite[class as usize].is_busy_for_readers() {
+                        true => load.waiting.saturating_sub(load.spared),
+                        false => load.waiting,
+                    },
                     queued_most: load.waiting_most,
                     per_second: load.per_second,
                     sustained: load.sustained,

@@ -43,15 +43,15 @@ pub fn before(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, look: O
         return Before::Gate;
     }
     // What is free is for whoever comes: who has no copy is called as fast as the origin bears it all the same.
-    if visit.spared && !visit.gate().is_full() {
+    let is_part = visit.kind == Kind::Subresource;
+    if visit.spared && !is_part && !visit.gate().is_full() {
         return Before::Gate;
     }
-    let stands = match visit.kind {
-        Kind::Subresource if visit.spared && !ahead => Stands::Spared,
-        _ => {
-            let spared = visit.spared;
-            wait::stands(visit, head, spared)
-        }
+    let stands = if is_part && visit.spared && !ahead {
+        Stands::Spared
+    } else {
+        let spared = visit.spared;
+        wait::stands(visit, head, spared)
     };
     match stands {
         Stands::No => Before::Gate,

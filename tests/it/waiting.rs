@@ -335,7 +335,7 @@ struct Crowded {
     inside: [Browser; 2],
 }
 
-const PARTS: [&str; 2] = ["/site.css", "/print.css"];
+const PARTS: [&str; 2] = ["/parts/site.css", "/parts/print.css"];
 
 impl Crowded {
     fn new() -> Crowded {
@@ -344,7 +344,7 @@ impl Crowded {
             origin.page(path, 200, "Content-Type: text/html\r\n", body);
         }
         PARTS.iter().for_each(|path| origin.page(path, 200, "Content-Type: text/css\r\n", "p{}"));
-        let portal = "max_in_flight = 2\nsnapshot = { start = [\"/news\"], every = \"1h\" }\n[[portal.route]]\npath = \"/other\"\nclass = \"filing\"\n[[portal.route]]\npath = \"/*.css\"\nclass = \"filing\"\n";
+        let portal = "max_in_flight = 2\nsnapshot = { start = [\"/news\"], every = \"1h\" }\n[[portal.route]]\npath = \"/other\"\nclass = \"filing\"\n[[portal.route]]\npath = \"/parts/*\"\nclass = \"filing\"\n";
         let wide = "[[limit]]\nname = \"wide\"\nper = \"client\"\nrate = \"100000/s\"\n";
         let boma = Setup::new().portal(portal).rules(wide).start(origin.address);
         boma.wait_for_snapshots(1);
