@@ -176,12 +176,14 @@ mod tests {
 
     use super::*;
 
+    type Writes = Rc<RefCell<Vec<Vec<u8>>>>;
+
     /// Takes up to `most` bytes in each write, and nothing for a while after `takes` of them.
     #[derive(Default)]
     struct Socket {
         most: usize,
         takes: usize,
-        writes: Rc<RefCell<Vec<Vec<u8>>>>,
+        writes: Writes,
     }
 
     impl Io for Socket {
@@ -231,7 +233,7 @@ mod tests {
         tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
     }
 
-    fn counted(most: usize, takes: usize) -> (Counted<Socket>, Rc<RefCell<Vec<Vec<u8>>>>) {
+    fn counted(most: usize, takes: usize) -> (Counted<Socket>, Writes) {
         let socket = Socket { most, takes, ..Socket::default() };
         let writes = socket.writes.clone();
         (Counted::new(socket, &Caps::default(), Account::default(), || 0), writes)

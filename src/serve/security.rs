@@ -15,7 +15,7 @@ pub fn answer(visit: &Visit<'_>) -> Made {
     let portal = visit.portal();
     let Some(security) = &portal.security else { return Made::empty(404, Reason::OwnNotFound) };
     let mut made = Made::empty(200, Reason::Own);
-    made.body = Payload::Bytes(text(&portal, security, visit.now.unix()).into());
+    made.body = Payload::Bytes(text(portal, security, visit.now.unix()).into());
     made.fields.push("content-type", "text/plain; charset=utf-8");
     made.fields.push("cache-control", "public, max-age=3600");
     made.fields.push("x-content-type-options", "nosniff");

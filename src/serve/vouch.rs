@@ -32,7 +32,7 @@ pub fn hear(visit: &Visit<'_>, request: &Request, head: &dyn Head, answer: &mut 
         return;
     }
     let (settled, now) = (&visit.house.settled, visit.now.unix());
-    match session(&portal, head) {
+    match session(portal, head) {
         Some(session) => settled.vouched_for(pass.id, &session, now),
         // Whoever has just signed in has a session only from this answer on.
         None if proven => settled.vouched_alone(pass.id, origin_of(&visit.client), now),
