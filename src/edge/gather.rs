@@ -176,12 +176,14 @@ mod tests {
 
     use super::*;
 
+    type Writes = Rc<RefCell<Vec<Vec<u8>>>>;
+
     /// Takes up to `most` bytes in each write, and nothing for a while after `takes` of them.
     #[derive(Default)]
     struct Socket {
         most: usize,
         takes: usize,
-        writes: Rc<RefCell<Vec<Vec<u8>>>>,
+        writes: Writes,
     }
 
     impl Io for Socket {
@@ -230,8 +232,6 @@ mod tests {
     fn run<T>(work: impl Future<Output = T>) -> T {
         tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
     }
-
-    type Writes = Rc<RefCell<Vec<Vec<u8>>>>;
 
     fn counted(most: usize, takes: usize) -> (Counted<Socket>, Writes) {
         let socket = Socket { most, takes, ..Socket::default() };
