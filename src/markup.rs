@@ -20,6 +20,8 @@ pub struct Tag {
     pub span: Range<usize>,
     pub name: Range<usize>,
     pub attributes: Vec<Attribute>,
+    /// It ends with `/>`, and the solidus is no part of a value.
+    pub closes_itself: bool,
 }
 
 impl Tag {
@@ -158,8 +160,7 @@ impl Pieces<'_> {
             self.foreign -= usize::from(foreign && self.foreign > 0);
             return Piece::End(tag);
         }
-        let closed = html[..tag.span.end].ends_with(b"/>");
-        if foreign && !closed {
+        if foreign && !tag.closes_itself {
             self.foreign += 1;
         } else if self.foreign == 0 && !self.xml && RAW.iter().any(|raw| tag.is(html, raw)) {
             self.raw = Some(tag.name.clone());
@@ -225,9 +226,11 @@ fn read_tag(html: &[u8], from: usize, opens: usize) -> Option<Tag> {
     let name = from + opens..run(from + opens, &|b| !space(b) && !matches!(b, b'/' | b'>'));
     let (mut at, mut attributes) = (name.end, Vec::new());
     loop {
+        let behind = at;
         at = run(at, &|b| space(b) || b == b'/');
         if *html.get(at)? == b'>' {
-            return Some(Tag { span: from..at + 1, name, attributes });
+            let closes_itself = html[behind..at].ends_with(b"/");
+            return Some(Tag { span: from..at + 1, name, attributes, closes_itself });
         }
         // A sign of equality at the beginning is a part of the name.
         let ends = run(at + 1, &|b| !space(b) && !matches!(b, b'/' | b'>' | b'='));
@@ -341,6 +344,8 @@ mod tests {
             ("<textarea><p></textareas></textarea>", "S[textarea]Rtextarea[<p></textareas>]E[textarea]"),
             ("<title><b></title><svg><title><b>", "S[title]Rtitle[<b>]E[title]S[svg]S[title]S[b]"),
             ("<svg><script href=a/><p></svg><script></script>", "S[svg]S[script href=a/]S[p]E[svg]S[script]E[script]"),
+            ("<svg/><title><p></title>", "S[svg]S[title]Rtitle[<p>]E[title]"),
+            ("<svg a=b/><title><p></title>", "S[svg a=b/]S[title]S[p]E[title]"),
             ("<plaintext></plaintext><p>", "S[plaintext]R[</plaintext><p>]"),
             ("<script>never ends", "S[script]Rscript[never ends]"),
             ("<p x='never ends>", "O[<p x='never ends>]"),

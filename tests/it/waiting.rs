@@ -302,3 +302,140 @@ fn where_boma_fetches_for_itself_a_full_gate_gives_places_too() {
     drop(inside);
     assert_eq!(browser.comes_in(&boma, "/news").status, 200);
 }
+
+/// A browser with a pass by a code of staff's.
+fn known(boma: &Boma) -> Browser {
+    let (code, said) = boma.command(&["pass", "issue", "--for", "1d", "--reason", "a test", "--portal", "huduma"]);
+    assert_eq!(code, 0, "{said}");
+    let code = said.lines().find(|l| l.len() == 29 && l.contains('-')).unwrap_or_else(|| panic!("a code in {said}"));
+    let mut browser = Browser::default();
+    let form = format!("{HTML}Content-Type: application/x-www-form-urlencoded\r\n");
+    browser.ask(boma.at(), "POST", "/.well-known/boma/challenge", &form, &format!("code={code}"));
+    assert!(browser.cookies.iter().any(|(name, _)| name == "boma_pass"));
+    browser
+}
+
+impl Browser {
+    /// A page as people read it, or as robots do: with its parts, or without.
+    fn views(&mut self, boma: &Boma, path: &str, parts: &[&str]) -> Answer {
+        let page = self.goes(boma, path);
+        for part in parts {
+            let fields = "Sec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: style\r\nSec-Fetch-Site: same-origin\r\n";
+            assert_eq!(self.ask(boma.at(), "GET", part, fields, "").status, 200, "{part}");
+        }
+        page
+    }
+}
+
+/// A house at whose gate others want in, and where citizens have been seen to read.
+struct Crowded {
+    origin: Origin,
+    boma: Boma,
+    /// Two readers, who fill the gate.
+    inside: [Browser; 2],
+}
+
+const PARTS: [&str; 2] = ["/parts/site.css", "/parts/print.css"];
+
+impl Crowded {
+    fn new() -> Crowded {
+        let origin = Origin::start();
+        for (path, body) in [("/news", "<body>Habari"), ("/second", "<body>Pili"), ("/other", "<body>Nyingine")] {
+            origin.page(path, 200, "Content-Type: text/html\r\n", body);
+        }
+        PARTS.iter().for_each(|path| origin.page(path, 200, "Content-Type: text/css\r\n", "p{}"));
+        let portal = "max_in_flight = 2\nsnapshot = { start = [\"/news\"], every = \"1h\" }\n[[portal.route]]\npath = \"/other\"\nclass = \"filing\"\n[[portal.route]]\npath = \"/parts/*\"\nclass = \"filing\"\n";
+        let wide = "[[limit]]\nname = \"wide\"\nper = \"client\"\nrate = \"100000/s\"\n";
+        let boma = Setup::new().portal(portal).rules(wide).start(origin.address);
+        boma.wait_for_snapshots(1);
+        for _ in 0..25 {
+            let mut citizen = Browser::default();
+            (0..4).for_each(|_| assert_eq!(citizen.views(&boma, "/other", &PARTS).status, 200));
+        }
+        let inside = [(); 2].map(|()| known(&boma));
+        let mut house = Crowded { origin, boma, inside };
+        for n in 0..2 {
+            let mut reader = house.inside[n].clone();
+            (0..2).for_each(|_| assert_eq!(reader.views(&house.boma, "/other", &PARTS).status, 200));
+            house.inside[n] = reader;
+        }
+        house.while_full(|house| {
+            for n in 0..80 {
+                assert_eq!(Browser::default().goes(&house.boma, &format!("/made-up/{n}")).status, 503);
+            }
+        });
+        house
+    }
+
+    /// Does something while both permits are taken.
+    fn while_full<R>(&self, work: impl FnOnce(&Crowded) -> R) -> R {
+        let before = self.origin.reached_by_citizens().len();
+        self.origin.set(Mode::Hangs);
+        let held: Vec<Client> = self
+            .inside
+            .iter()
+            .map(|browser| {
+                let cookies: Vec<String> = browser.cookies.iter().map(|(n, v)| format!("{n}={v}")).collect();
+                let mut client = Client::connect(self.boma.at()).unwrap();
+                let head =
+                    format!("GET /a HTTP/1.1\r\nHost: huduma.example\r\n{HTML}Cookie: {}\r\n\r\n", cookies.join("; "));
+                client.send(head.as_bytes()).unwrap();
+                client
+            })
+            .collect();
+        eventually("both are inside", || (self.origin.reached_by_citizens().len() == before + 2).then_some(()));
+        let done = work(self);
+        self.origin.set(Mode::Works);
+        drop(held);
+        done
+    }
+
+    /// What somebody is given who comes while the gate is full, and waits at it where they may: there is room at once then.
+    fn given(&self, browser: &mut Browser, path: &str) -> Answer {
+        let (boma, waiting) =
+            (&self.boma, || self.boma.metric("boma_admit_waiting{portal=\"huduma\",class=\"information\"}"));
+        std::thread::scope(|scope| {
+            let asking = self.while_full(|_| {
+                let asking = scope.spawn(|| browser.goes(boma, path));
+                eventually("it is answered, or waits", || (asking.is_finished() || waiting() > 0.0).then_some(()));
+                asking
+            });
+            asking.join().unwrap()
+        })
+    }
+
+    fn waits(&self) -> u64 {
+        self.boma.status()["waiting"][0]["waiting"].as_u64().unwrap_or(0)
+    }
+}
+
+fn is_copy(page: &Answer) -> bool {
+    assert_eq!(page.status, 200, "{}", page.text());
+    page.text().contains("boma-banner")
+}
+
+#[test]
+fn where_others_wait_readers_get_the_page_itself_and_robots_do_not_overtake() {
+    let house = Crowded::new();
+    let boma = &house.boma;
+    let [mut reader, mut robot, mut newcomer] = [(); 3].map(|()| known(boma));
+    assert!(house.waits() > 60, "{}", boma.status()["waiting"]);
+    // Each has had a page; one of them with its parts.
+    for (browser, parts) in [(&mut reader, &PARTS[..]), (&mut robot, &[])] {
+        eventually("its first page", || (!is_copy(&house.given(browser, "/news"))).then_some(()));
+        browser.views(boma, "/news", parts);
+    }
+    for _ in 0..3 {
+        assert!(is_copy(&house.given(&mut robot, "/news")), "who only asks has a copy");
+    }
+    eventually("a reader has the page", || (!is_copy(&house.given(&mut reader, "/news"))).then_some(()));
+    eventually("the first page is everybody's", || (!is_copy(&house.given(&mut newcomer, "/news"))).then_some(()));
+    assert!(is_copy(&house.given(&mut newcomer, "/news")), "the next is not, where no part of it was asked for");
+    assert_eq!(house.given(&mut robot, "/second").status, 503, "nobody is overtaken");
+    assert_eq!(house.given(&mut reader, "/second").status, 200);
+    newcomer.views(boma, "/news", &PARTS);
+    eventually("who reads is a reader from then on", || (!is_copy(&house.given(&mut newcomer, "/news"))).then_some(()));
+    assert!(house.waits() > 5, "the line stood all the while: {}", boma.status()["waiting"]);
+    // What is free is for whoever comes.
+    assert!(!is_copy(&robot.goes(boma, "/news")));
+}
