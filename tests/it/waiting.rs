@@ -370,7 +370,7 @@ impl Crowded {
     /// Does something while both permits are taken.
     fn while_full<R>(&self, work: impl FnOnce(&Crowded) -> R) -> R {
         let before = self.origin.reached_by_citizens().len();
-        self.origin.set(Mode::Hangs);
+        self.origin.set(Mode::Holds);
         let held: Vec<Client> = self
             .inside
             .iter()
@@ -386,7 +386,8 @@ impl Crowded {
         eventually("both are inside", || (self.origin.reached_by_citizens().len() == before + 2).then_some(()));
         let done = work(self);
         self.origin.set(Mode::Works);
-        drop(held);
+        // Who left without an answer would keep their permit for a while.
+        held.into_iter().for_each(|mut client| assert_eq!(client.read(false).unwrap().status, 404));
         done
     }
 

@@ -14,6 +14,8 @@ pub enum Mode {
     Fails,
     /// Takes the request and says nothing.
     Hangs,
+    /// Lets everybody wait until it is in another mode.
+    Holds,
     /// Takes the request and closes.
     BreaksOff,
     /// Answers what is no HTTP.
@@ -138,9 +140,10 @@ fn talk(stream: TcpStream, state: &Mutex<State>) {
     let mut out = stream.try_clone().unwrap();
     let mut reader = BufReader::new(stream);
     while let Some(reached) = read(&mut reader) {
+        state.lock().unwrap().reached.push(reached.clone());
+        super::eventually("the origin answers", || (state.lock().unwrap().mode != Mode::Holds).then_some(()));
         let (mode, extra, title, page) = {
-            let mut state = state.lock().unwrap();
-            state.reached.push(reached.clone());
+            let state = state.lock().unwrap();
             let none = || (404, "Content-Type: text/plain\r\n".to_owned(), b"none".to_vec());
             let said = !state.pages.is_empty() && state.mode == Mode::Works;
             let page = said.then(|| state.pages.get(&reached.target).cloned().unwrap_or_else(none));
@@ -177,7 +180,7 @@ fn talk(stream: TcpStream, state: &Mutex<State>) {
             Mode::Unchanged => format!("HTTP/1.1 304 Not Modified\r\n{extra}\r\n"),
             Mode::Nonsense => "SSH-2.0-OpenSSH_9.2\r\n\r\n".into(),
             Mode::CutsBody => head("200 OK", body.len() + 100) + sent,
-            Mode::Hangs => {
+            Mode::Hangs | Mode::Holds => {
                 thread::sleep(super::CEILING);
                 return;
             }
