@@ -161,6 +161,11 @@ impl Corridor {
         {
             return made;
         }
+        if let Decision::Challenge(Reason::ChallengePosture) = decision
+            && let Some(made) = turns::part(visit, request, head, look.as_ref())
+        {
+            return made;
+        }
         let mut cleared = match decision {
             Decision::Go(cleared) => cleared,
             Decision::Refuse(reason) => return respond::refusal(visit, head, reason),

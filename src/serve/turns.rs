@@ -64,6 +64,13 @@ pub fn before(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, look: O
     }
 }
 
+/// For a part of a page before which the posture's challenge stands: what is kept, or a copy. A page that came as a copy, or
+/// before the posture rose, has left its reader no pass, and a part can show no challenge.
+pub fn part(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, look: Option<&Look>) -> Option<Made> {
+    let is_part = request.safe && visit.kind == Kind::Subresource;
+    is_part.then(|| copy(visit, request, head, look)).flatten()
+}
+
 /// What is kept, or a copy.
 fn copy(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, look: Option<&Look>) -> Option<Made> {
     let look = look.filter(|look| !look.personal);

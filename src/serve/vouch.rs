@@ -47,8 +47,9 @@ pub fn standing(visit: &Visit<'_>) -> (Standing, u8) {
     let (house, now) = (visit.house, visit.now.unix());
     let habit = known(visit).map(|pass| house.habits.look(pass.id, now)).unwrap_or_default();
     let is_reader = || habit.reads() && visit.usual().tells();
-    // The first page that is the portal's own, and no made-up address, is everybody's.
-    let is_first = || visit.spared && habit.took == 0;
+    // Where reading says nothing the first page that is the portal's own, and no made-up address, is everybody's. Elsewhere its
+    // copy shows as well who reads, and half of those who come anew in an attack are robots with a pass.
+    let is_first = || visit.spared && habit.took == 0 && !visit.usual().tells();
     let standing = match known(visit) {
         Some(pass) if house.settled.is_vouched(pass.id, now) => Standing::Proven,
         // Whoever has waited for their turn has it.
@@ -97,4 +98,45 @@ fn session(portal: &Portal, head: &dyn Head) -> Option<Vec<u8>> {
         false
     });
     (!session.is_empty()).then_some(session)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::Client;
+    use crate::force::House;
+    use crate::serve::tests::house;
+    use crate::wire::Arrival;
+
+    /// Somebody with a pass before a crowded gate, for whom there is a copy.
+    fn visit(house: &House, pass: u128) -> Visit<'_> {
+        let from = "192.0.2.1".parse().unwrap();
+        let client = Client::new(from, from, 64, false);
+        let mut visit = Visit::open(house, String::new(), client, Arrival { scheme: "https", redirect_https: false });
+        visit.portal = Some(0);
+        visit.level = Level::Attack;
+        visit.pass = Some(Pass::proven(pass, 1, visit.now.unix(), u64::MAX));
+        (visit.spared, visit.kind) = (true, Kind::Navigation);
+        visit
+    }
+
+    #[test]
+    fn who_reads_comes_first_where_citizens_read_and_elsewhere_everybody_with_the_first_page() {
+        let house = house("");
+        let visit = |pass| visit(&house, pass);
+        let (habits, now) = (&house.habits, visit(1).now.unix());
+        for pass in [1, 2] {
+            (0..2).for_each(|_| habits.part(pass, now));
+        }
+        [2, 4].into_iter().for_each(|pass| habits.took(pass, now));
+        let all = || [1, 2, 3, 4].map(|pass| standing(&visit(pass)));
+        let (ahead, known) = (Standing::Reader, Standing::Pass);
+        assert_eq!(all(), [(ahead, 0), (known, 1), (ahead, 0), (known, 1)], "nothing is known of readers");
+        (0..100).for_each(|_| visit(1).usual().judged(true));
+        assert_eq!(all(), [(ahead, 0), (ahead, 1), (known, 0), (known, 1)]);
+        let part = Visit { kind: Kind::Subresource, ..visit(1) };
+        assert_eq!(standing(&part).0, Standing::Part);
+        let place = Visit { called: true, ..visit(4) };
+        assert_eq!(standing(&place).0, ahead, "who has waited has their turn");
+    }
 }

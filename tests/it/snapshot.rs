@@ -577,3 +577,21 @@ fn a_route_that_wants_the_statement_gets_no_copy_and_one_that_says_nothing_does(
     assert_eq!(statement.status, 503);
     assert!(statement.text().contains("<h1>Sorry, the service is unavailable</h1>"));
 }
+
+#[test]
+fn the_parts_of_a_page_that_came_as_a_copy_come_too_whatever_stands_before_the_origin() {
+    let origin = Origin::start();
+    origin.page("/", 200, HTML, "<link rel=stylesheet href=/s.css><body>Karibu");
+    origin.page("/s.css", 200, CSS, "p{}");
+    let boma = house(&origin, "snapshot = { start = [\"/\"], every = \"1h\" }\n");
+    boma.wait_for_snapshots(2);
+    boma.posture("attack");
+    let part = |path: &str| {
+        let fields = "Sec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: style\r\nSec-Fetch-Site: same-origin\r\n";
+        request(boma.at(), "GET", path, fields, "")
+    };
+    let (style, none) = (part("/s.css"), part("/made-up.css"));
+    assert_eq!((style.status, style.text().as_str()), (200, "p{}"));
+    assert_eq!((none.status, none.field("boma-reason")), (429, None), "{}", none.text());
+    assert_eq!(origin.reached_by_citizens().len(), 0);
+}
