@@ -21,6 +21,8 @@ pub enum Standing {
     Reader,
     /// The same, who asks for a part of a page of which there is a copy as good.
     Part,
+    /// Nothing is known of how the pass is used, and it is its turn: it was called from the line, or comes for a first page.
+    Newcomer,
     Pass,
     Unknown,
     /// Something speaks against it.
@@ -30,15 +32,15 @@ pub enum Standing {
 impl Standing {
     /// Whether it goes ahead of those of whom little is known.
     pub fn is_ahead(self) -> bool {
-        self <= Standing::Part
+        self <= Standing::Newcomer
     }
 }
 
-const STANDINGS: usize = 6;
-/// What one turn costs each standing: a reader has 128 turns for a pass's one, of which nothing is known. Below readers it
-/// falls off steeply, because robots come there by the thousand; what is theirs all the same is a share of the calls from the
-/// waiting room.
-const STRIDES: [u64; STANDINGS] = [1, 2, 32, 256, 512, 1024];
+const STANDINGS: usize = 7;
+/// What one turn costs each standing: a reader has 128 turns for a pass's one, of which nothing is known, and eight for a newcomer's,
+/// who else would never get to read. Below them it falls off steeply, because robots come there by the thousand; what is theirs all
+/// the same is a share of the calls from the waiting room.
+const STRIDES: [u64; STANDINGS] = [1, 2, 32, 16, 256, 512, 1024];
 
 /// Where somebody stands; within a standing less is nearer to the door.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -143,7 +145,7 @@ impl<T> Line<T> {
 
     /// Whether anybody waits who goes ahead of those of whom little is known.
     pub fn has_ahead(&self) -> bool {
-        self.groups[..=Standing::Part as usize].iter().any(|group| !group.waiting.is_empty())
+        self.groups[..=Standing::Newcomer as usize].iter().any(|group| !group.waiting.is_empty())
     }
 
     pub fn len(&self) -> usize {

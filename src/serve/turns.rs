@@ -38,6 +38,7 @@ pub fn before(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, look: O
     let kept = look.filter(|look| !look.personal).and_then(|look| look.kept.as_ref());
     let stands_in = kept.is_some_and(|kept| cache::stands_in(kept, visit.now));
     visit.spared = !by_rule && request.safe && (stands_in || fallback::would_spare(visit, request, head));
+    visit.exact = head.query() == request.query.as_deref();
     let ahead = !by_rule && vouch::standing(visit).0.is_ahead();
     if ahead && !visit.room().is_busy_for_readers() {
         return Before::Gate;

@@ -58,6 +58,8 @@ pub struct Visit<'h> {
     pub queue: Queue,
     /// There is a copy for it, if the origin has no room.
     pub spared: bool,
+    /// Nothing of its query was left out: it asks for an address as the portal has it.
+    pub exact: bool,
     /// It is let in by a place in line.
     pub called: bool,
     /// The rule or limit that decided, and those that only tell.
@@ -108,6 +110,7 @@ impl<'h> Visit<'h> {
             choice: Choice::Browser,
             queue: Queue::IfFull,
             spared: false,
+            exact: false,
             called: false,
             rule: None,
             noted: Vec::new(),

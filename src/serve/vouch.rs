@@ -46,18 +46,21 @@ pub fn hear(visit: &Visit<'_>, request: &Request, head: &dyn Head, answer: &mut 
 pub fn standing(visit: &Visit<'_>) -> (Standing, u8) {
     let (house, now) = (visit.house, visit.now.unix());
     let habit = known(visit).map(|pass| house.habits.look(pass.id, now)).unwrap_or_default();
-    let is_reader = || habit.reads() && visit.usual().tells();
-    // Where reading says nothing the first page that is the portal's own, and no made-up address, is everybody's. Elsewhere its
-    // copy shows as well who reads, and half of those who come anew in an attack are robots with a pass.
-    let is_first = || visit.spared && habit.took == 0 && !visit.usual().tells();
+    let tells = visit.usual().tells();
+    // Where reading says nothing, whose turn it is goes ahead of all others.
+    let their_turn = if tells { Standing::Newcomer } else { Standing::Reader };
+    // The first page is everybody's, where it is the portal's own and no made-up address.
+    let is_first = || visit.spared && visit.exact && habit.took == 0;
     let standing = match known(visit) {
         Some(pass) if house.settled.is_vouched(pass.id, now) => Standing::Proven,
+        Some(_) if tells && habit.reads() && visit.called => Standing::Reader,
         // Whoever has waited for their turn has it.
-        _ if visit.called => Standing::Reader,
+        _ if visit.called => their_turn,
         None if visit.unheard => Standing::Suspect,
         None => Standing::Unknown,
         Some(pass) if house.settled.is_over(pass.id, now) => Standing::Suspect,
-        Some(_) if is_reader() || is_first() => Standing::Reader,
+        Some(_) if tells && habit.reads() => Standing::Reader,
+        Some(_) if is_first() => their_turn,
         Some(pass) if !pass.vouches(now) => Standing::Unknown,
         Some(pass) if house.settled.is_ordinary(pass, now) => Standing::Pass,
         Some(_) => Standing::Suspect,
@@ -116,7 +119,7 @@ mod tests {
         visit.portal = Some(0);
         visit.level = Level::Attack;
         visit.pass = Some(Pass::proven(pass, 1, visit.now.unix(), u64::MAX));
-        (visit.spared, visit.kind) = (true, Kind::Navigation);
+        (visit.spared, visit.exact, visit.kind) = (true, true, Kind::Navigation);
         visit
     }
 
@@ -130,13 +133,15 @@ mod tests {
         }
         [2, 4].into_iter().for_each(|pass| habits.took(pass, now));
         let all = || [1, 2, 3, 4].map(|pass| standing(&visit(pass)));
-        let (ahead, known) = (Standing::Reader, Standing::Pass);
+        let (ahead, newcomer, known) = (Standing::Reader, Standing::Newcomer, Standing::Pass);
         assert_eq!(all(), [(ahead, 0), (known, 1), (ahead, 0), (known, 1)], "nothing is known of readers");
         (0..100).for_each(|_| visit(1).usual().judged(true));
-        assert_eq!(all(), [(ahead, 0), (ahead, 1), (known, 0), (known, 1)]);
+        assert_eq!(all(), [(ahead, 0), (ahead, 1), (newcomer, 0), (known, 1)]);
+        let made_up = Visit { exact: false, ..visit(3) };
+        assert_eq!(standing(&made_up).0, known, "a first page is one that the portal has");
         let part = Visit { kind: Kind::Subresource, ..visit(1) };
         assert_eq!(standing(&part).0, Standing::Part);
-        let place = Visit { called: true, ..visit(4) };
-        assert_eq!(standing(&place).0, ahead, "who has waited has their turn");
+        let called = |pass| standing(&Visit { called: true, ..visit(pass) }).0;
+        assert_eq!([called(1), called(4)], [ahead, newcomer], "who has waited has their turn");
     }
 }
