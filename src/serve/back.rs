@@ -68,8 +68,11 @@ impl Corridor {
                 self.send_on(visit, head, opened, (earned, challenge.filter(|_| tie.challenge == name)), line).await
             }
             (true, _) => ask(visit, head, opened, earned),
-            // Whose pass has ended meanwhile comes without one.
-            (false, 0) if tie.holder == 0 || (held.is_none() && !young) => ask(visit, head, opened, earned),
+            // Whose pass has ended meanwhile comes without one; and a browser that shows this page in a tab of yesterday may have got
+            // another one in a second tab.
+            (false, 0) if tie.holder == 0 || shown == Some(true) || (held.is_none() && !young) => {
+                ask(visit, head, opened, earned)
+            }
             // Its own challenge, not solved yet.
             (false, own) if own != 0 && own == name => {
                 challenge_again(visit, head, opened, challenge, Reason::Unsolved)

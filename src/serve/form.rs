@@ -81,6 +81,17 @@ pub fn rides(visit: &Visit<'_>, head: &dyn Head, length: Option<u64>) -> bool {
         && SENT_AS.iter().any(|kind| is_sent_as(head, kind))
 }
 
+/// How much of an upload is waited for before it goes on: all of a form that may have to come back, where there is room to hold it
+/// meanwhile.
+pub fn waited_for(visit: &Visit<'_>, head: &dyn Head, length: Option<u64>) -> (usize, Option<Room>) {
+    let long = length.filter(|n| *n > bounds::GATHERED_BYTES as u64 && rides(visit, head, length));
+    let long = long.and_then(|n| usize::try_from(n).ok());
+    match long.and_then(|n| Some((n, visit.house.forms.room(n)?))) {
+        Some((n, room)) => (n, Some(room)),
+        None => (bounds::GATHERED_BYTES, None),
+    }
+}
+
 /// What becomes of a request that does not go on: a form is sealed into the page that it gets where that can be, and its
 /// citizen is told plainly where it cannot. What is too large for that is decided before any of it is read.
 pub async fn stopped(

@@ -193,7 +193,8 @@ impl Corridor {
         if !may_be_back && body.exact().is_some_and(|n| n > most) {
             return respond::refusal(visit, head, Reason::BodyTooLarge);
         }
-        let upload = match upload::gathered(body).await {
+        let (at_once, room) = form::waited_for(visit, head, body.exact());
+        let upload = match upload::gathered(body, at_once).await {
             Ok(upload) => upload,
             Err(broken) => return respond::refusal(visit, head, respond::upload_broke(broken)),
         };
@@ -205,7 +206,9 @@ impl Corridor {
         let Ok(body) = upload::capped(upload.body(), most) else {
             return respond::refusal(visit, head, Reason::BodyTooLarge);
         };
-        let Some(admitted) = self.admitted(visit).await else {
+        let admitted = self.admitted(visit).await;
+        drop(room);
+        let Some(admitted) = admitted else {
             if let Some(copy) = fallback::spares_line(visit, request, head) {
                 return copy;
             }

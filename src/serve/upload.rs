@@ -9,7 +9,6 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 
-use crate::bounds;
 use crate::wire::{Body, BodyBox, Broken, Chunk, Empty};
 
 /// The body under the route's `max_body`.
@@ -51,17 +50,17 @@ impl Body for Capped {
     }
 }
 
-/// Waits for the first [`bounds::GATHERED_BYTES`] of an upload whose length is known. One of unknown length may be a
+/// Waits for the first `most` bytes of an upload whose length is known. One of unknown length may be a
 /// conversation, in which the other side waits for an answer to each piece: that goes on at once.
 ///
 /// # Errors
 /// Whatever breaks it meanwhile.
-pub async fn gathered(mut body: BodyBox) -> Result<Upload, Broken> {
+pub async fn gathered(mut body: BodyBox, most: usize) -> Result<Upload, Broken> {
     if body.ended() || body.exact().is_none() {
         return Ok(Upload { first: VecDeque::new(), rest: body });
     }
     let (mut first, mut length) = (VecDeque::new(), 0);
-    while length < bounds::GATHERED_BYTES && !body.ended() {
+    while length < most && !body.ended() {
         match poll_fn(|cx| body.as_mut().poll_chunk(cx)).await {
             Some(Ok(chunk)) => {
                 if let Chunk::Data(data) = &chunk {

@@ -246,8 +246,11 @@ fn a_form_goes_with_its_own_challenge_or_its_senders_pass_only() {
     let tie = Tie { asked: true, ..office.tie(b"", Some(id), 0, now) };
     let text = office.seal(&Form { tie, ..holder }).unwrap();
     let body = format!("boma-seal=&boma-work=&boma-form={text}");
-    assert_eq!(back(&boma, "/form", &with(&stranger), &body).status, 400);
-    assert_eq!(back(&boma, "/form", OWN, &body).status, 400);
+    assert_eq!(back(&boma, "/form", &format!("Cookie: {stranger}\r\n"), &body).status, 400);
+    // From a page of its own it is asked for, as another tab may have got another pass.
+    assert_eq!(back(&boma, "/form", &with(&stranger), &body).status, 409);
+    assert_eq!(back(&boma, "/form", OWN, &body).status, 409);
+    assert_eq!(origin.reached_by_citizens().len(), 1);
     assert_eq!(back(&boma, "/form", &with(&pass), &body).status, 200);
     assert_eq!(origin.reached_by_citizens().len(), 2);
 }
@@ -417,15 +420,20 @@ fn old_forms_ask_and_older_ones_are_void() {
         assert_eq!((again.body.as_ref(), again.tie.born), (&b"a=1"[..], form.tie.born - age));
         asked.push(page);
     }
-    // The pass of who sent it has ended in the night, and their browser has forgotten it.
-    let held = |issued: u64, pass: &str| {
+    // The pass of who sent it has ended in the night, and their browser has forgotten it, or has another by now.
+    let held = |issued: u64, fields: &str| {
         let tie = Tie { issued: form.tie.issued - issued, ..office.tie(b"", Some(7), 1, form.tie.issued) };
         let body = format!("boma-seal=&boma-work=&boma-form={}", office.seal(&Form { tie, ..form.clone() }).unwrap());
-        back(&boma, "/form", &format!("{OWN}{pass}"), &body).status
+        back(&boma, "/form", fields, &body)
     };
-    assert_eq!([held(60, ""), held(14 * hour, "")], [400, 409]);
-    let stranger = solve(boma.at(), &post(boma.at(), "/other", HTML, URLENCODED, b""));
-    assert_eq!(held(14 * hour, &format!("Cookie: {stranger}\r\n")), 400, "it does not go with another's pass");
+    let cookie = solve(boma.at(), &post(boma.at(), "/other", HTML, URLENCODED, b""));
+    let cookie = format!("Cookie: {cookie}\r\n");
+    assert_eq!([held(60, "").status, held(14 * hour, "").status], [400, 409]);
+    assert_eq!([held(60, OWN).status, held(14 * hour, OWN).status], [409, 409], "a page of its own is asked again");
+    assert_eq!(held(14 * hour, &cookie).status, 400, "with another's pass it goes from no page at all");
+    let own = format!("{OWN}{cookie}");
+    let second = held(14 * hour, &own);
+    assert_eq!(second.status, 409, "another tab has got another pass");
     assert_eq!(origin.reached_by_citizens().len(), 0);
     let fields = format!("{OWN}Cookie: {}\r\n", asked[2].pass().unwrap());
     assert_eq!(back(&boma, "/form", &fields, &pressed(&asked[2])).status, 200, "after a night");
@@ -435,6 +443,9 @@ fn old_forms_ask_and_older_ones_are_void() {
     }
     assert_eq!(back(&boma, "/form", OWN, &of_age(500, 500)).status, 409, "and it does not go by itself then");
     assert_eq!(origin.reached_by_citizens().len(), 1);
+    assert_eq!(back(&boma, "/form", &own, &pressed(&second)).status, 200, "what is pressed goes, with the pass of now");
+    assert_eq!(back(&boma, "/form", &own, &pressed(&second)).status, 409, "once");
+    assert_eq!(origin.reached_by_citizens().len(), 2);
 }
 
 #[test]
@@ -605,6 +616,10 @@ fn a_form_that_no_exits_page_can_keep_is_said_to_be_unsent_and_how_to_send_it() 
     origin.kill();
     for page in unkept(&boma, "/form") {
         says_unsent(&page, 503, "refused");
+    }
+    for kib in [1, 20, 40, 64] {
+        let page = post(boma.at(), "/form", HTML, URLENCODED, &vec![b'x'; kib * 1024]);
+        assert!(page.status == 503 && hidden(&page, "boma-form").is_some(), "{kib} KiB: {}", page.text());
     }
     // Programs are told as ever, and a page that was only asked for can be asked for again.
     let program = post(boma.at(), "/form", "", "application/json", b"{}");
