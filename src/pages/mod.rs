@@ -334,8 +334,13 @@ fn voices(words: &Words, tags: &[String]) -> Vec<Voice> {
 
 /// A text as the portal's first readers get it.
 pub fn title(portal: &Portal, texts: &Texts) -> String {
+    told_first(portal, texts).map_or(String::new(), |(_, text)| text)
+}
+
+/// The same with its language, which readers of languages get too that the text is not in. `None`: nothing is said.
+pub fn told_first<'t>(portal: &Portal, texts: &'t Texts) -> Option<(&'t str, String)> {
     let first = portal.languages.first().map_or("en", String::as_str);
-    teller::pick(portal, texts, first).map_or(String::new(), |(_, text)| text)
+    teller::pick(portal, texts, first)
 }
 
 /// The portal's languages that a text is not in.
