@@ -59,6 +59,11 @@ impl<'a> Pen<'a> {
         at.timestamp().to_zoned(self.zone.clone()).strftime("%H:%M %Z").to_string()
     }
 
+    /// To the second, for what happened within one minute.
+    pub fn exact(&self, at: At) -> String {
+        at.timestamp().to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+    }
+
     fn front(&self) -> Vec<Block> {
         let report = self.report;
         let mut rows = vec![
@@ -108,6 +113,17 @@ impl<'a> Pen<'a> {
         self.report.portals.iter().map(|p| p.title.as_str()).collect::<Vec<_>>().join(", ")
     }
 
+    fn refused_with_pass(&self) -> String {
+        let n: u64 = ["limited", "denied", "dropped"].iter().map(|outcome| self.of(outcome).1).sum();
+        match n {
+            0 => String::new(),
+            n => format!(
+                " Of those that were refused by a limit, a rule or a ban {} held a pass: some of them may have been people's.",
+                number(n)
+            ),
+        }
+    }
+
     /// How many requests had an outcome, and how many of them a pass.
     pub fn of(&self, outcome: &str) -> (u64, u64) {
         let found = self.report.traffic.outcomes.iter().find(|b| b.outcome == outcome);
@@ -124,7 +140,7 @@ impl<'a> Pen<'a> {
         let mut says = "Facts, from the totals of each minute.".to_owned();
         if let (Some(began), Some(ended)) = (traffic.began, traffic.ended) {
             says.push_str(&format!(
-                " They are of whole minutes: the first that is counted began at {}, the last ended at {}, while the span is from {} to {}. {} of these minutes have any; in the others nothing came, or boma did not run.",
+                " They are of whole minutes: the first that is counted began at {}, the last ended at {}, while the span is from {} to {}. {} of these minutes have any; in the others nothing came, or boma did not run. A minute that is under way is counted when it is over.",
                 self.utc(began),
                 self.utc(ended),
                 self.utc(report.from),
@@ -133,10 +149,11 @@ impl<'a> Pen<'a> {
             ));
         }
         says.push_str(&format!(
-            " {} requests came to the portal, and {} to boma's own pages (checks, status page). {} were sent away (challenged, limited, denied or dropped). Connections that were closed before a request was read are not counted.",
+            " {} requests came to the portal, and {} to boma's own pages (checks, status page). {} were sent away (challenged, limited, denied or dropped).{} Connections that were closed before a request was read are not counted.",
             number(traffic.requests),
             number(traffic.own),
             number(traffic.sent_away),
+            self.refused_with_pass()
         ));
         let mut blocks = vec![Heading("How much, and what became of it"), Text(says)];
         if let Some(peak) = traffic.peak {
@@ -203,15 +220,6 @@ fn to_fill_in() -> Vec<Block> {
     ]
 }
 
-/// Whose doing it was, for who does not know boma's parts.
-fn whom(who: &str) -> &str {
-    match who {
-        "ladder" => "boma itself (ladder)",
-        "clock" => "boma itself (clock)",
-        who => who,
-    }
-}
-
 /// Of all; what is there is never rounded to nothing.
 pub fn share(n: u64, all: u64) -> String {
     match (n as f64 * 1000.0 / all.max(1) as f64).round() as u32 {
@@ -222,6 +230,11 @@ pub fn share(n: u64, all: u64) -> String {
 
 pub fn span(seconds: u64) -> String {
     units::left(Duration::from_secs(seconds))
+}
+
+/// "2 minutes".
+pub fn times(n: u64, what: &str) -> String {
+    format!("{} {what}{}", number(n), if n == 1 { "" } else { "s" })
 }
 
 /// "1,234,567".

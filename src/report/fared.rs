@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use super::blocks::Block::{self, Heading, Table, Text};
-use super::draft::{Pen, number};
+use super::draft::{Pen, number, times};
 use super::{At, HURT};
 use crate::bounds;
 use crate::uptime::{self, Served};
@@ -148,9 +148,9 @@ impl Pen<'_> {
             )),
             Table(head, rows.chain([row("all", &citizens.fared)]).collect()),
             Text(format!(
-                "Told to come again is who got a place in the waiting room, or was asked to try again because the portal had no room. Whoever asks again counts again, each time. Whether and when they got in is not counted. In {} minutes {HURT} % or more of citizens' requests were refused, failed or told to come again; in {} minutes protection was raised.",
-                number(citizens.minutes_hurt),
-                number(citizens.minutes_risen)
+                "Told to come again is who got a place in the waiting room, or was asked to try again because the portal had no room. Whoever asks again counts again, each time. Whether and when they got in is not counted. In {} {HURT} % or more of citizens' requests were refused, failed or told to come again; in {} protection was raised.",
+                times(citizens.minutes_hurt, "minute"),
+                times(citizens.minutes_risen, "minute")
             )),
             Text(format!("Worst minute for citizens: {}", self.worst())),
             Text(format!(
@@ -184,12 +184,13 @@ impl Pen<'_> {
     /// For the summary.
     pub(super) fn worst_in_short(&self) -> Option<String> {
         let Worst { at, fared } = self.report.citizens.worst?;
-        let n = number(fared.served.requests());
         Some(format!(
-            "The worst minute for them was that from {}: {} of {n} requests were served in full at once; {}.",
-            self.local(at),
+            "In the worst minute for them, from {}, {} of {} requests were served in full at once, {} were told to come again, {} were refused, or failed.",
+            self.clock(at),
             fared.share_at_once(),
-            fared.others()
+            number(fared.served.requests()),
+            number(fared.come_again),
+            number(fared.served.refused)
         ))
     }
 }

@@ -85,7 +85,7 @@ impl Pen<'_> {
             [vec![name.to_owned()], [decided, sent_away, with_pass, citizens].map(number).to_vec()].concat()
         };
         vec![
-            Text("What each rule and limit decided, as counted; measures, which staff laid for a while, stand further below. What is not sent away a rule let through or told to come again. What was turned away because of the posture, or because too many came at once, has no rule's name.".into()),
+            Text("What each rule and limit decided, as counted; measures, which staff laid for a while, stand further below. What was sent away was refused or given a check in the place of that, so that limits may have sent away more than the outcome limited says; what was not sent away was let through or told to come again. What was turned away because of the posture, or because too many came at once, has no rule's name.".into()),
             Table(
                 vec!["Rule or limit", "Requests that it decided", "Sent away", "Of these with a pass", "Of these citizens'"],
                 rules.iter().map(row).collect(),
@@ -136,7 +136,12 @@ impl Pen<'_> {
         }
         let rule = m.rule.as_deref().map_or("not known: the journal does not hold it".into(), spelled);
         let forecast = m.forecast.as_ref().map_or_else(|| unknown(m), foretold);
-        let did = m.did.as_ref().map_or("not known: no minute of the totals names it".into(), done);
+        let uncounted = self.report.traffic.ended.is_none_or(|ended| m.laid >= ended);
+        let none = match uncounted {
+            true => "not known: no minute is counted since it was laid",
+            false => "not known: no minute of the totals names it",
+        };
+        let did = m.did.as_ref().map_or(none.into(), done);
         vec![m.name.clone(), rule, forecast, did]
     }
 }

@@ -17,7 +17,7 @@ impl Pen<'_> {
         if let (Some(recovered), None, Some(_)) = (moments.recovered, moments.closed, moments.first_statement) {
             all.push(format!(
                 "The posture was back to normal at {}, but in this span the public was not told that it is over: an incident was not closed.",
-                self.local(recovered)
+                self.exact(recovered)
             ));
         }
         if let (Some(hurt), Some(recovered)) = (moments.hurt_until, moments.recovered)
@@ -25,8 +25,8 @@ impl Pen<'_> {
         {
             all.push(format!(
                 "The posture was back to normal at {}, but citizens were turned away after that: the last minute in which {HURT} % or more of their requests were refused, failed or told to come again ended at {}.",
-                self.local(recovered),
-                self.local(hurt)
+                self.exact(recovered),
+                self.exact(hurt)
             ));
         }
         all.extend(self.raised_again());
@@ -41,14 +41,14 @@ impl Pen<'_> {
         let says = |level: &str, until: String| {
             format!(
                 "The incident was closed at {}, while the posture of {} was still, or again, {level}: {until}.",
-                self.local(closed),
+                self.exact(closed),
                 portal.title
             )
         };
         let last = after.clone().map(|s| s.to).max();
         if let (Some(first), Some(last)) = (after.min_by_key(|s| s.from), last) {
             let until = match report.moments.recovered {
-                Some(_) => format!("it was raised until {}", self.local(last)),
+                Some(_) => format!("it was raised until {}", self.exact(last)),
                 None => "it was not back to normal when the span ended".into(),
             };
             return Some(says(&first.level, until));
@@ -61,13 +61,11 @@ impl Pen<'_> {
     fn closed_while_hurt(&self, closed: At) -> Option<String> {
         let moments = &self.report.moments;
         let hurt = moments.hurt_until.filter(|hurt| moments.contained.is_none() || *hurt > closed)?;
-        let rest = match hurt > closed {
-            true => format!("went on until {}", self.local(hurt)),
-            false => format!("had ended at {} only, too short before to know that they were over", self.local(hurt)),
-        };
+        let over = if hurt > closed { "" } else { ", and it is not known that this was over" };
         Some(format!(
-            "The incident was closed at {}, but minutes in which {HURT} % or more of citizens' requests were refused, failed or told to come again {rest}.",
-            self.local(closed)
+            "The incident was closed at {}, but until {} minutes came in which {HURT} % or more of citizens' requests were refused, failed or told to come again{over}.",
+            self.exact(closed),
+            self.exact(hurt)
         ))
     }
 
@@ -80,7 +78,7 @@ impl Pen<'_> {
         (!names.is_empty()).then(|| {
             format!(
                 "The incident was closed at {}, while this was still in force: {}.",
-                self.local(closed),
+                self.exact(closed),
                 names.join(", ")
             )
         })
@@ -92,7 +90,7 @@ impl Pen<'_> {
         let risen = report.portals.iter().find(|p| p.is_raised())?;
         Some(format!(
             "The posture was back to normal at {}, but that of {} was {} again when this was drawn up.",
-            self.local(recovered),
+            self.exact(recovered),
             risen.title,
             risen.posture
         ))
@@ -101,13 +99,13 @@ impl Pen<'_> {
     fn broken_promise(&self, statement: &Statement) -> Option<String> {
         let due = statement.next?;
         let what = format!("incident {}, update {}", statement.incident, statement.update);
-        let told = self.local(due);
+        let told = self.exact(due);
         match statement.followed {
             Some(came) if came > due => {
                 let late = span(came.0 - due.0);
                 Some(format!(
                     "A next update was promised by {told} ({what}); it came {late} late, at {}.",
-                    self.local(came)
+                    self.exact(came)
                 ))
             }
             None if due < self.report.made => {

@@ -20,9 +20,11 @@ pub struct Statement {
     /// In which languages, and which of the portals' are not among them.
     pub languages: Vec<String>,
     pub lacks: Vec<String>,
-    /// What was said, in the first of the portal's languages that it was in: to readers of those that it was not in too.
+    /// What was said, in English where it was in that, and the language of it.
     pub text: String,
     pub text_in: String,
+    /// The language in which readers of those were shown it that it was not in.
+    pub instead: String,
     /// By when the next update was promised; and when one, or the withdrawal, followed this.
     pub next: Option<At>,
     pub followed: Option<At>,
@@ -59,7 +61,7 @@ const WORDS: [(&str, &str); 20] = [
     ("budget", "the limit on how many requests one visitor may make"),
     (
         "measure",
-        "a rule or limit that staff laid for a while; it ends by itself. known_path = false in one means paths that the portal is not known to have",
+        "a rule or limit that staff laid for a while; it ends by itself; where one says so, known_path = false means paths that the portal is not known to have, and kind = \"navigation\" pages that somebody goes to",
     ),
     (
         "settled citizen",
@@ -108,7 +110,7 @@ impl Pen<'_> {
             let text = format!("{} ({})", s.text, s.text_in);
             let lacks = match s.lacks.is_empty() {
                 true => "none".to_owned(),
-                false => format!("{}: shown in {}", s.lacks.join(", "), s.text_in),
+                false => format!("{}: shown in {}", s.lacks.join(", "), s.instead),
             };
             let (languages, next) = (tags(&s.languages), self.promise(s));
             vec![what, self.utc(s.at), self.local(s.at), s.office.clone(), text, languages, lacks, next]

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::challenge::solve;
 use crate::harness::{Boma, Client, Origin, Setup, eventually, get, navigate, request};
 
 fn now() -> u64 {
@@ -82,7 +83,9 @@ fn each_figure_of_a_report_is_what_the_totals_hold() {
     assert_eq!(traffic["rush"], rush);
     assert_eq!([&traffic["began"], &traffic["ended"]], [&stamp(base), &stamp(base + 4800)]);
     let summary = report["summary"].as_str().unwrap();
-    for said in ["The rush of requests lasted 10 minutes, from ", "up to 102 a second", "60,000 were given a check"] {
+    for said in
+        ["The rush of requests lasted 10 minutes, from ", "up to 102 a second", "60,000 were given a check first"]
+    {
         assert!(summary.contains(said), "{said} in {summary}");
     }
     let moments = &report["moments"];
@@ -253,25 +256,27 @@ fn a_report_keeps_to_what_is_known_and_says_what_does_not_fit() {
         [[limit]]\nname = \"few\"\nper = \"client\"\nrate = \"1/h\"\nburst = 2\nmatch = { path = \"/few\" }\nthen = \"deny\"\n";
     let origin = Origin::start();
     let mut boma = Setup::new().portal("timezone = \"Africa/Nairobi\"\n").rules(rules).start(origin.address);
-    let ask = |boma: &Boma, from: u8, path: &str, fields: &str| {
-        let mut client = Client::connect_from(&format!("127.0.9.{from}"), boma.at()).unwrap();
+    let ask = |boma: &Boma, from: u8, path: &str| {
+        let mut client = Client::connect_from(&format!("127.0.0.{from}"), boma.at()).unwrap();
         let page =
             "Host: huduma.example\r\nAccept: text/html\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n";
-        client.ask("GET", path, &format!("{page}{fields}"), "").unwrap()
+        client.ask("GET", path, page, "").unwrap()
     };
-    let pass = ask(&boma, 7, "/page", "").pass().unwrap();
+    boma.posture("attack");
+    let pass = solve(boma.at(), &navigate(boma.at(), "/page"));
     boma.posture("guarded");
     done(&boma, &["incident", "open", "--title", "en=Slow", "--text", "en=We are looking into it.", "--next", "30m"]);
-    assert_eq!(ask(&boma, 7, "/page", &format!("Cookie: {pass}\r\n")).status, 200);
-    for n in 0..40 {
-        assert_eq!(ask(&boma, n % 5 + 1, &format!("/made/{n}a/b{n}"), "").status, 403);
+    let with_pass = request(boma.at(), "GET", "/page", &format!("Accept: text/html\r\nCookie: {pass}\r\n"), "");
+    assert_eq!(with_pass.status, 200);
+    for n in 0..80 {
+        assert_eq!(ask(&boma, n % 5 + 2, &format!("/made/{n}a/b{n}")).status, 403);
     }
-    let few: Vec<u16> = (0..5).map(|_| ask(&boma, 9, "/few", "").status).collect();
+    let few: Vec<u16> = (0..5).map(|_| ask(&boma, 9, "/few").status).collect();
     assert_eq!(few, [200, 200, 429, 429, 429]);
     assert_eq!(navigate(boma.at(), "/.well-known/boma/status").status, 200);
     let rules = std::fs::read_to_string(boma.setup.file("rules.toml")).unwrap();
     eventually("the sample holds them", || {
-        (boma.staff("POST", "/api/v1/rules/preview", "", &rules).json()["requests"] == 47).then_some(())
+        (boma.staff("POST", "/api/v1/rules/preview", "", &rules).json()["requests"] == 87).then_some(())
     });
     done(&boma, &["incident", "resolve", "--text", "en=The flood is over."]);
     boma.signal("TERM");
@@ -282,32 +287,33 @@ fn a_report_keeps_to_what_is_known_and_says_what_does_not_fit() {
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
     let report: Value = serde_json::from_str(&read("report.json")).unwrap();
     let remarks: Vec<&str> = report["remarks"].as_array().unwrap().iter().map(|r| r.as_str().unwrap()).collect();
-    let early =
-        "while the posture of Huduma was still, or again, guarded: it was not back to normal when this was drawn up.";
-    assert!(remarks.len() == 1 && remarks[0].ends_with(early), "{remarks:?}");
+    let early = "while the posture of Huduma was still, or again, guarded: it was not back to normal when ";
+    assert!(remarks.len() == 1 && remarks[0].contains(early), "{remarks:?}");
     let text = read("report.md");
     assert!(text.contains(remarks[0]) && read("report.html").contains(remarks[0]), "{text}");
     assert!(report["summary"].as_str().unwrap().contains(remarks[0]));
     // One figure each: what is counted is counted.
     let row = |name: &str, n: u64| json!({ "name": name, "decided": n, "sent_away": n, "with_pass": 0, "citizens": 0 });
-    assert_eq!(report["rules"], json!([row("made-up", 40), row("few", 3)]));
+    assert_eq!(report["rules"], json!([row("made-up", 80), row("few", 3)]));
     let limited = report["traffic"]["outcomes"].as_array().unwrap().iter().find(|o| o["outcome"] == "limited");
     assert_eq!(limited.unwrap()["requests"], 3);
-    assert_eq!([&report["traffic"]["requests"], &report["traffic"]["own"]], [47, 1]);
+    assert_eq!([&report["traffic"]["requests"], &report["traffic"]["own"]], [87, 2]);
     let seen = &report["seen"];
-    assert_eq!([&seen["made_up"], &seen["forms"]], [&json!(40), &json!([["/made/*/*", 40]])], "{seen}");
-    assert!(
-        text.contains("| all other paths that the portal is not known to have, such as /made/\\*/\\* | 40 |"),
-        "{text}"
-    );
+    let made_up = seen["made_up"].as_u64().unwrap();
+    assert!((40..=87).contains(&made_up), "an estimate: {seen}");
+    assert_eq!(seen["forms"], json!([["/made/*/*", made_up]]), "{seen}");
+    let row = format!("| all other paths that the portal is not known to have, such as /made/\\*/\\* | {made_up} |");
+    assert!(text.contains(&row), "{row} in {text}");
     // A citizen shares the network: nobody is warned of it.
     assert_eq!(seen["indicators"], json!([]), "{seen}");
-    assert_eq!(seen["other_networks"][0]["net"], "127.0.9.0/24", "{seen}");
+    let other = &seen["other_networks"][0];
+    assert_eq!(other["net"], "127.0.0.0/24", "{seen}");
+    assert!(other["why"].as_str().unwrap().starts_with("requests with a pass came from there too"), "{seen}");
     assert!(text.contains("Indicators: none, so that the lists for others (CSV and STIX) are empty."), "{text}");
     assert_eq!(read("indicators.csv").lines().count(), 1);
-    assert!(!read("indicators.stix.json").contains("127.0.9."));
+    assert!(!read("indicators.stix.json").contains("127.0.0."));
     let clear = done(&boma, &["report", "--incident", "1", "--tlp", "clear"]);
-    assert!(!clear.contains("127.0.9.0/24") && clear.contains("TLP:AMBER or stricter"), "{clear}");
+    assert!(!clear.contains("127.0.0.0/24") && clear.contains("TLP:AMBER or stricter"), "{clear}");
     // Where the machine keeps its files, and on which port it listens, is no reader's business.
     let inside = boma.setup.file("state").parent().unwrap().display().to_string();
     for name in ["report.md", "report.html", "report.json", "indicators.csv", "indicators.stix.json"] {

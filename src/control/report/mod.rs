@@ -225,10 +225,7 @@ impl Office {
             "Whether and when those got in who were told to come again: whoever does counts among those who were served, and is not told from others."
                 .into(),
             "What became of forms and payments that were under way: the origin's own records say that.".into(),
-            format!(
-                "Which bans rules and limits laid by themselves: the journal does not hold them. {} bans hold now.",
-                self.house.bans.list(now).len()
-            ),
+            "Which bans rules and limits laid by themselves: the journal does not hold them.".into(),
             "What became of requests whose connection a ban closed before they were read.".into(),
         ];
         if from < now.saturating_sub(bounds::TOTALS_DAYS * totals::DAY) {

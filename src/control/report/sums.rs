@@ -95,13 +95,13 @@ impl Sums {
         peak.filter(|(_, sum)| sum.requests > 0).map(|(at, sum)| (*at, sum))
     }
 
-    /// The minutes in which far more came than is usual, or a good part of the peak where that is not known; from ten minutes before
+    /// The minutes in which far more came than is usual, or a good part of the most where that is not known; from ten minutes before
     /// detection on. Their end is one where some calm followed until `to`.
     pub fn rush(&self, detected: Option<u64>, usual: Option<u64>, to: u64) -> Option<Rush> {
         let edge = detected?.saturating_sub(BEFORE);
         let above = match usual {
             Some(usual) => TIMES * usual,
-            None => self.peak()?.1.requests / bounds::REPORT_RUSH,
+            None => self.minutes.range(edge..).map(|(_, sum)| sum.requests).max()? / bounds::REPORT_RUSH,
         };
         let high = || self.minutes.range(edge..).filter(|(_, sum)| sum.requests > above).map(|(at, _)| *at);
         let (first, last) = (high().next()?, high().next_back()? + 60);

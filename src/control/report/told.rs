@@ -11,7 +11,7 @@ use crate::report::{self, At, Statement};
 
 pub(super) fn incident_of(incident: &Incident, portal: &Portal) -> report::Incident {
     let present = incident.present();
-    let text = |texts: &Texts| pages::title(portal, texts);
+    let text = |texts: &Texts| in_english(portal, texts).map_or(String::new(), |(_, text)| text);
     let after = incident.updates.iter().rev().find(|u| u.said.state == Some(State::Postmortem));
     report::Incident {
         id: incident.id,
@@ -67,7 +67,8 @@ fn statement(
     lacks.sort_unstable();
     lacks.dedup();
     let title = || readers().map(|p| p.title.as_str()).collect::<Vec<_>>().join(", ");
-    let (text_in, text) = readers().next().and_then(|p| pages::told_first(p, &said.text)).unwrap_or_default();
+    let (text_in, text) = readers().next().and_then(|p| in_english(p, &said.text)).unwrap_or_default();
+    let (instead, _) = readers().next().and_then(|p| pages::told(p, &said.text, None)).unwrap_or_default();
     Statement {
         incident: incident.id,
         update: update.n,
@@ -78,7 +79,13 @@ fn statement(
         lacks: lacks.into_iter().map(str::to_owned).collect(),
         text,
         text_in: text_in.to_owned(),
+        instead: instead.to_owned(),
         next: said.next.map(At),
         followed: followed.map(At),
     }
+}
+
+/// As the report is written in English; in another language where it was not said in that.
+fn in_english<'t>(portal: &Portal, texts: &'t Texts) -> Option<(&'t str, String)> {
+    pages::told(portal, texts, Some("en"))
 }

@@ -4,7 +4,7 @@
 //! Does not know: the journal, totals.
 
 use super::super::{Actor, Moments, Peak, Rush};
-use super::{Pen, number, span, whom};
+use super::{Pen, number, span, times};
 
 impl Pen<'_> {
     pub fn summary(&self) -> String {
@@ -12,9 +12,9 @@ impl Pen<'_> {
         says.extend(self.how_long());
         says.extend(self.how_much());
         says.extend(self.became());
+        says.extend(self.uncounted());
         says.push(self.hurt());
         says.extend(self.worst_in_short());
-        says.extend(self.refused_with_pass());
         says.push(self.what_was_done());
         says.extend(self.how_it_stands());
         says.join(" ")
@@ -34,76 +34,67 @@ impl Pen<'_> {
                 self.clock(report.to)
             ),
         };
-        let by = whom(&moments.detected_by);
+        let by = match moments.detected_by.as_str() {
+            "ladder" | "clock" => "boma itself",
+            who => who,
+        };
         format!("On {} protection of {} was raised by {by}; {stood}.", self.local(at), self.portals())
     }
 
     fn how_long(&self) -> Option<String> {
         self.report.moments.detected?;
-        let Some(rush) = self.report.traffic.rush else {
-            return Some("No minute had more than three times as many requests as usual.".into());
+        let Some(Rush { from, to, minutes, over, .. }) = self.report.traffic.rush else {
+            return Some("No rush of requests is known.".into());
         };
-        let Rush { from, to, minutes, over, .. } = rush;
         let long = (to.0 - from.0) / 60;
         let within = if minutes < long { format!(" (in {minutes} of them)") } else { String::new() };
-        let unit = if long == 1 { "minute" } else { "minutes" };
-        let end = match over {
-            true => String::new(),
-            false => ", or longer: no calm followed before the span ended".into(),
-        };
+        let longer = if over { "" } else { " or longer" };
+        let end = if over { "" } else { ": no calm followed before the span ended" };
+        let (from, to) = (self.clock(from), self.clock(to));
         Some(format!(
-            "The rush of requests lasted {long} {unit}{within}, from {} to {}{end}.",
-            self.clock(from),
-            self.clock(to)
+            "The rush of requests lasted {}{within}{longer}, from {from} to {to}{end}.",
+            times(long, "minute")
         ))
     }
 
     /// By what minutes were told as the rush.
     pub(super) fn rush_by(&self) -> String {
-        match self.report.traffic.rush {
-            None => String::new(),
-            Some(Rush { above, usual: Some(usual), minutes, .. }) => format!(
-                "The rush is the {} with more than {} requests, three times the median of the hour before ({}).",
-                if minutes == 1 { "one minute".into() } else { format!("{minutes} minutes") },
-                number(above),
+        let Some(Rush { above, usual, minutes, .. }) = self.report.traffic.rush else { return String::new() };
+        let (minutes, above) = (times(minutes, "minute"), number(above));
+        match usual {
+            Some(usual) => format!(
+                "The rush is the {minutes} with more than {above} requests, three times the median of the hour before ({}).",
                 number(usual)
             ),
-            Some(Rush { above, usual: None, minutes, .. }) => format!(
-                "How much is usual is not known, because no hour before is counted: the rush is the {} with more than {} requests, a quarter of the peak.",
-                if minutes == 1 { "one minute".into() } else { format!("{minutes} minutes") },
-                number(above)
+            None => format!(
+                "How much is usual is not known, because no hour before is counted: the rush is the {minutes} with more than {above} requests, a quarter of what came in its busiest."
             ),
         }
     }
 
     fn how_much(&self) -> Option<String> {
         let traffic = &self.report.traffic;
-        let Peak { at, requests, .. } = traffic.peak?;
+        let Peak { requests, .. } = traffic.peak?;
         let mut says = format!(
-            "{} requests came to the portal, up to {} a second (on average of the peak minute, from {}).",
+            "{} requests came to the portal, up to {} a second (the average of the peak minute)",
             number(traffic.requests),
-            number((requests + 30) / 60),
-            self.clock(at)
+            number((requests + 30) / 60)
         );
-        if traffic.own > 0 {
-            let own = number(traffic.own);
-            says.push_str(&format!(" {own} more came to boma's own pages, such as checks and the status page."));
-        }
         if let Some(seen) = &self.report.seen {
             if let Some(most) = seen.most() {
-                says.push_str(&format!(" By a sample, {most}."));
+                says.push_str(&format!("; by a sample, {most}"));
             }
             let networks = number(seen.distinct_networks);
-            says.push_str(&format!(" They came from {networks} networks or more, citizens' among them."));
+            says.push_str(&format!("; they came from {networks} networks or more, citizens' among them"));
         }
-        Some(says)
+        Some(says + ".")
     }
 
     /// What boma did with what came.
     fn became(&self) -> Option<String> {
         let sum = |outcomes: &[&str]| outcomes.iter().map(|outcome| self.of(outcome).0).sum::<u64>();
         let parts = [
-            (sum(&["challenged"]), "were given a check to pass first"),
+            (sum(&["challenged"]), "were given a check first"),
             (sum(&["limited", "denied", "dropped"]), "were refused by a limit, a rule or a ban"),
             (sum(&["waiting"]), "were told to come again, because too many came at once"),
             (sum(&["statement"]), "were told that the service cannot be had"),
@@ -113,7 +104,19 @@ impl Pen<'_> {
         ];
         let told: Vec<String> =
             parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", number(*n))).collect();
-        (!told.is_empty()).then(|| format!("Of all these {}.", told.join(", ")))
+        (!told.is_empty()).then(|| format!("Of these {}.", told.join(", ")))
+    }
+
+    /// That the end of the span is in no figure.
+    fn uncounted(&self) -> Option<String> {
+        let (ended, to) = (self.report.traffic.ended?, self.report.to);
+        (ended < to && to.0 - ended.0 < 120).then(|| {
+            format!(
+                "These figures end at {}; what came in the last {} of the span is not counted yet.",
+                self.exact(ended),
+                span(to.0 - ended.0)
+            )
+        })
     }
 
     fn hurt(&self) -> String {
@@ -140,40 +143,27 @@ impl Pen<'_> {
         says
     }
 
-    fn refused_with_pass(&self) -> Option<String> {
-        let n: u64 = ["limited", "denied", "dropped"].iter().map(|outcome| self.of(outcome).1).sum();
-        (n > 0).then(|| {
-            format!(
-                "Of all requests that were refused by a limit, a rule or a ban {} held a pass: some of them may have been people's.",
-                number(n)
-            )
-        })
-    }
-
     fn what_was_done(&self) -> String {
         let (report, moments) = (self.report, &self.report.moments);
         let done = |actor| report.timeline.iter().filter(|e| e.actor == actor).count() as u64;
-        let times = |n: u64, one: &str, many: &str| format!("{} {}", number(n), if n == 1 { one } else { many });
         let bans = report.measures.iter().filter(|m| m.is_ban()).count() as u64;
         let mut says = format!(
-            "By the journal boma did {} by itself, and people did {}: they laid {} and {}.",
-            times(done(Actor::Boma), "thing", "things"),
-            times(done(Actor::People), "thing", "things"),
-            times(report.measures.len() as u64 - bans, "measure", "measures"),
-            times(bans, "ban", "bans"),
+            "By the journal boma acted {} by itself, and people {}; they laid {} and {}.",
+            times(done(Actor::Boma), "time"),
+            times(done(Actor::People), "time"),
+            times(report.measures.len() as u64 - bans, "measure"),
+            times(bans, "ban"),
         );
-        says.push_str(&match (moments.first_statement, Moments::between(moments.detected, moments.first_statement)) {
-            (None, _) => " Staff published no statement.".to_owned(),
-            (Some(at), after) => format!(
-                " The public was told first at {}{}; {} published in this span.",
-                self.local(at),
-                after.map_or(String::new(), |after| format!(", {} after protection was raised", span(after))),
-                match report.statements.len() as u64 {
-                    1 => "1 statement was".to_owned(),
-                    n => format!("{} statements were", number(n)),
-                }
-            ),
-        });
+        let Some(at) = moments.first_statement else {
+            return says + " Staff published no statement.";
+        };
+        let after = Moments::between(moments.detected, Some(at));
+        says.push_str(&format!(
+            " The public was told first at {}{}; {} in this span.",
+            self.local(at),
+            after.map_or(String::new(), |after| format!(", {} after protection was raised", span(after))),
+            times(report.statements.len() as u64, "statement")
+        ));
         says
     }
 
@@ -182,10 +172,7 @@ impl Pen<'_> {
         let back = match (moments.detected, moments.recovered) {
             (None, _) => String::new(),
             (Some(_), Some(at)) => format!("The posture was back to normal at {}.", self.local(at)),
-            (Some(_), None) => {
-                "That the posture was back to normal is not known: it was raised when the span ended, or it was too early to tell."
-                    .into()
-            }
+            (Some(_), None) => "That the posture was back to normal is not known.".into(),
         };
         let remarks = match report.remarks.len() as u64 {
             0 => String::new(),
