@@ -121,6 +121,11 @@ impl Report {
     fn is_fresh(&self) -> bool {
         self.made.0 <= self.to.0 + 120
     }
+
+    /// All portals stood as on a quiet day when this was made, which was soon after the span.
+    pub(super) fn ends_quietly(&self) -> bool {
+        self.is_fresh() && !self.portals.iter().any(Portal::is_raised)
+    }
 }
 
 impl Pen<'_> {

@@ -539,6 +539,28 @@ fn a_household_that_was_checked_twice_is_no_indicator() {
     );
 }
 
+#[test]
+fn a_posture_that_has_just_come_down_is_not_told_as_raised() {
+    let mut report = known();
+    (report.moments.recovered, report.to) = (None, at("2026-11-27T11:41:00Z"));
+    report.made = report.to;
+    let told = |posture: &str, mut report: Report| {
+        report.portals[0].posture = posture.into();
+        report.told().summary
+    };
+    let quiet = told("normal", report.clone());
+    assert!(quiet.contains("it was back to normal when this was drawn up, 39 min later."), "{quiet}");
+    assert!(quiet.contains("too early to tell") && !quiet.contains("raised still"), "{quiet}");
+    let raised = told("guarded", report.clone());
+    assert!(
+        raised.contains("it was raised still, or again, when the span of this report ended 39 min later"),
+        "{raised}"
+    );
+    report.made = at("2026-11-27T13:00:00Z");
+    let later = told("normal", report);
+    assert!(later.contains("it was raised still, or again,"), "where it stands now says nothing of then: {later}");
+}
+
 /// Required properties by STIX 2.1, sections 3.1, 4.3, 4.7, 4.14, 7.2.1 and 8.
 fn holds(object: &Value, keys: &[&str]) {
     keys.iter().for_each(|key| assert!(!object[*key].is_null(), "{key} in {object}"));

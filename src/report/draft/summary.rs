@@ -28,6 +28,10 @@ impl Pen<'_> {
         };
         let stood = match (Moments::between(Some(at), moments.recovered), Moments::between(Some(at), Some(report.to))) {
             (Some(long), _) => format!("it stood raised for {}", span(long)),
+            (None, _) if report.ends_quietly() => format!(
+                "it was back to normal when this was drawn up, {} later",
+                Moments::between(Some(at), Some(report.made)).map_or("no time".into(), span)
+            ),
             (None, so_far) => format!(
                 "it was raised still, or again, when the span of this report ended {} later, at {}",
                 so_far.map_or("no time".into(), span),
@@ -172,6 +176,9 @@ impl Pen<'_> {
         let back = match (moments.detected, moments.recovered) {
             (None, _) => String::new(),
             (Some(_), Some(at)) => format!("The posture was back to normal at {}.", self.local(at)),
+            (Some(_), None) if report.ends_quietly() => {
+                "That the posture was back to normal for longer than a minute is too early to tell.".into()
+            }
             (Some(_), None) => "That the posture was back to normal is not known.".into(),
         };
         let remarks = match report.remarks.len() as u64 {
