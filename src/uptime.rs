@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 /// What is counted, as `status.json` and reports say it beside their figures.
 pub const DEFINITION: &str = "Requests of citizens, as far as they can be told from robots: those with a pass that is at least \
-ten minutes old or was earned, has kept to its budget and was not made as one of a mass; and while a portal's posture is normal also all \
-without one that no rule, limit or ban sent away. Parts of pages, robots that say so, boma's own paths, what was malformed and what \
-its sender gave up do not count. delayed: checked first, or too many at once; refused: got neither the service nor a copy of it.";
+ten minutes old or came from a check or an access code, unless its holder made more requests than one visitor may or far more passes \
+than usual were made in the same minute; and while a portal's posture is normal also all without a pass that no rule, limit or ban sent \
+away. Parts of pages, robots that say so, boma's own paths other than checks that were passed, what was malformed and what its sender \
+gave up do not count. delayed: checked first, or told to come again; refused: got neither the service nor a copy of it.";
 
 /// How a citizen's request fared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,22 +67,23 @@ impl Served {
 
     /// In thousandths, which together are a thousand: what went wrong is never rounded away. `None`: nobody came.
     pub fn shares(&self) -> Option<[u32; 4]> {
-        let all = self.requests();
-        if all == 0 {
-            return None;
-        }
-        let share = |n: u64| if n == 0 { 0 } else { ((n as f64 * 1000.0 / all as f64).round() as u32).max(1) };
-        let [_, copies, delayed, refused] = self.all().map(share);
-        let mut rest = 1000;
-        let mut take = |share: u32| {
-            let share = share.min(rest);
-            rest -= share;
-            share
-        };
-        // The worst first: it is what must not be hidden where roundings would take more than there is.
-        let (refused, delayed, copies) = (take(refused), take(delayed), take(copies));
-        Some([rest, copies, delayed, refused])
+        shares(self.all())
     }
+}
+
+/// In thousandths, which together are a thousand. The worst stands last: it is what must not be hidden where roundings would
+/// take more than there is. What roundings leave is the first's of those that are there. `None`: there is nothing.
+pub fn shares<const N: usize>(numbers: [u64; N]) -> Option<[u32; N]> {
+    let all = numbers.iter().fold(0u64, |sum, n| sum.saturating_add(*n));
+    let first = numbers.iter().position(|n| *n > 0)?;
+    let share = |n: u64| if n == 0 { 0 } else { ((n as f64 * 1000.0 / all as f64).round() as u32).max(1) };
+    let (mut told, mut rest) = (numbers.map(share), 1000);
+    for share in told.iter_mut().rev() {
+        *share = (*share).min(rest);
+        rest -= *share;
+    }
+    told[first] += rest;
+    Some(told)
 }
 
 /// One portal's day, by the portal's own calendar.
@@ -118,5 +120,7 @@ mod tests {
             assert_eq!(all.iter().sum::<u32>(), 1000);
         }
         assert_eq!(percent(998), "99.8\u{a0}%");
+        assert_eq!(super::shares([0, 1, 1, 1, 0]), Some([0, 334, 333, 333, 0]), "nothing is a share of nobody");
+        assert_eq!(super::shares([0u64; 3]), None);
     }
 }

@@ -13,6 +13,8 @@ pub const TOTALS_AT_ONCE: usize = 20_160;
 pub const TOTALS_BYTES: u64 = 64 * 1024 * 1024;
 /// Groups of lines that wait for room on a full disk: of a day, and some MB.
 pub const TOTALS_UNWRITTEN: usize = 1_440;
+/// Rules, limits and measures that a minute names; what others decided is one sum.
+pub const TOTALS_DEEDS: usize = 100;
 /// The longest span of a report, lines of the journal in it, and distinct networks, paths and browsers of which it adds up samples.
 pub const REPORT_LONGEST: Duration = Duration::from_secs(14 * 86_400);
 pub const REPORT_LINES: usize = 1000;
@@ -25,10 +27,18 @@ pub const REPORT_CHANGES_KEPT: usize = 2000;
 pub const REPORT_LEAD: Duration = Duration::from_secs(900);
 pub const REPORT_NEAR: Duration = Duration::from_secs(1800);
 pub const REPORT_CALM: Duration = Duration::from_secs(300);
+/// A minute with fewer of citizens' requests is the worst only where no minute has so many: of one request that had to wait
+/// nothing follows.
+pub const REPORT_WORST: u64 = 10;
+/// Where it is not known how much is usual, minutes with such a part of the peak's requests are told as the rush.
+pub const REPORT_RUSH: u64 = 4;
+/// Networks that a report names beside the indicators; and the least hundredths of the sample for a path to stand in the summary.
+pub const REPORT_OTHERS: usize = 10;
+pub const REPORT_MUCH: u64 = 10;
 /// Days for which it is kept what minutes were made of in which a posture had risen, and bytes of a day: three thousand minutes.
 pub const SEEN_DAYS: u64 = 90;
 pub const SEEN_BYTES: u64 = 16 * 1024 * 1024;
-/// Of one minute: networks, and of paths, browsers and rules each; characters of a name; and how often the sample must hold a path
+/// Of one minute: networks, and of paths and browsers each; characters of a name; and how often the sample must hold a path
 /// or a browser for it to be kept: what one person alone asked for is nobody's business.
 pub const SEEN_NETWORKS: usize = 30;
 pub const SEEN_NAMES: usize = 10;

@@ -198,7 +198,7 @@ impl Office {
         // Or the last request that still goes by it would have to put it away.
         self.old_laws().push(old);
         self.put_old_laws_away();
-        self.watch_measures();
+        self.watch_rules();
         self.keep_generation();
         generation
     }

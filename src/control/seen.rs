@@ -9,7 +9,8 @@ use super::Office;
 use super::totals::{Counting, day_of, read};
 use crate::bounds;
 use crate::client::{Client, Fingerprint};
-use crate::plan::{Level, quota_id};
+use crate::path;
+use crate::plan::Level;
 use crate::telemetry::Fact;
 use crate::telemetry::seen::{Look, Looking, Seen};
 use crate::wire::Head;
@@ -70,9 +71,7 @@ impl Office {
     }
 
     fn look_at(&self, oldest: u64, due: &HashSet<(u64, String)>) -> Vec<Seen> {
-        let (town, law, places) = (self.house.town.load_full(), self.house.law.load_full(), self.house.places.load());
-        let names = law.rules.rules().map(|r| r.name.as_str()).chain([law.ladder.budget.name.as_str()]);
-        let names: HashMap<u64, &str> = names.map(|name| (quota_id(name), name)).collect();
+        let (town, places, now) = (self.house.town.load_full(), self.house.places.load(), self.house.now().unix());
         let mut minutes: BTreeMap<(u64, String), Looking> = BTreeMap::new();
         let mut addresses = HashMap::new();
         self.house.recent.each(oldest, |fact: &Fact, weight| {
@@ -82,13 +81,15 @@ impl Office {
                 return;
             };
             let network = network(fact);
+            let known = path::normalise(&fact.path)
+                .is_ok_and(|path| self.house.known.is_known((&*key.1, &*path::for_matching(&path)), now));
             addresses.entry(network.clone()).or_insert(fact.address);
             minutes.entry(key).or_default().see(&Look {
                 network: &network,
                 path: &fact.path,
                 agent: fact.text("user-agent").unwrap_or_default(),
                 fingerprint: fact.fingerprint.as_ref().map(Fingerprint::as_str),
-                rule: fact.fate.rule.and_then(|id| names.get(&id).copied()),
+                known,
                 sent_away: fact.fate.sent_away,
                 with_pass: fact.pass.is_some(),
                 weight,

@@ -77,16 +77,20 @@ impl Office {
             let highest = counting.highest.entry(portal.name.clone()).or_insert(level);
             *highest = level.max(*highest);
         }
-        self.watch_measures();
+        self.watch_rules();
         self.watch_minutes(&mut counting.watching);
         self.keep_seen_minutes(counting);
         self.add_up(new);
     }
 
-    /// Which measures are counted: those that are laid.
-    pub(super) fn watch_measures(&self) {
+    /// Whose decisions are counted by name: rules, limits and measures in force.
+    pub(super) fn watch_rules(&self) {
         let (law, town) = (self.house.law.load(), self.house.town.load());
-        town.totals.iter().for_each(|totals| totals.watch(law.measures.iter().map(|m| m.name.as_str())));
+        let is_measure = |name: &str| law.measures.iter().any(|m| m.name == name);
+        for totals in &town.totals {
+            let names = law.rules.rules().map(|r| r.name.as_str()).chain([law.ladder.budget.name.as_str()]);
+            totals.watch(law.generation, names.map(|name| (name, is_measure(name))));
+        }
     }
 
     /// Writes the minute, finished or not. A process that another one has taken over from goes on with it to the end of its

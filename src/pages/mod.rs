@@ -334,8 +334,14 @@ fn voices(words: &Words, tags: &[String]) -> Vec<Voice> {
 
 /// A text as the portal's first readers get it.
 pub fn title(portal: &Portal, texts: &Texts) -> String {
+    told(portal, texts, None).map_or(String::new(), |(_, text)| text)
+}
+
+/// A text as readers of a language get it, or as the portal's first readers do, and the language that it is in then. `None`: nothing
+/// is said.
+pub fn told<'t>(portal: &Portal, texts: &'t Texts, tag: Option<&str>) -> Option<(&'t str, String)> {
     let first = portal.languages.first().map_or("en", String::as_str);
-    teller::pick(portal, texts, first).map_or(String::new(), |(_, text)| text)
+    teller::pick(portal, texts, tag.unwrap_or(first))
 }
 
 /// The portal's languages that a text is not in.

@@ -1,14 +1,10 @@
-//! What a report says beside the course of things: who came, by when authorities are to be told, what it rests on.
+//! What a report says beside the course of things: the timeline, by when authorities are to be told, what it rests on.
 //!
 //! Does not know: Markdown, HTML.
 
 use super::blocks::Block::{self, Heading, List, Table, Text};
 use super::draft::{Pen, number};
 use super::{At, Event, Notice};
-use crate::bounds;
-
-/// Rows of one table of estimates.
-const ROWS: usize = 20;
 
 impl Pen<'_> {
     /// The journal's lines, and between them what the totals tell.
@@ -40,71 +36,6 @@ impl Pen<'_> {
         all
     }
 
-    pub fn seen(&self) -> Vec<Block> {
-        let heading = Heading("Who came (estimates)");
-        let Some(seen) = &self.report.seen else {
-            return vec![heading, Text("Not known: no sample is kept of this span.".into())];
-        };
-        let network = |n: &super::Network| {
-            let place = [n.country.clone(), n.asn.map(|a| format!("AS{a}"))]
-                .into_iter()
-                .flatten()
-                .collect::<Vec<_>>()
-                .join(" ");
-            let named = if n.indicates() { "yes" } else { "no" };
-            vec![
-                n.net.clone(),
-                number(n.sample),
-                number(n.requests),
-                number(n.sent_away),
-                number(n.with_pass),
-                place,
-                self.utc(n.first),
-                self.utc(n.last),
-                named.into(),
-            ]
-        };
-        let named = |(name, n): &(String, u64)| vec![name.clone(), number(*n)];
-        let mut all = vec![
-            heading,
-            Text(format!(
-                "From a sample of {} requests of {} minutes, standing for about {}. Numbers are estimates; what came to boma's own paths is not among them. A network is an indicator where the sample held {} of its requests or more, standing for {} or more that were sent away, which are most of what came from there, and nobody with a pass came from there: whole providers share an address. Paths and browsers are given by whoever asks, and shown where the sample of a minute held them three times or more.",
-                number(seen.sample),
-                number(seen.minutes),
-                number(seen.requests),
-                bounds::INDICATOR_SAMPLE,
-                bounds::INDICATOR_SENT_AWAY
-            )),
-            Table(
-                vec![
-                    "Network",
-                    "Sample",
-                    "Requests",
-                    "Sent away",
-                    "With a pass",
-                    "Place",
-                    "First (UTC)",
-                    "Last (UTC)",
-                    "Indicator",
-                ],
-                seen.networks.iter().take(ROWS).map(network).collect(),
-            ),
-        ];
-        for (what, rows) in [
-            ("Path", &seen.paths),
-            ("Browser, as it calls itself", &seen.agents),
-            ("Fingerprint of its TLS (JA4)", &seen.fingerprints),
-            ("Country, of the networks that came most often", &seen.countries),
-            ("Rule or limit that decided", &seen.rules),
-        ] {
-            all.push(match rows.is_empty() {
-                true => Text(format!("{what}: none is known, or came often enough to be kept.")),
-                false => Table(vec![what, "Requests"], rows.iter().take(ROWS).map(named).collect()),
-            });
-        }
-        all
-    }
-
     pub fn notices(&self) -> Vec<Block> {
         let row = |n: &Notice| {
             vec![n.law.to_owned(), n.what.to_owned(), self.utc(n.due), self.local(n.due), n.applies.to_owned()]
@@ -132,7 +63,7 @@ impl Pen<'_> {
         vec![
             Heading("Evidence"),
             Text(format!(
-                "{} Files that are still written to have the hash that they had at {}.",
+                "{} Files are named as they are in boma's state folder; the rules by their path at the staff door. Files that are still written to have the hash that they had at {}.",
                 report.journal,
                 self.utc(report.made)
             )),

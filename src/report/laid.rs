@@ -52,7 +52,47 @@ pub struct Did {
     pub citizens: u64,
 }
 
+/// What a rule or limit did within the span.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Decided {
+    pub name: String,
+    #[serde(flatten)]
+    pub did: Did,
+}
+
+impl Did {
+    pub fn add(&mut self, [decided, sent_away, with_pass, citizens]: [u64; 4]) {
+        self.decided += decided;
+        self.sent_away += sent_away;
+        self.with_pass += with_pass;
+        self.citizens += citizens;
+    }
+}
+
 impl Pen<'_> {
+    /// What rules and limits decided.
+    pub(super) fn decided(&self) -> Vec<Block> {
+        let rules = &self.report.rules;
+        if rules.is_empty() {
+            return vec![Text(
+                "Rules and limits: the totals of this span name none that decided anything, other than measures."
+                    .into(),
+            )];
+        }
+        let row = |d: &Decided| {
+            let Did { decided, sent_away, with_pass, citizens } = d.did;
+            let name = if d.name == OTHERS { "all others" } else { &d.name };
+            [vec![name.to_owned()], [decided, sent_away, with_pass, citizens].map(number).to_vec()].concat()
+        };
+        vec![
+            Text("What each rule and limit decided, as counted; measures, which staff laid for a while, stand further below. What was sent away was refused or given a check in the place of that, so that limits may have sent away more than the outcome limited says; what was not sent away was let through or told to come again. What was turned away because of the posture, or because too many came at once, has no rule's name.".into()),
+            Table(
+                vec!["Rule or limit", "Requests that it decided", "Sent away", "Of these with a pass", "Of these citizens'"],
+                rules.iter().map(row).collect(),
+            ),
+        ]
+    }
+
     pub(super) fn laid(&self) -> Vec<Block> {
         let mut all = vec![Heading("Measures and bans, with their ends")];
         if self.report.measures.is_empty() {
@@ -96,13 +136,18 @@ impl Pen<'_> {
         }
         let rule = m.rule.as_deref().map_or("not known: the journal does not hold it".into(), spelled);
         let forecast = m.forecast.as_ref().map_or_else(|| unknown(m), foretold);
-        let did = m.did.as_ref().map_or("not known: no minute of the totals names it".into(), done);
+        let uncounted = self.report.traffic.ended.is_none_or(|ended| m.laid >= ended);
+        let none = match uncounted {
+            true => "not known: no minute is counted since it was laid",
+            false => "not known: no minute of the totals names it",
+        };
+        let did = m.did.as_ref().map_or(none.into(), done);
         vec![m.name.clone(), rule, forecast, did]
     }
 }
 
 impl Measure {
-    fn is_ban(&self) -> bool {
+    pub(super) fn is_ban(&self) -> bool {
         self.name.starts_with("ban of ")
     }
 }
@@ -129,6 +174,9 @@ fn unknown(m: &Measure) -> String {
     if forced { "none: it was forced, and nothing was reckoned".into() } else { "not known".into() }
 }
 
+/// As the totals have those that decided too little to be named.
+pub const OTHERS: &str = "…";
+
 /// What stands behind the reason of a measure that was forced.
 pub const FORCED: &str = " (forced)";
 
@@ -138,7 +186,7 @@ fn foretold(f: &Forecast) -> String {
     if f.stricter > 0 {
         let (clients, with_pass) = (number(f.clients), number(f.with_pass));
         says.push_str(&format!(
-            ", of {clients} clients; {with_pass} of them with a pass, {} settled citizens",
+            ", of {clients} clients or more; {with_pass} of the requests had a pass, those of {} settled citizens among them",
             number(f.settled_passes)
         ));
     }

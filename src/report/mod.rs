@@ -7,26 +7,28 @@ mod annex;
 mod blocks;
 mod changes;
 mod draft;
+mod fared;
 mod html;
 mod indicators;
 mod laid;
 mod notices;
+mod remarks;
 mod spoken;
 mod stix;
+mod who;
 
 use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use crate::bounds;
-use crate::uptime::Served;
-
 pub use changes::{Line, RulesChange};
+pub use fared::{Citizens, Fared, Worst};
 pub use indicators::csv;
-pub use laid::{Did, FORCED, Forecast, Measure};
+pub use laid::{Decided, Did, FORCED, Forecast, Measure};
 pub use notices::{Notice, notices};
 pub use spoken::Statement;
 pub use stix::bundle;
+pub use who::{Network, Other, Seen};
 
 /// Seconds since the Unix epoch; in JSON as RFC 3339 has it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -130,6 +132,9 @@ pub struct Report {
     pub zone: String,
     pub from: At,
     pub to: At,
+    /// What a minister reads, and what of the record does not fit together: in the words of Markdown and HTML.
+    pub summary: String,
+    pub remarks: Vec<String>,
     pub incident: Option<Incident>,
     /// What staff published, the oldest first.
     pub statements: Vec<Statement>,
@@ -137,6 +142,8 @@ pub struct Report {
     pub sources: BTreeMap<&'static str, &'static str>,
     pub moments: Moments,
     pub traffic: Traffic,
+    /// What rules and limits decided, other than measures that the span tells of.
+    pub rules: Vec<Decided>,
     pub citizens: Citizens,
     /// Where the portals stood, by the totals of each minute.
     pub postures: Vec<Step>,
@@ -153,7 +160,7 @@ pub struct Report {
 }
 
 /// As [`Report::sources`] has them.
-pub const SOURCES: [(&str, &str); 10] = [
+pub const SOURCES: [(&str, &str); 12] = [
     ("changes", "the versions of the rules that are kept"),
     ("citizens", "the totals of each minute"),
     ("evidence", "the files themselves, as they were when this was made"),
@@ -163,6 +170,8 @@ pub const SOURCES: [(&str, &str); 10] = [
         "the journal; what they did: the totals of each minute; forecasts: a sample of the ten minutes before, as the journal holds them",
     ),
     ("moments", "journal, totals and the record of incidents; onset is an estimate"),
+    ("remarks", "what the other parts say, held against each other"),
+    ("rules", "the totals of each minute"),
     ("seen", "a sample of each minute: estimates"),
     ("statements", "the record of incidents"),
     ("timeline", "the journal"),
@@ -173,8 +182,20 @@ pub const SOURCES: [(&str, &str); 10] = [
 pub struct Portal {
     pub name: String,
     pub title: String,
+    /// `None` where it has no name that the public knows.
     pub host: Option<String>,
+    /// Where it stood when this was made.
+    pub posture: String,
 }
+
+impl Portal {
+    fn is_raised(&self) -> bool {
+        self.posture != FOOT
+    }
+}
+
+/// The posture of a quiet day.
+const FOOT: &str = "normal";
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Incident {
@@ -204,8 +225,8 @@ pub struct Moments {
     pub recovered: Option<At>,
     /// The incident was resolved or withdrawn.
     pub closed: Option<At>,
-    /// Whether there was a minute in which many citizens were refused.
-    pub hurt: bool,
+    /// When the last minute ended in which many citizens were turned away, calm or not since; `None`: there was none.
+    pub hurt_until: Option<At>,
 }
 
 impl Moments {
@@ -217,12 +238,32 @@ impl Moments {
 
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Traffic {
-    /// Minutes of which totals are kept.
+    /// Minutes of which totals are kept, when the first of them began, and when the last ended.
     pub minutes: u64,
+    pub began: Option<At>,
+    pub ended: Option<At>,
+    /// To the portals, and to boma's own pages: status page, checks.
     pub requests: u64,
+    pub own: u64,
     pub outcomes: Vec<Became>,
     pub sent_away: u64,
     pub peak: Option<Peak>,
+    /// The minutes around detection in which much came. `None`: nothing was detected, or not more came than is usual.
+    pub rush: Option<Rush>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Rush {
+    /// When the first minute of it began and the last ended, and how many there were between.
+    pub from: At,
+    pub to: At,
+    pub minutes: u64,
+    /// More requests than this had each.
+    pub above: u64,
+    /// The median of a minute of the hour before, where that is known.
+    pub usual: Option<u64>,
+    /// Some calm followed within the span.
+    pub over: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -240,27 +281,8 @@ pub struct Peak {
     pub sent_away: u64,
 }
 
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Citizens {
-    pub definition: &'static str,
-    #[serde(flatten)]
-    pub served: Served,
-    pub classes: Vec<(String, Served)>,
-    /// Minutes with a posture above its foot, and such in which many citizens were refused.
-    pub minutes_risen: u64,
-    pub minutes_hurt: u64,
-    /// The minute in which the most of their requests were not answered; `None`: all were.
-    pub worst: Option<Worst>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Worst {
-    pub at: At,
-    #[serde(flatten)]
-    pub served: Served,
-}
-
-/// Hundredths of citizens' requests that must be refused for a minute to count as one in which they were hurt.
+/// Hundredths of citizens' requests that must be refused, fail or be told to come again for a minute to count as one in which they
+/// were hurt.
 pub const HURT: u64 = 5;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -290,49 +312,6 @@ pub struct Event {
     pub line: Option<u64>,
 }
 
-/// What the kept samples say of who came: estimates.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Seen {
-    pub minutes: u64,
-    pub sample: u64,
-    pub requests: u64,
-    pub networks: Vec<Network>,
-    pub paths: Vec<(String, u64)>,
-    pub agents: Vec<(String, u64)>,
-    /// JA4 of their TLS.
-    pub fingerprints: Vec<(String, u64)>,
-    /// Of the networks that came most often in each minute.
-    pub countries: Vec<(String, u64)>,
-    pub rules: Vec<(String, u64)>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Network {
-    pub net: String,
-    pub first: At,
-    pub last: At,
-    /// Requests of the sample; the other numbers are what they stand for.
-    pub sample: u64,
-    pub requests: u64,
-    pub sent_away: u64,
-    pub with_pass: u64,
-    pub asn: Option<u32>,
-    pub country: Option<String>,
-}
-
-impl Network {
-    /// Whether it may be named to others: much came from there, most of it was sent away, and nobody with a pass came from there.
-    pub fn indicates(&self) -> bool {
-        let much = self.sample >= bounds::INDICATOR_SAMPLE && self.sent_away >= bounds::INDICATOR_SENT_AWAY;
-        much && self.with_pass == 0 && self.sent_away * 2 > self.requests
-    }
-
-    /// Until when it does.
-    fn until(&self) -> Option<At> {
-        self.indicates().then(|| At(self.last.0 + bounds::INDICATOR_LASTS.as_secs()))
-    }
-}
-
 #[derive(Clone, Debug, Serialize)]
 pub struct Evidence {
     pub what: String,
@@ -342,6 +321,15 @@ pub struct Evidence {
 }
 
 impl Report {
+    /// The same with what is said of it as a whole.
+    pub fn told(mut self) -> Report {
+        let remarks = draft::Pen::new(&self).remarks();
+        self.remarks = remarks;
+        let summary = draft::Pen::new(&self).summary();
+        self.summary = summary;
+        self
+    }
+
     pub fn title(&self) -> String {
         let portals: Vec<&str> = self.portals.iter().map(|p| p.title.as_str()).collect();
         format!("After-action report (draft): {}", portals.join(", "))

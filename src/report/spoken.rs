@@ -20,26 +20,58 @@ pub struct Statement {
     /// In which languages, and which of the portals' are not among them.
     pub languages: Vec<String>,
     pub lacks: Vec<String>,
+    /// What was said, in English where it was in that, and the language of it.
+    pub text: String,
+    pub text_in: String,
+    /// The language in which readers of those were shown it that it was not in.
+    pub instead: String,
+    /// By when the next update was promised; and when one, or the withdrawal, followed this.
+    pub next: Option<At>,
+    pub followed: Option<At>,
 }
 
-const WORDS: [(&str, &str); 11] = [
+const WORDS: [(&str, &str); 20] = [
     (
         "posture",
-        "how strictly a portal is guarded: normal, guarded, attack, static, closed; the first is its foot, all others are raised",
+        "how strictly a portal is guarded: normal, guarded, attack, static, closed; the first is that of quiet days, all others are raised protection",
     ),
     ("static, closed", "in static people get dated copies of pages and statements, in closed statements alone"),
-    ("ladder", "what raises and lowers the posture by itself, by what comes and how the origin does"),
+    (
+        "ladder",
+        "the part of boma that raises and lowers the posture by itself, by what comes and how the portal's servers do",
+    ),
     ("origin", "the portal's own servers, before which boma stands"),
+    ("rush", "the minutes in which far more requests came than is usual; it may be an attack, or people"),
     ("check", "a short calculation that the browser does before it is let through"),
-    ("pass", "what whoever passed a check, or came while all was quiet, is known by for some hours"),
+    (
+        "pass",
+        "what whoever passed a check, or came while all was quiet, is known by for some hours; robots can have one too",
+    ),
     (
         "sent away",
         "challenged, limited, denied or dropped: a request that got a check or a refusal in the place of an answer",
     ),
+    ("told to come again", "given a place in the waiting room, or asked to try again, because the portal had no room"),
     ("copy", "a page as it was, with its date, in the place of the origin's answer"),
-    ("measure", "a rule or limit that staff laid for a while; it ends by itself"),
-    ("indicator", "a network that others may be warned of"),
+    (
+        "class",
+        "who is served first where there is no room for all: emergency, payment, filing (forms and applications), information (all other pages)",
+    ),
+    ("rule, limit", "what the rules file says: rules treat requests by what they are, limits by how many come"),
+    ("budget", "the limit on how many requests one visitor may make"),
+    (
+        "measure",
+        "a rule or limit that staff laid for a while; it ends by itself; where one says so, known_path = false means paths that the portal is not known to have, and kind = \"navigation\" pages that somebody goes to",
+    ),
+    (
+        "settled citizen",
+        "the holder of a pass from well before the attack, or whom the portal knows as signed in; not settled are passes whose holder made more requests than one visitor may, or that were made in far greater numbers than usual",
+    ),
+    ("generation", "the number of the rules in force: each change makes the next one"),
     ("journal", "boma's record of every change, each line chained to the one before by a hash"),
+    ("totals", "what boma counted of each minute: every request, by what became of it"),
+    ("sample", "some of the requests of each second, from which numbers are estimated"),
+    ("indicator", "a network that others may be warned of"),
 ];
 
 impl Pen<'_> {
@@ -74,12 +106,26 @@ impl Pen<'_> {
         }
         let tags = |tags: &[String]| if tags.is_empty() { "none".to_owned() } else { tags.join(", ") };
         let row = |s: &Statement| {
-            let what = format!("incident {}, update {}", s.incident, s.update);
-            let (languages, lacks) = (tags(&s.languages), tags(&s.lacks));
-            vec![what, self.utc(s.at), self.local(s.at), s.state.clone(), s.office.clone(), languages, lacks]
+            let what = format!("incident {}, update {}: {}", s.incident, s.update, s.state);
+            let text = format!("{} ({})", s.text, s.text_in);
+            let lacks = match s.lacks.is_empty() {
+                true => "none".to_owned(),
+                false => format!("{}: shown in {}", s.lacks.join(", "), s.instead),
+            };
+            let (languages, next) = (tags(&s.languages), self.promise(s));
+            vec![what, self.utc(s.at), self.local(s.at), s.office.clone(), text, languages, lacks, next]
         };
-        let head = vec!["Statement", "UTC", "Local", "State", "In the name of", "In these languages", "Not in these"];
-        let says = "Each statement as it was published, by its languages. Whoever reads another of the portals' languages was shown the portal's first one, marked as such.";
+        let head = vec![
+            "Statement",
+            "UTC",
+            "Local",
+            "In the name of",
+            "What it said",
+            "In these languages",
+            "Not in these",
+            "Next update",
+        ];
+        let says = "Each statement as it was published first. Who reads a language of the portals' that it was not in was shown it in another, marked as such: in the first of the portal's languages that it was in.";
         vec![Text(says.into()), Table(head, all.iter().map(row).collect())]
     }
 

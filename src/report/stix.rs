@@ -40,7 +40,7 @@ pub fn bundle(report: &Report) -> Value {
             "name": owner.map_or("boma", |p| &p.title), "identity_class": "organization", "object_marking_refs": markings,
         }),
     ];
-    let networks = report.seen.iter().flat_map(|s| &s.networks).filter(|n| n.indicates());
+    let networks = report.seen.iter().flat_map(|s| &s.indicators);
     let indicators: Vec<Value> = networks
         .map(|n| {
             let unlike = format!("https://{host}/#{}/{}", report.id, n.net);
@@ -75,7 +75,7 @@ fn indicator(network: &Network, id: &str, (identity, made, markings): (&str, &st
         "type": "indicator", "spec_version": "2.1", "id": id, "created_by_ref": identity, "created": made, "modified": made,
         "name": format!("Network {}", network.net), "description": description, "indicator_types": ["anomalous-activity"],
         "pattern": format!("[{kind}:value ISSUBSET '{}']", network.net), "pattern_type": "stix", "pattern_version": "2.1",
-        "valid_from": stamp(network.first), "valid_until": network.until().map(stamp), "object_marking_refs": markings,
+        "valid_from": stamp(network.first), "valid_until": stamp(network.until()), "object_marking_refs": markings,
     })
 }
 

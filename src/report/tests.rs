@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::*;
+use crate::uptime::Served;
 
 fn at(text: &str) -> At {
     At(text.parse::<jiff::Timestamp>().unwrap().as_second() as u64)
@@ -51,7 +52,16 @@ fn measures() -> Vec<Measure> {
 }
 
 fn known() -> Report {
-    let served = Served { full: 9500, copies: 200, delayed: 250, refused: 50 };
+    let fared = Fared {
+        served: Served { full: 9400, copies: 300, delayed: 250, refused: 50 },
+        cached: 100,
+        passed_check: 140,
+        come_again: 110,
+    };
+    let of = |net: &str, with_pass, sent_away| {
+        let network = network(net, sent_away, with_pass);
+        Other { why: network.spared().unwrap(), network }
+    };
     let event = |actor, who: &str, what: &str| Event {
         at: at("2026-11-27T11:02:00Z"),
         actor,
@@ -70,10 +80,13 @@ fn known() -> Report {
             name: "huduma".into(),
             title: "Huduma <&>".into(),
             host: Some("huduma.example".into()),
+            posture: "normal".into(),
         }],
         zone: "Africa/Nairobi".into(),
         from: at("2026-11-27T10:45:00Z"),
         to: at("2026-11-27T12:00:00Z"),
+        summary: String::new(),
+        remarks: vec![],
         incident: Some(Incident {
             id: 3,
             title: "Huduma is slow".into(),
@@ -94,6 +107,11 @@ fn known() -> Report {
             office: "Press".into(),
             languages: vec!["en".into(), "sw".into()],
             lacks: vec!["fr".into()],
+            text: "We are looking into it.".into(),
+            text_in: "en".into(),
+            instead: "en".into(),
+            next: Some(at("2026-11-27T11:39:00Z")),
+            followed: Some(at("2026-11-27T11:30:00Z")),
         }],
         sources: SOURCES.into(),
         moments: Moments {
@@ -104,29 +122,52 @@ fn known() -> Report {
             contained: None,
             recovered: Some(at("2026-11-27T11:40:00Z")),
             closed: Some(at("2026-11-27T11:50:00Z")),
-            hurt: false,
+            hurt_until: None,
         },
         traffic: Traffic {
             minutes: 75,
+            began: Some(at("2026-11-27T10:45:00Z")),
+            ended: Some(at("2026-11-27T12:00:00Z")),
             requests: 1_234_567,
-            outcomes: [("full", 9500, 9000), ("challenged", 1_200_000, 10), ("solved", 321, 0)]
+            own: 4321,
+            outcomes: [("full", 9500, 9000), ("challenged", 1_200_000, 10), ("solved", 321, 0), ("own", 4000, 0)]
                 .map(|(outcome, requests, with_pass)| Became { outcome, means: "as it says", requests, with_pass })
                 .to_vec(),
             sent_away: 1_200_000,
             peak: Some(Peak { at: at("2026-11-27T11:05:00Z"), requests: 612_000, sent_away: 600_001 }),
+            rush: Some(Rush {
+                from: at("2026-11-27T11:00:00Z"),
+                to: at("2026-11-27T11:35:00Z"),
+                minutes: 30,
+                above: 900,
+                usual: Some(300),
+                over: true,
+            }),
         },
+        rules: vec![
+            Decided { name: "budget".into(), did: Did { decided: 3919, sent_away: 3900, with_pass: 7, citizens: 0 } },
+            Decided { name: "…".into(), did: Did { decided: 12, ..Did::default() } },
+        ],
         citizens: Citizens {
             definition: crate::uptime::DEFINITION,
-            served,
+            fared,
             classes: vec![
-                ("information".into(), Served { refused: 10, ..served }),
-                ("payment".into(), Served { full: 100, copies: 0, delayed: 0, refused: 40 }),
+                ("information".into(), Fared { served: Served { refused: 10, ..fared.served }, ..fared }),
+                (
+                    "payment".into(),
+                    Fared { served: Served { full: 100, copies: 0, delayed: 0, refused: 40 }, ..Fared::default() },
+                ),
             ],
             minutes_risen: 38,
             minutes_hurt: 0,
             worst: Some(Worst {
                 at: at("2026-11-27T11:06:00Z"),
-                served: Served { full: 900, copies: 0, delayed: 61, refused: 39 },
+                fared: Fared {
+                    served: Served { full: 900, copies: 0, delayed: 61, refused: 39 },
+                    cached: 0,
+                    passed_check: 20,
+                    come_again: 41,
+                },
             }),
         },
         postures: vec![],
@@ -146,13 +187,16 @@ fn known() -> Report {
             minutes: 38,
             sample: 5000,
             requests: 1_100_000,
-            networks: vec![
-                network("192.0.2.0/24", 990, 0),
-                network("198.51.100.0/24", 990, 3),
-                network("203.0.113.0/24", 400, 0),
-                network("2001:db8:1::/48", 1000, 0),
+            distinct_networks: 233,
+            indicators: vec![network("192.0.2.0/24", 990, 0), network("2001:db8:1::/48", 1000, 0)],
+            other_networks: vec![of("198.51.100.0/24", 3, 990), of("203.0.113.0/24", 0, 400)],
+            spared: vec![
+                ("requests with a pass came from there too: citizens may share it", 30),
+                ("half or more of what came from there was not sent away", 1),
             ],
-            paths: vec![("/a,\"b\"".into(), 5)],
+            paths: vec![("/search".into(), 352_000), ("/a,\"b\"".into(), 5)],
+            made_up: Some(528_000),
+            forms: vec![("/*/*".into(), 500_000)],
             agents: vec![
                 ("=HYPERLINK(\"x\")".into(), 7),
                 ("Bot +https://www.evil.example".into(), 6),
@@ -160,7 +204,6 @@ fn known() -> Report {
             ],
             fingerprints: vec![("t13d1516h2_8daaf6152771_b186095e22b6".into(), 9)],
             countries: vec![("KE".into(), 8)],
-            rules: vec![("no-search".into(), 4)],
         }),
         notices: vec![Notice {
             law: "NIS2",
@@ -173,26 +216,40 @@ fn known() -> Report {
         journal: "The journal was checked: 7 lines, all as they were written.".into(),
         not_known: vec!["How many people.".into()],
     }
+    .told()
+}
+
+/// The part of a report under a heading.
+fn part(report: &Report, heading: &str) -> String {
+    let text = report.written(Form::Markdown);
+    let after = text.split_once(&format!("## {heading}\n")).unwrap_or_else(|| panic!("no {heading} in {text}")).1;
+    after.split("\n## ").next().unwrap().to_owned()
 }
 
 #[test]
 fn a_minister_reads_figures_that_stand_below_as_well() {
-    let text = known().written(Form::Markdown);
-    let summary = text.split("## Summary").nth(1).unwrap().split("\n## ").next().unwrap();
+    let report = known();
+    let text = report.written(Form::Markdown);
+    let summary = part(&report, "Summary");
     for part in [
-        "On 2026-11-27 14:02 EAT protection of Huduma \\<&\\> was raised by boma itself (ladder); it stood raised for 38 min.",
-        "1,234,567 requests came, of which boma sent 1,200,000 away.",
-        "in the minute from 2026-11-27 14:05 EAT, 612,000 came, and 600,001 of them were sent away.",
+        "On 2026-11-27 14:02 EAT protection of Huduma \\<&\\> was raised by boma itself; it stood raised for 38 min.",
+        "The rush of requests lasted 35 minutes (in 30 of them), from 14:00 EAT to 14:35 EAT.",
+        "1,234,567 requests came to the portal, up to 10,200 a second (the average of the peak minute); by a sample, about 48\u{a0}% for pages \
+         that the portal is not known to have, such as /\\*/\\*, about 32\u{a0}% for /search; they came from 233 networks or more, \
+         citizens' among them. Of these 1,200,000 were given a check first, 9,500 were answered in full.",
         "Of 10,000 requests that are known to be citizens', 97.0\u{a0}% were answered at once (95.0\u{a0}% in full, 2.0\u{a0}% from dated copies); \
-         2.5\u{a0}% were made to wait, by a check or because too many came; 0.5\u{a0}% were not answered.",
-        "Hardest hit was the class payment: 40 of its 140 were not answered.",
-        "The worst minute for them was that from 2026-11-27 14:06 EAT: 39 of 1,000 were not answered.",
-        "By the journal boma did 1 things by itself, and people did 1, of which 4 laid a measure or a ban.",
-        "The public was told at 2026-11-27 14:09 EAT, 7 min later.",
-        "as usual again at 2026-11-27 14:40 EAT",
+         1.4\u{a0}% had to pass a check first, and passed it; 1.1\u{a0}% (110) were told to come again, and whether they got in later \
+         is not counted; 0.5\u{a0}% (50) were refused, or failed.",
+        "Hardest hit was the class payment: of its 140 requests 40 were refused, failed or told to come again.",
+        "In the worst minute for them, from 14:06 EAT, 90.0\u{a0}% of 1,000 requests were served in full at once, 41 were told to come again, \
+         39 were refused, or failed.",
+        "By the journal boma acted 1 time by itself, and people 1 time; they laid 3 measures and 1 ban.",
+        "The public was told first at 2026-11-27 14:09 EAT, 7 min after protection was raised; 1 statement in this span.",
+        "The posture was back to normal at 2026-11-27 14:40 EAT.",
     ] {
         assert!(summary.contains(part), "{part} in {summary}");
     }
+    assert!(text.find("## Summary").unwrap() < 100, "before all else");
     let rest = text.split("\n## When").nth(1).unwrap();
     for part in [
         "612,000",
@@ -200,12 +257,15 @@ fn a_minister_reads_figures_that_stand_below_as_well() {
         "1,234,567",
         "50 (0.5\u{a0}%)",
         "40 (28.6\u{a0}%)",
-        "9,500 (95.0\u{a0}%)",
+        "| all | 9,400 (94.0\u{a0}%) | 100 (1.0\u{a0}%) | 200 (2.0\u{a0}%) | 140 (1.4\u{a0}%) | 110 (1.1\u{a0}%) | 50 (0.5\u{a0}%) |",
         "1 entry of the journal",
         "9,500 | 0.8\u{a0}% |",
         "321 | under 0.1\u{a0}% |",
         "38 min",
-        "75 of the 75 minutes",
+        "the first that is counted began at 2026-11-27 10:45:00 UTC, the last ended at 2026-11-27 12:00:00 UTC",
+        "75 of these minutes have any",
+        "1,234,567 requests came to the portal, and 4,321 to boma's own pages",
+        "The rush is the 30 minutes with more than 900 requests, three times the median of the hour before (300).",
         "1,200,000 requests were given a check, and 321 checks were passed",
         "| Contained | does not apply |",
         "| Closed | 2026-11-27 11:50:00 UTC |",
@@ -213,14 +273,17 @@ fn a_minister_reads_figures_that_stand_below_as_well() {
         "| What of payments? | that it is not known yet |",
         "|  | peak minute |  | totals |",
         "journal, line 7 |",
-        "Worst minute for citizens, by how many of their requests were not answered: 2026-11-27 11:06:00 UTC (2026-11-27 14:06 EAT), 39 of 1,000 (3.9\u{a0}%); 900 were answered in full, 0 from a copy, 61 made to wait.",
+        "Worst minute for citizens: that from 2026-11-27 11:06:00 UTC (2026-11-27 14:06 EAT). 900 of 1,000 requests were served in full at once (90.0\u{a0}%); \
+         of the others 0 got a dated copy, 20 had to pass a check first, and passed it, 41 were told to come again, 39 were refused, or failed.",
         "|  | worst minute for citizens |  | totals |",
         "| measure m | INC-7 | staff soc (analyst) | night shift |",
-        "| measure m | then = \"deny\"; match: path = \"/search\\*\" | of 60,000 requests 4,321 would have been treated more strictly, of 99 clients; 12 of them with a pass, 0 settled citizens | decided 7,654 requests, of which 7,600 were sent away; of these 11 with a pass, 2 citizens' |",
+        "| measure m | then = \"deny\"; match: path = \"/search\\*\" | of 60,000 requests 4,321 would have been treated more strictly, of 99 clients or more; 12 of the requests had a pass, those of 0 settled citizens among them | decided 7,654 requests, of which 7,600 were sent away; of these 11 with a pass, 2 citizens' |",
         "| measure n | not known: the journal does not hold it | none: it was forced, and nothing was reckoned | not known: no minute of the totals names it |",
         "| measure old | not known: the journal does not hold it | not known | not known: no minute of the totals names it |",
         "| ban of 192.0.2.0/24 | everything from that network: its connections are closed | not known: the journal holds none of bans | not known: what a ban closes is not counted for each ban |",
-        "| incident 3, update 1 | 2026-11-27 11:09:00 UTC | 2026-11-27 14:09 EAT | investigating | Press | en, sw | fr |",
+        "| budget | 3,919 | 3,900 | 7 | 0 |",
+        "| all others | 12 | 0 | 0 | 0 |",
+        "| incident 3, update 1: investigating | 2026-11-27 11:09:00 UTC | 2026-11-27 14:09 EAT | Press | We are looking into it. (en) | en, sw | fr: shown in en | by 14:39 EAT; came at 14:30 EAT |",
         "version 5, in force from 2026-11-27 11:04:00 UTC, by staff lead (lead).",
         "| 5 | taken out | rate = \"20/s\" |",
         "| 5 | put in | rate = \"5/s\" \\# \\| less |",
@@ -267,59 +330,235 @@ fn what_others_wrote_is_no_markup() {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, style.as_bytes());
     assert_eq!(hash, format!("sha256-{}", base64::engine::general_purpose::STANDARD.encode(digest)));
     let csv = report.written(Form::Csv);
-    assert!(csv.contains("user_agent,\"'=HYPERLINK(\"\"x\"\")\","), "no formula: {csv}");
-    assert!(csv.contains("path,\"/a,\"\"b\"\"\",,,,,5,"), "{csv}");
-    let columns = |line: &str| {
-        let mut quoted = false;
-        line.chars()
-            .filter(|c| {
-                quoted ^= *c == '"';
-                *c == ',' && !quoted
-            })
-            .count()
+    assert_eq!(
+        csv.lines().collect::<Vec<_>>(),
+        [
+            "type,value,first_seen,last_seen,valid_until,sample,requests_estimate,sent_away_estimate,asn,country,tlp",
+            "network,192.0.2.0/24,2026-11-27T11:00:00Z,2026-11-27T11:30:00Z,2026-12-27T11:30:00Z,50,1000,990,64500,KE,TLP:AMBER+STRICT",
+            "network,2001:db8:1::/48,2026-11-27T11:00:00Z,2026-11-27T11:30:00Z,2026-12-27T11:30:00Z,50,1000,1000,64500,KE,TLP:AMBER+STRICT",
+        ],
+        "indicators alone"
+    );
+}
+
+#[test]
+fn who_is_no_indicator_is_in_no_list_for_others_and_the_report_says_why() {
+    let mut report = known();
+    let came = part(&report, "Who came (estimates)");
+    for row in [
+        "| 192.0.2.0/24 | 50 | 1,000 | 990 | KE AS64500 |",
+        "31 other networks are among those that came most often. They are no indicators",
+        "| 198.51.100.0/24 | 50 | 1,000 | 990 | 3 | KE AS64500 | requests with a pass came from there too: citizens may share it |",
+        "| 203.0.113.0/24 | 50 | 1,000 | 400 | 0 | KE AS64500 | half or more of what came from there was not sent away |",
+    ] {
+        assert!(came.contains(row), "{row} in {came}");
+    }
+    let seen = report.seen.as_mut().unwrap();
+    (seen.indicators, seen.other_networks) = (vec![], vec![]);
+    let came = part(&report, "Who came (estimates)");
+    let why = "Indicators: none, so that the lists for others (CSV and STIX) are empty.";
+    let which = "of the networks that came most often: of 30 requests with a pass came from there too: citizens may share it; of 1 half or more";
+    assert!(came.contains(why) && came.contains(which), "{came}");
+    assert!(came.contains("Their addresses stand in reports that are marked TLP:AMBER or stricter."), "{came}");
+    let csv = report.written(Form::Csv);
+    assert!(csv.lines().count() == 1 && csv.starts_with("type,value,"), "its head alone: {csv}");
+    let stix = report.written(Form::Stix);
+    assert!(!stix.contains("198.51.100.") && !stix.contains("indicator--"), "{stix}");
+}
+
+#[test]
+fn paths_that_nobody_has_are_a_row_and_the_rows_are_all_that_came() {
+    let mut report = known();
+    let came = part(&report, "Who came (estimates)");
+    for row in [
+        "| /search | 352,000 | 32.0\u{a0}% |",
+        "| all other paths that the portal is not known to have, such as /\\*/\\* | 528,000 | 48.0\u{a0}% |",
+        "| all other paths, each asked for seldom | 219,995 | 20.0\u{a0}% |",
+    ] {
+        assert!(came.contains(row), "{row} in {came}");
+    }
+    // As an earlier version kept it.
+    let seen = report.seen.as_mut().unwrap();
+    (seen.made_up, seen.forms) = (None, vec![]);
+    let came = part(&report, "Who came (estimates)");
+    assert!(came.contains("| all other paths, each asked for seldom | 747,995 | 68.0\u{a0}% |"), "{came}");
+    assert!(!came.contains("such as /"), "{came}");
+    assert_eq!(report.seen.unwrap().most().unwrap(), "about 32\u{a0}% for /search");
+}
+
+#[test]
+fn an_end_that_was_told_before_it_was_one_is_remarked_plainly() {
+    let step =
+        |from: &str, to: &str| Step { portal: "huduma".into(), level: "attack".into(), from: at(from), to: at(to) };
+    let remarked = |change: &dyn Fn(&mut Report)| {
+        let mut report = known();
+        report.measures.clear();
+        change(&mut report);
+        let report = report.told();
+        let text = report.written(Form::Markdown);
+        let written = report.remarks.iter().all(|r| text.contains(&r.replace('<', "\\<").replace('>', "\\>")));
+        let json: Value = serde_json::from_str(&report.written(Form::Json)).unwrap();
+        assert!(written && json["remarks"] == serde_json::json!(report.remarks), "{:?}", report.remarks);
+        assert_eq!(text.contains("## What does not fit together"), !report.remarks.is_empty());
+        assert_eq!(report.summary.contains("not fit together"), !report.remarks.is_empty(), "{}", report.summary);
+        report.remarks
     };
-    assert!(csv.lines().all(|l| columns(l) == 12), "{csv}");
-    assert!(csv.contains(
-        "198.51.100.0/24,2026-11-27T11:00:00Z,2026-11-27T11:30:00Z,,50,1000,990,3,64500,KE,no,TLP:AMBER+STRICT"
+    assert_eq!(remarked(&|_| ()), [""; 0]);
+    // Closed at 11:50.
+    let later = remarked(&|r| {
+        r.postures = vec![step("2026-11-27T11:02:00Z", "2026-11-27T11:58:00Z")];
+        r.moments.recovered = Some(at("2026-11-27T11:58:00Z"));
+    });
+    assert_eq!(
+        later,
+        [
+            "The incident was closed at 2026-11-27 14:50:00 EAT, while the posture of Huduma <&> was still, or again, attack: it was raised until 2026-11-27 14:58:00 EAT."
+        ]
+    );
+    let before = remarked(&|r| r.postures = vec![step("2026-11-27T11:02:00Z", "2026-11-27T11:50:00Z")]);
+    assert_eq!(before, [""; 0], "the minute in which it was closed may have been the last");
+    // Closed in the minute that the report is of: no totals hold it yet.
+    let now = remarked(&|r| {
+        (r.to, r.made) = (at("2026-11-27T11:50:03Z"), at("2026-11-27T11:50:03Z"));
+        (r.traffic.ended, r.moments.recovered) = (Some(at("2026-11-27T11:50:00Z")), None);
+        r.postures = vec![step("2026-11-27T11:02:00Z", "2026-11-27T11:50:00Z")];
+        r.portals[0].posture = "attack".into();
+    });
+    assert!(
+        now.len() == 1
+            && now[0].ends_with("was still, or again, attack: it was not back to normal when this was drawn up."),
+        "{now:?}"
+    );
+    let hurt = remarked(&|r| r.moments.hurt_until = Some(at("2026-11-27T11:55:00Z")));
+    assert!(hurt.iter().any(|r| r.contains("turned away after that")), "{hurt:?}");
+    let went_on = "until 2026-11-27 14:55:00 EAT minutes came in which 5 % or more of citizens' requests were refused, failed or told to come again.";
+    assert!(hurt.iter().any(|r| r.contains(went_on)), "{hurt:?}");
+    let open = remarked(&|r| r.moments.closed = None);
+    assert!(open.len() == 1 && open[0].contains("an incident was not closed"), "{open:?}");
+    let left =
+        remarked(&|r| r.measures = vec![Measure { until: Some(at("2026-11-27T15:00:00Z")), ..measures()[0].clone() }]);
+    assert_eq!(left, [""; 0], "it was taken out at 11:30");
+    let left = remarked(&|r| r.measures = vec![Measure { ended: None, ..measures()[0].clone() }]);
+    assert_eq!(left, ["The incident was closed at 2026-11-27 14:50:00 EAT, while this was still in force: measure m."]);
+}
+
+#[test]
+fn a_promised_update_that_came_late_or_never_is_told() {
+    let told = |next: Option<&str>, followed: Option<&str>, state: &str| {
+        let mut report = known();
+        report.measures.clear();
+        let statement = &mut report.statements[0];
+        (statement.next, statement.followed) = (next.map(at), followed.map(at));
+        statement.state = state.into();
+        let report = report.told();
+        let row = part(&report, "What citizens were told");
+        let row = row.lines().find(|l| l.starts_with("| incident 3, update 1")).unwrap();
+        let cell = row.trim_end_matches(" |").rsplit(" | ").next().unwrap().to_owned();
+        (report.remarks.join("; "), cell)
+    };
+    let due = Some("2026-11-27T11:39:00Z");
+    let (remark, cell) = told(due, Some("2026-11-27T11:39:00Z"), "investigating");
+    assert_eq!((&*remark, &*cell), ("", "by 14:39 EAT; came at 14:39 EAT"));
+    let (remark, cell) = told(due, Some("2026-11-27T11:50:00Z"), "investigating");
+    let late = "A next update was promised by 2026-11-27 14:39:00 EAT (incident 3, update 1); it came 11 min late, at 2026-11-27 14:50:00 EAT.";
+    assert_eq!((&*remark, &*cell), (late, "by 14:39 EAT; came late, at 14:50 EAT"));
+    let (remark, cell) = told(due, None, "investigating");
+    let never = "A next update was promised by 2026-11-27 14:39:00 EAT (incident 3, update 1); none came.";
+    assert_eq!((&*remark, &*cell), (never, "by 14:39 EAT; none came"));
+    let (remark, cell) = told(Some("2026-11-27T14:00:00Z"), None, "investigating");
+    assert_eq!((&*remark, &*cell), ("", "by 17:00 EAT; it was not due yet when this was drawn up"));
+    assert_eq!(told(None, None, "monitoring").1, "none was promised");
+    assert_eq!(told(None, None, "resolved").1, "none was due");
+}
+
+#[test]
+fn that_all_were_served_is_said_only_where_they_were() {
+    let mut report = known();
+    report.citizens.worst = None;
+    report.citizens.fared = Fared { served: Served { full: 70, ..Served::default() }, ..Fared::default() };
+    let all = part(&report, "What it meant for citizens");
+    assert!(all.contains(
+        "Worst minute for citizens: none; in every minute all of their requests were served in full at once."
     ));
-    let indicator =
-        "192.0.2.0/24,2026-11-27T11:00:00Z,2026-11-27T11:30:00Z,2026-12-27T11:30:00Z,50,1000,990,0,64500,KE,yes,";
-    assert!(csv.contains(indicator), "{csv}");
+    report.citizens.fared = Fared::default();
+    let nobody = part(&report, "What it meant for citizens");
+    assert!(
+        nobody.contains("Worst minute for citizens: not known, because no request is known to have been a citizen's.")
+    );
+    assert!(report.told().summary.contains("No request is known to have been a citizen's."));
+    let waiting =
+        Fared { served: Served { full: 1, delayed: 3, ..Served::default() }, come_again: 3, ..Fared::default() };
+    assert_eq!(
+        waiting.told().unwrap(),
+        "25.0\u{a0}% were answered at once (25.0\u{a0}% in full, 0.0\u{a0}% from dated copies); 75.0\u{a0}% (3) were told to come again, \
+         and whether they got in later is not counted; none was refused or failed"
+    );
 }
 
 #[test]
 fn what_is_not_over_and_who_was_refused_with_a_pass_is_said_before_all_else() {
     let mut report = known();
     (report.moments.recovered, report.moments.closed, report.to) = (None, None, at("2026-11-27T11:30:00Z"));
+    (report.moments.hurt_until, report.moments.onset) = (Some(at("2026-11-27T11:30:00Z")), None);
+    report.traffic.rush =
+        report.traffic.rush.map(|rush| Rush { minutes: 35, usual: None, above: 153_000, over: false, ..rush });
     for (outcome, requests, with_pass) in [("waiting", 204_677, 28_808), ("denied", 83_905, 6_100)] {
         report.traffic.outcomes.push(Became { outcome, means: "as it says", requests, with_pass });
     }
-    let text = report.written(Form::Markdown);
-    let summary = text.split("## Summary").nth(1).unwrap().split("\n## ").next().unwrap();
+    report.traffic.ended = Some(at("2026-11-27T11:29:00Z"));
+    report.measures[2].laid = at("2026-11-27T11:29:10Z");
+    let report = report.told();
+    let (text, summary) = (report.written(Form::Markdown), part(&report, "Summary"));
     for part in [
-        "it stood raised still, or again, when this span ended 28 min later.",
-        "boma sent 1,200,000 away and told 204,677 to come again, because too many came at once.",
-        "6,100 that held a pass were refused by a limit, a rule or a ban",
+        "it was raised still, or again, when the span of this report ended 28 min later, at 14:30 EAT.",
+        "The rush of requests lasted 35 minutes or longer, from 14:00 EAT to 14:35 EAT: no calm followed before the span ended.",
+        "83,905 were refused by a limit, a rule or a ban, 204,677 were told to come again, because too many came at once",
+        "That the posture was back to normal is not known",
+        "These figures end at 2026-11-27 14:29:00 EAT; what came in the last 1 min of the span is not counted yet.",
     ] {
         assert!(summary.contains(part), "{part} in {summary}");
     }
-    assert!(
-        text.contains(
-            "| Recovered | not known |  | totals: the posture was not back at its foot when the span ended |"
-        )
-    );
-    assert!(
-        report.written(Form::Csv).contains(",no,TLP:AMBER+STRICT\r\nrule,no-search,"),
-        "{}",
-        report.written(Form::Csv)
-    );
+    for part in [
+        "| measure old | not known: the journal does not hold it | not known | not known: no minute is counted since it was laid |",
+        "| Recovered | not known |  | totals: the posture was raised when the span ended, or it was too early to tell |",
+        "| Contained | not known to be |  | totals: there was such a minute in which 5 % or more of citizens' requests were refused, failed or told to come again until 14:30 EAT, and no calm is known since |",
+        "How much is usual is not known, because no hour before is counted: the rush is the 35 minutes with more than 153,000 requests, a quarter of what came in its busiest.",
+        "Of those that were refused by a limit, a rule or a ban 6,100 held a pass: some of them may have been people's.",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
 }
 
 #[test]
 fn a_household_that_was_checked_twice_is_no_indicator() {
     let of = |sample, sent_away| Network { sample, requests: sent_away, sent_away, ..network("192.0.2.0/24", 0, 0) };
     let all = [(1, 1000), (4, 1000), (5, 59), (5, 60), (1000, 1000)];
-    assert_eq!(all.map(|(sample, sent_away)| of(sample, sent_away).indicates()), [false, false, false, true, true]);
+    assert_eq!(
+        all.map(|(sample, sent_away)| of(sample, sent_away).spared().is_none()),
+        [false, false, false, true, true]
+    );
+}
+
+#[test]
+fn a_posture_that_has_just_come_down_is_not_told_as_raised() {
+    let mut report = known();
+    (report.moments.recovered, report.to) = (None, at("2026-11-27T11:41:00Z"));
+    report.made = report.to;
+    let told = |posture: &str, mut report: Report| {
+        report.portals[0].posture = posture.into();
+        report.told().summary
+    };
+    let quiet = told("normal", report.clone());
+    assert!(quiet.contains("it was back to normal when this was drawn up, 39 min later."), "{quiet}");
+    assert!(quiet.contains("too early to tell") && !quiet.contains("raised still"), "{quiet}");
+    let raised = told("guarded", report.clone());
+    assert!(
+        raised.contains("it was raised still, or again, when the span of this report ended 39 min later"),
+        "{raised}"
+    );
+    report.made = at("2026-11-27T13:00:00Z");
+    let later = told("normal", report);
+    assert!(later.contains("it was raised still, or again,"), "where it stands now says nothing of then: {later}");
 }
 
 /// Required properties by STIX 2.1, sections 3.1, 4.3, 4.7, 4.14, 7.2.1 and 8.

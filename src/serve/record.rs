@@ -165,7 +165,6 @@ impl Recorder {
                 .then_some(made.status),
             free: visit.free,
             limit: visit.rule.as_deref().filter(|_| limited).map(quota_id),
-            rule: visit.rule.as_deref().map(quota_id),
             sent_away: matches!(made.reason.row().verdict, "challenged" | "limited" | "denied" | "dropped"),
         }
     }

@@ -43,8 +43,7 @@ pub struct Fate {
     pub limit: Option<u64>,
     /// Out of the cache, before it spent anything of any limit.
     pub free: bool,
-    /// The rule or limit that decided, by its id, and whether boma sent it away.
-    pub rule: Option<u64>,
+    /// boma sent it away.
     pub sent_away: bool,
 }
 

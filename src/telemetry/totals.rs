@@ -2,7 +2,8 @@
 //!
 //! Does not know: files, why a request ended as it did.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,6 +11,7 @@ use arc_swap::ArcSwap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::bounds;
 use crate::plan::Level;
 use crate::portal::Class;
 use crate::uptime::{Fare, Served};
@@ -110,23 +112,31 @@ const OUTCOMES: usize = Outcome::ALL.len();
 #[derive(Debug, Default)]
 pub struct Totals {
     counts: [[[AtomicU64; 3]; OUTCOMES]; Class::ALL.len()],
-    deeds: ArcSwap<Vec<Arc<Deed>>>,
+    /// By name.
+    deeds: ArcSwap<BTreeMap<String, Arc<Deed>>>,
+    /// The generation of the rules that are counted.
+    watched: AtomicU64,
 }
 
-/// What a measure has decided: requests, of them those sent away, and of these those with a pass and those of citizens.
+/// What a rule, limit or measure has decided: requests, of them those sent away, and of these those with a pass and those of
+/// citizens.
 #[derive(Debug, Default)]
 struct Deed {
-    name: String,
     counts: [AtomicU64; 4],
+    /// A measure is told of where it did nothing too.
+    measure: AtomicBool,
     /// It is taken out; requests that came before may still go by it.
     over: AtomicBool,
 }
+
+/// What stands for those that decided too little to be told by name; no name of a rule has it.
+pub const OTHERS: &str = "…";
 
 impl Totals {
     /// `rule`: the rule or limit that decided.
     pub fn count(&self, class: Class, outcome: Outcome, (with_pass, citizens): (bool, bool), rule: Option<&str>) {
         if let Some(rule) = rule
-            && let Some(deed) = self.deeds.load().iter().find(|deed| deed.name == rule)
+            && let Some(deed) = self.deeds.load().get(rule)
         {
             let away = outcome.is_sent_away();
             for (place, counts) in deed.counts.iter().zip([true, away, away && with_pass, away && citizens]) {
@@ -143,37 +153,63 @@ impl Totals {
         }
     }
 
-    /// The measures that are in force.
-    pub fn watch<'m>(&self, measures: impl Iterator<Item = &'m str> + Clone) {
+    /// The rules, limits and measures in force, each with whether it is a measure; looked at once in each generation of the rules.
+    pub fn watch<'m>(&self, generation: u64, in_force: impl Iterator<Item = (&'m str, bool)>) {
+        if self.watched.swap(generation, Ordering::Relaxed) == generation {
+            return;
+        }
+        let in_force: BTreeMap<&str, bool> = in_force.collect();
         let old = self.deeds.load();
-        let is_in_force = |deed: &Deed| measures.clone().any(|name| name == deed.name);
-        old.iter().for_each(|deed| deed.over.store(!is_in_force(deed), Ordering::Relaxed));
-        let is_new = |old: &[Arc<Deed>], name: &str| !old.iter().any(|deed| deed.name == name);
-        if measures.clone().any(|name| is_new(&old, name)) {
+        for (name, deed) in old.iter() {
+            let found = in_force.get(name.as_str());
+            deed.over.store(found.is_none(), Ordering::Relaxed);
+            deed.measure.store(found.map_or(deed.measure.load(Ordering::Relaxed), |m| *m), Ordering::Relaxed);
+        }
+        if in_force.keys().any(|name| !old.contains_key(*name)) {
             self.deeds.rcu(|old| {
-                let new = measures.clone().filter(|name| is_new(old, name));
-                let new = new.map(|name| Arc::new(Deed { name: name.to_owned(), ..Deed::default() }));
-                old.iter().cloned().chain(new).collect::<Vec<_>>()
+                let mut all = BTreeMap::clone(old);
+                for (name, measure) in &in_force {
+                    let new = || Arc::new(Deed { measure: (*measure).into(), ..Deed::default() });
+                    all.entry((*name).to_owned()).or_insert_with(new);
+                }
+                all
             });
         }
     }
 
-    /// Takes what measures have decided since the last call, by name; of one that did nothing zeros.
+    /// Takes what was decided since the last call, by name: of measures that did nothing zeros, of others nothing; and of very
+    /// many only those that decided the most.
     pub fn take_deeds(&self) -> Map<String, Value> {
         let all = self.deeds.load_full();
-        let (mut told, mut gone) = (Map::new(), Vec::new());
-        for deed in all.iter() {
-            let counts: Vec<u64> = deed.counts.iter().map(|n| n.swap(0, Ordering::Relaxed)).collect();
+        let (mut told, mut gone) = (Vec::new(), Vec::new());
+        for (name, deed) in all.iter() {
+            let counts = [0, 1, 2, 3].map(|i: usize| deed.counts[i].swap(0, Ordering::Relaxed));
             if deed.over.load(Ordering::Relaxed) && counts[0] == 0 {
-                gone.push(deed);
+                gone.push(name);
             }
-            told.insert(deed.name.clone(), counts.into());
+            let measure = deed.measure.load(Ordering::Relaxed);
+            if measure || counts[0] > 0 {
+                told.push((name.as_str(), measure, counts));
+            }
         }
         if !gone.is_empty() {
-            let stays = |deed: &&Arc<Deed>| !gone.iter().any(|gone| Arc::ptr_eq(gone, deed));
-            self.deeds.rcu(|old| old.iter().filter(stays).cloned().collect::<Vec<_>>());
+            self.deeds.rcu(|old| {
+                let stays = |name: &String| !gone.contains(&name);
+                old.iter()
+                    .filter(|(name, _)| stays(name))
+                    .map(|(n, d)| (n.clone(), d.clone()))
+                    .collect::<BTreeMap<_, _>>()
+            });
         }
-        told
+        told.sort_by_key(|(_, measure, counts)| (!measure, Reverse(counts[0])));
+        let mut out = Map::new();
+        let rest = told.split_off(told.len().min(bounds::TOTALS_DEEDS));
+        if !rest.is_empty() {
+            let sum = rest.iter().fold([0; 4], |sum, (_, _, counts)| [0, 1, 2, 3].map(|i| sum[i] + counts[i]));
+            told.push((OTHERS, false, sum));
+        }
+        told.into_iter().for_each(|(name, _, counts)| drop(out.insert(name.to_owned(), counts.to_vec().into())));
+        out
     }
 
     /// Takes what was counted since the last call: class → outcome → requests, of them with a pass, of them citizens'. What
@@ -217,7 +253,7 @@ pub struct Minute {
     pub posture: Level,
     /// Class → outcome → requests, of them with a pass, of them citizens'.
     pub counts: Map<String, Value>,
-    /// Measure → requests that it decided, of them sent away, and of these with a pass and citizens'.
+    /// Measure, rule or limit → requests that it decided, of them sent away, and of these with a pass and citizens'.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub deeds: Map<String, Value>,
 }
@@ -235,7 +271,7 @@ impl Minute {
         }
     }
 
-    /// What a measure decided in it; `None`: it is not named.
+    /// What a rule, limit or measure decided in it; `None`: it is not named.
     pub fn deed(&self, name: &str) -> Option<[u64; 4]> {
         let numbers = self.deeds.get(name)?;
         Some([0, 1, 2, 3].map(|i| numbers.get(i).and_then(Value::as_u64).unwrap_or(0)))
@@ -274,24 +310,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_measure_decides_is_counted_from_when_it_is_laid_to_its_last_request() {
+    fn what_a_rule_or_measure_decides_is_counted_from_when_it_is_laid_to_its_last_request() {
         let totals = Totals::default();
         let decide = |outcome, with_pass, rule| totals.count(Class::Payment, outcome, (with_pass, with_pass), rule);
         decide(Outcome::Denied, false, Some("m"));
         assert!(totals.take_deeds().is_empty(), "nobody watches it");
-        totals.watch(["m", "n"].into_iter());
+        totals.watch(1, [("m", true), ("n", true), ("rule", false), ("idle", false)].into_iter());
         decide(Outcome::Denied, true, Some("m"));
         decide(Outcome::Challenged, false, Some("m"));
         decide(Outcome::Full, true, Some("m"));
         decide(Outcome::Denied, true, Some("other"));
         decide(Outcome::Denied, true, None);
-        totals.watch(["m", "n"].into_iter());
-        assert_eq!(Value::from(totals.take_deeds()), json!({ "m": [3, 2, 1, 1], "n": [0, 0, 0, 0] }));
-        totals.watch(["n"].into_iter());
+        decide(Outcome::Waiting, true, Some("rule"));
+        assert_eq!(
+            Value::from(totals.take_deeds()),
+            json!({ "m": [3, 2, 1, 1], "n": [0, 0, 0, 0], "rule": [1, 0, 0, 0] }),
+            "of rules that did nothing nothing is told"
+        );
+        totals.watch(2, [("n", true), ("rule", false)].into_iter());
         decide(Outcome::Limited, false, Some("m"));
         assert_eq!(Value::from(totals.take_deeds()), json!({ "m": [1, 1, 0, 0], "n": [0, 0, 0, 0] }));
         assert_eq!(Value::from(totals.take_deeds()), json!({ "m": [0, 0, 0, 0], "n": [0, 0, 0, 0] }));
-        assert_eq!(Value::from(totals.take_deeds()), json!({ "n": [0, 0, 0, 0] }));
+        decide(Outcome::Limited, false, Some("rule"));
+        assert_eq!(Value::from(totals.take_deeds()), json!({ "n": [0, 0, 0, 0], "rule": [1, 1, 0, 0] }));
         let line =
             json!({ "at": 60, "portal": "p", "posture": "normal", "counts": {}, "deeds": { "m": [3, 2, 1, 1] } });
         let minute: Minute = serde_json::from_value(line).unwrap();
@@ -299,6 +340,21 @@ mod tests {
         let old: Minute =
             serde_json::from_value(json!({ "at": 60, "portal": "p", "posture": "normal", "counts": {} })).unwrap();
         assert_eq!(old.deed("m"), None);
+    }
+
+    #[test]
+    fn of_very_many_rules_those_that_decided_most_are_told_and_none_is_left_out_of_the_sum() {
+        let totals = Totals::default();
+        let names: Vec<String> = (0..bounds::TOTALS_DEEDS + 5).map(|n| format!("rule {n}")).collect();
+        totals.watch(1, names.iter().map(|name| (name.as_str(), false)).chain([("idle measure", true)]));
+        for (n, name) in names.iter().enumerate() {
+            let times = if n < 6 { 1 } else { 2 };
+            (0..times).for_each(|_| totals.count(Class::Payment, Outcome::Denied, (false, false), Some(name)));
+        }
+        let told = totals.take_deeds();
+        assert_eq!(told.len(), bounds::TOTALS_DEEDS + 1);
+        assert_eq!((&told[OTHERS], &told["idle measure"]), (&json!([6, 6, 0, 0]), &json!([0, 0, 0, 0])));
+        assert!(!told.contains_key("rule 5") && told.contains_key("rule 6"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::challenge::solve;
 use crate::harness::{Boma, Client, Origin, Setup, eventually, get, navigate, request};
 
 fn now() -> u64 {
@@ -66,10 +67,27 @@ fn each_figure_of_a_report_is_what_the_totals_hold() {
     let citizens = &report["citizens"];
     let four = ["full", "copies", "delayed", "refused"].map(|key| citizens[key].as_u64().unwrap());
     assert_eq!(four, [5400 + 500 + 300 + 100, 0, 0, 200]);
-    assert_eq!(citizens["classes"][1], json!(["payment", { "full": 400, "copies": 0, "delayed": 0, "refused": 200 }]));
+    let fared = |full: u64, refused: u64| {
+        json!({
+            "full": full, "copies": 0, "delayed": 0, "refused": refused, "cached": 0, "passed_check": 0, "come_again": 0,
+        })
+    };
+    assert_eq!(citizens["classes"][1], json!(["payment", fared(400, 200)]));
     assert_eq!((&citizens["minutes_risen"], &citizens["minutes_hurt"]), (&20.into(), &10.into()));
-    let worst = json!({ "at": stamp(base + 3600), "full": 80, "copies": 0, "delayed": 0, "refused": 20 });
+    let mut worst = fared(80, 20);
+    worst["at"] = stamp(base + 3600).into();
     assert_eq!(citizens["worst"], worst, "of equals the first");
+    let rush = json!({
+        "from": stamp(base + 3600), "to": stamp(base + 4200), "minutes": 10, "above": 300, "usual": 100, "over": true,
+    });
+    assert_eq!(traffic["rush"], rush);
+    assert_eq!([&traffic["began"], &traffic["ended"]], [&stamp(base), &stamp(base + 4800)]);
+    let summary = report["summary"].as_str().unwrap();
+    for said in
+        ["The rush of requests lasted 10 minutes, from ", "up to 102 a second", "60,000 were given a check first"]
+    {
+        assert!(summary.contains(said), "{said} in {summary}");
+    }
     let moments = &report["moments"];
     for (key, expected) in [("onset", 3600), ("detected", 3600), ("contained", 4200), ("recovered", 4800)] {
         assert_eq!(moments[key], stamp(base + expected), "{key}");
@@ -180,21 +198,20 @@ fn a_report_of_an_incident_says_who_came_who_did_what_and_what_it_rests_on() {
     }
     assert_eq!(
         (report["traffic"]["requests"].as_u64(), report["traffic"]["sent_away"].as_u64()),
-        (Some(sum), Some(60)),
+        (Some(sum - report["traffic"]["own"].as_u64().unwrap()), Some(60)),
         "{totals}"
     );
     let seen = &report["seen"];
-    let network = &seen["networks"][0];
+    let network = &seen["indicators"][0];
     assert_eq!(
         (&network["net"], &network["requests"], &network["sent_away"], &network["with_pass"]),
         (&"127.0.9.0/24".into(), &60.into(), &60.into(), &0.into()),
         "{seen}"
     );
-    assert_eq!(
-        (&seen["paths"], &seen["rules"]),
-        (&json!([["/search/now", 60]]), &json!([["no-search", 60]])),
-        "{seen}"
-    );
+    assert_eq!((&seen["paths"], &seen["made_up"]), (&json!([["/search/now", 60]]), &json!(0)), "{seen}");
+    let decided = json!([{ "name": "no-search", "decided": 60, "sent_away": 60, "with_pass": 0, "citizens": 0 }]);
+    assert_eq!(report["rules"], decided, "as counted");
+    assert_eq!(report["remarks"], json!([]));
     let measure = &report["measures"][0];
     assert!(
         measure["name"] == "measure m" && measure["reason"] == "INC-42" && measure["until"].is_string(),
@@ -204,7 +221,7 @@ fn a_report_of_an_incident_says_who_came_who_did_what_and_what_it_rests_on() {
     let text = read("report.md");
     for part in [
         "No request is known to have been a citizen's.",
-        "The public was told at 20",
+        "The public was told first at 20",
         " EAT",
         "We know the cause.",
         "measure m for: INC-42, until 20",
@@ -228,8 +245,85 @@ fn a_report_of_an_incident_says_who_came_who_did_what_and_what_it_rests_on() {
     assert_eq!(stix["objects"][2]["pattern"], "[ipv4-addr:value ISSUBSET '127.0.9.0/24']");
     assert_eq!(
         done(&boma, &["report", "--from", "1h", "--indicators", "csv"]).lines().next().unwrap().split(',').count(),
-        13
+        11
     );
+}
+
+/// Made-up addresses from a network that a citizen shares, and an end that staff told too early.
+#[test]
+fn a_report_keeps_to_what_is_known_and_says_what_does_not_fit() {
+    let rules = "[[rule]]\nname = \"made-up\"\nmatch = { path = \"/made/*\", known_path = false }\nthen = \"deny\"\n\
+        [[limit]]\nname = \"few\"\nper = \"client\"\nrate = \"1/h\"\nburst = 2\nmatch = { path = \"/few\" }\nthen = \"deny\"\n";
+    let origin = Origin::start();
+    let mut boma = Setup::new().portal("timezone = \"Africa/Nairobi\"\n").rules(rules).start(origin.address);
+    let ask = |boma: &Boma, from: u8, path: &str| {
+        let mut client = Client::connect_from(&format!("127.0.0.{from}"), boma.at()).unwrap();
+        let page =
+            "Host: huduma.example\r\nAccept: text/html\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n";
+        client.ask("GET", path, page, "").unwrap()
+    };
+    boma.posture("attack");
+    let pass = solve(boma.at(), &navigate(boma.at(), "/page"));
+    boma.posture("guarded");
+    done(&boma, &["incident", "open", "--title", "en=Slow", "--text", "en=We are looking into it.", "--next", "30m"]);
+    let with_pass = request(boma.at(), "GET", "/page", &format!("Accept: text/html\r\nCookie: {pass}\r\n"), "");
+    assert_eq!(with_pass.status, 200);
+    for n in 0..80 {
+        assert_eq!(ask(&boma, n % 5 + 2, &format!("/made/{n}a/b{n}")).status, 403);
+    }
+    let few: Vec<u16> = (0..5).map(|_| ask(&boma, 9, "/few").status).collect();
+    assert_eq!(few, [200, 200, 429, 429, 429]);
+    assert_eq!(navigate(boma.at(), "/.well-known/boma/status").status, 200);
+    let rules = std::fs::read_to_string(boma.setup.file("rules.toml")).unwrap();
+    eventually("the sample holds them", || {
+        (boma.staff("POST", "/api/v1/rules/preview", "", &rules).json()["requests"] == 87).then_some(())
+    });
+    done(&boma, &["incident", "resolve", "--text", "en=The flood is over."]);
+    boma.signal("TERM");
+    assert!(boma.wait().success());
+    let boma = Boma::start(boma.kill(), &[]);
+    let folder = boma.setup.file("after");
+    done(&boma, &["report", "--incident", "1", "--out", folder.to_str().unwrap()]);
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let report: Value = serde_json::from_str(&read("report.json")).unwrap();
+    let remarks: Vec<&str> = report["remarks"].as_array().unwrap().iter().map(|r| r.as_str().unwrap()).collect();
+    let early = "while the posture of Huduma was still, or again, guarded: it was not back to normal when ";
+    assert!(remarks.len() == 1 && remarks[0].contains(early), "{remarks:?}");
+    let text = read("report.md");
+    assert!(text.contains(remarks[0]) && read("report.html").contains(remarks[0]), "{text}");
+    assert!(report["summary"].as_str().unwrap().contains(remarks[0]));
+    // One figure each: what is counted is counted.
+    let row = |name: &str, n: u64| json!({ "name": name, "decided": n, "sent_away": n, "with_pass": 0, "citizens": 0 });
+    assert_eq!(report["rules"], json!([row("made-up", 80), row("few", 3)]));
+    let limited = report["traffic"]["outcomes"].as_array().unwrap().iter().find(|o| o["outcome"] == "limited");
+    assert_eq!(limited.unwrap()["requests"], 3);
+    assert_eq!([&report["traffic"]["requests"], &report["traffic"]["own"]], [87, 2]);
+    let seen = &report["seen"];
+    let made_up = seen["made_up"].as_u64().unwrap();
+    assert!((40..=87).contains(&made_up), "an estimate: {seen}");
+    assert_eq!(seen["forms"], json!([["/made/*/*", made_up]]), "{seen}");
+    let row = format!("| all other paths that the portal is not known to have, such as /made/\\*/\\* | {made_up} |");
+    assert!(text.contains(&row), "{row} in {text}");
+    // A citizen shares the network: nobody is warned of it.
+    assert_eq!(seen["indicators"], json!([]), "{seen}");
+    let other = &seen["other_networks"][0];
+    assert_eq!(other["net"], "127.0.0.0/24", "{seen}");
+    assert!(other["why"].as_str().unwrap().starts_with("requests with a pass came from there too"), "{seen}");
+    assert!(text.contains("Indicators: none, so that the lists for others (CSV and STIX) are empty."), "{text}");
+    assert_eq!(read("indicators.csv").lines().count(), 1);
+    assert!(!read("indicators.stix.json").contains("127.0.0."));
+    let clear = done(&boma, &["report", "--incident", "1", "--tlp", "clear"]);
+    assert!(!clear.contains("127.0.0.0/24") && clear.contains("TLP:AMBER or stricter"), "{clear}");
+    // Where the machine keeps its files, and on which port it listens, is no reader's business.
+    let inside = boma.setup.file("state").parent().unwrap().display().to_string();
+    for name in ["report.md", "report.html", "report.json", "indicators.csv", "indicators.stix.json"] {
+        assert!(!read(name).contains(&inside) && !read(name).contains("127.0.0.1"), "{name}");
+    }
+    assert!(report["evidence"].as_array().unwrap().iter().any(|e| e["file"] == "journal.jsonl"));
+    let statements = report["statements"].as_array().unwrap();
+    assert_eq!([&statements[1]["text"], &statements[1]["text_in"]], ["The flood is over.", "en"]);
+    assert_eq!(statements[0]["followed"], statements[1]["at"]);
+    assert!(text.contains("| sw: shown in en | by "), "{text}");
 }
 
 #[test]
@@ -303,9 +397,9 @@ fn a_report_says_what_each_measure_was_to_do_and_what_it_did() {
     assert!(report["notices"][0]["law"].as_str().unwrap().starts_with("Kenya") && report["notices"][0]["own"] == true);
     let text = done(&boma, &["report", "--incident", "1"]);
     for part in [
-        "path = \"/m\" | of 20 requests 20 would have been treated more strictly, of 1 clients; 0 of them with a pass, 0 settled citizens | decided 7 requests, of which 7 were sent away; of these 0 with a pass, 0 citizens' |",
+        "path = \"/m\" | of 20 requests 20 would have been treated more strictly, of 1 clients or more; 0 of the requests had a pass, those of 0 settled citizens among them | decided 7 requests, of which 7 were sent away; of these 0 with a pass, 0 citizens' |",
         "none: it was forced, and nothing was reckoned | decided 0 requests |",
-        "| Press | en | sw |",
+        "| Press | We are looking into it. (en) | en | sw: shown in en | none was promised |",
         "lines, all as they were written.",
         "## Words",
     ] {

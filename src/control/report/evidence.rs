@@ -19,7 +19,10 @@ impl Office {
         let mut add = |what: &str, path: &Path| {
             // A day without one has none.
             if let Ok((bytes, sha256)) = self.hashed(path) {
-                all.push(Evidence { what: what.into(), file: path.display().to_string(), bytes, sha256 });
+                // Where a machine keeps them is nobody's business who reads a report.
+                let name = path.strip_prefix(&self.state_dir).ok().or(path.file_name().map(Path::new));
+                let file = name.map_or(String::new(), |name| name.display().to_string());
+                all.push(Evidence { what: what.into(), file, bytes, sha256 });
             }
         };
         add("the settings' file", &self.config);
@@ -83,9 +86,13 @@ impl Office {
     }
 
     pub(super) fn checked_journal(&self) -> String {
-        match journal::verify(&journal::file_in(&self.state_dir)) {
+        let path = journal::file_in(&self.state_dir);
+        match journal::verify(&path) {
             Ok(lines) => format!("The journal was checked: {lines} lines, all as they were written."),
-            Err(why) => format!("THE JOURNAL IS NOT AS IT WAS WRITTEN, or cannot be read: {why}."),
+            Err(why) => {
+                let why = why.replace(&path.display().to_string(), "the journal");
+                format!("THE JOURNAL IS NOT AS IT WAS WRITTEN, or cannot be read: {why}.")
+            }
         }
     }
 }

@@ -5,8 +5,11 @@
 
 mod evidence;
 mod lines;
+mod samples;
 mod sums;
+mod told;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -16,14 +19,14 @@ use jiff::tz::TimeZone;
 use super::change::Rejected;
 use super::{Office, totals};
 use crate::fault::Fault;
-use crate::incident::{self, State};
+use crate::incident;
 use crate::plan::Level;
 use crate::portal::Portal;
-use crate::report::{self, At, Moments, Report, Statement, Tlp};
+use crate::report::{self, At, Moments, Report, Tlp};
 use crate::settings::AccessSink;
-use crate::{bounds, pages, units};
+use crate::{bounds, units};
 
-use sums::Sums;
+use sums::{Before, Sums};
 
 /// What a report is asked of.
 #[derive(Clone, Debug, Default)]
@@ -61,12 +64,21 @@ impl Office {
     ) -> Report {
         let sums = Sums::of(self, (from, to), name);
         let mut found = self.lines((from, to), portals);
-        sums.tell(&mut found.measures);
-        let moments = self.moments((from, to, now), (incident, name), &sums, &found);
-        let told =
-            |p: &Arc<Portal>| report::Portal { name: p.name.clone(), title: p.title.clone(), host: p.host.clone() };
+        let rules = sums.tell(&mut found.measures);
+        let posture = |p: &Portal| self.house.standing.load().level(&p.name, now);
+        let raised = portals.iter().any(|p| posture(p) > Level::Normal);
+        let mut moments = self.moments((from, to, now), (incident, name), (&sums, raised), &found);
+        let detected = moments.detected.map(|at| at.0);
+        let before = detected.map_or_else(Before::default, |at| Before::of(self, at, name));
+        moments.onset = before.onset.map(At);
+        let told = |p: &Arc<Portal>| report::Portal {
+            name: p.name.clone(),
+            title: p.title.clone(),
+            host: p.host.clone().filter(|host| public(host)),
+            posture: posture(p).as_str().into(),
+        };
         let began = At(moments.detected.map_or(from, |at| at.0)).timestamp().strftime("%Y%m%dT%H%M%SZ");
-        let seen = self.seen((from, to), name);
+        let seen = self.seen((from, to), name, wanted.tlp);
         let not_known = self.not_known(from, now, &found, seen.is_some());
         let zone = portals.first().map_or("UTC", |p| p.timezone.as_str());
         Report {
@@ -79,12 +91,15 @@ impl Office {
             portals: portals.iter().map(told).collect(),
             from: At(from),
             to: At(to),
-            incident: incident.zip(portals.first()).map(|(i, p)| incident_of(i, p)),
+            summary: String::new(),
+            remarks: Vec::new(),
+            incident: incident.zip(portals.first()).map(|(i, p)| told::incident_of(i, p)),
             sources: report::SOURCES.into(),
-            statements: statements(&self.house.incidents.load(), incident.map(|i| i.id), (from, to), portals),
+            statements: told::statements(&self.house.incidents.load(), incident.map(|i| i.id), (from, to), portals),
             notices: report::notices(moments.detected, zone),
             moments,
-            traffic: sums.traffic(),
+            traffic: sums.traffic(sums.rush(detected, before.usual, to)),
+            rules,
             citizens: sums.citizens(),
             postures: sums.postures(),
             measures: found.measures,
@@ -96,6 +111,7 @@ impl Office {
             journal: self.checked_journal(),
             not_known,
         }
+        .told()
     }
 
     /// From then to then: as it is asked for, or from shortly before the posture rose around an incident to when both were over.
@@ -153,7 +169,7 @@ impl Office {
         &self,
         (from, to, now): (u64, u64, u64),
         (incident, name): (Option<&incident::Incident>, Option<&str>),
-        sums: &Sums,
+        (sums, raised): (&Sums, bool),
         found: &lines::Found,
     ) -> Moments {
         let risen = sums.risen();
@@ -171,10 +187,11 @@ impl Office {
         };
         let over = risen.map(|(_, last)| last + 60);
         // A minute that is not over yet, or that the span cuts off, is no end.
-        let recovered = over.filter(|over| *over + 60 <= to && *over + 60 <= now);
-        let (contained, hurt) = sums.contained(detected, to);
+        let counted = now - if raised { 120.min(now) } else { 60.min(now) };
+        let recovered = over.filter(|over| *over + 60 <= to && *over <= counted);
+        let (contained, hurt_until) = sums.hurt_until(detected, to);
         Moments {
-            onset: detected.and_then(|at| sums::onset(self, at, name)).map(At),
+            onset: None,
             detected: detected.map(At),
             detected_by,
             first_statement: statements.iter().filter(concerned).map(|i| At(i.opened())).min(),
@@ -189,14 +206,15 @@ impl Office {
                 }
             }
             .map(At),
-            hurt,
+            hurt_until: hurt_until.map(At),
         }
     }
 
-    fn seen(&self, span: (u64, u64), name: Option<&str>) -> Option<report::Seen> {
-        let mut all = sums::Samples::default();
+    fn seen(&self, span: (u64, u64), name: Option<&str>, tlp: Tlp) -> Option<report::Seen> {
+        let mut all = samples::Samples::default();
         self.each_seen(span, name, |seen| all.add(seen));
-        all.told()
+        // What may be passed on to anybody names no provider's networks.
+        all.told(!matches!(tlp, Tlp::Clear | Tlp::Green))
     }
 
     fn not_known(&self, from: u64, now: u64, found: &lines::Found, seen: bool) -> Vec<String> {
@@ -204,11 +222,10 @@ impl Office {
             "How many people are behind the requests: boma counts requests, not people.".to_owned(),
             "Who came for the first time while protection was raised and gave up at the check: nothing tells them from robots."
                 .into(),
+            "Whether and when those got in who were told to come again: whoever does counts among those who were served, and is not told from others."
+                .into(),
             "What became of forms and payments that were under way: the origin's own records say that.".into(),
-            format!(
-                "Which bans rules and limits laid by themselves: the journal does not hold them. {} bans hold now.",
-                self.house.bans.list(now).len()
-            ),
+            "Which bans rules and limits laid by themselves: the journal does not hold them.".into(),
             "What became of requests whose connection a ban closed before they were read.".into(),
         ];
         if from < now.saturating_sub(bounds::TOTALS_DAYS * totals::DAY) {
@@ -223,71 +240,17 @@ impl Office {
         all.push(match &self.house.town.load().settings.log.access {
             AccessSink::Off => "Each request by itself: the access log is off.".into(),
             AccessSink::Stdout => "Each request by itself: the access log goes to standard output, and whoever collects it has it.".into(),
-            AccessSink::File(path) => {
-                format!("Each request by itself: the access log {} has what was not sampled out or rotated away; it is not hashed here.", path.display())
+            AccessSink::File(_) => {
+                "Each request by itself: the access log, a file that the settings name, has what was not sampled out or rotated away; it is not hashed here.".into()
             }
         });
         all
     }
 }
 
-fn incident_of(incident: &incident::Incident, portal: &Portal) -> report::Incident {
-    let present = incident.present();
-    let text = |texts: &incident::Texts| if texts.is_empty() { String::new() } else { pages::title(portal, texts) };
-    let after = incident.updates.iter().rev().find(|u| u.said.state == Some(State::Postmortem));
-    report::Incident {
-        id: incident.id,
-        title: text(&present.title),
-        state: if incident.withdrawn.is_some() { "withdrawn" } else { incident.state().as_str() }.into(),
-        opened: At(incident.opened()),
-        ended: incident.ended().map(At),
-        updates: incident.updates.len(),
-        affects: present.affects.clone().unwrap_or_default(),
-        data: text(&present.data),
-        payments: text(&present.payments),
-        postmortem: after.map_or(String::new(), |u| text(&u.said.text)),
-    }
-}
-
-/// The updates of incidents within a span, or all of one incident's.
-fn statements(
-    all: &[Arc<incident::Incident>],
-    of: Option<u64>,
-    (from, to): (u64, u64),
-    portals: &[Arc<Portal>],
-) -> Vec<Statement> {
-    let concerned = |i: &&Arc<incident::Incident>| match of {
-        Some(id) => i.id == id,
-        None => portals.iter().any(|p| i.concerns(&p.name)),
-    };
-    let mut told: Vec<Statement> = Vec::new();
-    for incident in all.iter().filter(concerned) {
-        let mut state = State::Investigating;
-        for update in &incident.updates {
-            state = update.said.state.unwrap_or(state);
-            if of.is_none() && !(from..=to).contains(&update.at) {
-                continue;
-            }
-            // As it was said first: what corrected it came later.
-            let said = update.corrections.first().map_or(&update.said, |c| &c.before);
-            let readers = portals.iter().filter(|p| incident.concerns(&p.name));
-            let mut lacks: Vec<&str> = readers.clone().flat_map(|p| pages::missing(p, &said.text)).collect();
-            lacks.sort_unstable();
-            lacks.dedup();
-            let title = || readers.clone().map(|p| p.title.as_str()).collect::<Vec<_>>().join(", ");
-            told.push(Statement {
-                incident: incident.id,
-                update: update.n,
-                at: At(update.at),
-                state: state.as_str().into(),
-                office: update.office.clone().unwrap_or_else(title),
-                languages: said.text.keys().cloned().collect(),
-                lacks: lacks.into_iter().map(str::to_owned).collect(),
-            });
-        }
-    }
-    told.sort_by_key(|s| s.at);
-    told
+/// A host that the public knows: no address, and no port that people do not write.
+fn public(host: &str) -> bool {
+    host.contains('.') && !host.contains(':') && host.parse::<IpAddr>().is_err()
 }
 
 /// A time ago, or one by the calendar; without an offset it is the portal's.

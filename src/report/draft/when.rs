@@ -14,11 +14,18 @@ impl Pen<'_> {
             [vec![what.to_owned()], times.to_vec(), vec![note]].concat()
         };
         let row = |what: &str, at: Option<At>, note: String| row_or("not known", what, at, note);
-        let hurt = format!("minute in which {HURT} % or more of citizens' requests were not answered");
-        let contained = match m.hurt {
-            true => row("Contained", m.contained, format!("totals: end of the last {hurt}")),
+        let hurt = format!(
+            "minute in which {HURT} % or more of citizens' requests were refused, failed or told to come again"
+        );
+        let contained = match (m.hurt_until, m.contained) {
+            (_, Some(_)) => row("Contained", m.contained, format!("totals: end of the last {hurt}")),
+            (Some(until), None) => {
+                let note =
+                    format!("totals: there was such a {hurt} until {}, and no calm is known since", self.clock(until));
+                row_or("not known to be", "Contained", None, note)
+            }
             // Nobody can be relieved of what there was not.
-            false => row_or("does not apply", "Contained", m.contained, format!("totals: there was no {hurt}")),
+            (None, None) => row_or("does not apply", "Contained", None, format!("totals: there was no {hurt}")),
         };
         let onset = match m.onset {
             Some(_) => "totals, an estimate: the first minute with more than three times the median of the hour before",
@@ -27,10 +34,13 @@ impl Pen<'_> {
             }
         };
         let recovered = match m.recovered {
-            Some(_) => "totals: the posture was back at its foot",
-            None => "totals: the posture was not back at its foot when the span ended",
+            Some(_) => "totals: the posture was back to normal",
+            None => "totals: the posture was raised when the span ended, or it was too early to tell",
         };
         let closed = match m.closed {
+            Some(at) if m.recovered.is_none_or(|back| back > at) => {
+                "incidents: it was resolved or withdrawn; that the posture was back to normal then is not known"
+            }
             Some(_) => "incidents: it was resolved or withdrawn",
             None => "incidents: none of this span was resolved or withdrawn in it",
         };
