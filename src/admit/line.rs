@@ -19,8 +19,6 @@ pub enum Standing {
     Proven,
     /// The pass is used as people read.
     Reader,
-    /// The same, who asks for a part of a page of which there is a copy as good.
-    Part,
     /// Nothing is known of how the pass is used, and it is its turn: it was called from the line, or comes for a first page.
     Newcomer,
     Pass,
@@ -36,11 +34,11 @@ impl Standing {
     }
 }
 
-const STANDINGS: usize = 7;
+const STANDINGS: usize = 6;
 /// What one turn costs each standing: a reader has 128 turns for a pass's one, of which nothing is known, and eight for a newcomer's,
 /// who else would never get to read. Below them it falls off steeply, because robots come there by the thousand; what is theirs all
 /// the same is a share of the calls from the waiting room.
-const STRIDES: [u64; STANDINGS] = [1, 2, 32, 16, 256, 512, 1024];
+const STRIDES: [u64; STANDINGS] = [1, 2, 16, 256, 512, 1024];
 
 /// Where somebody stands; within a standing less is nearer to the door.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -233,17 +231,17 @@ mod tests {
     }
 
     #[test]
-    fn readers_and_what_they_need_for_a_page_come_before_whoever_only_has_a_pass() {
+    fn readers_come_before_newcomers_and_those_before_whoever_only_has_a_pass() {
         let mut line = Line::default();
         for n in 0..500 {
             line.join(Who { standing: Standing::Reader, ..with(n) }, "reader");
-            line.join(Who { standing: Standing::Part, ..with(n) }, "part");
+            line.join(Who { standing: Standing::Newcomer, ..with(n) }, "newcomer");
             line.join(with(10_000 + n), "pass");
             line.join(Who { standing: Standing::Suspect, ..from(n) }, "suspect");
         }
         let served = let_in(&mut line, 400);
         let count = |who: &str| served.iter().filter(|w| **w == who).count();
-        assert!(count("reader") > 300 && count("part") >= 15, "{served:?}");
+        assert!(count("reader") > 300 && count("newcomer") >= 30, "{served:?}");
         assert!((2..=8).contains(&count("pass")) && (1..=2).contains(&count("suspect")), "{served:?}");
     }
 

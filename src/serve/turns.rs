@@ -2,7 +2,7 @@
 //! what each pass shows by what it asks for.
 //!
 //! Readers go on although there is a copy, for at the gate they come before all of whom less is known, and have the copy where it
-//! takes them no better. A part of a page, of which the copy is as good, waits for the origin only where a reader wants it.
+//! takes them no better. A part of a page, of which the copy is as good, waits for nothing.
 //!
 //! Does not know: the order at the gate, the order of the line.
 
@@ -39,22 +39,23 @@ pub fn before(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, look: O
     let stands_in = kept.is_some_and(|kept| cache::stands_in(kept, visit.now));
     visit.spared = !by_rule && request.safe && (stands_in || fallback::would_spare(visit, request, head));
     visit.exact = head.query() == request.query.as_deref();
+    // The copy of a part is as good, and here at once: what the origin can give is for pages.
+    if visit.spared
+        && visit.kind == Kind::Subresource
+        && let Some(made) = copy(visit, request, head, look)
+    {
+        return Before::Answered(made);
+    }
     let ahead = !by_rule && vouch::standing(visit).0.is_ahead();
     if ahead && !visit.room().is_busy_for_readers() {
         return Before::Gate;
     }
     // What is free is for whoever comes: who has no copy is called as fast as the origin bears it all the same.
-    let is_part = visit.kind == Kind::Subresource;
-    if visit.spared && !is_part && !visit.gate().is_full() {
+    if visit.spared && !visit.gate().is_full() {
         return Before::Gate;
     }
-    let stands = if is_part && visit.spared && !ahead {
-        Stands::Spared
-    } else {
-        let spared = visit.spared;
-        wait::stands(visit, head, spared)
-    };
-    match stands {
+    let spared = visit.spared;
+    match wait::stands(visit, head, spared) {
         Stands::No => Before::Gate,
         Stands::Yes(stop) => Before::Stopped(stop),
         Stands::Spared => match copy(visit, request, head, look) {

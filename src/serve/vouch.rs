@@ -4,7 +4,7 @@
 //! Does not know: what that is worth.
 
 use crate::admit::Standing;
-use crate::facts::{Kind, Pass};
+use crate::facts::Pass;
 use crate::origin::{Answer, SESSION_FIELD};
 use crate::plan::Level;
 use crate::portal::Portal;
@@ -65,10 +65,7 @@ pub fn standing(visit: &Visit<'_>) -> (Standing, u8) {
         Some(pass) if house.settled.is_ordinary(pass, now) => Standing::Pass,
         Some(_) => Standing::Suspect,
     };
-    match standing {
-        Standing::Reader if visit.spared && visit.kind == Kind::Subresource => (Standing::Part, habit.took),
-        standing => (standing, habit.took),
-    }
+    (standing, habit.took)
 }
 
 /// A pass that is worth a look at how it is used: one that says something of its holder; and in a posture that is raised any. While
@@ -119,7 +116,7 @@ mod tests {
         visit.portal = Some(0);
         visit.level = Level::Attack;
         visit.pass = Some(Pass::proven(pass, 1, visit.now.unix(), u64::MAX));
-        (visit.spared, visit.exact, visit.kind) = (true, true, Kind::Navigation);
+        (visit.spared, visit.exact) = (true, true);
         visit
     }
 
@@ -139,8 +136,6 @@ mod tests {
         assert_eq!(all(), [(ahead, 0), (ahead, 1), (newcomer, 0), (known, 1)]);
         let made_up = Visit { exact: false, ..visit(3) };
         assert_eq!(standing(&made_up).0, known, "a first page is one that the portal has");
-        let part = Visit { kind: Kind::Subresource, ..visit(1) };
-        assert_eq!(standing(&part).0, Standing::Part);
         let called = |pass| standing(&Visit { called: true, ..visit(pass) }).0;
         assert_eq!([called(1), called(4)], [ahead, newcomer], "who has waited has their turn");
     }
