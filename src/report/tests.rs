@@ -237,7 +237,7 @@ fn a_minister_reads_figures_that_stand_below_as_well() {
         "1,234,567 requests came to the portal, up to 10,200 a second (the average of the peak minute); by a sample, about 48\u{a0}% for pages \
          that the portal is not known to have, such as /\\*/\\*, about 32\u{a0}% for /search; they came from 233 networks or more, \
          citizens' among them. Of these 1,200,000 were given a check first, 9,500 were answered in full.",
-        "Of 10,000 requests that are known to be citizens', 97.0\u{a0}% were answered at once (95.0\u{a0}% in full, 2.0\u{a0}% from dated copies); \
+        "Of 10,000 requests that count as citizens', 97.0\u{a0}% were answered at once (95.0\u{a0}% in full, 2.0\u{a0}% from dated copies); \
          1.4\u{a0}% had to pass a check first, and passed it; 1.1\u{a0}% (110) were told to come again, and whether they got in later \
          is not counted; 0.5\u{a0}% (50) were refused, or failed.",
         "Hardest hit was the class payment: of its 140 requests 40 were refused, failed or told to come again.",

@@ -129,7 +129,7 @@ impl Pen<'_> {
             return "No request is known to have been a citizen's.".into();
         };
         let mut says =
-            format!("Of {} requests that are known to be citizens', {told}.", number(fared.served.requests()));
+            format!("Of {} requests that count as citizens', {told}.", number(fared.served.requests()));
         let classes = &self.report.citizens.classes;
         let hurt = classes.iter().filter(|(_, f)| f.turned_away() > 0).max_by(|(_, a), (_, b)| {
             let of = |x: &super::super::Fared, y: &super::super::Fared| {
