@@ -16,6 +16,8 @@ pub const PLACE_POLL: (u64, u64) = (4, 30);
 pub const PLACES: usize = 131_072;
 /// Places whose passes share a budget, of one prefix: anybody behind it may get any number of such passes by pressing buttons.
 pub const PLACES_SHARED: u32 = 1000;
+/// Passes of before beside all places, whose place goes on with another pass: each is kept in mind for as long as a place holds.
+pub const PLACES_MOVED: usize = 16_384;
 /// Who waits, beyond whom a new place takes a pass that has cost something. Passes without a check are made at each first page, so
 /// that any flood would fill the line with places of nobody; so many are called within seconds.
 pub const PLACES_FREE: u32 = 300;
@@ -35,5 +37,7 @@ pub const PLACE_SLOTS: usize = 30;
 pub const PLACE_TOLD_AFTER: (u32, u64) = (5, 20);
 /// Minutes beyond which an estimate is none that helps.
 pub const PLACE_MINUTES_TOLD: u32 = 600;
+/// Rows of visits that are taken from the disk in one second, for each room.
+pub const PLACES_FORGOTTEN: usize = 256;
 /// Places that are written to disk in one second: with more of them it is done so much more seldom.
 pub const PLACES_KEPT_EVERY: usize = 4096;

@@ -12,9 +12,9 @@ use super::Office;
 use crate::bounds;
 use crate::plan::Reach;
 use crate::portal::Class;
-use crate::store::Table;
+use crate::store::{Store, Table};
 use crate::telemetry::metrics::ClassLabels;
-use crate::waiting::{Counts, Space};
+use crate::waiting::{Counts, Room, Space, used_key};
 
 /// A waiting room in which somebody is, for people.
 #[derive(Clone, Debug, Serialize)]
@@ -136,6 +136,7 @@ impl Office {
                     places += (counts.waiting + counts.due + counts.visiting) as usize;
                     rows.push((row("places"), saved));
                 }
+                forget_used(&house.store, (&portal.name, class), room, now);
             }
         }
         if with_places {
@@ -196,6 +197,13 @@ impl Office {
     }
 }
 
+/// Takes the rows of visits from the disk that say nothing any more, so that they do not gather.
+fn forget_used(store: &Store, (portal, class): (&str, Class), room: &Room, now: u64) {
+    for holder in room.outdated(now) {
+        store.remove(Table::Waiting, &used_key(portal, class, holder));
+    }
+}
+
 /// Runs for as long as the house does.
 pub(super) async fn drain(office: Arc<Office>) {
     let mut beat = tokio::time::interval(Duration::from_secs(1));
@@ -207,5 +215,49 @@ pub(super) async fn drain(office: Arc<Office>) {
         if !office.has_handed_over() {
             office.keep_rooms(&mut kept, false);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store;
+    use crate::waiting::{Asked, Holder, Turn};
+
+    const NOW: u64 = 1_790_000_000;
+
+    /// As serving does: the row of a used place is written at once.
+    fn lets_in(store: &Store, room: &Room, id: u128, now: u64) {
+        let holder = Holder { id, crowd: None, free: false, reads: false };
+        let asked = Asked { holder, with: None, enters: true, stays: true, by_rule: true };
+        assert!(matches!(room.ask(&asked, now), Turn::Waits(_)));
+        let space = Space { free: 9, queued: 0, queued_most: 100, per_second: 9.0, sustained: 0.0 };
+        room.beat(&space, false, now + 1);
+        assert_eq!(room.ask(&asked, now + 6), Turn::In { used: true });
+        store.put(Table::Waiting, &used_key("huduma", Class::Filing, id), (now + 6).to_le_bytes().to_vec());
+    }
+
+    #[test]
+    fn rows_of_used_places_do_not_gather_while_boma_runs() {
+        let folder = std::env::temp_dir().join(format!("boma-used-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        let opened = store::open(&folder, NOW);
+        assert_eq!(opened.troubles, Vec::<String>::new());
+        let room = Room::default();
+        let visit = bounds::PLACE_VISIT.as_secs();
+        let mut now = NOW;
+        // Six hours of visits, one a minute.
+        for id in 1..=360 {
+            lets_in(&opened.store, &room, id, now);
+            now += 60;
+            forget_used(&opened.store, ("huduma", Class::Filing), &room, now);
+        }
+        opened.store.release();
+        drop(opened);
+        let rows = store::open(&folder, now).rows.remove(&Table::Waiting).unwrap_or_default();
+        let kept: Vec<&str> = rows.iter().map(|(key, _)| key.as_str()).collect();
+        let wanted: Vec<String> =
+            (360 - visit / 60 + 1..=360).map(|id| used_key("huduma", Class::Filing, u128::from(id))).collect();
+        assert_eq!(kept, wanted, "those of visits that may go on, and no others");
     }
 }

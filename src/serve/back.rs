@@ -32,12 +32,21 @@ impl Corridor {
     pub(super) async fn back(&self, visit: &mut Visit<'_>, call: Call<'_>, lane: Lane) -> Made {
         let Call { request: outer, head, line } = call;
         let Lane { bytes, room } = lane;
-        let void = |visit: &mut Visit<'_>| respond::refusal(visit, head, Reason::FormVoid);
+        let void = |visit: &mut Visit<'_>, earned: Option<Pass>| {
+            let mut made = respond::refusal(visit, head, Reason::FormVoid);
+            // What goes with a pass is on the new one already.
+            if let Some(pass) = earned {
+                mint::set(visit, outer, &pass, &mut made.fields);
+            }
+            made
+        };
         let shown = shows_own_page(head, outer);
-        let Some((seal, work, text)) = form::parts(&bytes).filter(|_| shown != Some(false)) else { return void(visit) };
+        let Some((seal, work, text)) = form::parts(&bytes).filter(|_| shown != Some(false)) else {
+            return void(visit, None);
+        };
         // A seal of another length is none that could be shown again.
         if !matches!(seal.len(), 0 | SEAL_WIDTH) {
-            return void(visit);
+            return void(visit, None);
         }
         let held = visit.pass;
         let solved = (!seal.is_empty()).then(|| own::solve(visit, head, seal, work));
@@ -51,15 +60,18 @@ impl Corridor {
         let Some(text) = text else {
             return self.answered_as_get(visit, call, (earned, challenge)).await;
         };
-        let Some(form) = visit.house.forms.open(text).filter(|f| is_here(f, visit, outer)) else { return void(visit) };
+        let Some(form) = visit.house.forms.open(text).filter(|f| is_here(f, visit, outer)) else {
+            return void(visit, earned);
+        };
         let (now, tie) = (visit.house.now().unix(), form.tie);
         if now.saturating_sub(tie.born) > bounds::FORM_KEPT.as_secs() {
-            return void(visit);
+            return void(visit, earned);
         }
         let (home, name) = (visit.client.prefix.0, visit.house.forms.name(seal));
         let opened = Opened { form, room };
         let lets = tie.lets(earned.map(|_| name), held.map(|p| p.id), home);
-        let young = is_young(visit, &tie, now);
+        // Their place is the new pass's by now.
+        let young = is_young(visit, head, stronger(held, earned), &tie, now);
         let knows = young && (shown.is_some() || home == tie.home);
         let mut made = match (lets, tie.challenge) {
             (true, _) if knows => {
@@ -77,7 +89,7 @@ impl Corridor {
             (false, own) if own != 0 && own == name => {
                 challenge_again(visit, head, opened, challenge, Reason::Unsolved)
             }
-            (false, _) => return void(visit),
+            (false, _) => return void(visit, earned),
         };
         visit.pass = stronger(held, earned);
         if let Some(pass) = earned {
@@ -215,9 +227,10 @@ impl Corridor {
 
 /// Whether a form still goes on by itself. Who stands in line for its sake has not forgotten it, however long that takes; their place is
 /// used with the form, so that it goes so once.
-fn is_young(visit: &Visit<'_>, tie: &Tie, now: u64) -> bool {
+fn is_young(visit: &Visit<'_>, head: &dyn Head, pass: Option<Pass>, tie: &Tie, now: u64) -> bool {
     let young = now.saturating_sub(tie.issued) <= bounds::FORM_LIFE.as_secs();
-    young || (tie.queued && wait::stands_since(visit).is_some_and(|since| since <= tie.issued))
+    let stands = || pass.and_then(|pass| wait::stands_since(visit, head, &pass));
+    young || (tie.queued && stands().is_some_and(|since| since <= tie.issued))
 }
 
 fn stronger(a: Option<Pass>, b: Option<Pass>) -> Option<Pass> {
@@ -305,7 +318,7 @@ mod tests {
     use crate::client::Client;
     use crate::force::House;
     use crate::waiting::{Asked, Holder, Space, Turn};
-    use crate::wire::Arrival;
+    use crate::wire::{Arrival, NoHead};
 
     fn visit(house: &House) -> Visit<'_> {
         let from = "203.0.113.7".parse().unwrap();
@@ -330,13 +343,18 @@ mod tests {
         assert!(matches!(asks(house, false), Turn::Waits(_)));
     }
 
+    fn young(house: &House, id: u128, tie: &Tie) -> bool {
+        let pass = Pass::proven(id, 1, 0, u64::MAX);
+        is_young(&visit(house), &NoHead, Some(pass), tie, house.now().unix())
+    }
+
     #[test]
     fn a_form_is_not_old_while_its_sender_stands_in_line_for_it_and_goes_once() {
         let house = house("");
         waits(&house, 1);
         let tie = Tie { queued: true, ..house.forms.tie(b"", Some(7), 9, house.now().unix()) };
         let elsewhere = Tie { queued: false, ..tie };
-        let young = |tie: &Tie| is_young(&visit(&house), tie, house.now().unix());
+        let young = |tie: &Tie| young(&house, 7, tie);
         waits(&house, 45);
         assert!(young(&tie) && !young(&elsewhere), "one that met a check has no place to be young by");
         let space = Space { free: 1, queued: 0, queued_most: 8, per_second: 1.0, sustained: 0.0 };
@@ -347,5 +365,16 @@ mod tests {
         house.clock.advance(bounds::PLACE_VISIT + Duration::from_secs(5));
         waits(&house, 1);
         assert!(!young(&tie), "another place is for another form");
+    }
+
+    #[test]
+    fn a_form_is_as_young_after_a_check_that_stood_before_its_senders_place() {
+        let house = house("");
+        waits(&house, 1);
+        let tie = Tie { queued: true, ..house.forms.tie(b"", Some(7), 9, house.now().unix()) };
+        waits(&house, 45);
+        let other = Holder { id: 8, crowd: None, free: false, reads: false };
+        visit(&house).room().moves(7, &other, house.now().unix());
+        assert!(young(&house, 8, &tie) && !young(&house, 7, &tie));
     }
 }

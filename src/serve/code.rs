@@ -20,7 +20,7 @@ use super::read::Request;
 use super::respond::{self, Made};
 use super::visit::Visit;
 use super::wait::Ride;
-use super::{decide, mint, own};
+use super::{decide, holder, mint, own};
 
 /// Whether the page with the field is asked for: `?code`, `?code=…`.
 pub fn is_asked(head: &dyn Head) -> bool {
@@ -93,7 +93,8 @@ pub fn answer(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, typed: 
     };
     mint::count(visit, "code");
     let pass = house.challenge.load().coded(&code, &mint::asker(visit, head), now.unix());
-    visit.pass = Some(pass);
+    let before = visit.pass.replace(pass);
+    holder::moves(visit, head, before, &pass);
     own::given(visit, request, head, pass)
 }
 

@@ -18,6 +18,7 @@ pub mod explain;
 mod fallback;
 mod form;
 mod gather;
+mod holder;
 mod inside;
 mod kept;
 mod lead;

@@ -18,6 +18,7 @@ use crate::{bounds, pages};
 
 use super::code;
 use super::decide;
+use super::holder;
 use super::mint;
 use super::read::{OWN, Request, SECURITY};
 use super::respond::{self, Made};
@@ -159,7 +160,12 @@ async fn solution(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, bod
 pub fn solve(visit: &mut Visit<'_>, head: &dyn Head, seal: &[u8], work: &[u8]) -> Result<Pass, Unsolved> {
     let challenge = visit.house.challenge.load();
     match challenge.solve(seal, work, &mint::asker(visit, head), visit.house.now().unix()) {
-        Ok(pass) => Ok(mint::earned(visit, pass)),
+        Ok(pass) => {
+            let before = visit.pass;
+            let pass = mint::earned(visit, pass);
+            holder::moves(visit, head, before, &pass);
+            Ok(pass)
+        }
         Err(why) => {
             mint::count(
                 visit,

@@ -4,9 +4,7 @@
 //! A place belongs to a pass. Who comes without one gets a quiet pass with the page, of which a prefix has only so many, or is
 //! challenged first. Call-backs, APIs (`challenge = "never"`) and verified bots hold no places: the gate alone sees to them.
 //!
-//! Does not know: the order of the line, how fast it moves.
-
-use std::hash::{DefaultHasher, Hash, Hasher};
+//! Does not know: the order of the line, how fast it moves, by what a pass is known there.
 
 use serde_json::json;
 
@@ -16,16 +14,15 @@ use super::problem::problem;
 use super::read::{self, OWN, PLACE_COOKIE, Request};
 use super::respond::{self, Filling, Made};
 use super::visit::{Queue, Visit};
-use super::{fallback, mint, vouch};
+use super::{fallback, holder, mint};
 use crate::bounds;
 use crate::facts::{Kind, Lane, Pass};
 use crate::pages::{HIDDEN, Page};
 use crate::path;
-use crate::portal::Class;
 use crate::reason::Reason;
 use crate::store::Table;
 use crate::telemetry::metrics::OutcomeLabel;
-use crate::waiting::{Asked, Came, Holder, Place, Turn, Waits};
+use crate::waiting::{Asked, Place, Turn, Waits, used_key};
 use crate::wire::{Head, Hole};
 
 /// How long a browser keeps a place's cookie: longer than it holds, because places outlast a posture in which the line stands
@@ -143,8 +140,9 @@ fn take(visit: &mut Visit<'_>, head: &dyn Head, enters: bool, stays: bool) -> St
         visit.needed = visit.needed.max(1);
         return Stands::Yes(Decision::Challenge(challenge));
     };
-    let holder = holder(visit, &pass);
-    let asked = Asked { holder, with: came(visit, head, holder.id), enters, stays, by_rule: rule.is_some() };
+    let holder = holder::of(visit, head, &pass);
+    let with = holder::came(visit, head, holder.id);
+    let asked = Asked { holder, with, enters, stays, by_rule: rule.is_some() };
     let stop = match visit.room().ask(&asked, visit.now.unix()) {
         Turn::In { used } => {
             visit.called |= used;
@@ -173,46 +171,11 @@ fn take(visit: &mut Visit<'_>, head: &dyn Head, enters: bool, stays: bool) -> St
     Stands::Yes(stop)
 }
 
-/// By which a pass holds its place. A code is one pass for all who were given it: they are told apart by where they are.
-fn holder(visit: &Visit<'_>, pass: &Pass) -> Holder {
-    let hash = |what: &dyn Fn(&mut DefaultHasher)| {
-        let mut hasher = DefaultHasher::new();
-        what(&mut hasher);
-        hasher.finish()
-    };
-    let shared = matches!(pass.lane, Lane::Quiet | Lane::Button | Lane::Shared);
-    let crowd = shared.then(|| hash(&|h| (pass.lane, pass.home).hash(h)));
-    let id = match pass.lane {
-        Lane::Code => pass.id ^ u128::from(hash(&|h| (visit.client.prefix.0, pass.browser).hash(h))),
-        _ => pass.id,
-    };
-    let free = pass.lane == Lane::Quiet && !visit.is_settled();
-    Holder { id, crowd, free, reads: vouch::reads(visit) }
-}
-
-/// The place that a request brings along, where it is this holder's in this room.
-fn came(visit: &Visit<'_>, head: &dyn Head, holder: u128) -> Option<Came> {
-    let (portal, class) = (visit.portal(), visit.route().class);
-    let mut found = None;
-    head.any("cookie", &mut |value| {
-        let places = value.split(|b| *b == b';').filter_map(|pair| read::cookie(pair, PLACE_COOKIE)).take(4);
-        let mut opened = places.filter_map(|text| visit.house.seats.open(&portal.name, text));
-        found = opened.find(|place| place.holder == holder && place.class == class);
-        found.is_some()
-    });
-    found.map(|place| Came { minute: place.minute, nth: place.nth, renewed: place.renewed })
-}
-
 /// A place was used for a visit: noted at once, so that no crash lets it be used again.
 fn note_used(visit: &Visit<'_>, holder: u128) {
     count(visit, "let_in");
     let key = used_key(&visit.portal().name, visit.route().class, holder);
     visit.house.store.put(Table::Waiting, &key, visit.now.unix().to_le_bytes().to_vec());
-}
-
-/// The row of a used place.
-pub fn used_key(portal: &str, class: Class, holder: u128) -> String {
-    format!("used\n{portal}\n{}\n{holder:032x}", class.as_str())
 }
 
 fn count(visit: &Visit<'_>, outcome: &'static str) {
@@ -290,8 +253,8 @@ pub fn told(visit: &mut Visit<'_>, head: &dyn Head) -> Made {
         visit.route = visit.portal().routes.find(&path::for_matching(&path)).0;
     }
     let Some(pass) = visit.pass else { return none() };
-    let (holder, now) = (holder(visit, &pass), visit.now.unix());
-    let with = came(visit, head, holder.id);
+    let (holder, now) = (holder::of(visit, head, &pass), visit.now.unix());
+    let with = holder::came(visit, head, holder.id);
     if with.is_none() && visit.room().look(holder.id, now).is_none() {
         return none();
     }
@@ -338,10 +301,9 @@ fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// Since when somebody holds a place that is not used yet, to the minute.
-pub fn stands_since(visit: &Visit<'_>) -> Option<u64> {
-    let pass = visit.pass?;
-    let waits = visit.room().look(holder(visit, &pass).id, visit.now.unix())?;
+/// Since when the holder of a pass has a place that is not used yet, to the minute.
+pub fn stands_since(visit: &Visit<'_>, head: &dyn Head, pass: &Pass) -> Option<u64> {
+    let waits = visit.room().look(holder::of(visit, head, pass).id, visit.now.unix())?;
     Some(u64::from(waits.minute) * u64::from(MINUTE))
 }
 
@@ -351,9 +313,9 @@ pub fn stands_still(visit: &mut Visit<'_>, head: &dyn Head, reason: Reason) -> O
         return None;
     }
     let pass = visit.pass?;
-    let (holder, now) = (holder(visit, &pass), visit.now.unix());
+    let (holder, now) = (holder::of(visit, head, &pass), visit.now.unix());
     visit.room().look(holder.id, now)?;
-    let (with, enters, stays) = (came(visit, head, holder.id), false, true);
+    let (with, enters, stays) = (holder::came(visit, head, holder.id), false, true);
     let asked = Asked { holder, with, enters, stays, by_rule: true };
     let Turn::Waits(waits) = visit.room().ask(&asked, now) else { return None };
     Some(Told { waits: Some(Waits { still: true, ..waits }), reason, pass: None, holder: holder.id })

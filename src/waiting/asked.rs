@@ -47,7 +47,7 @@ pub enum Turn {
     Waits(Waits),
     /// It is not their turn, and they did not want to stay.
     Out,
-    /// There is no room for another place, of this holder's kind or at all.
+    /// There is no room for another place, of this holder's kind or at all; or theirs is another pass's now.
     Full,
 }
 

@@ -17,6 +17,8 @@ pub(super) enum State {
     Called(u64),
     /// Since, and until.
     In(u64, u64),
+    /// It is another pass's now ([`Line::moves`]): what this one still carries of it counts for nothing.
+    Moved,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -73,8 +75,10 @@ pub struct Line {
     /// Calls while both kinds waited.
     calls: u32,
     /// Those called of late, and how many of them are still to come.
-    recent: VecDeque<(u64, u128)>,
+    pub(super) recent: VecDeque<(u64, u128)>,
     pub(super) due: u32,
+    /// Visits that began of late, and when: each has a row of its own on disk.
+    pub(super) used: VecDeque<(u64, u128)>,
     /// How fast it goes, and of the calls those of others; of readers.
     pub(super) pace: Pace,
     pub(super) readers: Pace,
@@ -93,6 +97,9 @@ impl Line {
     pub fn ask(&mut self, asked: &Asked, now: u64) -> Turn {
         let id = asked.holder.id;
         self.leave_if_over(id, now);
+        if self.held.get(&id).is_some_and(|held| held.state == State::Moved) {
+            return if asked.stays { Turn::Full } else { Turn::Out };
+        }
         let still = self.still.is_some();
         let may_go = |held: &Held| matches!(held.state, State::In(..)) || (held.state != State::Waiting && !still);
         if !asked.stays && !self.held.get(&id).is_some_and(may_go) {
@@ -123,6 +130,7 @@ impl Line {
                     self.due = self.due.saturating_sub(1);
                 }
                 self.minute(now).let_in += 1;
+                self.note_used(id, now);
                 Turn::In { used: true }
             }
             _ => {
@@ -135,14 +143,15 @@ impl Line {
     pub fn look(&self, holder: u128, now: u64) -> Option<Waits> {
         let held = self.held.get(&holder)?;
         let over = self.still.is_none() && held.lapsed(self.stood.1, now);
-        if over || matches!(held.state, State::In(..)) { None } else { self.waits(holder, now) }
+        let waits = matches!(held.state, State::Waiting | State::Called(_));
+        if over || !waits { None } else { self.waits(holder, now) }
     }
 
     fn waits(&self, id: u128, now: u64) -> Option<Waits> {
         let held = self.held.get(&id)?;
         let place = match held.state {
             State::Waiting => self.ahead(held) + 1,
-            State::Called(_) | State::In(..) => 0,
+            State::Called(_) | State::In(..) | State::Moved => 0,
         };
         let estimate = match self.still {
             None if place > 0 && held.kind() == READERS => self.readers.estimate(place, now),
@@ -174,8 +183,7 @@ impl Line {
     /// Whether they have a place now.
     fn join(&mut self, asked: &Asked, now: u64) -> bool {
         let Holder { id, crowd, free, reads } = asked.holder;
-        let of_crowd = crowd.and_then(|crowd| self.crowds.get(&crowd)).copied().unwrap_or(0);
-        if self.held.len() >= bounds::PLACES || of_crowd >= bounds::PLACES_SHARED {
+        if self.held.len() >= bounds::PLACES || self.is_full_for(crowd) {
             return false;
         }
         let with = asked.with.filter(|with| self.holds(with, now));
@@ -194,9 +202,7 @@ impl Line {
                 (minute, counted.arrived - 1)
             }
         };
-        if let Some(crowd) = crowd {
-            *self.crowds.entry(crowd).or_default() += 1;
-        }
+        self.join_crowd(crowd);
         let by_rule = asked.by_rule;
         let held = Held { minute, nth, crowd, by_rule, reads, seen: now, pressed: now, state: State::Waiting };
         // Who comes with a place of before a restart has waited long enough for the button.
@@ -241,7 +247,7 @@ impl Line {
         self.put(id, Held { reads, ..held });
     }
 
-    fn take_out(&mut self, id: u128, held: &Held) {
+    pub(super) fn take_out(&mut self, id: u128, held: &Held) {
         let kind = held.kind();
         if held.state == State::Waiting
             && let Some(minute) = self.minutes.get_mut(&held.minute)
@@ -252,7 +258,7 @@ impl Line {
         }
     }
 
-    fn leave_if_over(&mut self, id: u128, now: u64) -> bool {
+    pub(super) fn leave_if_over(&mut self, id: u128, now: u64) -> bool {
         if self.still.is_some() {
             return false;
         }
@@ -260,19 +266,12 @@ impl Line {
         let over = |held: &Held| match held.state {
             // As long as its cookie may still be brought along.
             State::In(_, until) => until.max(moved + LAPSES) < now,
-            State::Waiting | State::Called(_) => held.lapsed(moved, now),
+            State::Waiting | State::Called(_) | State::Moved => held.lapsed(moved, now),
         };
         let Some(held) = self.held.get(&id).copied().filter(over) else { return false };
         self.take_out(id, &held);
         self.held.remove(&id);
-        if let Some(crowd) = held.crowd
-            && let Some(count) = self.crowds.get_mut(&crowd)
-        {
-            *count -= 1;
-            if *count == 0 {
-                self.crowds.remove(&crowd);
-            }
-        }
+        self.leave_crowd(held.crowd);
         held.state == State::Waiting
     }
 

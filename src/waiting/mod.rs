@@ -9,6 +9,7 @@
 
 mod asked;
 mod line;
+mod moved;
 mod pace;
 mod place;
 mod saved;
@@ -21,7 +22,7 @@ pub use asked::{Asked, Beat, Came, Holder, Turn, Waits};
 use line::Line;
 pub use pace::{Estimate, Space};
 pub use place::{Place, Seals};
-pub use saved::{Count, Counts};
+pub use saved::{Count, Counts, used_key};
 
 use crate::portal::Class;
 
@@ -59,6 +60,17 @@ impl Room {
     /// One second's work: who has not renewed goes, and as many are called as there is space for.
     pub fn beat(&self, space: &Space, still: bool, now: u64) -> Beat {
         self.with(|line| line.beat(space, still, now))
+    }
+
+    /// Whoever held `from` has another pass now: place or visit go with them, unless that has its own. `from` holds nothing until all
+    /// that was sealed for it has lapsed, so that of one place never come two. If a visit went along: since when it goes on.
+    pub fn moves(&self, from: u128, to: &Holder, now: u64) -> Option<u64> {
+        self.with(|line| line.moves(from, to, now))
+    }
+
+    /// Some of those whose use was noted on disk one by one so long ago that the note says nothing any more; each is told once.
+    pub fn outdated(&self, now: u64) -> Vec<u128> {
+        self.with(|line| line.outdated(now))
     }
 
     /// What is told of the room.

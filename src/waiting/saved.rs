@@ -8,6 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::line::{Held, Line, Minute, State};
 use super::pace::Pace;
 use crate::bounds;
+use crate::portal::Class;
+
+/// The row that says of a holder that their place was used. What is saved of all places may be some seconds older.
+pub fn used_key(portal: &str, class: Class, holder: u128) -> String {
+    format!("used\n{portal}\n{}\n{holder:032x}", class.as_str())
+}
 
 /// One minute since the Unix epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,22 +71,56 @@ impl Line {
         }
         (self.pace, self.readers) = (counts.pace, counts.readers);
         self.stood = (until.min(now), now);
-        let visit = bounds::PLACE_VISIT.as_secs();
-        for (id, since) in used {
-            let state = State::In(*since, since + visit);
-            let held =
-                Held { minute: 0, nth: 0, crowd: None, by_rule: true, reads: false, seen: *since, pressed: 0, state };
-            self.put(*id, held);
-        }
         for (id, held) in read(places) {
-            if self.held.contains_key(&id) || self.held.len() >= bounds::PLACES {
+            if self.held.contains_key(&id) || self.held.len() >= bounds::PLACES + bounds::PLACES_MOVED {
                 continue;
             }
-            if let Some(crowd) = held.crowd {
-                *self.crowds.entry(crowd).or_default() += 1;
-            }
+            self.join_crowd(held.crowd);
             self.put(id, held);
         }
+        for (id, since) in used {
+            self.note_used(*id, *since);
+            self.restore_used(*id, *since);
+        }
+        self.used.make_contiguous().sort_unstable();
+    }
+
+    /// What was saved later than a place was used knows better what became of it.
+    fn restore_used(&mut self, id: u128, since: u64) {
+        let end = since + bounds::PLACE_VISIT.as_secs();
+        let state = State::In(since, end);
+        match self.held.get(&id).copied() {
+            None if end >= self.stood.0 && self.held.len() < bounds::PLACES => {
+                let (minute, nth, seen, pressed) = (0, 0, since, 0);
+                self.put(id, Held { minute, nth, crowd: None, by_rule: true, reads: false, seen, pressed, state });
+            }
+            Some(held) if matches!(held.state, State::Waiting | State::Called(_)) && held.seen <= since => {
+                self.take_out(id, &held);
+                self.put(id, Held { state, ..held });
+            }
+            _ => {}
+        }
+    }
+
+    /// A visit began, which has a row of its own on disk. Of more than can be kept in mind here the row stays until a restart.
+    pub(super) fn note_used(&mut self, id: u128, since: u64) {
+        if self.used.len() < bounds::PLACES {
+            self.used.push_back((since, id));
+        }
+    }
+
+    /// As [`super::Room::outdated`]: once a visit is over that nobody has prolonged, or earlier where there are very many.
+    pub fn outdated(&mut self, now: u64) -> Vec<u128> {
+        let most = bounds::PLACES / 2;
+        let mut ids = Vec::new();
+        while ids.len() < bounds::PLACES_FORGOTTEN
+            && let Some((since, id)) = self.used.front().copied()
+            && (since + bounds::PLACE_VISIT.as_secs() < now || self.used.len() > most)
+        {
+            self.used.pop_front();
+            ids.push(id);
+        }
+        ids
     }
 
     pub fn save(&self) -> Vec<u8> {
@@ -105,6 +145,7 @@ fn write<'h>(held: impl Iterator<Item = (&'h u128, &'h Held)>) -> Vec<u8> {
             State::Waiting => (0, 0, 0),
             State::Called(at) => (1, at, 0),
             State::In(since, until) => (2, since, until),
+            State::Moved => (3, 0, 0),
         };
         out.put_u8(state);
         out.put_u64_le(one);
@@ -124,7 +165,8 @@ fn read(bytes: &[u8]) -> impl Iterator<Item = (u128, Held)> {
         let state = match state {
             0 => State::Waiting,
             1 => State::Called(a),
-            _ => State::In(a, b),
+            2 => State::In(a, b),
+            _ => State::Moved,
         };
         // Whether they read is seen when they ask again.
         (id, Held { minute, nth, crowd: has.then_some(crowd), by_rule, reads: false, seen, pressed, state })

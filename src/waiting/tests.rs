@@ -274,6 +274,72 @@ fn a_used_place_stays_used_over_a_restart() {
     assert_eq!(again.counts().waiting, 0);
 }
 
+/// A room in which somebody was let in at `START + 6`.
+fn with_a_visit() -> Room {
+    let room = Room::default();
+    room.ask(&asks(1), START);
+    room.beat(&space(1.0), false, START + 1);
+    assert_eq!(room.ask(&asks(1), START + 6), Turn::In { used: true });
+    room
+}
+
+/// The room that a process finds who starts a second after the one before ended.
+fn restarted(room: &Room, used: &[(u128, u64)], until: u64) -> Room {
+    let again = Room::default();
+    again.restore(room.counts(), &room.save(), used, until, until + 1);
+    again
+}
+
+#[test]
+fn a_visit_of_before_lets_nobody_in_past_the_others_after_a_restart() {
+    let minutes = |n: u64| START + 60 * n;
+    let room = with_a_visit();
+    // They left, their visit is over, and they wait anew behind somebody.
+    waits(room.ask(&asks(2), minutes(20)));
+    assert_eq!(waits(room.ask(&asks(1), minutes(20) + 1)).place, 2);
+    all(1..=2, |id| room.ask(&looks(id), minutes(21)));
+    let again = restarted(&room, &[(1, START + 6)], minutes(21));
+    assert_eq!(waits(again.ask(&asks(1), minutes(21) + 2)).place, 2);
+    // The same for who went away altogether and comes again after it.
+    let room = with_a_visit();
+    room.beat(&space(1.0), false, minutes(20));
+    let again = restarted(&room, &[(1, START + 6)], minutes(30));
+    waits(again.ask(&asks(1), minutes(30) + 2));
+    assert_eq!(again.counts().waiting, 1);
+}
+
+#[test]
+fn a_visit_that_went_on_goes_on_after_a_restart() {
+    let minutes = |n: u64| START + 60 * n;
+    let room = with_a_visit();
+    for minute in [9, 18, 25] {
+        assert_eq!(room.ask(&asks(1), minutes(minute)), Turn::In { used: false });
+    }
+    let again = restarted(&room, &[(1, START + 6)], minutes(30));
+    again.beat(&space(1.0), false, minutes(33));
+    assert_eq!(again.ask(&asks(1), minutes(33)), Turn::In { used: false }, "it was to go on until 35");
+    // No longer than without the restart.
+    assert_eq!(again.ask(&asks(1), minutes(42)), Turn::In { used: false });
+    let end = START + 6 + bounds::PLACE_VISIT_MOST.as_secs();
+    for now in [minutes(51), minutes(59), end + 1] {
+        let turn = again.ask(&asks(1), now);
+        assert_eq!(matches!(turn, Turn::In { .. }), now < end, "{now}");
+    }
+}
+
+#[test]
+fn a_place_that_was_used_after_it_was_saved_is_used() {
+    let room = Room::default();
+    all(1..=2, |id| room.ask(&asks(id), START));
+    room.beat(&space(1.0), false, START + 1);
+    let called = room.look(1, START + 2).unwrap();
+    assert_eq!(called.place, 0);
+    // The disk has it as called, and then that it was used.
+    let again = restarted(&room, &[(1, START + 6)], START + 7);
+    assert_eq!(again.ask(&asks(1), START + 9), Turn::In { used: false });
+    assert_eq!((again.counts().waiting, again.counts().visiting), (1, 1));
+}
+
 #[test]
 fn passes_that_cost_nothing_stand_in_a_short_line_only() {
     let room = Room::default();
@@ -393,4 +459,97 @@ fn who_has_something_else_takes_no_place_and_goes_in_when_called() {
     assert_eq!(room.beat(&Space { free: 5, ..space(5.0) }, false, START + 7).called, 1);
     assert_eq!(room.ask(&spared(1), START + 8), Turn::In { used: true });
     assert_eq!(room.ask(&spared(1), START + 9), Turn::In { used: false }, "as long as the visit lasts");
+}
+
+#[test]
+fn a_place_goes_with_its_holder_to_another_pass_and_there_is_one_still() {
+    let room = Room::default();
+    let places: Vec<Waits> = (1..=3).map(|id| waits(room.ask(&asks(id), START))).collect();
+    assert_eq!(room.moves(2, &holder(20), START + 60), None);
+    let moved = waits(room.ask(&looks(20), START + 61));
+    assert_eq!((moved.place, moved.minute, moved.nth), (2, places[1].minute, places[1].nth));
+    assert_eq!(waits(room.ask(&looks(3), START + 61)).place, 3);
+    assert!(!moved.new && room.counts().waiting == 3);
+    // The pass of before has nothing, with what was sealed for it and without, and gives nothing a second time.
+    let with = Some(Came { minute: places[1].minute, nth: places[1].nth, renewed: START + 59 });
+    let before = Asked { with, ..asks(2) };
+    assert_eq!((room.ask(&before, START + 62), room.ask(&asks(2), START + 62)), (Turn::Full, Turn::Full));
+    assert_eq!(room.ask(&Asked { stays: false, ..before }, START + 62), Turn::Out);
+    assert_eq!((room.look(2, START + 62), room.moves(2, &holder(21), START + 62)), (None, None));
+    assert_eq!(room.look(21, START + 62), None);
+    // To solve for somebody who has a place already is no second one for them.
+    assert_eq!(room.moves(3, &holder(20), START + 63), None);
+    assert_eq!(waits(room.ask(&looks(3), START + 64)).place, 3);
+    assert_eq!(room.counts().waiting, 3);
+    // A restart changes nothing of it; nor does a line that stands still.
+    let room = restarted(&room, &[], START + 65);
+    assert_eq!((room.ask(&before, START + 67), waits(room.ask(&looks(20), START + 67)).place), (Turn::Full, 2));
+    room.beat(&shut(), true, START + 70);
+    room.beat(&shut(), true, START + 3600);
+    let back = START + 3610;
+    room.beat(&shut(), false, back);
+    assert_eq!(room.ask(&before, back + bounds::PLACE_LAPSES.as_secs()), Turn::Full);
+    // When what was sealed has lapsed it is a pass like others, at the end of the line.
+    all(1..=1, |_| room.ask(&looks(20), back + 119));
+    let late = back + bounds::PLACE_LAPSES.as_secs() + 1;
+    let anew = waits(room.ask(&before, late));
+    assert!(anew.new && anew.minute == (late / 60) as u32, "{anew:?}");
+}
+
+#[test]
+fn a_turn_and_a_visit_go_with_their_holder_to_another_pass() {
+    let room = Room::default();
+    all(1..=2, |id| room.ask(&asks(id), START));
+    assert_eq!(room.beat(&space(1.0), false, START + 1).called, 1);
+    assert_eq!((room.moves(1, &holder(10), START + 6), room.counts().due), (None, 1));
+    assert_eq!(room.ask(&asks(10), START + 7), Turn::In { used: true });
+    assert_eq!((room.counts().due, room.counts().visiting), (0, 1));
+    assert_eq!(room.moves(10, &holder(100), START + 30), Some(START + 7), "since when it goes on");
+    assert_eq!(room.ask(&asks(100), START + 31), Turn::In { used: false });
+    assert_eq!((room.ask(&asks(10), START + 31), room.ask(&asks(1), START + 31)), (Turn::Full, Turn::Full));
+    assert_eq!((room.counts().waiting, room.counts().visiting), (1, 1));
+    // It ends when it would have ended.
+    let mut now = START + 31;
+    while room.ask(&asks(100), now) == (Turn::In { used: false }) {
+        now += 300;
+    }
+    let most = START + 7 + bounds::PLACE_VISIT_MOST.as_secs();
+    assert!((most..=most + 300).contains(&now), "{now}");
+    // Called and moved they are waited for as long as others, and no longer.
+    let room = Room::default();
+    room.ask(&asks(1), START);
+    room.beat(&space(1.0), false, START + 1);
+    room.moves(1, &holder(10), START + 2);
+    room.beat(&space(1.0), false, START + 2 + bounds::PLACE_DUE.as_secs());
+    assert_eq!(room.counts().due, 0);
+}
+
+#[test]
+fn passes_that_become_others_are_no_way_to_more_places_than_their_kind_may_have() {
+    let room = Room::default();
+    let of = |id, crowd| Holder { id, crowd, free: false, reads: false };
+    let ask = |id, crowd| Asked { holder: of(id, crowd), ..asks(id) };
+    let most = u128::from(bounds::PLACES_SHARED);
+    all(1..=most, |id| room.ask(&ask(id, Some(7)), START));
+    // Others of the prefix press a button, with which they could do so for ever.
+    all(5001..=5001, |id| room.ask(&ask(id, Some(8)), START));
+    room.moves(5001, &of(6001, Some(7)), START + 1);
+    assert_eq!(room.look(6001, START + 1), None);
+    assert!(room.look(5001, START + 1).is_some(), "who cannot go there has what they had");
+    // Who leaves a crowd makes room in it; within one nothing changes.
+    room.moves(1, &of(6002, Some(7)), START + 1);
+    assert_eq!(room.ask(&ask(6003, Some(7)), START + 1), Turn::Full);
+    room.moves(2, &of(6004, None), START + 1);
+    waits(room.ask(&ask(6003, Some(7)), START + 1));
+    assert_eq!(room.ask(&ask(6005, Some(7)), START + 1), Turn::Full);
+    assert_eq!(room.counts().waiting, bounds::PLACES_SHARED + 2);
+    // And what is kept in mind of passes of before is bounded: then places stay where they are.
+    let room = Room::default();
+    all(1..=bounds::PLACES as u128, |id| room.ask(&asks(id), START));
+    let moved = (1..=bounds::PLACES_MOVED as u128 + 9).filter(|id| {
+        room.moves(*id, &holder(u128::MAX - id), START + 1);
+        room.look(u128::MAX - id, START + 1).is_some()
+    });
+    assert_eq!(moved.count(), bounds::PLACES_MOVED);
+    assert_eq!(room.counts().waiting as usize, bounds::PLACES);
 }

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use boma::challenge::{asked, work};
+
 use crate::forms::boma_pass_id;
 use crate::harness::{Answer, Boma, Client, Mode, Origin, Setup, eventually, get, navigate, request};
 
@@ -37,6 +39,17 @@ impl Browser {
         let answer = self.ask(boma.at(), "GET", &format!("/.well-known/boma/place?at={at}"), SCRIPT, "");
         assert_eq!(answer.status, 200, "{}", answer.text());
         answer.json()
+    }
+
+    /// Does the work of a page that checks, as its script does.
+    fn solves(&mut self, boma: &Boma, page: &Answer) {
+        let text = page.text();
+        let (_, rest) = text.split_once("name=\"boma-seal\" value=\"").unwrap_or_else(|| panic!("a check: {text}"));
+        let seal = rest.split('"').next().unwrap();
+        let work = work(seal.as_bytes(), asked(seal.as_bytes()).unwrap());
+        let body = format!("seal={seal}&work={work}");
+        let answer = self.ask(boma.at(), "POST", "/.well-known/boma/challenge", SCRIPT, &body);
+        assert_eq!(answer.status, 204, "{}", answer.text());
     }
 
     fn forget(&mut self, name: &str) {
@@ -281,6 +294,91 @@ fn a_restart_loses_no_place_and_a_used_one_stays_used() {
     assert_eq!(visiting, 1);
 }
 
+/// How many wait, were called or are inside, in all rooms.
+fn people(boma: &Boma) -> u64 {
+    let status = boma.status();
+    let rooms = status["waiting"].as_array().unwrap();
+    rooms.iter().flat_map(|r| ["waiting", "called", "visiting"].map(|what| r[what].as_u64().unwrap())).sum()
+}
+
+#[test]
+fn who_is_checked_while_they_wait_or_visit_keeps_their_place_and_their_visit() {
+    let origin = Origin::start();
+    let boma = Setup::new().rules(QUEUE).start(origin.address);
+    let (mut waits, mut visits) = (Browser::default(), Browser::default());
+    for browser in [&mut visits, &mut waits] {
+        assert_eq!(browser.goes(&boma, "/file").status, 503);
+    }
+    assert_eq!(visits.comes_in(&boma, "/file").status, 200);
+    eventually("it is called", || (waits.polls(&boma, "/file")["state"] == "called").then_some(()));
+    // The ladder climbs: both passes of the quiet are worth too little for a page.
+    boma.posture("attack");
+    let before = waits.clone();
+    for browser in [&mut visits, &mut waits] {
+        let page = browser.goes(&boma, "/file");
+        assert!(page.status == 503 && page.text().contains("boma-seal"), "{}", page.text());
+        browser.solves(&boma, &page);
+    }
+    assert_eq!(visits.goes(&boma, "/file/2").status, 200, "the visit goes on at once");
+    assert_eq!(waits.polls(&boma, "/file")["state"], "called", "the turn is theirs still");
+    assert_eq!(people(&boma), 2);
+    // What the pass of before still carries is no second place, whatever it is used with.
+    let mut again = before.clone();
+    assert_eq!(again.polls(&boma, "/file")["state"], "none");
+    let page = again.goes(&boma, "/file");
+    again.cookies = before.cookies.clone();
+    again.solves(&boma, &page);
+    assert_eq!(again.polls(&boma, "/file")["state"], "none");
+    assert_eq!(people(&boma), 2);
+    assert_eq!(waits.comes_in(&boma, "/file").status, 200);
+}
+
+#[test]
+fn a_code_helps_who_waits_already_and_goes_with_them_from_network_to_network() {
+    let origin = Origin::start();
+    let boma =
+        Setup::new().settings("[client]\ntrusted_proxies = [\"127.0.0.1\"]\n").rules(QUEUE).start(origin.address);
+    let at = |browser: &mut Browser, address: &str, path: &str| {
+        let fields = if path.starts_with("/.well-known") { SCRIPT } else { HTML };
+        browser.ask(boma.at(), "GET", path, &format!("{fields}X-Forwarded-For: {address}\r\n"), "")
+    };
+    let place = "/.well-known/boma/place?at=%2Ffile";
+    let mut first = known(&boma);
+    // All to whom it was read out have one pass, and a place each.
+    let mut second = first.clone();
+    assert_eq!(at(&mut first, "203.0.113.1", "/file").status, 503);
+    assert_eq!(at(&mut second, "203.0.113.2", "/file").status, 503);
+    assert_eq!(people(&boma), 2);
+    // A phone leaves the house, and finds other networks on its way.
+    for address in ["198.51.100.7", "2001:db8::7", "203.0.113.2"] {
+        let told = at(&mut first, address, place).json();
+        assert!(["waiting", "called"].contains(&told["state"].as_str().unwrap()), "{address}: {told}");
+    }
+    assert_eq!(people(&boma), 2);
+    let inside = eventually("it is let in", || {
+        let page = at(&mut first, "198.51.100.7", "/file");
+        (page.status == 200).then_some(page)
+    });
+    assert!(inside.text().contains("Karibu"));
+    assert_eq!(at(&mut second, "203.0.113.2", place).json()["state"], "called", "it was not the other's turn");
+    assert_eq!(at(&mut first, "192.0.2.9", "/file/2").status, 200, "and the visit goes with them too");
+    assert_eq!(people(&boma), 2);
+}
+
+/// Somebody waits with the pass of their first page, and rings for a code meanwhile.
+#[test]
+fn who_gets_a_code_while_they_wait_keeps_their_place() {
+    let origin = Origin::start();
+    let boma = Setup::new().rules(QUEUE).start(origin.address);
+    let mut browser = Browser::default();
+    assert_eq!(browser.goes(&boma, "/file").status, 503);
+    eventually("it is called", || (browser.polls(&boma, "/file")["state"] == "called").then_some(()));
+    types_a_code(&boma, &mut browser);
+    assert_eq!(browser.polls(&boma, "/file")["state"], "called");
+    assert_eq!(people(&boma), 1);
+    assert_eq!(browser.comes_in(&boma, "/file").status, 200);
+}
+
 #[test]
 fn where_boma_fetches_for_itself_a_full_gate_gives_places_too() {
     let origin = Origin::start();
@@ -305,14 +403,18 @@ fn where_boma_fetches_for_itself_a_full_gate_gives_places_too() {
 
 /// A browser with a pass by a code of staff's.
 fn known(boma: &Boma) -> Browser {
+    let mut browser = Browser::default();
+    types_a_code(boma, &mut browser);
+    browser
+}
+
+fn types_a_code(boma: &Boma, browser: &mut Browser) {
     let (code, said) = boma.command(&["pass", "issue", "--for", "1d", "--reason", "a test", "--portal", "huduma"]);
     assert_eq!(code, 0, "{said}");
     let code = said.lines().find(|l| l.len() == 29 && l.contains('-')).unwrap_or_else(|| panic!("a code in {said}"));
-    let mut browser = Browser::default();
     let form = format!("{HTML}Content-Type: application/x-www-form-urlencoded\r\n");
     browser.ask(boma.at(), "POST", "/.well-known/boma/challenge", &form, &format!("code={code}"));
     assert!(browser.cookies.iter().any(|(name, _)| name == "boma_pass"));
-    browser
 }
 
 impl Browser {
