@@ -15,7 +15,8 @@ use crate::wire::Hole;
 /// Light whatever the page is, so that its links are read on its own ground.
 const STYLE: &str = "#boma-banner,.boma-note{all:revert;color-scheme:light;box-sizing:border-box;margin:0;padding:.75rem 1rem;background:#fff4ce;color:#14171a;border-bottom:4px solid #8a6100;font:1rem/1.5 system-ui,sans-serif;text-align:start;overflow-wrap:anywhere}\
 #boma-banner a,.boma-note a{display:inline-block;color:inherit;text-decoration:underline}#boma-banner a:focus-visible,.boma-note a:focus-visible{outline:3px solid;outline-offset:2px}\
-#boma-banner bdi[dir],#boma-banner span[dir],.boma-note span[dir]{display:inline-block;text-decoration:inherit}";
+#boma-banner bdi[dir],#boma-banner span[dir],.boma-note span[dir]{display:inline-block;text-decoration:inherit}\
+#boma-banner time{white-space:nowrap}";
 
 /// What a banner is about.
 #[derive(Clone, Copy, Debug)]

@@ -155,7 +155,7 @@ impl Renderer {
                 form => page.carries().then(|| mark(Hole::Form)),
                 wait => mark(Hole::Wait),
                 logo => logo,
-                css => if small { bare::STYLE.into() } else { self.style(of) },
+                css => if small { small::style().into() } else { self.style(of) },
                 js => if small { "" } else { self.script_of(page) },
                 seal => mark(Hole::Seal),
                 reference => mark(Hole::Reference),

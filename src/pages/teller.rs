@@ -78,12 +78,12 @@ impl<'a> Teller<'a> {
 
     fn time(&self, unix: u64) -> String {
         let machine = self.zoned(unix).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
-        format!("<bdi dir=\"ltr\"><time datetime=\"{machine}\">{}</time></bdi>", HtmlEscape(&self.shown_time(unix)))
+        format!("<bdi><time datetime=\"{machine}\">{}</time></bdi>", HtmlEscape(&self.shown_time(unix)))
     }
 
     /// The same in fewer bytes, without what only programs read.
     fn brief_time(&self, unix: u64) -> String {
-        format!("<bdi dir=\"ltr\">{}</bdi>", HtmlEscape(&self.shown_time(unix)))
+        format!("<time dir=ltr>{}</time>", HtmlEscape(&self.shown_time(unix)))
     }
 
     /// A sentence of the language's with a time in it, as HTML.

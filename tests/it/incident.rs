@@ -65,8 +65,8 @@ fn one_command_publishes_in_every_language_with_the_origin_dead_and_a_restart_ke
     );
     let boma = Boma::start(boma.kill(), &[]);
     for (lang, title, next, unknown) in [
-        ("en", "Huduma is slow", "Next update by <bdi dir=\"ltr\"><time", "We do not know yet."),
-        ("sw", "Huduma inafanya kazi polepole", "Taarifa ijayo kabla ya <bdi dir=\"ltr\"><time", "Bado hatujui."),
+        ("en", "Huduma is slow", "Next update by <bdi><time", "We do not know yet."),
+        ("sw", "Huduma inafanya kazi polepole", "Taarifa ijayo kabla ya <bdi><time", "Bado hatujui."),
     ] {
         let statement = navigate(boma.at(), &format!("/other?lang={lang}"));
         assert_eq!(statement.status, 503);
@@ -140,8 +140,7 @@ fn what_is_corrected_and_what_no_longer_holds_is_shown() {
     assert!(
         page.contains("Ministry of Works")
             && page.contains("<b>Lipia leseni</b>: Inafanya kazi kwa sehemu")
-            && page.contains("<b>Ardhi</b>: Inafanya kazi<")
-            || page.contains("<b>Ardhi</b>: Inafanya kazi</li>"),
+            && page.contains("<b>Ardhi</b>: Inafanya kazi\n"),
         "{page}"
     );
     done(
@@ -177,7 +176,7 @@ fn what_is_corrected_and_what_no_longer_holds_is_shown() {
     let page = status(&boma, "en");
     for part in [
         "We looked into it &lt;b&gt;.",
-        "Corrected: <bdi dir=\"ltr\"><time",
+        "Corrected: <bdi><time",
         "<q>We look into it.</q>",
         "<dd>Paying by phone</dd>",
         "What still works: Reading",
@@ -270,11 +269,7 @@ fn a_copy_of_a_page_names_the_incident_in_its_banner() {
     assert!(banner().contains("Hii ni nakala") && !banner().contains("<b>"), "the origin's page is in Swahili");
     assert!(banner().contains("href=\"/.well-known/boma/status\""), "always a way out: {}", banner());
     done(&boma, &["incident", "open", "--template", "origin-failure"]);
-    assert!(
-        banner().contains("<br><b>Huduma haijibu</b> &#183; Taarifa ijayo kabla ya <bdi dir=\"ltr\"><time"),
-        "{}",
-        banner()
-    );
+    assert!(banner().contains("<br><b>Huduma haijibu</b> &#183; Taarifa ijayo kabla ya <bdi><time"), "{}", banner());
     done(&boma, &["incident", "resolve"]);
     assert!(!banner().contains("Huduma haijibu"));
 }
@@ -380,8 +375,7 @@ fn the_summary_has_statuspages_shape() {
     );
     assert!(!navigate(boma.at(), "/x").text().contains("will be closed for a while"), "it has not begun");
     assert!(
-        status(&boma, "en")
-            .contains("Begins: <bdi dir=\"ltr\"><time datetime=\"2099-01-01T22:00:00+03:00\">2099-01-01 22:00 EAT")
+        status(&boma, "en").contains("Begins: <bdi><time datetime=\"2099-01-01T22:00:00+03:00\">2099-01-01 22:00 EAT")
     );
 }
 

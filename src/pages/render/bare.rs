@@ -13,7 +13,7 @@ use super::{Of, Packed, Renderer, beside, choices, hash, key, mark, prepare, tit
 use crate::bounds;
 use crate::wire::Hole;
 
-pub(super) const STYLE: &str = ":root{color-scheme:light dark;background:Canvas}body{font:1.1em/1.5 sans-serif;margin:1em;overflow-wrap:anywhere}button,nav a{font:inherit;padding:.6em}button,nav a,b,bdi,span[dir]{display:inline-block}:focus-visible{outline:3px solid}@media print{form{display:none}}";
+pub(super) const STYLE: &str = ":root{color-scheme:light dark;background:Canvas}body{font:1.1em/1.5 sans-serif;margin:1em;overflow-wrap:anywhere}button,nav a{font:inherit;padding:.6em}button,nav a,b,bdi,span[dir]{display:inline-block}time{white-space:nowrap}:focus-visible{outline:3px solid}@media print{form{display:none}}";
 
 impl Renderer {
     /// The first that fits is taken; packed it has room for more than as it stands.
@@ -22,7 +22,7 @@ impl Renderer {
         let plain = LESS.iter().map(made).find(|page| page.bytes.len() <= bounds::BARE_BYTES);
         let packed = LESS.iter().filter_map(|less| Packed::new(&made(less))).find(|p| p.sent() <= bounds::BARE_BYTES);
         let body = plain.unwrap_or_else(|| prepare(self.bare_with(of, voice, page, None)));
-        Html { packed: packed.or_else(|| Packed::new(&body)), body, language: voice.tag.clone(), csp: policy() }
+        Html { packed: packed.or_else(|| Packed::new(&body)), body, language: voice.tag.clone(), csp: policy(STYLE) }
     }
 
     /// `less`: what it holds besides its button and its reference; `None`: nothing.
@@ -62,6 +62,6 @@ impl Renderer {
 }
 
 /// Of pages without a script.
-pub(super) fn policy() -> String {
-    format!("default-src 'none'; style-src '{}'; img-src data:; base-uri 'none'; frame-ancestors 'none'", hash(STYLE))
+pub(super) fn policy(style: &str) -> String {
+    format!("default-src 'none'; style-src '{}'; img-src data:; base-uri 'none'; frame-ancestors 'none'", hash(style))
 }

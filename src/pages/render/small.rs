@@ -38,6 +38,13 @@ pub(super) const LESS: [Less; 8] = [
     less(Told::Notice, Way::None, false),
 ];
 
+/// Links that are pressed like buttons, which a button alone has none of.
+const ACT: &str = ".act{display:inline-block;padding:.6em}@media print{.act{display:none}}";
+
+pub(super) fn style() -> String {
+    format!("{}{ACT}", bare::STYLE)
+}
+
 impl Less {
     pub(super) fn ways(&self, of: Of<'_>, voice: &Voice) -> Vec<minijinja::Value> {
         match self.way {
@@ -65,6 +72,6 @@ impl Renderer {
         let fits = |(packed, _): &(Option<Packed>, _)| packed.as_ref().is_some_and(|p| p.sent() <= most);
         let [.., least] = &LESS;
         let (packed, body) = LESS.iter().map(made).find(fits).unwrap_or_else(|| made(least));
-        Html { packed, body, language: voice.tag.clone(), csp: bare::policy() }
+        Html { packed, body, language: voice.tag.clone(), csp: bare::policy(&style()) }
     }
 }
