@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-PACKAGES="build-essential make curl ca-certificates nginx-light postgresql-doc-15 chromium systemd"
+PACKAGES="build-essential make curl ca-certificates nginx-light postgresql-doc-15 chromium systemd python3"
 missing=""
 for package in $PACKAGES; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"

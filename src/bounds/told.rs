@@ -37,6 +37,8 @@ pub const PAGE_BYTES: usize = 14_000;
 pub const CHALLENGE_BYTES: usize = 6000;
 /// Bytes of a challenge that is a button alone, packed or not, a form in it not counted.
 pub const BARE_BYTES: usize = 1500;
+/// The same of a place in line where the line to citizens is near full: it is told in more words.
+pub const SMALL_LINE_BYTES: usize = 2000;
 /// Bytes of a logo as it is written into the settings, with what editors leave in it, and as it stands in every page: half of that
 /// when it is packed, so that a challenge goes out in 6 kB still; one that an incident fills leaves it out.
 pub const LOGO_WRITTEN_BYTES: usize = 64 * 1024;

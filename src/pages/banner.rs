@@ -7,15 +7,16 @@ use std::ops::Range;
 
 use minijinja::HtmlEscape;
 
-use super::render;
+use super::render::{self, ways};
 use super::teller::{Teller, named};
-use super::text;
 use crate::portal::Service;
 use crate::wire::Hole;
 
 /// Light whatever the page is, so that its links are read on its own ground.
 const STYLE: &str = "#boma-banner,.boma-note{all:revert;color-scheme:light;box-sizing:border-box;margin:0;padding:.75rem 1rem;background:#fff4ce;color:#14171a;border-bottom:4px solid #8a6100;font:1rem/1.5 system-ui,sans-serif;text-align:start;overflow-wrap:anywhere}\
-#boma-banner a,.boma-note a{color:inherit;text-decoration:underline}#boma-banner a:focus-visible,.boma-note a:focus-visible{outline:3px solid;outline-offset:2px}";
+#boma-banner a,.boma-note a{display:inline-block;color:inherit;text-decoration:underline}#boma-banner a:focus-visible,.boma-note a:focus-visible{outline:3px solid;outline-offset:2px}\
+#boma-banner bdi[dir],#boma-banner span[dir],.boma-note span[dir]{display:inline-block;text-decoration:inherit}\
+#boma-banner time{white-space:nowrap}";
 
 /// What a banner is about.
 #[derive(Clone, Copy, Debug)]
@@ -39,11 +40,11 @@ pub struct Banner {
 /// The banner; `news`: what there is to tell besides, as HTML.
 pub fn banner(teller: &Teller<'_>, of: Copied<'_>, news: &str) -> Banner {
     let sentence = teller.sentence("banner", of.taken);
-    let ways = if of.forms { ways(teller, of.path) } else { String::new() };
+    let ways = if of.forms { reached(teller, of.path) } else { String::new() };
     let (tag, dir) = (&teller.voice.tag, teller.voice.dir());
-    let (label, mark) = (teller.label("reference"), render::mark(Hole::Reference));
+    let (label, colon, mark) = (teller.label("reference"), teller.voice.get("colon"), render::mark(Hole::Reference));
     let html = plain(&format!(
-        "<style>{STYLE}</style><div id=\"boma-banner\" role=\"region\" aria-label=\"boma\" lang=\"{tag}\" dir=\"{dir}\">{sentence}{ways}{news}<br>{label}: <bdi>{mark}</bdi></div>"
+        "<style>{STYLE}</style><div id=\"boma-banner\" role=\"region\" aria-label=\"boma\" lang=\"{tag}\" dir=\"{dir}\">{sentence}{ways}{news}<br>{label}{colon} <bdi dir=\"ltr\">{mark}</bdi></div>"
     ));
     // The last one: whatever the news say comes before it.
     let code = html.rfind(&mark).map(|at| at..at + mark.len());
@@ -57,7 +58,7 @@ pub fn note(teller: &Teller<'_>) -> String {
 }
 
 /// What people can do instead of sending the page's forms: of the services that the page belongs to, else of the portal.
-fn ways(teller: &Teller<'_>, path: &str) -> String {
+fn reached(teller: &Teller<'_>, path: &str) -> String {
     let portal = teller.portal;
     let helps = |s: &&Service| s.has_way() || !s.instead.is_empty();
     let mut services: Vec<&Service> = portal.services.iter().filter(|s| s.holds(path)).filter(helps).collect();
@@ -66,21 +67,16 @@ fn ways(teller: &Teller<'_>, path: &str) -> String {
     }
     let mut out = String::new();
     for service in services {
-        let name = named(service, &teller.voice.tag).map_or(portal.title.as_str(), |(_, name)| name);
-        let _ = write!(out, "<br><b>{}</b>", HtmlEscape(name));
-        let all = || service.instead.iter().map(|(tag, says)| (tag, says));
-        let own = text::find(all(), &teller.voice.tag).or_else(|| all().next().map(|(tag, says)| (tag.as_str(), says)));
-        if let Some((tag, says)) = own {
-            let _ = write!(out, ": <span lang=\"{}\" dir=\"auto\">{}</span>", HtmlEscape(tag), HtmlEscape(says));
+        let voice = teller.voice;
+        let of_portal = || voice.called(&portal.title);
+        let name = named(service, &voice.tag);
+        let name = name.map_or_else(of_portal, |(tag, name)| voice.marked(tag, HtmlEscape(name).to_string()));
+        let _ = write!(out, "<br><b>{name}</b>");
+        if let Some(says) = ways::instead(service, voice) {
+            let _ = write!(out, "{} {says}", HtmlEscape(voice.get("colon")));
         }
-        if let Some(phone) = &service.phone {
-            let (tel, label) = (render::tel(service), teller.label("phone"));
-            let _ = write!(out, " · {label}: <a href=\"tel:{tel}\"><bdi>{}</bdi></a>", HtmlEscape(phone));
-        }
-        for (key, value) in [("ussd", &service.ussd), ("office", &service.office)] {
-            if let Some(value) = value {
-                let _ = write!(out, " · {}: <bdi>{}</bdi>", teller.label(key), HtmlEscape(value));
-            }
+        for contact in ways::contacts(service, voice) {
+            let _ = write!(out, " · {contact}");
         }
     }
     out

@@ -97,6 +97,10 @@ impl News {
         self.mood.filter(|_| self.current().next().is_none())
     }
 
+    pub fn is_closed(&self) -> bool {
+        self.mood.is_some_and(|mood| mood.what == Restraint::Closed)
+    }
+
     /// How a service is; `None`: the portal as a whole, where it names no services.
     pub fn up(&self, service: Option<&Service>) -> Up {
         let incidents = self.current().filter(|s| service.is_none_or(|service| affects(&s.incident, service)));

@@ -6,30 +6,33 @@ mod bare;
 mod code;
 mod looks;
 mod slim;
+mod small;
 mod status;
 mod waiting;
+pub mod ways;
 mod weight;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use minijinja::{AutoEscape, Environment, HtmlEscape, Value, context};
+use minijinja::{AutoEscape, Environment, Value, context};
 
-use super::news::{News, Shown, Up};
+use super::news::{News, Shown};
 use super::pack::Packed;
-use super::teller::{Teller, Told, named};
-use super::text::{self, LEAST, Voice, with_longest};
+use super::teller::{Teller, Told};
+use super::text::Voice;
 use super::{HIDDEN, Html, MINUTES_WIDTH, PLACE_WIDTH, Page, REFERENCE_WIDTH, SEAL_WIDTH, WAIT_WIDTH};
 use crate::bounds;
-use crate::portal::{Portal, Service};
+use crate::portal::Portal;
 use crate::wire::{Hole, Prepared};
 use slim::lines;
 pub use weight::heavy;
 
-/// What pages begin with, the other ways that they list, the current incidents, and pages.
-pub const TEMPLATES: [(&str, &str); 9] = [
+/// What pages begin with, the other ways and the languages that they list, the current incidents, and pages.
+pub const TEMPLATES: [(&str, &str); 10] = [
     ("front", include_str!("assets/front.html")),
     ("ways", include_str!("assets/ways.html")),
+    ("languages", include_str!("assets/languages.html")),
     ("news", include_str!("assets/news.html")),
     ("page", include_str!("assets/page.html")),
     ("story", include_str!("assets/story.html")),
@@ -55,9 +58,10 @@ pub struct Of<'a> {
     pub news: &'a News,
 }
 
-/// What a page wears: how many ways out, which logo, and whether it is for a line that is near full.
+/// What a page wears: ways out, the other languages, a logo, and whether it is for a line that is near full.
 struct Dress<'a> {
-    ways: usize,
+    services: Vec<Value>,
+    languages: bool,
     logo: &'a str,
     small: bool,
 }
@@ -90,7 +94,8 @@ impl Renderer {
         let made = |ways: usize, logo: &str| {
             let render = |updates: usize| {
                 let story = whole.map_or(String::new(), |(of, shown)| self.story(of, voice, shown, updates));
-                self.one(of, voice, page, (&line, &story), Dress { ways, logo, small: false })
+                let services = of.map_or(Vec::new(), |of| ways::out(of.portal, voice, ways));
+                self.one(of, voice, page, (&line, &story), Dress { services, languages: true, logo, small: false })
             };
             let body = prepare(match whole {
                 Some((_, shown)) => fitting(shown.incident.updates.len(), render),
@@ -106,26 +111,6 @@ impl Renderer {
         Html { packed, body, language: voice.tag.clone(), csp: self.policy(of, page) }
     }
 
-    /// The same for a line that is near full: no script, no languages, one way out, of an incident the line that names it, its title
-    /// cut where it must be. A challenge is a button alone there.
-    pub fn small(&self, of: Option<Of<'_>>, voice: &Voice, page: Page) -> Html {
-        if page.is_challenge() || page.is_bare() {
-            return self.bare(of, voice, page.bare());
-        }
-        let made = |title: usize, ways: usize| {
-            let line = of.map_or(String::new(), |of| self.news(of, voice, Told { title, state: true }));
-            let body = prepare(self.one(of, voice, page, (&line, ""), Dress { ways, logo: "", small: true }));
-            (Packed::new(&body), body)
-        };
-        let fits =
-            |(packed, _): &(Option<Packed>, Prepared)| packed.as_ref().is_some_and(|p| p.sent() <= bounds::BARE_BYTES);
-        let whole = Some(made(usize::MAX, 1)).filter(fits);
-        let cut = || with_longest(title_chars(of, voice), |title| made(title, 1), fits);
-        // A place in line is told in more words than fit, whatever gives way.
-        let (packed, body) = whole.or_else(cut).unwrap_or_else(|| made(LEAST, 0));
-        Html { packed, body, language: voice.tag.clone(), csp: bare::policy() }
-    }
-
     /// What a page says of incidents: in a line, and as a whole.
     fn one(
         &self,
@@ -133,9 +118,14 @@ impl Renderer {
         voice: &Voice,
         page: Page,
         (line, story): (&str, &str),
-        Dress { ways, logo, small }: Dress<'_>,
+        Dress { services, languages, logo, small }: Dress<'_>,
     ) -> String {
         let key = key(page);
+        let answers = !matches!(page, Page::Statement | Page::StatementForm);
+        // What is closed is not back in some minutes, and is told by the line that says so.
+        let closed = of.filter(|of| !answers && of.news.is_closed());
+        let shut = closed.and_then(|of| Teller::new(of.portal, voice).mood(of.news));
+        let soon = !answers && closed.is_none() && of.is_none_or(|of| of.news.lead().is_none());
         let portal = of.map(|of| of.portal);
         let title = portal.map(|p| p.title.as_str());
         let (head, lead) = (format!("{key}_title"), format!("{key}_lead"));
@@ -143,16 +133,18 @@ impl Renderer {
         self.render(
             "page",
             context! {
-                lead => called(voice, &lead, title),
+                news => if shut.is_some() { "" } else { line },
+                lead => shut.unwrap_or_else(|| called(voice, &lead, title)),
+                soon => soon,
                 note => Value::from_safe_string(voice.html(&note(page), &[])),
                 portal => title,
-                news => line,
                 story => story,
-                services => portal.map(|p| ways_out(p, voice, ways)),
-                languages => of.filter(|_| !small && page.may_be_left()).map(choices),
+                services => services,
+                languages => of.filter(|_| languages).map(choices),
+                stays => !page.may_be_left(),
                 beside => beside(page),
                 checks => page.asks_to_check(),
-                retry => matches!(page, Page::Statement | Page::Busy | Page::Limited),
+                retry => closed.is_none() && matches!(page, Page::Statement | Page::Busy | Page::Limited),
                 script => page.is_challenge(),
                 send => page.sends(),
                 waits => waiting::said(page, voice),
@@ -163,7 +155,7 @@ impl Renderer {
                 form => page.carries().then(|| mark(Hole::Form)),
                 wait => mark(Hole::Wait),
                 logo => logo,
-                css => if small { bare::STYLE.into() } else { self.style(of) },
+                css => if small { small::style().into() } else { self.style(of) },
                 js => if small { "" } else { self.script_of(page) },
                 seal => mark(Hole::Seal),
                 reference => mark(Hole::Reference),
@@ -173,12 +165,13 @@ impl Renderer {
     }
 
     fn line(&self, of: Of<'_>, voice: &Voice) -> String {
-        self.news(of, voice, Told::WHOLE)
+        self.news(of, voice, Told::Whole)
     }
 
     fn news(&self, of: Of<'_>, voice: &Voice, told: Told) -> String {
         let line = Teller::new(of.portal, voice).line(of.news, told);
-        line.map_or(String::new(), |line| self.render("news", context! { line, ..spoken(voice) }))
+        let brief = told != Told::Whole;
+        line.map_or(String::new(), |line| self.render("news", context! { line, brief, ..spoken(voice) }))
     }
 
     /// An incident with so many of its newest updates; with none it is its headline.
@@ -211,11 +204,6 @@ impl Renderer {
     }
 }
 
-/// Of the title that pages name.
-fn title_chars(of: Option<Of<'_>>, voice: &Voice) -> usize {
-    of.map_or(0, |of| Teller::new(of.portal, voice).title_chars(of.news))
-}
-
 /// What every template is given.
 fn spoken(voice: &Voice) -> Value {
     context! { t => voice.html.clone(), plain => voice.plain.clone(), lang => voice.tag.as_str() }
@@ -233,7 +221,7 @@ fn titled(voice: &Voice, key: &str, portal: Option<&str>) -> Value {
 
 /// A sentence in which the portal may be called by its title.
 fn called(voice: &Voice, key: &str, portal: Option<&str>) -> Value {
-    let title = HtmlEscape(portal.unwrap_or("boma")).to_string();
+    let title = voice.called(portal.unwrap_or("boma"));
     Value::from_safe_string(voice.html(key, &[("{portal}", &title)]))
 }
 
@@ -266,46 +254,6 @@ fn note(page: Page) -> String {
         page if page.sends() && page != Page::AskForm => "send_note".into(),
         page => format!("{}_note", key(page)),
     }
-}
-
-/// Whom to ask, and services that can be had in another way.
-fn ways_out(portal: &Portal, voice: &Voice, most: usize) -> Vec<Value> {
-    let has_way = |s: &&Service| s.has_way() || !s.instead.is_empty();
-    let services = portal.services.iter().filter(has_way).filter_map(|s| way(s, voice, None));
-    of_portal(portal).chain(services).take(most).collect()
-}
-
-/// Whom to ask where no service is meant.
-fn of_portal(portal: &Portal) -> impl Iterator<Item = Value> {
-    portal.contact.iter().map(|contact| listed(contact, &portal.title, None, None))
-}
-
-/// All services, and how they are; the portal where it names none.
-fn states(of: Of<'_>, voice: &Voice, most: usize) -> Vec<Value> {
-    let word = |up: Up| Value::from_safe_string(voice.html(&format!("up_{}", up.as_str()), &[]));
-    if of.portal.services.is_empty() {
-        return vec![context! { name => of.portal.title.as_str(), up => word(of.news.up(None)) }];
-    }
-    let state = |service: &Service| way(service, voice, Some(word(of.news.up(Some(service)))));
-    of.portal.services.iter().filter_map(state).take(most).collect()
-}
-
-/// A service as pages list it; `up`: how it is.
-fn way(service: &Service, voice: &Voice, up: Option<Value>) -> Option<Value> {
-    let (lang, name) = named(service, &voice.tag)?;
-    let all = || service.instead.iter().map(|(lang, says)| (lang, says));
-    let own = text::find(all(), &voice.tag).or_else(|| all().next().map(|(lang, says)| (lang.as_str(), says)));
-    let instead = own.map(|(lang, says)| context! { lang, says });
-    Some(context! { instead, ..listed(service, name, Some(lang), up) })
-}
-
-fn listed(service: &Service, name: &str, lang: Option<&str>, up: Option<Value>) -> Value {
-    let (phone, office, ussd) = (service.phone.as_deref(), service.office.as_deref(), service.ussd.as_deref());
-    context! { name, lang, up, phone, tel => tel(service), office, ussd }
-}
-
-pub fn tel(service: &Service) -> String {
-    service.phone.as_deref().unwrap_or("").chars().filter(|c| c.is_ascii_digit() || *c == '+').collect()
 }
 
 /// With as many updates as leave the page within a first flight of packets; with one at least.

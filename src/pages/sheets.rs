@@ -88,7 +88,7 @@ impl Writer<'_> {
         let portal = self.portal();
         let worst = self.news.worst(portal);
         let live = || self.news.incidents.iter().filter(|s| s.incident.ended().is_none());
-        let planned = |s: &&Shown| s.incident.state() == State::Scheduled;
+        let planned = |s: &&Shown| is_planned(&s.incident);
         json!({
             "page": {
                 "id": portal.name, "name": portal.title, "url": self.url("/.well-known/boma/status"),
@@ -166,7 +166,11 @@ impl Writer<'_> {
     fn planned(&self, shown: &Shown) -> Value {
         let present = shown.incident.present();
         let mut value = self.incident(shown);
-        value["status"] = if shown.current { "in_progress" } else { "scheduled" }.into();
+        value["status"] = match shown.incident.state() {
+            State::Scheduled if shown.current => "in_progress",
+            state => status(&shown.incident, state),
+        }
+        .into();
         value["impact"] = match present.impact {
             Some(Impact::None) => "none",
             _ => "maintenance",
@@ -247,12 +251,19 @@ impl Writer<'_> {
     }
 }
 
-/// The status of an update within Statuspage's words.
+/// What has a beginning that was told before it: it stays among what is planned until it ends.
+fn is_planned(incident: &Incident) -> bool {
+    incident.present().starts.is_some()
+}
+
+/// A state within Statuspage's words, which has others for what is planned.
 fn status(incident: &Incident, state: State) -> &'static str {
     match state {
+        _ if !is_planned(incident) => state.as_str(),
         State::Scheduled => "scheduled",
-        State::Resolved if incident.present().starts.is_some() => "completed",
-        state => state.as_str(),
+        State::Investigating | State::Identified => "in_progress",
+        State::Monitoring => "verifying",
+        State::Resolved | State::Postmortem => "completed",
     }
 }
 

@@ -12,19 +12,15 @@ use super::text::{self, Voice};
 use crate::incident::sms::{self, Sms};
 use crate::incident::{Incident, Said, State, Texts, Update};
 use crate::portal::{Portal, Service};
-use crate::words::same_language;
 
 /// How much a line says of an incident; by when more is told it always says.
-#[derive(Clone, Copy)]
-pub struct Told {
-    /// Characters of its title.
-    pub title: usize,
-    /// How far it has come.
-    pub state: bool,
-}
-
-impl Told {
-    pub const WHOLE: Told = Told { title: usize::MAX, state: true };
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    Whole,
+    /// Its title, not how far it has come.
+    Brief,
+    /// That there is one. A title is whole or not there: what is left of a cut one may say the contrary.
+    Notice,
 }
 
 pub struct Teller<'a> {
@@ -50,15 +46,10 @@ impl<'a> Teller<'a> {
 
     /// As HTML, marked where it is in another language; empty where nothing is said.
     fn html(&self, texts: &Texts) -> Value {
-        let Some((tag, text)) = self.pick(texts) else { return Value::from(()) };
-        Value::from_safe_string(self.marked(tag, HtmlEscape(&text).to_string().replace('\n', "<br>")))
-    }
-
-    fn marked(&self, tag: &str, html: String) -> String {
-        if same_language(tag, &self.voice.tag) {
-            return html;
-        }
-        format!("<span lang=\"{}\" dir=\"auto\">{html}</span>", HtmlEscape(tag))
+        let Some((tag, text)) = find(self.portal, texts, &self.voice.tag) else { return Value::from(()) };
+        let title = self.voice.called_in(tag, &self.portal.title);
+        let html = HtmlEscape(text).to_string().replace("{portal}", &title).replace('\n', "<br>");
+        Value::from_safe_string(self.voice.marked(tag, html))
     }
 
     /// A sentence of the language's, plain.
@@ -72,7 +63,7 @@ impl<'a> Teller<'a> {
     }
 
     fn filled(&self, key: &str, more: &[(&str, &str)]) -> Value {
-        let title = HtmlEscape(&self.portal.title).to_string();
+        let title = self.voice.called(&self.portal.title);
         let holes: Vec<_> = [("{portal}", title.as_str())].into_iter().chain(more.iter().copied()).collect();
         Value::from_safe_string(self.voice.html(key, &holes))
     }
@@ -88,6 +79,11 @@ impl<'a> Teller<'a> {
     fn time(&self, unix: u64) -> String {
         let machine = self.zoned(unix).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
         format!("<bdi><time datetime=\"{machine}\">{}</time></bdi>", HtmlEscape(&self.shown_time(unix)))
+    }
+
+    /// The same in fewer bytes, without what only programs read.
+    fn brief_time(&self, unix: u64) -> String {
+        format!("<time dir=ltr>{}</time>", HtmlEscape(&self.shown_time(unix)))
     }
 
     /// A sentence of the language's with a time in it, as HTML.
@@ -140,21 +136,13 @@ impl<'a> Teller<'a> {
         Some(self.headline(shown, told))
     }
 
-    /// Characters of the title in that line.
-    pub fn title_chars(&self, news: &News) -> usize {
-        news.lead().map_or(0, |shown| self.plain(&shown.incident.present().title).chars().count())
-    }
-
     fn headline(&self, shown: &Shown, told: Told) -> Value {
         let incident = &shown.incident;
-        let title = incident.present().title;
-        let title = self.pick(&title).filter(|_| told.title > 0);
-        let cut =
-            |(tag, title): (&str, String)| self.marked(tag, HtmlEscape(&text::cut(&title, told.title)).to_string());
+        let time = |at| if told == Told::Whole { self.time(at) } else { self.brief_time(at) };
         context! {
-            title => title.map(|title| Value::from_safe_string(cut(title))),
-            state => told.state.then(|| self.state(incident)),
-            next => self.next(shown).map(|(key, at)| self.sentence(key, at)),
+            title => if told == Told::Notice { self.label("news_brief") } else { self.html(&incident.present().title) },
+            state => (told == Told::Whole).then(|| self.state(incident)),
+            next => self.next(shown).map(|(key, at)| self.filled(key, &[("{time}", &time(at))])),
         }
     }
 
@@ -189,7 +177,7 @@ impl<'a> Teller<'a> {
         let ends = incident.ended().is_none().then_some(present.ends).flatten();
         context! {
             id => incident.id,
-            head => self.headline(shown, Told::WHOLE),
+            head => self.headline(shown, Told::Whole),
             withdrawn => incident.withdrawn.as_ref().map(|w| self.sentence("withdrawn", w.at)),
             reason => incident.withdrawn.as_ref().map(|w| self.html(&w.reason)),
             begins => present.starts.filter(|_| planned).map(|at| self.sentence("begins", at)),
@@ -244,7 +232,7 @@ impl<'a> Teller<'a> {
     fn service_html(&self, written: &str) -> Value {
         let found = self.portal.services.iter().find(|s| news::is(s, written));
         let (tag, name) = found.and_then(|s| named(s, &self.voice.tag)).unwrap_or((&self.voice.tag, written));
-        Value::from_safe_string(self.marked(tag, HtmlEscape(name).to_string()))
+        Value::from_safe_string(self.voice.marked(tag, HtmlEscape(name).to_string()))
     }
 
     /// A service's name for this reader.
@@ -331,11 +319,12 @@ impl<'a> Teller<'a> {
         lines.extend(present.starts.map(|at| self.plain_sentence("begins", at)));
         lines.extend(present.ends.map(|at| self.plain_sentence("ends", at)));
         lines.extend(incident.updates.last().map(|u| self.plain(&u.said.text)));
-        let label = |key: &str, says: String| format!("{}: {says}", self.name(key));
+        let colon = self.voice.get("colon");
+        let label = |key: &str, says: String| format!("{}{colon} {says}", self.name(key));
         lines.push(label("affects", self.affects(&present)));
         let said = [("works", &present.works), ("deadlines", &present.deadlines)];
         lines.extend(said.into_iter().filter(|(_, t)| !t.is_empty()).map(|(key, t)| label(key, self.plain(t))));
-        lines.extend(present.instead.iter().map(|(s, t)| format!("{}: {}", self.service(s), self.plain(t))));
+        lines.extend(present.instead.iter().map(|(s, t)| format!("{}{colon} {}", self.service(s), self.plain(t))));
         for (key, texts) in asks(&present) {
             let says = if texts.is_empty() { self.name("unknown") } else { self.plain(texts) };
             lines.push(format!("{} {says}", self.name(key)));
@@ -343,15 +332,21 @@ impl<'a> Teller<'a> {
         lines
     }
 
-    /// What can be sent to phones: the headline, and as much more as fits.
+    /// What can be sent to phones: the headline, whole or not at all, and as much more as fits.
     pub fn sms(&self, shown: &Shown) -> Sms {
         let title = self.plain(&shown.incident.present().title);
-        let named = if title.contains(&self.portal.title) { title } else { format!("{}: {title}", self.portal.title) };
-        let headline = if named.ends_with(['.', '!', '?']) { named } else { format!("{named}.") };
+        let of = |title: &str| format!("{}{} {title}", self.portal.title, self.voice.get("colon"));
+        let named = if title.contains(&self.portal.title) { title.clone() } else { of(&title) };
+        let ended = |text: &String| text.ends_with(['.', '!', '?']);
+        let sentence = |text: String| if ended(&text) { text } else { format!("{text}.") };
+        let all = [named, title, of(self.voice.get("news_brief"))].map(sentence);
+        let headline = all.iter().find(|t| t.chars().count() <= sms::MOST).unwrap_or(&all[2]);
         let next = self.next(shown).map_or(String::new(), |(key, at)| self.plain_sentence(key, at) + ".");
         let next = next.replace("..", ".");
         let url = self.portal.host.as_ref().map_or(String::new(), |h| format!("https://{h}/.well-known/boma/status"));
-        sms::fit(&[&headline, &next, &url])
+        // A space that does not break would make a longer message of the whole.
+        let spaced = |text: &str| text.replace(['\u{a0}', '\u{202f}'], " ");
+        sms::fit(&[&spaced(headline), &spaced(&next), &url])
     }
 }
 
@@ -374,8 +369,12 @@ pub fn named<'s>(service: &'s Service, tag: &str) -> Option<(&'s str, &'s str)> 
 
 /// The text for readers of a language, else of the portal's, and its tag.
 pub fn pick<'t>(portal: &Portal, texts: &'t Texts, tag: &str) -> Option<(&'t str, String)> {
+    find(portal, texts, tag).map(|(tag, text)| (tag, text.replace("{portal}", &portal.title)))
+}
+
+/// The same as it was written.
+fn find<'t>(portal: &Portal, texts: &'t Texts, tag: &str) -> Option<(&'t str, &'t String)> {
     let wanted = [tag].into_iter().chain(portal.languages.iter().map(String::as_str));
     let found = wanted.into_iter().find_map(|tag| text::find(texts.iter(), tag));
-    let (tag, text) = found.or_else(|| texts.iter().next().map(|(tag, text)| (tag.as_str(), text)))?;
-    Some((tag, text.replace("{portal}", &portal.title)))
+    found.or_else(|| texts.iter().next().map(|(tag, text)| (tag.as_str(), text)))
 }

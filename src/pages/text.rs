@@ -2,12 +2,11 @@
 //!
 //! Does not know: layout.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use minijinja::{HtmlEscape, Value};
 
-use crate::words::{Language, Words, same_language};
+use crate::words::{Language, Words, runs_left, same_language};
 
 /// Languages read or chosen from at most this many entries of `Accept-Language`.
 const ACCEPTED: usize = 16;
@@ -83,13 +82,15 @@ impl Voice {
         if key == "dir" { self.dir() } else { self.says(key).0 }
     }
 
-    /// A sentence as HTML, with HTML in its holes, marked where it is in another language.
+    /// A sentence as HTML, with HTML in its holes, for an element that bears its [`Voice::marks`].
+    pub fn inside(&self, key: &str, holes: &[(&str, &str)]) -> String {
+        let text = HtmlEscape(self.get(key)).to_string();
+        holes.iter().fold(text, |text, (hole, filling)| text.replace(hole, filling))
+    }
+
+    /// The same for any place: marked where it is in another language.
     pub fn html(&self, key: &str, holes: &[(&str, &str)]) -> String {
-        let mut text = HtmlEscape(self.get(key)).to_string();
-        for (hole, filling) in holes {
-            text = text.replace(hole, filling);
-        }
-        let marks = self.marks(key);
+        let (text, marks) = (self.inside(key, holes), self.marks(key));
         if marks.is_empty() { text } else { format!("<span{marks}>{text}</span>") }
     }
 
@@ -104,59 +105,47 @@ impl Voice {
     }
 
     fn of(&self, language: &Arc<Language>) -> String {
-        if Arc::ptr_eq(language, &self.language) {
-            return String::new();
-        }
-        let dir = if language.right_to_left == self.language.right_to_left {
-            String::new()
-        } else {
-            format!(" dir=\"{}\"", language.dir())
-        };
-        format!(" lang=\"{}\"{dir}", language.tag)
+        if Arc::ptr_eq(language, &self.language) { String::new() } else { self.foreign(&language.tag, language.dir()) }
+    }
+
+    /// The attributes of an element whose text somebody else wrote, in a language of this tag; empty where it is the page's own.
+    pub fn marks_of(&self, tag: &str) -> String {
+        if same_language(tag, &self.tag) { String::new() } else { self.foreign(tag, self.dir_of(tag)) }
+    }
+
+    /// HTML in a language of this tag, marked where that is another one.
+    pub fn marked(&self, tag: &str, html: String) -> String {
+        let marks = self.marks_of(tag);
+        if marks.is_empty() { html } else { format!("<span{marks}>{html}</span>") }
+    }
+
+    /// A direction of its own also keeps a text apart from what stands around it.
+    fn foreign(&self, tag: &str, dir: &str) -> String {
+        let dir = if dir == self.dir() { String::new() } else { format!(" dir=\"{dir}\"") };
+        format!(" lang=\"{}\"{dir}", HtmlEscape(tag))
+    }
+
+    fn dir_of(&self, tag: &str) -> &'static str {
+        let known = [&self.language].into_iter().chain(&self.instead).find(|l| same_language(&l.tag, tag));
+        known.map_or_else(|| if runs_left(tag) { "rtl" } else { "ltr" }, |language| language.dir())
+    }
+
+    /// What somebody is called, as HTML: kept apart where it is written the other way than what stands around it.
+    pub fn called(&self, name: &str) -> String {
+        called(name, self.language.right_to_left)
+    }
+
+    /// The same within a text in a language of this tag.
+    pub fn called_in(&self, tag: &str, name: &str) -> String {
+        called(name, self.dir_of(tag) == "rtl")
     }
 }
 
-/// Characters that a title keeps at least where it is cut: fewer tell nobody what it is about.
-pub const LEAST: usize = 12;
-
-/// A text of so many characters at most, with "…" in the place of the rest; between words, where that leaves most of it.
-pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
-    if text.chars().count() <= most {
-        return Cow::Borrowed(text);
-    }
-    let end = text.char_indices().nth(most.saturating_sub(1)).map_or(0, |(at, _)| at);
-    let (mut head, rest) = text.split_at(end);
-    let within = !rest.starts_with(char::is_whitespace);
-    if let Some(words) = head.rfind(char::is_whitespace).filter(|at| within && at * 2 > head.len()) {
-        head = &head[..words];
-    } else if rest.starts_with(clings) {
-        // What a mark belongs to does not stand without it.
-        head = head.trim_end_matches(clings);
-        head = &head[..head.char_indices().next_back().map_or(0, |(at, _)| at)];
-    }
-    let head = head.trim_end_matches(|c: char| c.is_whitespace() || ",;:.-–—،؛".contains(c));
-    Cow::Owned(format!("{head}…"))
-}
-
-/// Whether a character is a mark on the one before it, or ties two together.
-fn clings(c: char) -> bool {
-    let marks = matches!(c, '\u{300}'..='\u{36f}' | '\u{610}'..='\u{61a}' | '\u{64b}'..='\u{65f}' | '\u{670}' | '\u{6d6}'..='\u{6dc}');
-    marks || matches!(c, '\u{200d}' | '\u{1ab0}'..='\u{1aff}' | '\u{20d0}'..='\u{20ff}' | '\u{fe00}'..='\u{fe0f}')
-}
-
-/// A page with the longest cut of a title of so many characters with which it fits; `None` where none does.
-pub fn with_longest<P>(title: usize, made: impl Fn(usize) -> P, fits: impl Fn(&P) -> bool) -> Option<P> {
-    let (mut found, mut low, mut high) = (None, LEAST, title.saturating_sub(1));
-    while low <= high {
-        let middle = usize::midpoint(low, high);
-        let page = made(middle);
-        if fits(&page) {
-            (found, low) = (Some(page), middle + 1);
-        } else {
-            high = middle - 1;
-        }
-    }
-    found
+fn called(name: &str, right_to_left: bool) -> String {
+    let is_left = |c: char| matches!(c, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{fefc}');
+    let html = HtmlEscape(name).to_string();
+    let turns = name.chars().any(|c| c.is_alphabetic() && is_left(c) != right_to_left);
+    if turns { format!("<bdi>{html}</bdi>") } else { html }
 }
 
 /// The text of a language: of the tag itself, else of the same language elsewhere.
@@ -214,33 +203,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cut_text_is_whole_in_its_words_or_at_least_in_its_letters() {
-        for (text, most, is) in [
-            ("Payments are slow", 17, "Payments are slow"),
-            ("Payments are slow", 16, "Payments are…"),
-            ("Payments are slow", 13, "Payments are…"),
-            ("Payments, fines and licences", 10, "Payments…"),
-            ("Unterbrechungsfreiheit", 9, "Unterbre…"),
-            ("a Unterbrechungsfreiheit", 9, "a Unterb…"),
-            ("الدفع بطيء اليوم", 12, "الدفع بطيء…"),
-            ("cafe\u{301}teria", 5, "caf…"),
-            ("e\u{301}e\u{301}", 2, "…"),
-            ("支付服务缓慢", 4, "支付服…"),
-            ("ab", 0, "…"),
-            ("", 0, ""),
+    fn a_name_is_kept_apart_where_it_runs_against_its_page() {
+        for (name, right_to_left, apart) in [
+            ("Huduma", false, false),
+            ("Huduma", true, true),
+            ("خدمة", true, false),
+            ("خدمة", false, true),
+            ("خدمة Huduma", true, true),
+            ("112", true, false),
         ] {
-            assert_eq!(cut(text, most), is, "{text} {most}");
-            assert!(cut(text, most).chars().count() <= most.max(1), "{text} {most}");
+            assert_eq!(called(name, right_to_left).starts_with("<bdi>"), apart, "{name} {right_to_left}");
         }
-    }
-
-    #[test]
-    fn the_longest_cut_that_fits_is_found() {
-        for (title, room) in [(100, 50), (100, 12), (100, 98), (17, 16)] {
-            assert_eq!(with_longest(title, |n| n, |n| *n <= room), Some(room.min(title - 1)), "{title} {room}");
-        }
-        for (title, room) in [(100, 11), (0, 50), (12, 50)] {
-            assert_eq!(with_longest(title, |n| n, |n| *n <= room), None, "{title} {room}");
+        let voice = |tag: &str| Voice::new(&Words::shipped(), &[tag.to_owned()], 0);
+        for (page, tag, marks) in [
+            ("en", "en-GB", ""),
+            ("en", "sw", " lang=\"sw\""),
+            ("en", "ar", " lang=\"ar\" dir=\"rtl\""),
+            ("en", "ur-PK", " lang=\"ur-PK\" dir=\"rtl\""),
+            ("ar", "fa", " lang=\"fa\""),
+            ("ar", "so", " lang=\"so\" dir=\"ltr\""),
+        ] {
+            assert_eq!(voice(page).marks_of(tag), marks, "{tag} on a page in {page}");
         }
     }
 }

@@ -17,8 +17,12 @@ pub fn told(news: &News, voice: &Voice) -> Option<Value> {
     let rows = days.iter().rev().filter_map(|day| {
         // What nobody met is not named.
         let shares = Fare::ALL.into_iter().zip(day.served.shares()?).filter(|(_, share)| *share > 0);
+        // One piece, in the direction of its words.
         let share = |(fare, share): (Fare, u32)| {
-            format!("{} {}", voice.html(&format!("days_{}", fare.as_str()), &[]), uptime::percent(share))
+            let key = format!("days_{}", fare.as_str());
+            let (says, marks) = (voice.inside(&key, &[]), voice.marks(&key));
+            let text = format!("{says}\u{a0}{}", uptime::percent(share));
+            if marks.is_empty() { text } else { format!("<span{marks}>{text}</span>") }
         };
         let says = Value::from_safe_string(shares.map(share).collect::<Vec<_>>().join(" · "));
         Some(context! { date => day.date.as_str(), whole => day.whole, says })

@@ -12,19 +12,22 @@ use crate::pages::Choice;
 use crate::reason::Reason;
 use crate::wire::Head;
 
-/// `GET /.well-known/boma/lang?lang=TAG`. The browser says where it was: boma's pages let it, to their own host.
+/// `GET /.well-known/boma/lang?lang=TAG`. The browser says where it was: boma's pages let it, to their own host. With `&status`
+/// it leads to the status page instead: from pages that hold a form, or have one behind them, whose address is not to be asked for.
 pub fn answer(visit: &mut Visit<'_>, request: &Request, head: &dyn Head) -> Made {
     if visit.portal.is_none() || visit.choice != Choice::Query {
         return respond::refusal(visit, head, Reason::OwnNotFound);
     }
     let portal = visit.portal();
     let tag = portal.languages.get(visit.language).map_or("", String::as_str);
-    let from =
-        head.text("referer").and_then(|referer| page_of(referer, &request.authority).zip(referer.split_once(':')));
+    let leads_back = !head.query().is_some_and(|query| query.split('&').any(|pair| pair == "status"));
+    let referer = head.text("referer").filter(|_| leads_back);
+    let from = referer.and_then(|referer| page_of(referer, &request.authority).zip(referer.split_once(':')));
+    let start = if leads_back { "/".to_owned() } else { format!("{OWN}status") };
     let mut made = Made::empty(303, Reason::Own);
     // Whole: of a path like `//elsewhere` browsers would make another host.
-    let back = from.map_or_else(
-        || "/".to_owned(),
+    let back = from.map_or(
+        start,
         // The browser's own scheme: what ends TLS before boma need not say that it did.
         |(page, (scheme, _))| format!("{scheme}://{}{}", request.authority, said_in(page, tag, &portal.languages)),
     );

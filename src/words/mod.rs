@@ -132,6 +132,15 @@ pub fn same_language(a: &str, b: &str) -> bool {
     primary(a).eq_ignore_ascii_case(primary(b))
 }
 
+/// Whether a language is written from right to left, as far as its tag tells: of languages that nobody has here.
+pub fn runs_left(tag: &str) -> bool {
+    const LEFT: [&str; 20] = [
+        "ar", "arc", "bal", "bqi", "ckb", "dv", "fa", "glk", "he", "khw", "ks", "lrc", "mzn", "nqo", "ps", "sd", "skr",
+        "ug", "ur", "yi",
+    ];
+    LEFT.iter().any(|left| primary(tag).eq_ignore_ascii_case(left))
+}
+
 fn primary(tag: &str) -> &str {
     tag.split(['-', '_']).next().unwrap_or(tag)
 }

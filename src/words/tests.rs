@@ -104,3 +104,24 @@ fn files_are_laid_over_what_is_shipped_and_over_shorter_tags() {
     assert_eq!(words.english().tag, "en");
     assert_eq!(Words::new(words.written().to_vec()), words);
 }
+
+/// French sets a space before its high marks, and no line ends there.
+#[test]
+fn french_marks_stay_with_the_word_before_them() {
+    let words = Words::shipped();
+    let french = words.find("fr").unwrap();
+    let no_break = |c: Option<char>| matches!(c, Some('\u{a0}' | '\u{202f}'));
+    let mut marks = 0;
+    for (key, text) in &french.texts {
+        for (at, mark) in text.match_indices([':', ';', '?', '!', '»']) {
+            assert!(no_break(text[..at].chars().next_back()), "{key}: {mark} in {text:?}");
+            marks += 1;
+        }
+        for (at, mark) in text.match_indices('«') {
+            assert!(no_break(text[at + mark.len()..].chars().next()), "{key}: {text:?}");
+        }
+    }
+    assert!(marks > 30, "{marks}");
+    let other = words.languages.iter().filter(|l| l.tag != "fr");
+    assert!(other.flat_map(|l| l.texts.values()).all(|text| !text.contains(['\u{a0}', '\u{202f}'])));
+}

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 
+use boma::gzip;
 use boma::incident::{Author, Draft, Incident, Spoken};
-use boma::pages::{Copied, Html, Mood, News, Page, Restraint, Sheet, Shelf, Shown, admit_banner};
+use boma::pages::{Copied, HIDDEN, Html, Mood, News, Page, Restraint, Sheet, Shelf, Shown, admit_banner};
 use boma::settings;
 use boma::uptime::{Day, Served};
 use boma::wire::{Hole, Prepared};
@@ -82,14 +83,58 @@ fn body(html: &Html) -> String {
     filled(&html.body)
 }
 
-fn filled(page: &Prepared) -> String {
-    let fill = |hole: Hole, out: &mut [u8]| match hole {
+/// The twelfth in the line, who waits four to nine minutes more.
+fn fill(hole: Hole, out: &mut [u8]) {
+    match hole {
         Hole::Reference => out.copy_from_slice(b"7KQ2-M8XA-93PL-C4VD-"),
         Hole::Wait => out.copy_from_slice(b"  5"),
-        Hole::Code => out.fill(b' '),
+        Hole::Place => out.copy_from_slice(b"12     "),
+        Hole::From => out.copy_from_slice(b"4  "),
+        Hole::To => out.copy_from_slice(b"9  "),
+        Hole::Unknown | Hole::Still => out.copy_from_slice(HIDDEN),
+        Hole::Code | Hole::Known => out.fill(b' '),
         _ => out.fill(b'A'),
-    };
+    }
+}
+
+fn filled(page: &Prepared) -> String {
     String::from_utf8(page.fill(b"AAAA", fill).to_vec()).unwrap()
+}
+
+/// As a browser has it that takes gzip.
+fn unpacked(html: &Html) -> String {
+    let packed = html.packed.as_ref().unwrap().fill(b"AAAA", fill);
+    String::from_utf8(gzip::unpack(&packed, 1 << 20).unwrap()).unwrap()
+}
+
+const BARE: [Page; 3] = [Page::Bare, Page::BareForm, Page::BareResend];
+
+/// What a page is to be held against, by its language.
+fn held(words: &Words, language: &str, first: &str, told: bool) -> Value {
+    let says = |key: &str| {
+        let own = words.find(language).and_then(|l| l.get(key)).or_else(|| words.find(first)?.get(key));
+        own.unwrap().replace("{portal}", "Huduma")
+    };
+    let asks = [
+        "challenge_by_hand",
+        "challenge_bare",
+        "carried_bare",
+        "resend_by_hand",
+        "resend_bare",
+        "ask_lead",
+        "waiting_press",
+    ];
+    let title = says("template_origin_failure_title");
+    json!({
+        "language": language, "presses": asks.map(says),
+        "told": if told { json!({ "title": title, "next": "2026-12-01 22:00 EAT" }) } else { Value::Null },
+    })
+}
+
+/// With more said of it.
+fn with(mut page: Value, more: Value) -> Value {
+    page.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    page
 }
 
 /// A dark page of the portal's own, as a copy of it is shown: with the banner, and the note before its form.
@@ -97,7 +142,8 @@ fn copy(shelf: &Shelf, language: &str) -> String {
     let banner = shelf.banner(0, Copied { language: Some(language), path: "/forms/a", taken: NOW - 7200, forms: true });
     let code = banner.code.unwrap();
     let html = format!("{}7KQ2-M8XA-93PL-C4VD-{}", &banner.html[..code.start], &banner.html[code.end..]);
-    let (note, dir) = (shelf.form_note(0, Some(language)), if language == "ar" { "rtl" } else { "ltr" });
+    let dir = if matches!(language, "ar" | "ur") { "rtl" } else { "ltr" };
+    let note = shelf.form_note(0, Some(language));
     format!(
         "<!doctype html><html lang=\"{language}\" dir=\"{dir}\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><meta name=\"color-scheme\" content=\"light dark\"><link rel=\"icon\" href=\"data:,\"><title>Huduma</title></head><body bgcolor=\"#222222\" text=\"#eeeeee\">{html}<main><h1>Huduma</h1>{note}<form inert><p>Huduma</p></form></main></body></html>"
     )
@@ -111,7 +157,7 @@ fn hung() -> Vec<Value> {
         read.value.portals.into_iter().map(Arc::new).collect::<Vec<_>>()
     };
     let portals = read(SETTINGS);
-    let mut all = Vec::new();
+    let (mut all, words) = (Vec::new(), Words::shipped());
     let moods = [Restraint::Slow, Restraint::Failing, Restraint::Returning, Restraint::Copies, Restraint::Closed];
     let quiet = ("".to_owned(), News::default(), true);
     let told_of = ("told-".to_owned(), told(), true);
@@ -119,12 +165,21 @@ fn hung() -> Vec<Value> {
     for (prefix, news, every) in [quiet, told_of].into_iter().chain(moods) {
         let shelf = Shelf::new(&Words::shipped(), &portals, vec![news], NOW);
         for (at, language) in LANGUAGES.iter().enumerate() {
+            let held = held(&words, language, "en", prefix == "told-");
             let mut hang = |name: &str, body: String, csp: &str| {
-                all.push(json!({ "name": format!("{prefix}{name}"), "language": language, "body": body, "csp": csp }));
+                let page = json!({ "name": format!("{prefix}{name}"), "body": body, "csp": csp });
+                let more = json!({ "copy": name == "copy", "short": name.ends_with("-plain") });
+                all.push(with(with(held.clone(), page), more));
             };
             for page in Page::ALL.into_iter().filter(|p| every || *p == Page::Statement) {
-                let html = shelf.page(0, at, page);
-                hang(&format!("{page:?}").to_lowercase(), body(html), &html.csp);
+                let (html, name) = (shelf.page(0, at, page), format!("{page:?}").to_lowercase());
+                hang(&name, unpacked(html), &html.csp);
+                if BARE.contains(&page) {
+                    hang(&format!("{name}-plain"), body(html), &html.csp);
+                } else if prefix == "told-" && matches!(*language, "en" | "ar") {
+                    let html = shelf.small(0, at, page);
+                    hang(&format!("small-{name}"), unpacked(html), &html.csp);
+                }
             }
             for wrong in [false, true].into_iter().filter(|_| every) {
                 let html = shelf.code(Some(0), at, wrong);
@@ -148,7 +203,8 @@ fn hung() -> Vec<Value> {
             ("own-status", status_body, status.csp.as_ref().unwrap()),
         ] {
             assert!(body.contains("<svg aria-hidden=\"true\"") && body.contains("--act:#a0183c"), "{name}");
-            all.push(json!({ "name": name, "language": language, "body": body, "csp": csp }));
+            let page = json!({ "name": name, "body": body, "csp": csp });
+            all.push(with(held(&words, language, "en", true), page));
         }
     }
     all
@@ -157,7 +213,8 @@ fn hung() -> Vec<Value> {
 #[test]
 fn every_page_in_every_language_is_whole_on_a_phone_by_keyboard_light_and_dark() {
     let pages = hung();
-    assert_eq!(pages.len(), 5 * (2 * (Page::ALL.len() + 4) + 5 * 3 + 3));
+    let small = 2 * (Page::ALL.len() - BARE.len());
+    assert_eq!(pages.len(), 5 * (2 * (Page::ALL.len() + BARE.len() + 4) + 5 * 3 + 3) + small);
     look(&pages);
 }
 
@@ -167,7 +224,8 @@ name = "اردو"
 dir = "rtl"
 partial = true
 statement_title = "معذرت، سروس دستیاب نہیں"
-statement_lead = "{portal} ابھی جواب نہیں دے سکتی۔ چند منٹ بعد دوبارہ کوشش کریں۔"
+statement_lead = "{portal} ابھی جواب نہیں دے سکتی۔"
+statement_retry = "چند منٹ بعد دوبارہ کوشش کریں۔"
 challenge_title = "ایک لمحہ"
 go_on = "جاری رکھیں"
 try_again = "دوبارہ کوشش کریں"
@@ -186,18 +244,25 @@ fn every_page_in_an_operators_language_is_whole_from_right_to_left_and_shows_the
     let settings = SETTINGS.replace("languages = [\"en\", \"sw\", \"fr\", \"sq\", \"ar\"]", languages);
     let settings = settings::read("boma.toml", &settings, &PathBuf::from(".")).value;
     let portals: Vec<_> = settings.portals.into_iter().map(Arc::new).collect();
-    let shelf = Shelf::new(&Words::new(vec![read.value]), &portals, vec![told()], NOW);
+    let words = Words::new(vec![read.value]);
+    let shelf = Shelf::new(&words, &portals, vec![told()], NOW);
     let names = json!({ "en": "English", "ur": "اردو" });
     let mut pages = Vec::new();
     let mut hang = |name: &str, body: String, csp: &str| {
         assert!(body.contains("lang=\"ur\"") && body.contains("lang=\"en\" dir=\"ltr\""), "{name}: {body}");
-        let name = format!("operators-{name}");
-        pages.push(json!({ "name": name, "language": "ur", "rtl": true, "names": names, "body": body, "csp": csp }));
+        let page =
+            json!({ "name": format!("operators-{name}"), "rtl": true, "names": names, "body": body, "csp": csp });
+        let more = json!({ "copy": name == "copy", "short": name.ends_with("-plain") });
+        pages.push(with(with(held(&words, "ur", "en", true), page), more));
     };
     for page in Page::ALL {
-        let html = shelf.page(0, 1, page);
-        hang(&format!("{page:?}").to_lowercase(), body(html), &html.csp);
+        let (html, name) = (shelf.page(0, 1, page), format!("{page:?}").to_lowercase());
+        hang(&name, unpacked(html), &html.csp);
+        if BARE.contains(&page) {
+            hang(&format!("{name}-plain"), body(html), &html.csp);
+        }
     }
+    hang("copy", copy(&shelf, "ur"), &admit_banner("default-src 'none'; img-src data:"));
     let code = shelf.code(Some(0), 1, true);
     hang("code-wrong", body(code), &code.csp);
     let status = shelf.sheet(0, 1, Sheet::Page);

@@ -173,7 +173,9 @@
   hand.hidden = true;
   show.hidden = false;
   setTimeout(function () {
-    if (!over) { document.getElementById('how').textContent = text('slow'); offer(); }
+    if (over) { return; }
+    if (!again) { document.getElementById('how').textContent = text('slow'); }
+    offer();
   }, Math.max(1e4, wait * 1e3));
   form.onsubmit = function () {
     if (now() - pressed < 5e3) { return false; }

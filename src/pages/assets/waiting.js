@@ -62,5 +62,6 @@
   document.addEventListener('visibilitychange', wake);
   window.addEventListener('online', wake);
   window.addEventListener('pageshow', function (e) { if (e.persisted) { over = false; wake(); } });
+  by('alone').hidden = false;
   later(3);
 })();

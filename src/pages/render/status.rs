@@ -10,7 +10,7 @@ use super::super::news::Shown;
 use super::super::teller::Teller;
 use super::super::text::Voice;
 use super::super::{Html, Page, uptime};
-use super::{Of, Renderer, SERVICES, choices, fitting, looks, mark, of_portal, prepare, states, titled};
+use super::{Of, Renderer, SERVICES, choices, fitting, looks, mark, prepare, titled, ways};
 use crate::bounds;
 use crate::wire::Hole;
 
@@ -40,9 +40,9 @@ impl Renderer {
                     mood => teller.mood(of.news),
                     current => told(true),
                     planned => told(false),
-                    services => states(of, voice, services),
+                    services => ways::states(of, voice, services),
                     past => past[..kept].to_vec(),
-                    contact => of_portal(of.portal).collect::<Vec<_>>(),
+                    contact => ways::of_portal(of.portal, voice).collect::<Vec<_>>(),
                     uptime => uptime::told(of.news, voice),
                     languages => choices(of),
                     logo => logo,

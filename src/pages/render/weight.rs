@@ -43,9 +43,7 @@ pub fn heavy(words: &Words, like: &Portal, tag: &str) -> Vec<Heavy> {
             (html.body.bytes.len(), bounds::PAGE_BYTES)
         };
         if bytes > most {
-            let bare =
-                if page == Page::BareResend { "resend_by_hand".to_owned() } else { format!("{}_bare", key(page)) };
-            let key = if page.is_bare() { bare } else { format!("{}_lead", key(page)) };
+            let key = format!("{}_{}", key(page), if page.is_bare() { "bare" } else { "lead" });
             all.push(Heavy { key, bytes, most });
         }
     }
