@@ -128,8 +128,7 @@ impl Pen<'_> {
         let Some(told) = fared.told() else {
             return "No request is known to have been a citizen's.".into();
         };
-        let mut says =
-            format!("Of {} requests that count as citizens', {told}.", number(fared.served.requests()));
+        let mut says = format!("Of {} requests that count as citizens', {told}.", number(fared.served.requests()));
         let classes = &self.report.citizens.classes;
         let hurt = classes.iter().filter(|(_, f)| f.turned_away() > 0).max_by(|(_, a), (_, b)| {
             let of = |x: &super::super::Fared, y: &super::super::Fared| {
