@@ -34,6 +34,7 @@ use crate::places::Places;
 use crate::plan::{Ladder, Per, Quota, Then, quota_id};
 use crate::portal::{Portal, Portals};
 use crate::posture::{Ears, Signals, Standing};
+use crate::reason::Reason;
 use crate::rules::{Measure, RuleSet};
 use crate::seal::{self, Key, Secret};
 use crate::settings::Settings;
@@ -299,6 +300,12 @@ impl House {
         };
         m.troubles.into_iter().for_each(|t| house.trouble(t));
         house
+    }
+
+    /// Why a portal's posture, as it is now, keeps requests of a route from the origin.
+    pub fn bars(&self, portal: &str, stay_up: bool) -> Option<Reason> {
+        let level = self.standing.load().level(portal, self.now().unix());
+        self.law.load().ladder.levels[level as usize].reach.bars(stay_up)
     }
 
     pub fn now(&self) -> Now {

@@ -25,6 +25,7 @@ pub mod plan;
 pub mod portal;
 pub mod proofs;
 pub mod reason;
+pub mod said;
 pub mod seal;
 pub mod strain;
 pub mod units;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::facts::Kind;
+use crate::reason::Reason;
 
 /// The steps of the posture ladder, mildest first. What each step does is a file ([`Effects`]); code compares
 /// levels and never asks for one by name.
@@ -209,6 +210,17 @@ pub enum Reach {
     StayUp,
     /// None; statements only, and no snapshots.
     None,
+}
+
+impl Reach {
+    /// Why a request of a route does not get there.
+    pub fn bars(self, stay_up: bool) -> Option<Reason> {
+        match self {
+            Reach::None => Some(Reason::Closed),
+            Reach::StayUp if !stay_up => Some(Reason::Posture),
+            Reach::StayUp | Reach::All => None,
+        }
+    }
 }
 
 /// What one posture does; a row of `config/postures.toml`. Factors are in thousandths: 500 halves a budget.

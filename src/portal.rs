@@ -5,13 +5,14 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::bounds;
 
+mod hosts;
 mod looks;
 
+pub use hosts::{Portals, bare};
 pub use looks::{Colour, Looks, Palette};
 
 /// Texts per language tag, such as `en` or `sw`.
@@ -27,6 +28,8 @@ pub struct Portal {
     pub host: Option<String>,
     /// Send the canonical host to the origin, not the one the citizen asked for.
     pub canonical_host_header: bool,
+    /// What citizens come by, as far as the listeners tell: `https` where one speaks TLS, or sends to one that does.
+    pub scheme: &'static str,
     pub title: String,
     pub looks: Looks,
     pub timezone: String,
@@ -207,6 +210,13 @@ impl Portal {
         self.host.as_deref().filter(|own| self.canonical_host_header && is_named(own) && is_named(host)).unwrap_or(host)
     }
 
+    /// Whether copies are of what this host (lower case, without port) shows: boma's own fetches ask for the canonical one. Where
+    /// the origin hears that alone they are of every exact name, and of every host there is where the portal is for `*`.
+    pub fn is_copied(&self, host: &str) -> bool {
+        let is_for_all = self.canonical_host_header && self.hosts.iter().any(|h| h == "*");
+        is_for_all || self.host.as_deref().is_some_and(|own| bare(self.own_host(host)) == bare(own))
+    }
+
     /// Whether copies of any pages are kept.
     pub fn keeps_copies(&self) -> bool {
         self.snapshot.sitemap.is_some() || !self.declared().is_empty()
@@ -355,46 +365,6 @@ impl Routes {
 
     pub fn all(&self) -> &[Route] {
         &self.all
-    }
-}
-
-/// All portals, found by host.
-#[derive(Debug, Default)]
-pub struct Portals {
-    pub list: Vec<Arc<Portal>>,
-    exact: HashMap<String, usize>,
-    /// `.suffix`, longest first.
-    wildcards: Vec<(String, usize)>,
-    any: Option<usize>,
-}
-
-impl Portals {
-    pub fn new(list: Vec<Portal>) -> Portals {
-        let mut portals = Portals::default();
-        for (i, portal) in list.iter().enumerate() {
-            for host in &portal.hosts {
-                if host == "*" {
-                    portals.any.get_or_insert(i);
-                } else if let Some(suffix) = host.strip_prefix('*') {
-                    portals.wildcards.push((suffix.to_owned(), i));
-                } else {
-                    portals.exact.entry(host.clone()).or_insert(i);
-                }
-            }
-        }
-        portals.wildcards.sort_by_key(|(s, _)| std::cmp::Reverse(s.len()));
-        portals.list = list.into_iter().map(Arc::new).collect();
-        portals
-    }
-
-    /// The portal of a host (lower case, without port), and its number.
-    pub fn find(&self, host: &str) -> Option<(usize, &Arc<Portal>)> {
-        let wildcard = || {
-            let found = self.wildcards.iter().find(|(s, _)| host.len() > s.len() && host.ends_with(s.as_str()));
-            found.map(|(_, i)| *i)
-        };
-        let at = self.exact.get(host).copied().or_else(wildcard).or(self.any)?;
-        Some((at, &self.list[at]))
     }
 }
 

@@ -11,7 +11,7 @@ const FLOORS: [&[&str]; 8] = [
     &["bounds", "clock"],
     &[
         "bot", "client", "facts", "fault", "gzip", "held", "http1", "http2", "incident", "known", "markup", "path",
-        "pen", "plan", "portal", "proofs", "reason", "seal", "strain", "units", "uptime", "wire", "words",
+        "pen", "plan", "portal", "proofs", "reason", "said", "seal", "strain", "units", "uptime", "wire", "words",
     ],
     &[
         "admit",

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::said::Said;
 use super::time::{self, Asked, Times};
 use super::vary::{Asking, Selected, Varies};
 use super::wish::Wish;
 use super::{reuse, scan};
 use crate::bounds;
 use crate::clock::Now;
+use crate::said::Said;
 use crate::wire::{Common, Fields};
 
 /// By whose word answers of a route are kept.

@@ -1,5 +1,5 @@
 //! The cache: answers kept for whoever asks next. The rules are arithmetic and know neither storage nor connections
-//! (`said`, `wish`, `time`, `vary`, `keep`, `reuse`, `condition`, `range`, `renew`, `answer`, `invalid`, `scan`); the
+//! (`wish`, `time`, `vary`, `keep`, `reuse`, `condition`, `range`, `renew`, `answer`, `invalid`, `scan`); the
 //! [`Cache`] keeps what they allow (`larder`) and lets one fetch bring what many wait for (`turns`).
 //!
 //! RFC 9111 as a shared cache, RFC 5861, RFC 9213 (`CDN-Cache-Control`), RFC 9211. Stricter than those where a citizen's
@@ -15,7 +15,6 @@ mod larder;
 mod range;
 mod renew;
 mod reuse;
-mod said;
 mod scan;
 #[cfg(test)]
 mod tests;
@@ -32,7 +31,6 @@ pub use larder::{Address, At, Cache, Key, Place, What};
 pub use range::{Wanted, parse as parse_range};
 pub use renew::{is_about, merged, renewed};
 pub use reuse::{Use, Why, is_trouble, reuse, stands_in};
-pub use said::Said;
 pub use scan::{names, tells};
 pub use time::{Asked, parse_date, write_date};
 pub use turns::{Joined, Landed, Leader, Waiter};

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::condition;
 use super::keep::Kept;
-use super::said::digits;
+use crate::said::digits;
 use crate::wire::Head;
 
 #[derive(Clone, Debug, PartialEq, Eq)]

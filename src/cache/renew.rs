@@ -18,12 +18,17 @@ const OF_THE_BODY: [&str; 9] = [
     "connection",
 ];
 
-/// Whether a 304 speaks of this answer.
+/// Whether a 304 speaks of this answer: by its tag, or where it has none by its date.
 pub fn is_about(kept: &Kept, fields: &Fields) -> bool {
     match (fields.first("etag"), kept.etag()) {
         (Some(new), Some(old)) => condition::same(new, old),
         (Some(_), None) => false,
-        (None, _) => true,
+        (None, _) => fields.first("last-modified").is_none_or(|new| {
+            let old = kept.fields().first("last-modified");
+            old.is_some_and(|old| {
+                old == new || time::parse_date(old).is_some_and(|at| time::parse_date(new) == Some(at))
+            })
+        }),
     }
 }
 

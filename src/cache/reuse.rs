@@ -51,7 +51,8 @@ pub fn reuse(kept: &Kept, wish: &Wish, now: Now) -> Use {
 }
 
 /// Whether a kept answer may stand in where the origin fails or may not be asked (RFC 9111 section 4.2.4, RFC 5861
-/// section 4): as long as it says itself, or else as long as boma keeps it for bad days.
+/// section 4): as long as it says itself, or else as long as boma keeps it for bad days. That something is not there, or not
+/// to be had, may be so for a moment: past its time such an answer stands in only where it says so itself.
 pub fn stands_in(kept: &Kept, now: Now) -> bool {
     let left = kept.times.left(now);
     if kept.status >= 500 || kept.said.no_cache {
@@ -60,7 +61,8 @@ pub fn stands_in(kept: &Kept, now: Now) -> bool {
     if left > 0 {
         return true;
     }
-    let most = kept.said.if_error.unwrap_or(bounds::CACHE_KEPT.as_secs());
+    let unsaid = if kept.status < 400 { bounds::CACHE_KEPT.as_secs() } else { 0 };
+    let most = kept.said.if_error.unwrap_or(unsaid);
     !kept.said.forbids_stale() && left.unsigned_abs() < most
 }
 

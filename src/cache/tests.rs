@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::clock::{Now, SECOND};
+use crate::said::Said;
 use crate::wire::{Fields, Head, Version};
 
 /// A second in 2026, where every case begins.

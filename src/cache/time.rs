@@ -3,9 +3,9 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::said::{Said, digits};
 use crate::bounds;
 use crate::clock::{Now, SECOND};
+use crate::said::{Said, digits};
 use crate::wire::Fields;
 
 /// When an answer was asked for and when its head came.

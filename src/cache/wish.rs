@@ -1,6 +1,6 @@
 //! What a request asks of caches (RFC 9111 section 5.2.1).
 
-use super::said::{each, seconds};
+use crate::said::{each, seconds};
 use crate::wire::Head;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -13,7 +13,6 @@ use super::anew::Anew;
 use super::{Change, Office, Who};
 use crate::bounds;
 use crate::origin::{self, Origins};
-use crate::plan::{Effects, Reach};
 use crate::portal::Portal;
 use crate::store::{Rows, Table};
 
@@ -100,14 +99,7 @@ impl Office {
 
     /// A posture that spares the origin spares it boma's own fetches too.
     fn may_fetch(&self, portal: &Portal, path: &str) -> bool {
-        let law = self.house.law.load();
-        let level = self.house.standing.load().level(&portal.name, self.house.now().unix());
-        let Effects { reach, .. } = law.ladder.levels[level as usize];
-        match reach {
-            Reach::All => true,
-            Reach::StayUp => portal.routes.find(path).1.stay_up,
-            Reach::None => false,
-        }
+        self.house.bars(&portal.name, portal.routes.find(path).1.stay_up).is_none()
     }
 
     /// Says which origins' names do not resolve, and takes it back when they do.

@@ -17,7 +17,7 @@ use crate::origin::{Fetched, Origins};
 use crate::path;
 use crate::plan::Reach;
 use crate::portal::Portal;
-use crate::snapshot::{Asked, How, Judged, Lead, Refused, Robots, Sessions, Site, judge, sitemap};
+use crate::snapshot::{Asked, How, Judged, Lead, Refused, Robots, Sessions, Site, judge, sitemap, wants_https};
 use crate::telemetry::metrics::OutcomeLabel;
 
 /// What no citizen needs on a bad day, and no origin should be asked for by the way.
@@ -48,6 +48,8 @@ pub struct Round {
     site: Arc<Site>,
     sessions: Arc<Sessions>,
     robots: Robots,
+    /// By which pages are asked for.
+    scheme: &'static str,
     /// What pages need comes before more pages, so that those that are there are whole.
     parts: VecDeque<Want>,
     pages: VecDeque<Want>,
@@ -83,6 +85,7 @@ impl Round {
             origins,
             site: Arc::new(Site::of(&portal)),
             sessions: Arc::new(Sessions::new(&portal.session_cookies)),
+            scheme: portal.scheme,
             portal,
             stop,
             robots: Robots::default(),
@@ -165,7 +168,14 @@ impl Round {
         let (office, town) = (self.office.clone(), self.office.house.town.load_full());
         let at = town.portals.list.iter().position(|p| p.name == self.portal.name)?;
         let began = office.house.now();
-        let fetched = self.origins.fetch(&self.portal, town.outbound(at), address, bounds::SNAPSHOT_BYTES).await;
+        let fetch =
+            |scheme| self.origins.fetch(&self.portal, town.outbound(at), (address, scheme), bounds::SNAPSHOT_BYTES);
+        let mut fetched = fetch(self.scheme).await;
+        let wants = |f: &Fetched| wants_https(f.status, &f.fields, address, &self.site);
+        if self.scheme == "http" && fetched.as_ref().is_ok_and(wants) {
+            fetched = fetch("https").await;
+            self.scheme = "https";
+        }
         let took = Duration::from_nanos(office.house.now().since(began));
         let pause = (took * bounds::CRAWL_PAUSES).clamp(bounds::CRAWL_PAUSE, bounds::CRAWL_PAUSE_MOST);
         tokio::time::sleep(pause.max(self.robots.delay.unwrap_or_default())).await;

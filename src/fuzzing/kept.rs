@@ -9,10 +9,10 @@ use bytes::Bytes;
 
 use super::NOW;
 use crate::cache::{
-    self, Asked, Asking, Request, Said, Unkept, Use, Varies, Wanted, Wish, Word, give, judge, parse_date, parse_range,
-    reuse,
+    self, Asked, Asking, Request, Unkept, Use, Varies, Wanted, Wish, Word, give, judge, parse_date, parse_range, reuse,
 };
 use crate::clock::{Now, SECOND};
+use crate::said::Said;
 use crate::wire::{Fields, FieldsAlone, Head};
 
 /// Lines of `name: value`.

@@ -63,7 +63,7 @@ const FORGED: [&str; 8] = [
 ];
 
 /// Fields that origins build links or answers from as if they were the address, whoever sends them.
-const LINKS: [&str; 21] = [
+const LINKS: [&str; 26] = [
     "forwarded",
     "x-original-url",
     "x-rewrite-url",
@@ -81,7 +81,12 @@ const LINKS: [&str; 21] = [
     "x-forwarded-url",
     "x-forwarded-base",
     "x-forwarded-context",
+    "x-forwarded-protocol",
     "x-url-scheme",
+    "x-scheme",
+    "x-original-scheme",
+    "x-original-uri",
+    "front-end-https",
     "x-http-method-override",
     "x-http-method",
     "x-method-override",
@@ -186,11 +191,12 @@ pub fn own_host(portal: &Portal) -> String {
 }
 
 /// The head of boma's own fetch: no more than a page needs, and nothing of anybody's.
-pub fn own_fields(host: &str, purpose: &str, put: &mut dyn FnMut(&str, &[u8])) {
+pub fn own_fields(host: &str, scheme: &str, purpose: &str, put: &mut dyn FnMut(&str, &[u8])) {
     put("accept", b"text/html,application/xhtml+xml,*/*;q=0.8");
     put("accept-encoding", b"identity");
     put("user-agent", format!("boma/{} ({purpose})", env!("CARGO_PKG_VERSION")).as_bytes());
     put("x-forwarded-host", host.as_bytes());
+    put("x-forwarded-proto", scheme.as_bytes());
 }
 
 /// A fetch of boma's own that brings what is kept: it says nothing but what tells its answer from others.

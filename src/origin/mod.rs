@@ -145,7 +145,7 @@ impl Origins {
         self.exchange(&group, &ask, body, Some(line), Some(admitted)).await
     }
 
-    /// Fetches a page for boma itself: GET, identity encoding, no cookie, nothing of any citizen's.
+    /// Fetches a page for boma itself, as if by `scheme`: GET, identity encoding, no cookie, nothing of any citizen's.
     ///
     /// # Errors
     /// [`OriginFault`].
@@ -153,12 +153,12 @@ impl Origins {
         &self,
         portal: &Arc<Portal>,
         tls: Option<&Arc<ClientConfig>>,
-        path: &str,
+        (path, scheme): (&str, &'static str),
         most: usize,
     ) -> Result<Fetched, OriginFault> {
         let group = self.group(portal, tls);
         let host = headers::own_host(portal);
-        let fields = |put: &mut dyn FnMut(&str, &[u8])| headers::own_fields(&host, "snapshot", put);
+        let fields = |put: &mut dyn FnMut(&str, &[u8])| headers::own_fields(&host, scheme, "snapshot", put);
         let ask = Ask::own(portal, path, &host, &fields);
         let whole = async {
             let answer = self.exchange(&group, &ask, Box::pin(Empty), None, None).await?;
@@ -188,7 +188,7 @@ impl Origins {
     pub async fn check(&self, portal: &Arc<Portal>, tls: Option<&Arc<ClientConfig>>, path: &str) {
         let group = self.group(portal, tls);
         let host = headers::own_host(portal);
-        let fields = |put: &mut dyn FnMut(&str, &[u8])| headers::own_fields(&host, "health", put);
+        let fields = |put: &mut dyn FnMut(&str, &[u8])| headers::own_fields(&host, portal.scheme, "health", put);
         let ask = Ask::own(portal, path, &host, &fields);
         for pool in &group.pools {
             let asked = async {

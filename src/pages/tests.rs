@@ -11,6 +11,7 @@ fn portal(title: &str, languages: &[&str]) -> Arc<Portal> {
         hosts: vec!["*".into()],
         host: None,
         canonical_host_header: false,
+        scheme: "http",
         title: title.into(),
         looks: Looks::default(),
         timezone: "Africa/Nairobi".into(),

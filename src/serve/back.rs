@@ -121,9 +121,12 @@ impl Corridor {
         if let wait::Stands::Yes(stop) = wait::stands(visit, &head, false) {
             return self.stays(visit, (outer, &head), opened, (earned, challenge), stop);
         }
-        let Some(admitted) = self.admitted(visit).await else {
-            let stop = wait::after_busy(visit, &head);
-            return self.stays(visit, (outer, &head), opened, (earned, challenge), stop);
+        let admitted = match self.admitted(visit).await {
+            Ok(admitted) => admitted,
+            Err(reason) => {
+                let stop = wait::kept_back(visit, &head, reason);
+                return self.stays(visit, (outer, &head), opened, (earned, challenge), stop);
+            }
         };
         let tie = opened.form.tie;
         match visit.house.forms.turn(&tie, visit.house.now().unix()) {

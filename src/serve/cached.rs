@@ -15,7 +15,7 @@ use super::{Call, Corridor, fallback, wait};
 use crate::bounds;
 use crate::cache::{self, Joined, Kept, Landed, Leader, Use, Word};
 use crate::pages::Page;
-use crate::plan::{Plan, Reach};
+use crate::plan::Plan;
 use crate::portal::Class;
 use crate::proofs::Cleared;
 use crate::reason::Reason;
@@ -167,12 +167,12 @@ impl Corridor {
 
     /// Another's fetch failed, or there is no room to wait for it.
     fn failed(&self, visit: &mut Visit<'_>, request: &Request, head: &dyn Head, look: &Look, reason: Reason) -> Made {
-        if !matches!(reason, Reason::Busy) {
+        if !matches!(reason, Reason::Busy | Reason::Posture | Reason::Closed) {
             self.recorder.origin_failed(visit, reason);
         }
         let stale = stand_in(visit, request, head, look, reason);
         stale.unwrap_or_else(|| match reason {
-            Reason::Busy => wait::turned_away(visit, request, head),
+            Reason::Busy => wait::turned_away(visit, request, head, reason),
             _ => fallback::answer(visit, request, head, reason),
         })
     }
@@ -227,10 +227,8 @@ impl Corridor {
     /// Fetches anew behind an answer that is given as it is; one at a time, and not where the posture spares the origin
     /// boma's own fetches too.
     fn fetch_behind(&self, visit: &Visit<'_>, request: &Request, look: &Look, head: &dyn Head) {
-        match visit.effects().reach {
-            Reach::All => {}
-            Reach::StayUp if visit.route().stay_up => {}
-            Reach::StayUp | Reach::None => return,
+        if visit.effects().reach.bars(visit.route().stay_up).is_some() {
+            return;
         }
         let asking = look.asking(head);
         if let Joined::Lead(leader) =

@@ -20,12 +20,16 @@ use crate::snapshot::{self, Hole, Page, Words};
 use crate::wire::{Body, Broken, Chunk, Head, Payload};
 use crate::{cache, path};
 
-/// Exact addresses only: a page with a query is another page. A session in the address is none of it.
+/// Exact addresses only: a page with a query is another page, and another host's may be another site's. A session in the
+/// address is none of it.
 pub fn exact(visit: &Visit<'_>, request: &Request, head: &dyn Head) -> Option<Arc<Page>> {
     if !matches!(head.method(), "GET" | "HEAD") {
         return None;
     }
     let portal = visit.portal();
+    if !portal.is_copied(&request.host) {
+        return None;
+    }
     visit.house.board.find(&portal.name, &snapshot::plain_address(&request.target, &portal.session_cookies))
 }
 

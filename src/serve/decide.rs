@@ -110,10 +110,8 @@ fn before_limits(visit: &mut Visit<'_>, plan: &Plan<'_>) -> Option<Decision> {
     if let (Some((Refusal::Deny, rule)), None) = (plan.refusal, plan.allow) {
         return Some(named(visit, rule, Decision::Refuse(Reason::Denied)));
     }
-    match visit.effects().reach {
-        Reach::None => return Some(Decision::Fallback(Reason::Closed)),
-        Reach::StayUp if !visit.route().stay_up => return Some(Decision::Fallback(Reason::Posture)),
-        Reach::StayUp | Reach::All => {}
+    if let Some(reason) = visit.effects().reach.bars(visit.route().stay_up) {
+        return Some(Decision::Fallback(reason));
     }
     let rule = plan.allow?;
     visit.queue = Queue::Never;

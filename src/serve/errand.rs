@@ -7,11 +7,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::gather::{Gathering, Spilt};
-use crate::admit::{Desk, Who};
+use crate::admit::{Desk, Heard, Who};
 use crate::bounds;
 use crate::cache::{self, Address, Asked, Asking, Kept, Key, Landed, Leader, Request, Unkept, Use, Wish, Word};
 use crate::force::{House, Town};
 use crate::origin::{Answer, Came, OriginFault, Origins, Own};
+use crate::portal::Route;
 use crate::reason::Reason;
 use crate::wire::{Fields, FieldsAlone};
 
@@ -46,18 +47,21 @@ impl Errand {
         let Ok(admitted) = self.desk.enter(&self.town.gates[self.portal], self.who).await else {
             return Landed::Failed(Reason::Busy);
         };
+        let portal = &self.town.portals.list[self.portal];
+        let route = portal.routes.find(&crate::path::for_matching(&self.address.path)).1;
+        if let Some(reason) = self.house.bars(&portal.name, route.stay_up) {
+            return Landed::Failed(reason);
+        }
         let mut fields = self.fields.clone();
         let conditions = self.kept.as_deref().filter(|k| k.has_validator()).map(cache::validators);
         fields.extend(conditions.into_iter().flatten().map(|(name, value)| (name.to_owned(), value)));
         let Address { scheme, authority, path, query, .. } = &*self.address;
         let target = query.as_ref().map_or_else(|| path.clone(), |query| format!("{path}?{query}"));
-        let portal = &self.town.portals.list[self.portal];
         let host = portal.host.as_deref().filter(|_| portal.canonical_host_header).unwrap_or(authority);
         let own = Own { target: &target, host, scheme, pseudonym: &self.house.pseudonym, fields: &fields };
         let asked = self.house.now();
         let sent = self.origins.fill(portal, self.town.outbound(self.portal), own, admitted).await;
-        let route = portal.routes.find(&crate::path::for_matching(path)).1;
-        self.town.gates[self.portal].hear(super::heard(route, &sent, self.house.now().since(asked)));
+        self.town.gates[self.portal].hear(heard(route, &sent, self.house.now().since(asked)));
         match sent {
             Ok(answer) => self.came(answer, Asked { asked, came: self.house.now() }, leader).await,
             Err(fault) => Landed::Failed(reason_of(fault)),
@@ -146,6 +150,23 @@ impl Errand {
     fn pass(&self) -> Landed {
         self.house.cache.pass(self.key, &self.address, self.house.now());
         Landed::NotShared
+    }
+}
+
+/// What the gate learns of an answer: those of one route and sort take as long as each other.
+pub fn heard(route: &Route, sent: &Result<Answer, OriginFault>, nanos: u64) -> Heard {
+    match sent {
+        Ok(answer) => match answer.status {
+            429 | 503 | 504 => Heard::Pushed,
+            500..=599 => Heard::Failed,
+            status => {
+                let mix = |sum: usize, byte: u8| (sum ^ usize::from(byte)).wrapping_mul(0x0100_0193);
+                let kind = route.path.bytes().chain([(status / 100) as u8]).fold(0x811c_9dc5, mix);
+                Heard::Answer { kind: kind ^ (kind >> 16), nanos }
+            }
+        },
+        Err(OriginFault::Hung) => Heard::Pushed,
+        Err(_) => Heard::Failed,
     }
 }
 

@@ -55,6 +55,8 @@ pub fn would_spare(visit: &Visit<'_>, request: &Request, head: &dyn Head) -> boo
     spare(visit, request, head).is_some()
 }
 
+/// Where the portal names no session cookies, none keeps a copy from anybody, other than in the cache: a copy is of nobody's page, and
+/// with statistics' cookies nearly everybody would have to stand in line.
 fn spare(visit: &Visit<'_>, request: &Request, head: &dyn Head) -> Option<Arc<snapshot::Page>> {
     let portal = visit.portal();
     if !request.safe || vouch::has_session(portal, head) {

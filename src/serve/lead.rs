@@ -32,10 +32,13 @@ impl Corridor {
         cleared: Cleared,
     ) -> Made {
         let Call { request, head, .. } = call;
-        let Some(admitted) = self.admitted(visit).await else {
-            land(leader, Landed::Failed(Reason::Busy));
-            let stale = stand_in(visit, request, head, &look, Reason::Busy);
-            return stale.unwrap_or_else(|| wait::turned_away(visit, request, head));
+        let admitted = match self.admitted(visit).await {
+            Ok(admitted) => admitted,
+            Err(reason) => {
+                land(leader, Landed::Failed(reason));
+                let stale = stand_in(visit, request, head, &look, reason);
+                return stale.unwrap_or_else(|| wait::turned_away(visit, request, head, reason));
+            }
         };
         // Where boma asks about what it has, or wants the whole, the client's own conditions wait for the answer.
         let asks_about = look.kept.clone().filter(|k| k.has_validator() && head.method() == "GET");
@@ -76,7 +79,10 @@ impl Corridor {
     /// Asks the origin for one request alone, of which nothing is kept; where it fails, what is kept stands in.
     pub(super) async fn alone(&self, visit: &mut Visit<'_>, call: Call<'_>, look: &Look, cleared: Cleared) -> Made {
         let Call { request, head, .. } = call;
-        let Some(admitted) = self.admitted(visit).await else { return wait::turned_away(visit, request, head) };
+        let admitted = match self.admitted(visit).await {
+            Ok(admitted) => admitted,
+            Err(reason) => return wait::turned_away(visit, request, head, reason),
+        };
         let sent = self.ask(visit, call, Box::pin(Empty), (cleared, admitted), Manner::default()).await;
         if let Some(reason) = trouble(&sent)
             && let Some(made) = stand_in(visit, request, head, look, reason)

@@ -37,6 +37,7 @@ mod security;
 mod switch;
 mod tag;
 mod trial;
+mod tunnels;
 mod turns;
 mod upload;
 mod visit;
@@ -46,12 +47,11 @@ mod wait;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::admit::{Desk, Heard};
+use crate::admit::Desk;
 use crate::client::Client;
 use crate::clock::Now;
 use crate::force::House;
-use crate::origin::{Answer, Forward, OriginFault, Origins};
-use crate::portal::Route;
+use crate::origin::{Answer, Came, Forward, OriginFault, Origins};
 use crate::proofs::{Admitted, Cleared};
 use crate::reason::Reason;
 use crate::telemetry::metrics::ClassLabels;
@@ -65,6 +65,7 @@ use kept::Look;
 use read::Request;
 use record::{InFlight, Recorder, Unanswered};
 use respond::Made;
+use tunnels::Tunnels;
 use turns::Before;
 use visit::Visit;
 
@@ -73,6 +74,7 @@ pub struct Corridor {
     house: Arc<House>,
     origins: Rc<Origins>,
     desk: Rc<Desk>,
+    tunnels: Rc<Tunnels>,
     recorder: Recorder,
 }
 
@@ -81,7 +83,7 @@ impl Corridor {
         let origins = Rc::new(Origins::new(house.fleet.clone(), house.clock.clone()));
         let recorder = Recorder::new(&house);
         let desk = Rc::new(Desk::new(house.clock.clone()));
-        Corridor { house, origins, desk, recorder }
+        Corridor { house, origins, desk, tunnels: Rc::default(), recorder }
     }
 
     /// Answers one request. Every exit passes `respond` and is recorded once.
@@ -209,15 +211,23 @@ impl Corridor {
         };
         let admitted = self.admitted(visit).await;
         drop(room);
-        let Some(admitted) = admitted else {
-            if let Some(copy) = fallback::spares_line(visit, request, head) {
-                return copy;
-            }
-            let stop = wait::after_busy(visit, head);
-            return self.stopped(visit, call, body, stop).await;
+        let admitted = match admitted {
+            Ok(admitted) => admitted,
+            Err(reason) => return self.outside(visit, call, body, reason).await,
         };
         let made = self.origin(visit, call, body, (cleared, admitted)).await;
         if form::never_left(&made) { form::given_back(visit, request, head, form, made) } else { made }
+    }
+
+    /// Who was given no permit.
+    async fn outside(&self, visit: &mut Visit<'_>, call: Call<'_>, body: BodyBox, reason: Reason) -> Made {
+        if reason == Reason::Busy
+            && let Some(copy) = fallback::spares_line(visit, call.request, call.head)
+        {
+            return copy;
+        }
+        let stop = wait::kept_back(visit, call.head, reason);
+        self.stopped(visit, call, body, stop).await
     }
 
     /// What may not go on.
@@ -236,16 +246,19 @@ impl Corridor {
         }
     }
 
-    async fn admitted(&self, visit: &Visit<'_>) -> Option<Admitted> {
-        let admitted = self.desk.enter(visit.gate(), turns::who(visit)).await.ok();
-        if admitted.is_some() {
-            turns::took(visit);
-        } else {
+    /// A permit. `Busy` where there is none, or why the posture, which may have risen meanwhile, keeps the request back.
+    async fn admitted(&self, visit: &Visit<'_>) -> Result<Admitted, Reason> {
+        let Ok(admitted) = self.desk.enter(visit.gate(), turns::who(visit)).await else {
             visit.signals().busy();
             let label = ClassLabels { portal: visit.portal().name.clone(), class: visit.route().class.as_str() };
             self.house.metrics.admit_refused.get_or_create(&label).inc();
+            return Err(Reason::Busy);
+        };
+        if let Some(reason) = self.house.bars(&visit.portal().name, visit.route().stay_up) {
+            return Err(reason);
         }
-        admitted
+        turns::took(visit);
+        Ok(admitted)
     }
 
     async fn origin(&self, visit: &mut Visit<'_>, call: Call<'_>, body: BodyBox, proofs: (Cleared, Admitted)) -> Made {
@@ -313,6 +326,10 @@ impl Corridor {
                         return fallback::answer(visit, request, head, Reason::OriginError);
                     }
                 }
+                if let Came::Tunnel(pipe) = answer.body {
+                    let watched = self.tunnels.watched(pipe, visit.portal(), visit.route().stay_up);
+                    answer.body = Came::Tunnel(watched);
+                }
                 respond::relay(visit, request, head, answer)
             }
             Err(OriginFault::Upload(broken)) => respond::refusal(visit, head, respond::upload_broke(broken)),
@@ -343,15 +360,17 @@ impl Corridor {
             // An upload takes the time that its client takes.
             let nanos = request.safe.then(|| self.house.now().since(asked));
             visit.signals().answered(&visit.client, failed, nanos);
-            visit.gate().hear(heard(visit.route(), sent, nanos.unwrap_or(0)));
+            visit.gate().hear(errand::heard(visit.route(), sent, nanos.unwrap_or(0)));
         }
     }
 
-    /// Work between requests: takes permits back from slow clients, closes idle origin connections, hands the log over.
+    /// Work between requests: takes permits back from slow clients, ends tunnels that the posture bars, closes idle origin
+    /// connections, hands the log over.
     pub fn tick(&self) {
         self.desk.beat();
         let (town, now) = (self.house.town.load(), self.house.now());
         town.gates.iter().for_each(|gate| gate.beat(now));
+        self.tunnels.end(|portal, stay_up| self.house.bars(&portal.name, stay_up).is_some());
         self.origins.sweep(&town.portals.list);
         self.recorder.flush();
     }
@@ -371,23 +390,6 @@ struct Manner<'a> {
     shared: bool,
     without: &'static [&'static str],
     with: &'a [(&'static str, Vec<u8>)],
-}
-
-/// What the gate learns of an answer: those of one route and sort take as long as each other.
-fn heard(route: &Route, sent: &Result<Answer, OriginFault>, nanos: u64) -> Heard {
-    match sent {
-        Ok(answer) => match answer.status {
-            429 | 503 | 504 => Heard::Pushed,
-            500..=599 => Heard::Failed,
-            status => {
-                let mix = |sum: usize, byte: u8| (sum ^ usize::from(byte)).wrapping_mul(0x0100_0193);
-                let kind = route.path.bytes().chain([(status / 100) as u8]).fold(0x811c_9dc5, mix);
-                Heard::Answer { kind: kind ^ (kind >> 16), nanos }
-            }
-        },
-        Err(OriginFault::Hung) => Heard::Pushed,
-        Err(_) => Heard::Failed,
-    }
 }
 
 #[cfg(test)]

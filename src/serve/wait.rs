@@ -99,15 +99,22 @@ pub fn after_busy(visit: &mut Visit<'_>, head: &dyn Head) -> Decision {
     }
 }
 
+/// What becomes of whom the gate gave no permit, for this reason.
+pub fn kept_back(visit: &mut Visit<'_>, head: &dyn Head, reason: Reason) -> Decision {
+    if reason == Reason::Busy { after_busy(visit, head) } else { Decision::Fallback(reason) }
+}
+
 /// The same as an answer, for a request that changes nothing.
-pub fn turned_away(visit: &mut Visit<'_>, request: &Request, head: &dyn Head) -> Made {
-    if let Some(copy) = fallback::spares_line(visit, request, head) {
+pub fn turned_away(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reason: Reason) -> Made {
+    if reason == Reason::Busy
+        && let Some(copy) = fallback::spares_line(visit, request, head)
+    {
         return copy;
     }
-    match after_busy(visit, head) {
+    match kept_back(visit, head, reason) {
         Decision::Wait(told) => page(visit, head, told, Ride::Nothing),
         Decision::Challenge(reason) => respond::challenge(visit, request, head, reason),
-        _ => fallback::answer(visit, request, head, Reason::Busy),
+        _ => fallback::answer(visit, request, head, reason),
     }
 }
 

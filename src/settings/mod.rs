@@ -222,7 +222,9 @@ fn read_with(file: &str, text: &str, folder: &Path, spoken: Option<Spoken<'_>>) 
             bots: bots::bots(top, folder),
             portals: portal::portals(top, folder, spoken.as_deref()),
         };
+        let secure = settings.listen.iter().any(|l| l.tls || l.redirect_https);
         for portal in &mut settings.portals {
+            portal.scheme = if secure { "https" } else { "http" };
             portal.body_timeout = settings.deadlines.origin_body;
             portal.stream_timeout = settings.deadlines.tunnel;
             portal.max_connections = settings.caps.origin_connections;

@@ -80,6 +80,7 @@ fn portal(s: &Section<'_>, name: String, others: &[Portal], (folder, spoken): (&
         timezone: timezone(s),
         languages: languages(s, spoken),
         origins: origins.iter().filter_map(|o| parts::origin(s, o)).collect(),
+        scheme: "http",
         canonical_host_header: s
             .word("host_header", &["preserve", "canonical"])
             .is_some_and(|w| w.value == "canonical"),

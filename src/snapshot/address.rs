@@ -2,7 +2,7 @@
 
 use crate::bounds;
 use crate::path;
-use crate::portal::Portal;
+use crate::portal::{Portal, bare};
 
 /// The hosts that a portal's own pages lie on: those that it names whole. What a wildcard holds may be another site.
 #[derive(Clone, Debug)]
@@ -71,14 +71,6 @@ impl Site {
             None => path,
         };
         (address.len() <= bounds::SNAPSHOT_ADDRESS_BYTES).then_some(address)
-    }
-}
-
-/// A host without its port.
-fn bare(authority: &str) -> &str {
-    match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !host.ends_with(':') => host,
-        _ => authority,
     }
 }
 

@@ -6,6 +6,7 @@ use super::address::Site;
 use super::copy::{self, Copy, Made};
 use super::session::Sessions;
 use super::{style, wash};
+use crate::said::Said;
 use crate::wire::{Fields, repeats_cookie};
 use crate::{bounds, path};
 
@@ -182,6 +183,13 @@ pub fn judge(status: u16, fields: &Fields, body: &Bytes, asked: &Asked<'_>) -> J
     Judged { copy: Copy::new(made).ok_or(Refused::Unpackable), moved: None, leads: leads(&washed, asked) }
 }
 
+/// Whether an answer is no more than the word to ask for the same by https: who ends TLS before boma is known to the origin alone.
+pub fn wants_https(status: u16, fields: &Fields, address: &str, site: &Site) -> bool {
+    let location = fields.first("location").map(String::from_utf8_lossy).filter(|_| (301..=308).contains(&status));
+    let secure = |l: &str| l.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"));
+    location.is_some_and(|l| secure(&l) && site.resolve(address, &l).as_deref() == Some(address))
+}
+
 fn text<'f>(fields: &'f Fields, name: &str) -> Option<&'f str> {
     fields.first(name).and_then(|v| std::str::from_utf8(v).ok())
 }
@@ -200,19 +208,13 @@ fn head(status: u16, fields: &Fields, body: &Bytes, asked: &Asked<'_>, content_t
     if text(fields, "content-encoding").is_some_and(|e| !e.eq_ignore_ascii_case("identity")) {
         return Err(Refused::Encoded);
     }
-    let says = |word: &str| {
-        let named = |v: &[u8]| {
-            let v = String::from_utf8_lossy(v).to_ascii_lowercase();
-            v.split(',').any(|d| d.split('=').next().unwrap_or("").trim() == word)
-        };
-        fields.all("cache-control").any(named)
-    };
-    if says("private") {
+    let said = Said::of(fields);
+    if said.private {
         return Err(Refused::Private);
     }
     let robots =
         |v: &[u8]| String::from_utf8_lossy(v).to_ascii_lowercase().split([',', ':']).any(|w| w.trim() == "noarchive");
-    if asked.how == How::Found && (says("no-store") || fields.all("x-robots-tag").any(robots)) {
+    if asked.how == How::Found && (said.no_store || fields.all("x-robots-tag").any(robots)) {
         return Err(Refused::NotToBeKept);
     }
     let wide = content_type.to_ascii_lowercase();
@@ -338,6 +340,9 @@ mod tests {
             (Declared, PAGE, &[("content-encoding", "gzip")], Some(Refused::Encoded)),
             (Declared, PAGE, &[("cache-control", "max-age=0, Private")], Some(Refused::Private)),
             (Declared, PAGE, &[("cache-control", "private=\"x\"")], Some(Refused::Private)),
+            (Declared, PAGE, &[("cache-control", "max-age=60; private")], Some(Refused::Private)),
+            (Declared, PAGE, &[("cache-control", "max-age=60, x=\"a, private\"")], None),
+            (Found, PAGE, &[("cache-control", "max-age=60 no-store")], Some(Refused::NotToBeKept)),
             (Declared, PAGE, &[("cache-control", "no-store, no-cache, must-revalidate")], None),
             (Found, PAGE, &[("cache-control", "No-Store")], Some(Refused::NotToBeKept)),
             (Found, PAGE, &[("x-robots-tag", "boma: noarchive")], Some(Refused::NotToBeKept)),

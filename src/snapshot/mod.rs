@@ -27,7 +27,7 @@ use copy::Place;
 
 pub use address::Site;
 pub use copy::{About, Copy, Dressed, Hole, Words};
-pub use judge::{Asked, How, Judged, Lead, Refused, judge};
+pub use judge::{Asked, How, Judged, Lead, Refused, judge, wants_https};
 pub use robots::Robots;
 pub use rows::{Kept, Lost, Manifest, Row, Seals, parse_row_key, row_key};
 pub use session::{Sessions, plain_address};

@@ -318,7 +318,7 @@ fn nobody_puts_a_host_of_their_own_into_what_others_get() {
     origin.extra("Cache-Control: max-age=60\r\n");
     let trusts = "[client]\ntrusted_proxies = [\"127.0.0.1/32\"]\n";
     let boma = Setup::new().settings(trusts).portal(BY_ORIGIN).rules(WIDE).start(origin.address);
-    let fields = "Host: huduma.example\r\nX-Forwarded-Host: evil.example\r\nX-Forwarded-Port: 666\r\nX-Original-URL: /evil\r\nForwarded: host=evil.example\r\nX-Forwarded-Prefix: /evil\r\nX_Host: evil.example\r\nX-Forwarded-Base: /evil\r\nX-HTTP-Method-Override: DELETE\r\nX-Forwarded-For: 192.0.2.1\r\n";
+    let fields = "Host: huduma.example\r\nX-Forwarded-Host: evil.example\r\nX-Forwarded-Port: 666\r\nX-Original-URL: /evil\r\nForwarded: host=evil.example\r\nX-Forwarded-Prefix: /evil\r\nX_Host: evil.example\r\nX-Forwarded-Base: /evil\r\nX-HTTP-Method-Override: DELETE\r\nX-Scheme: evil\r\nX-Original-Scheme: evil\r\nFront-End-Https: evil\r\nX-Forwarded-Protocol: evil\r\nX-Original-URI: /evil\r\nX-Original_Uri: /evil\r\nX-Forwarded-For: 192.0.2.1\r\n";
     let page = request(boma.at(), "GET", "/page", fields, "");
     assert_eq!(page.status, 200, "{}", page.text());
     let reached = origin.reached().pop().unwrap();

@@ -1,6 +1,11 @@
 //! Copies of pages: how they are taken, kept and given, and what never lands in one.
 
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use crate::harness::{Boma, Mode, Origin, Setup, eventually, navigate, request};
+use crate::wire::scripted;
 
 /// One client asks for everything at once.
 pub const WIDE: &str = "[[limit]]\nname = \"wide\"\nper = \"client\"\nrate = \"1000000/s\"\n";
@@ -594,4 +599,54 @@ fn the_parts_of_a_page_that_came_as_a_copy_come_too_whatever_stands_before_the_o
     assert_eq!((style.status, style.text().as_str()), (200, "p{}"));
     assert_eq!((none.status, none.field("boma-reason")), (429, None), "{}", none.text());
     assert_eq!(origin.reached_by_citizens().len(), 0);
+}
+
+#[test]
+fn a_copy_is_given_on_the_host_that_it_was_taken_from_and_on_none_that_may_be_another_site() {
+    let origin = Origin::start();
+    origin.page("/", 200, HTML, "<body>Karibu");
+    let setup = Setup::new().portal(&format!("{TIMES}snapshot = {{ start = [\"/\"], every = \"1h\" }}\n")).rules(WIDE);
+    setup.write(&origin.address.to_string());
+    let file = std::fs::read_to_string(setup.file("boma.toml")).unwrap();
+    let with = |more: &str| {
+        let hosts = "hosts = [\"huduma.example\", \"www.huduma.example\", \"*.huduma.example\"]";
+        file.replace("hosts = [\"huduma.example\"]", &format!("{hosts}\n{more}"))
+    };
+    setup.folder.write("boma.toml", &with(""));
+    let boma = Boma::start(setup, &[]);
+    boma.wait_for_snapshots(1);
+    origin.kill();
+    let at = |host: &str| request(boma.at(), "GET", "/", &format!("Host: {host}\r\nAccept: text/html\r\n"), "").status;
+    assert_eq!(["huduma.example", "Huduma.Example:8080"].map(at), [200, 200]);
+    assert_eq!(at("tax.huduma.example"), 503, "what a wildcard holds");
+    assert_eq!(at("www.huduma.example"), 503, "an origin that hears each name may have a site at each");
+    boma.setup.folder.write("boma.toml", &with("host_header = \"canonical\""));
+    eventually("one that hears one name has one site", || (at("www.huduma.example") == 200).then_some(()));
+    assert_eq!(["huduma.example", "tax.huduma.example"].map(at), [200, 503]);
+}
+
+#[test]
+fn an_origin_that_wants_to_hear_of_https_gives_its_pages_to_boma_too() {
+    for (listen, unsure) in [("redirect_https = true\n", 0), ("", 1)] {
+        let plain = Arc::new(AtomicUsize::new(0));
+        let count = plain.clone();
+        let origin = scripted(move |mut stream, head| {
+            let path = head.split(' ').nth(1).unwrap();
+            let answer = if head.to_ascii_lowercase().contains("x-forwarded-proto: https\r\n") {
+                format!("HTTP/1.1 200 OK\r\n{HTML}Content-Length: 12\r\nConnection: close\r\n\r\n<body>Karibu")
+            } else {
+                count.fetch_add(1, Ordering::Relaxed);
+                let to = format!("Location: HTTPS://huduma.example{path}\r\n");
+                format!("HTTP/1.1 301 Moved\r\n{to}Content-Length: 0\r\nConnection: close\r\n\r\n")
+            };
+            let _ = stream.write_all(answer.as_bytes());
+        });
+        let mut setup = Setup::new().portal("snapshot = { start = [\"/\", \"/a\"], every = \"1h\" }\n");
+        setup.listen = listen;
+        let boma = setup.start(origin);
+        whole_round(&boma);
+        assert_eq!(copies(&boma), ["/", "/a"], "{listen:?}");
+        let plain = plain.load(Ordering::Relaxed);
+        assert_eq!(plain, unsure, "how often it was asked in vain, {listen:?}");
+    }
 }

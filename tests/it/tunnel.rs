@@ -1,14 +1,16 @@
 //! WebSockets between two versions of HTTP (RFC 8441), and what is no tunnel.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::frames::{Came, Conn, DATA, END_HEADERS, HEADERS, block, frame};
-use crate::harness::{CEILING, Origin, Setup, get};
+use crate::harness::{CEILING, Client, Mode, Origin, Setup, eventually, get};
 use crate::wire::{read_until, scripted};
 
 /// An HTTP/2 origin that takes its time to say what it can do, and echoes what tunnels carry.
@@ -54,10 +56,14 @@ async fn http2_stream(request: http::Request<h2::RecvStream>, mut respond: h2::s
 
 /// Asks for a WebSocket over HTTP/1.1; the connection, and the head of what came.
 fn upgrade(to: SocketAddr) -> (TcpStream, String) {
+    upgrade_at(to, "/ws")
+}
+
+fn upgrade_at(to: SocketAddr, path: &str) -> (TcpStream, String) {
     let mut stream = TcpStream::connect(to).unwrap();
     stream.set_read_timeout(Some(CEILING)).unwrap();
     stream
-        .write_all(b"GET /ws HTTP/1.1\r\nHost: huduma.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
+        .write_all(format!("GET {path} HTTP/1.1\r\nHost: huduma.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n").as_bytes())
         .unwrap();
     let head = String::from_utf8(read_until(&mut stream, b"\r\n\r\n")).unwrap();
     (stream, head)
@@ -153,5 +159,93 @@ fn a_tunnel_whose_origin_breaks_off_is_broken_off() {
         }
         let end = conn.until("reset", |c| if let Came::Reset(1, code) = c { Some(*code) } else { None });
         assert_eq!(end, Ok(8), "CANCEL");
+    }
+}
+
+/// A WebSocket origin that echoes, and how many of its tunnels are open.
+fn counted_echo() -> (SocketAddr, Arc<AtomicUsize>) {
+    let open = Arc::new(AtomicUsize::new(0));
+    let count = open.clone();
+    let address = scripted(move |mut stream, sent| {
+        let accept = crate::wire::accept(&sent);
+        let head = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        count.fetch_add(1, Ordering::SeqCst);
+        let mut room = [0; 1024];
+        while let Ok(n @ 1..) = stream.read(&mut room) {
+            if stream.write_all(&room[..n]).is_err() {
+                break;
+            }
+        }
+        count.fetch_sub(1, Ordering::SeqCst);
+    });
+    (address, open)
+}
+
+/// Says a word through a tunnel and hears it back.
+fn is_open(stream: &mut TcpStream) {
+    stream.write_all(b"jambo").unwrap();
+    let mut came = [0; 5];
+    stream.read_exact(&mut came).unwrap();
+    assert_eq!(&came, b"jambo");
+}
+
+/// Waits until the other side ends a connection on which nothing more comes.
+fn is_ended(stream: &mut TcpStream) {
+    match stream.read(&mut [0; 16]) {
+        Ok(0) => {}
+        Err(e) if e.kind() == ErrorKind::ConnectionReset => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_posture_that_keeps_requests_from_the_origin_ends_what_is_open() {
+    let (origin, open) = counted_echo();
+    let boma = Setup { listen: "h2c = true", ..Setup::new() }
+        .portal("[[portal.route]]\npath = \"/stays\"\nstay_up = true\n")
+        .start(origin);
+    let [(mut ends, _), (mut stays, _)] = ["/ws", "/stays"].map(|path| upgrade_at(boma.at(), path));
+    let mut conn = Conn::open(boma.at());
+    assert_eq!(connect(&mut conn, "websocket", "/ws").as_deref(), Ok("200"));
+    [&mut ends, &mut stays].into_iter().for_each(is_open);
+    boma.posture("attack");
+    assert_eq!(open.load(Ordering::SeqCst), 3);
+    boma.posture("static");
+    eventually("the origin has the one that stays", || (open.load(Ordering::SeqCst) == 1).then_some(()));
+    is_ended(&mut ends);
+    let reset = conn.until("reset", |c| if let Came::Reset(1, code) = c { Some(*code) } else { None });
+    assert_eq!(reset, Ok(8), "CANCEL");
+    is_open(&mut stays);
+    boma.posture("closed");
+    eventually("the origin is left alone", || (open.load(Ordering::SeqCst) == 0).then_some(()));
+    is_ended(&mut stays);
+}
+
+#[test]
+fn who_waited_at_the_gate_while_the_posture_rose_stays_outside() {
+    let origin = Origin::start();
+    let boma = Setup::new()
+        .portal("max_in_flight = 1\n[[portal.route]]\npath = \"/api/*\"\nchallenge = \"never\"\n[[portal.route]]\npath = \"/kept/*\"\nchallenge = \"never\"\ncache = \"origin\"\n[[portal.route]]\npath = \"/filled/*\"\nchallenge = \"never\"\ncache = \"30s\"\n")
+        .start(origin.address);
+    for path in ["/api/2", "/kept/2", "/filled/2"] {
+        origin.set(Mode::Holds);
+        let mut clients = [Client::connect(boma.at()).unwrap(), Client::connect(boma.at()).unwrap()];
+        let before = origin.reached().len();
+        for (client, path) in clients.iter_mut().zip(["/api/1", path]) {
+            client.send(format!("GET {path} HTTP/1.1\r\nHost: huduma.example\r\n\r\n").as_bytes()).unwrap();
+            eventually("one is inside", || (origin.reached().len() == before + 1).then_some(()));
+        }
+        let waiting = || boma.metric("boma_admit_waiting{portal=\"huduma\",class=\"information\"}") == 1.0;
+        eventually("one waits", || waiting().then_some(()));
+        boma.posture("static");
+        origin.set(Mode::Works);
+        let [inside, outside] = clients.map(|mut client| client.read(false).unwrap());
+        assert_eq!((inside.status, outside.status), (200, 503), "{path}: {}", outside.text());
+        assert_eq!(outside.json()["reason"], "posture.static", "{path}");
+        assert_eq!(origin.reached().len(), before + 1, "{path}");
+        assert_eq!(boma.staff("PUT", "/api/v1/posture", "", "{\"level\":\"auto\"}").status, 200);
     }
 }

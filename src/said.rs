@@ -1,5 +1,7 @@
 //! What an answer says of its keeping: `Cache-Control` (RFC 9111 section 5.2.2), and `CDN-Cache-Control` before it
 //! (RFC 9213). What forbids is read in any spelling, what allows only where it is written cleanly.
+//!
+//! Does not know: what is kept, and for how long.
 
 use std::convert::Infallible;
 
