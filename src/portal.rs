@@ -210,11 +210,11 @@ impl Portal {
         self.host.as_deref().filter(|own| self.canonical_host_header && is_named(own) && is_named(host)).unwrap_or(host)
     }
 
-    /// Whether copies are of what this host (lower case, without port) shows: boma's own fetches ask for the canonical one. Where
-    /// the origin hears that alone they are of every exact name, and of every host there is where the portal is for `*`.
+    /// Whether copies are of what this host (lower case, without port) shows. The names that a portal lists whole are taken for names
+    /// of one site, as is everything where it is for `*`; what a wildcard like `*.huduma.example` holds may be another one.
     pub fn is_copied(&self, host: &str) -> bool {
-        let is_for_all = self.canonical_host_header && self.hosts.iter().any(|h| h == "*");
-        is_for_all || self.host.as_deref().is_some_and(|own| bare(self.own_host(host)) == bare(own))
+        let listed = self.hosts.iter().any(|h| h == "*" || h == host);
+        listed || self.host.as_deref().is_some_and(|own| bare(own) == host)
     }
 
     /// Whether copies of any pages are kept.

@@ -105,10 +105,7 @@ fn write_files(
     trust: &[String],
 ) -> io::Result<()> {
     let settings = include_str!("../../config/demo/boma.toml");
-    // Who listens everywhere is asked for by another name.
-    let host = if listen.ip().is_unspecified() { format!("localhost:{}", listen.port()) } else { listen.to_string() };
-    let settings =
-        settings.replace("LISTEN", &listen.to_string()).replace("HOST", &host).replace("ADMIN", &admin.to_string());
+    let settings = settings.replace("LISTEN", &listen.to_string()).replace("ADMIN", &admin.to_string());
     let mut settings = settings.replace("http://ORIGIN", origin);
     if !trust.is_empty() {
         settings.push_str(&format!("\n[client]\ntrusted_proxies = {trust:?}\n"));
