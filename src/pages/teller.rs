@@ -78,7 +78,7 @@ impl<'a> Teller<'a> {
 
     fn time(&self, unix: u64) -> String {
         let machine = self.zoned(unix).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
-        format!("<bdi><time datetime=\"{machine}\">{}</time></bdi>", HtmlEscape(&self.shown_time(unix)))
+        format!("<time datetime=\"{machine}\" dir=\"ltr\">{}</time>", HtmlEscape(&self.shown_time(unix)))
     }
 
     /// The same in fewer bytes, without what only programs read.

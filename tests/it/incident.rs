@@ -65,8 +65,8 @@ fn one_command_publishes_in_every_language_with_the_origin_dead_and_a_restart_ke
     );
     let boma = Boma::start(boma.kill(), &[]);
     for (lang, title, next, unknown) in [
-        ("en", "Huduma is slow", "Next update by <bdi><time", "We do not know yet."),
-        ("sw", "Huduma inafanya kazi polepole", "Taarifa ijayo kabla ya <bdi><time", "Bado hatujui."),
+        ("en", "Huduma is slow", "Next update by <time", "We do not know yet."),
+        ("sw", "Huduma inafanya kazi polepole", "Taarifa ijayo kabla ya <time", "Bado hatujui."),
     ] {
         let statement = navigate(boma.at(), &format!("/other?lang={lang}"));
         assert_eq!(statement.status, 503);
@@ -176,7 +176,7 @@ fn what_is_corrected_and_what_no_longer_holds_is_shown() {
     let page = status(&boma, "en");
     for part in [
         "We looked into it &lt;b&gt;.",
-        "Corrected: <bdi><time",
+        "Corrected: <time",
         "<q>We look into it.</q>",
         "<dd>Paying by phone</dd>",
         "What still works: Reading",
@@ -269,7 +269,7 @@ fn a_copy_of_a_page_names_the_incident_in_its_banner() {
     assert!(banner().contains("Hii ni nakala") && !banner().contains("<b>"), "the origin's page is in Swahili");
     assert!(banner().contains("href=\"/.well-known/boma/status\""), "always a way out: {}", banner());
     done(&boma, &["incident", "open", "--template", "origin-failure"]);
-    assert!(banner().contains("<br><b>Huduma haijibu</b> &#183; Taarifa ijayo kabla ya <bdi><time"), "{}", banner());
+    assert!(banner().contains("<br><b>Huduma haijibu</b> &#183; Taarifa ijayo kabla ya <time"), "{}", banner());
     done(&boma, &["incident", "resolve"]);
     assert!(!banner().contains("Huduma haijibu"));
 }
@@ -375,7 +375,8 @@ fn the_summary_has_statuspages_shape() {
     );
     assert!(!navigate(boma.at(), "/x").text().contains("will be closed for a while"), "it has not begun");
     assert!(
-        status(&boma, "en").contains("Begins: <bdi><time datetime=\"2099-01-01T22:00:00+03:00\">2099-01-01 22:00 EAT")
+        status(&boma, "en")
+            .contains("Begins: <time datetime=\"2099-01-01T22:00:00+03:00\" dir=\"ltr\">2099-01-01 22:00 EAT")
     );
 }
 
