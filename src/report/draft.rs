@@ -229,7 +229,10 @@ pub fn share(n: u64, all: u64) -> String {
 }
 
 pub fn span(seconds: u64) -> String {
-    units::left(Duration::from_secs(seconds))
+    match (seconds / 60, seconds % 60) {
+        (minutes @ 1..10, rest @ 1..) => format!("{minutes} min {rest} s"),
+        _ => units::left(Duration::from_secs(seconds)),
+    }
 }
 
 /// "2 minutes".

@@ -141,7 +141,13 @@ impl Pen<'_> {
             true => "not known: no minute is counted since it was laid",
             false => "not known: no minute of the totals names it",
         };
-        let did = m.did.as_ref().map_or(none.into(), done);
+        let mut did = m.did.as_ref().map_or(none.into(), done);
+        // It went on deciding in minutes that no total has yet.
+        if let Some(ended) =
+            self.report.traffic.ended.filter(|at| m.did.is_some() && m.ended.is_none_or(|end| end > *at))
+        {
+            did.push_str(&format!("; counted until {}", self.utc(ended)));
+        }
         vec![m.name.clone(), rule, forecast, did]
     }
 }

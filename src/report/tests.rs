@@ -357,7 +357,7 @@ fn who_is_no_indicator_is_in_no_list_for_others_and_the_report_says_why() {
     (seen.indicators, seen.other_networks) = (vec![], vec![]);
     let came = part(&report, "Who came (estimates)");
     let why = "Indicators: none, so that the lists for others (CSV and STIX) are empty.";
-    let which = "of the networks that came most often: of 30 requests with a pass came from there too: citizens may share it; of 1 half or more";
+    let which = "of the networks that came most often: 30 because requests with a pass came from there too: citizens may share it; 1 because half or more";
     assert!(came.contains(why) && came.contains(which), "{came}");
     assert!(came.contains("Their addresses stand in reports that are marked TLP:AMBER or stricter."), "{came}");
     let csv = report.written(Form::Csv);
@@ -513,7 +513,8 @@ fn what_is_not_over_and_who_was_refused_with_a_pass_is_said_before_all_else() {
         "it was raised still, or again, when the span of this report ended 28 min later, at 14:30 EAT.",
         "The rush of requests lasted 35 minutes or longer, from 14:00 EAT to 14:35 EAT: no calm followed before the span ended.",
         "83,905 were refused by a limit, a rule or a ban, 204,677 were told to come again, because too many came at once",
-        "That the posture was back to normal is not known",
+        "That it was back to normal within the span is not known",
+        "Who was given a check and did not pass it is not among them. Of those that were refused by a limit, a rule or a ban 6,100 held a pass",
         "These figures end at 2026-11-27 14:29:00 EAT; what came in the last 1 min of the span is not counted yet.",
     ] {
         assert!(summary.contains(part), "{part} in {summary}");

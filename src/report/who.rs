@@ -129,7 +129,7 @@ impl Pen<'_> {
             bounds::INDICATOR_SENT_AWAY
         );
         if seen.indicators.is_empty() {
-            let why: Vec<String> = seen.spared.iter().map(|(why, n)| format!("of {} {why}", number(*n))).collect();
+            let why: Vec<String> = seen.spared.iter().map(|(why, n)| format!("{} because {why}", number(*n))).collect();
             let why = if why.is_empty() { "no network is known".into() } else { why.join("; ") };
             return vec![Text(format!(
                 "Indicators: none, so that the lists for others (CSV and STIX) are empty. {rule} Here, of the networks that came most often: {why}."

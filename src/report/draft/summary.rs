@@ -129,6 +129,10 @@ impl Pen<'_> {
             return "No request is known to have been a citizen's.".into();
         };
         let mut says = format!("Of {} requests that count as citizens', {told}.", number(fared.served.requests()));
+        if self.of("challenged").0 > 0 {
+            says.push_str(" Who was given a check and did not pass it is not among them.");
+        }
+        says.push_str(&self.refused_with_pass());
         let classes = &self.report.citizens.classes;
         let hurt = classes.iter().filter(|(_, f)| f.turned_away() > 0).max_by(|(_, a), (_, b)| {
             let of = |x: &super::super::Fared, y: &super::super::Fared| {
@@ -157,6 +161,13 @@ impl Pen<'_> {
             times(report.measures.len() as u64 - bans, "measure"),
             times(bans, "ban"),
         );
+        let deeds = report.measures.iter().filter_map(|m| Some((&m.name, m.did.as_ref()?)));
+        if let Some((name, did)) = deeds.max_by_key(|(_, did)| did.sent_away) {
+            says.push_str(&format!(
+                " The measure {name} sent away {} requests, as far as counted.",
+                number(did.sent_away)
+            ));
+        }
         let Some(at) = moments.first_statement else {
             return says + " Staff published no statement.";
         };
@@ -178,7 +189,7 @@ impl Pen<'_> {
             (Some(_), None) if report.ends_quietly() => {
                 "That the posture was back to normal for longer than a minute is too early to tell.".into()
             }
-            (Some(_), None) => "That the posture was back to normal is not known.".into(),
+            (Some(_), None) => "That it was back to normal within the span is not known.".into(),
         };
         let remarks = match report.remarks.len() as u64 {
             0 => String::new(),
