@@ -136,6 +136,7 @@ impl Renderer {
                 news => if shut.is_some() { "" } else { line },
                 lead => shut.unwrap_or_else(|| called(voice, &lead, title)),
                 soon => soon,
+                home => page == Page::NotFound,
                 note => Value::from_safe_string(voice.html(&note(page), &[])),
                 portal => title,
                 story => story,

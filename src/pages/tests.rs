@@ -835,3 +835,14 @@ fn every_word_of_every_template_and_script_is_in_the_files_of_languages() {
         }
     }
 }
+
+#[test]
+fn a_page_that_names_the_front_page_leads_there_and_no_other_does() {
+    let portals = [portal("Huduma", &["en", "sw", "fr", "sq", "ar"])];
+    let shelf = Shelf::new(&Words::shipped(), &portals, vec![News::default()], 1_790_000_000);
+    let leads = |html: &Html| text(html).contains("<a href=\"/\"><bdi>Huduma</bdi></a>");
+    for language in 0..5 {
+        assert!(leads(shelf.page(0, language, Page::NotFound)) && leads(shelf.small(0, language, Page::NotFound)));
+        assert!(!leads(shelf.page(0, language, Page::BusyForm)), "who has a form does not leave it by mistake");
+    }
+}
