@@ -41,6 +41,16 @@ impl Habit {
     pub fn reads(&self) -> bool {
         self.parts >= bounds::HABIT_PARTS
     }
+
+    /// Whether its holder has had, or asked for, a page.
+    pub fn is_here(&self) -> bool {
+        self.pages > 0 || self.took > 0
+    }
+
+    /// Whether it has had so many pages that loading no parts of them says something.
+    pub fn is_judged(&self) -> bool {
+        self.pages.max(self.took) >= bounds::HABIT_PAGES
+    }
 }
 
 pub struct Habits {

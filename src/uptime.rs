@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 /// What is counted, as `status.json` and reports say it beside their figures.
 pub const DEFINITION: &str = "Requests of citizens, as far as they can be told from robots: those with a pass that is at least \
 ten minutes old or came from a check or an access code, unless its holder made more requests than one visitor may or far more passes \
-than usual were made in the same minute; and while a portal's posture is normal also all without a pass that no rule, limit or ban sent \
-away. Parts of pages, robots that say so, boma's own paths other than checks that were passed, what was malformed and what its sender \
+than usual were made in the same minute; and while a portal's posture is normal also all without such a pass that no rule, limit or ban sent \
+away, and of those that were told to come again who came with some pass. Parts of pages, robots that say so, boma's own paths other than checks that were passed, what was malformed and what its sender \
 gave up do not count. delayed: checked first, or told to come again; refused: got neither the service nor a copy of it.";
 
 /// How a citizen's request fared.

@@ -102,8 +102,7 @@ pub async fn reference(State(desk): State<Desk>, Query(asked): Query<Ref>) -> Re
     match explain::refer(&desk.office.house, &asked.code) {
         Some(referred) => Json(referred).into_response(),
         None => {
-            let help =
-                "this is no reference code of this boma's: 20 letters and digits, as the citizen's page shows them";
+            let help = "this is no reference code of this boma's: 20 letters and digits in four groups, as the citizen's page shows them";
             problem(StatusCode::NOT_FOUND, help)
         }
     }

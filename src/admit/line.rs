@@ -19,7 +19,7 @@ pub enum Standing {
     Proven,
     /// The pass is used as people read.
     Reader,
-    /// Nothing is known of how the pass is used, and it is its turn: it was called from the line, or comes for a first page.
+    /// Nothing is known of how the pass is used, and it is its turn: it was called from the line, or comes for a first page or its parts.
     Newcomer,
     Pass,
     Unknown,

@@ -256,7 +256,8 @@ pub fn fields(data: &[u8]) {
     let (mut sent, mut own) = (Vec::new(), 0);
     head.any("cookie", &mut |value| {
         for pair in value.split(|b| *b == b';').map(<[u8]>::trim_ascii).filter(|p| !p.is_empty()) {
-            match pair.starts_with(b"boma_pass=") {
+            let of_boma = [&b"boma_pass="[..], b"boma_place=", b"boma_lang="].iter().any(|name| pair.starts_with(name));
+            match of_boma {
                 true => own += 1,
                 false => sent.push(pair.to_vec()),
             }

@@ -36,7 +36,7 @@ use crate::wire::Prepared;
 use crate::words::{Words, same_language};
 
 /// Characters of [`crate::wire::Hole::Reference`].
-pub const REFERENCE_WIDTH: usize = 20;
+pub const REFERENCE_WIDTH: usize = 23;
 /// Characters of [`crate::wire::Hole::Seal`].
 pub const SEAL_WIDTH: usize = 96;
 /// Characters of [`crate::wire::Hole::Wait`].

@@ -66,7 +66,7 @@ fn every_page_renders_in_every_language_with_its_holes_and_its_policy() {
             assert_eq!(body.matches("<h1>").count(), 1);
             assert!(!body.contains("{portal}"));
             let holes: Vec<_> = html.body.holes.iter().map(|(h, r)| (*h, r.len())).collect();
-            let (seal, wait, reference) = ((Hole::Seal, 96), (Hole::Wait, 3), (Hole::Reference, 20));
+            let (seal, wait, reference) = ((Hole::Seal, 96), (Hole::Wait, 3), (Hole::Reference, 23));
             match page {
                 Page::Challenge | Page::ChallengeResend => assert_eq!(holes, [seal, wait, reference], "{page:?}"),
                 Page::Bare | Page::BareResend => assert_eq!(holes, [wait, seal, reference], "{page:?}"),
@@ -662,6 +662,9 @@ fn only_pages_of_portals_with_news_are_made_anew() {
     assert!(!status(&after).contains("Not answered") && status(&later).contains(day), "{}", status(&later));
     assert!(status(&later).contains("98.0\u{a0}% of people"), "who was made to wait was not answered at once");
     assert_eq!(status(&later).matches("Made to wait").count(), crate::bounds::UPTIME_SHOWN);
+    let in_french = [portal("Un", &["fr"])];
+    let french = shelf(&in_french).with(in_french.to_vec(), vec![News { days: week(), ..none() }], 1).unwrap();
+    assert!(status(&french).contains("95,1\u{a0}%") && !status(&french).contains("95.1"), "{}", status(&french));
     // What staff say of a service is told by all that is made of it.
     let mut told = portals.to_vec();
     let mut other = Portal::clone(&told[0]);

@@ -155,7 +155,12 @@ impl Climber {
         }
         self.lowered = now;
         (self.quiet_since, self.calm_since) = (None, None);
-        self.stand(next, format!("quiet for {} minutes", quiet.div_ceil(60)), now)
+        let long = if quiet >= 120 && quiet.is_multiple_of(60) {
+            format!("{} minutes", quiet / 60)
+        } else {
+            format!("{quiet} s")
+        };
+        self.stand(next, format!("quiet for {long}"), now)
     }
 
     fn stand(&mut self, level: Level, why: String, now: u64) -> Option<Level> {

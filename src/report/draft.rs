@@ -2,6 +2,8 @@
 //!
 //! Does not know: Markdown, HTML.
 
+mod answers;
+mod deeds;
 mod summary;
 mod when;
 
@@ -10,7 +12,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::blocks::Block::{self, Heading, List, Open, Table, Text, Title};
-use super::{Actor, At, Became, Event, Report};
+use super::{Actor, At, Became, Event, Report, Rush};
 use crate::units;
 use crate::uptime;
 
@@ -100,6 +102,7 @@ impl<'a> Pen<'a> {
         let mut all = vec![
             Heading("Summary"),
             Text(report.summary.clone()),
+            self.answers(),
             Table(vec!["Item", "Value"], rows),
             Open("authors, and who has read it"),
         ];
@@ -113,15 +116,14 @@ impl<'a> Pen<'a> {
         self.report.portals.iter().map(|p| p.title.as_str()).collect::<Vec<_>>().join(", ")
     }
 
-    fn refused_with_pass(&self) -> String {
+    fn refused_with_pass(&self) -> Option<String> {
         let n: u64 = ["limited", "denied", "dropped"].iter().map(|outcome| self.of(outcome).1).sum();
-        match n {
-            0 => String::new(),
-            n => format!(
-                " Of those that were refused by a limit, a rule or a ban {} held a pass: some of them may have been people's.",
+        (n > 0).then(|| {
+            format!(
+                "Of those that were refused by a limit, a rule or a ban {} held a pass: some of them may have been people's.",
                 number(n)
-            ),
-        }
+            )
+        })
     }
 
     /// How many requests had an outcome, and how many of them a pass.
@@ -153,7 +155,7 @@ impl<'a> Pen<'a> {
             number(traffic.requests),
             number(traffic.own),
             number(traffic.sent_away),
-            self.refused_with_pass()
+            self.refused_with_pass().map_or(String::new(), |says| format!(" {says}"))
         ));
         let mut blocks = vec![Heading("How much, and what became of it"), Text(says)];
         if let Some(peak) = traffic.peak {
@@ -170,6 +172,21 @@ impl<'a> Pen<'a> {
         let head = vec!["Outcome", "What it means", "Requests", "Share", "Of them with a pass"];
         blocks.push(Table(head, traffic.outcomes.iter().map(row).collect()));
         blocks
+    }
+
+    /// By what minutes were told as the rush.
+    fn rush_by(&self) -> String {
+        let Some(Rush { above, usual, minutes, .. }) = self.report.traffic.rush else { return String::new() };
+        let (minutes, above) = (times(minutes, "minute"), number(above));
+        match usual {
+            Some(usual) => format!(
+                "The rush is the {minutes} with more than {above} requests, three times the median of the hour before ({}).",
+                number(usual)
+            ),
+            None => format!(
+                "How much is usual is not known, because no hour before is counted: the rush is the {minutes} with more than {above} requests, a quarter of what came in its busiest."
+            ),
+        }
     }
 
     fn done(&self) -> Vec<Block> {

@@ -84,6 +84,22 @@ impl Fared {
         self.served.refused + self.come_again
     }
 
+    /// In few words. `None`: nobody came.
+    pub fn in_short(&self) -> Option<String> {
+        let [full, cached, copies, passed, checked, again, refused] = uptime::shares(self.parts())?;
+        let told = [
+            (full + cached, "answered in full at once"),
+            (copies, "answered from dated copies"),
+            (passed + checked, "checked first"),
+            (again, "told to come again"),
+            (refused, "refused, or failed"),
+        ];
+        let told = told.iter().filter(|(share, _)| *share > 0);
+        Some(
+            told.map(|(share, what)| format!("{} were {what}", uptime::percent(*share))).collect::<Vec<_>>().join(", "),
+        )
+    }
+
     /// In one sentence with shares. `None`: nobody came.
     pub fn told(&self) -> Option<String> {
         let [full, cached, copies, passed, checked, again, refused] = uptime::shares(self.parts())?;
@@ -154,7 +170,7 @@ impl Pen<'_> {
             )),
             Text(format!("Worst minute for citizens: {}", self.worst())),
             Text(format!(
-                "Not among these figures: while protection is raised, whoever comes without a pass is not counted as a citizen before a check is passed. Of all who came, citizens or not, {} requests were given a check, and {} checks were passed. How many people gave up at one is not counted.",
+                "Not among these figures: while protection is raised, whoever comes without a pass is not counted as a citizen before a check is passed; and before it is raised, whoever was told to come again and had no pass yet. Of all who came, citizens or not, {} requests were given a check, and {} checks were passed. How many people gave up at one is not counted.",
                 number(checks),
                 number(passed)
             )),

@@ -147,6 +147,8 @@ pub struct Report {
     pub citizens: Citizens,
     /// Where the portals stood, by the totals of each minute.
     pub postures: Vec<Step>,
+    /// Each change of it, the oldest first.
+    pub turns: Vec<Turn>,
     pub measures: Vec<Measure>,
     pub changes: Vec<RulesChange>,
     pub timeline: Vec<Event>,
@@ -160,7 +162,7 @@ pub struct Report {
 }
 
 /// As [`Report::sources`] has them.
-pub const SOURCES: [(&str, &str); 12] = [
+pub const SOURCES: [(&str, &str); 13] = [
     ("changes", "the versions of the rules that are kept"),
     ("citizens", "the totals of each minute"),
     ("evidence", "the files themselves, as they were when this was made"),
@@ -176,6 +178,7 @@ pub const SOURCES: [(&str, &str); 12] = [
     ("statements", "the record of incidents"),
     ("timeline", "the journal"),
     ("traffic", "the totals of each minute"),
+    ("turns", "the journal"),
 ];
 
 #[derive(Clone, Debug, Serialize)]
@@ -291,6 +294,21 @@ pub struct Step {
     pub level: String,
     pub from: At,
     pub to: At,
+}
+
+/// A change of a posture.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Turn {
+    pub at: At,
+    /// As it was set: a posture, or `auto`, where boma chooses it by itself.
+    pub level: String,
+    /// `None`: of all.
+    pub portal: Option<String>,
+    /// Whether that is above the posture of a quiet day.
+    pub raised: bool,
+    pub who: String,
+    /// Empty: nothing was given.
+    pub why: String,
 }
 
 /// Whose doing something was.

@@ -76,6 +76,10 @@ pub fn notices(detected: Option<At>, zone: &str) -> Vec<Notice> {
     let third_day = after(detected, 72.hours());
     let (nis2, gdpr) = ("NIS2 (EU) 2022/2555, article 23", "GDPR (EU) 2016/679, article 33");
     let kenya = "Kenya Data Protection Act 2019, section 43";
+    let (misuse, systems) = (
+        "Kenya Computer Misuse and Cybercrimes Act 2018, section 40",
+        "whoever runs a computer system in Kenya, for an attack or another disruption",
+    );
     let entities = "essential and important entities in the EU, for a significant incident";
     let breach = "a breach of personal data";
     let mut all: Vec<Notice> = [
@@ -83,6 +87,13 @@ pub fn notices(detected: Option<At>, zone: &str) -> Vec<Notice> {
         (Land::Union, nis2, "incident notification, within 72 hours", third_day, entities),
         (Land::Union, nis2, "final report, within a month of that notification", after(third_day, 1.month()), entities),
         (Land::Union, gdpr, "to the supervisory authority, within 72 hours", third_day, breach),
+        (
+            Land::Kenya,
+            misuse,
+            "to the National Computer and Cybercrimes Co-ordination Committee, within 24 hours",
+            after(detected, 24.hours()),
+            systems,
+        ),
         (Land::Kenya, kenya, "to the Data Commissioner, within 72 hours", third_day, breach),
     ]
     .into_iter()
@@ -102,15 +113,15 @@ mod tests {
         let first = |zone| {
             notices(detected, zone).iter().map(|n| (n.law.split(' ').next().unwrap(), n.own)).collect::<Vec<_>>()
         };
-        assert_eq!(first("Africa/Nairobi")[..2], [("Kenya", true), ("NIS2", false)]);
+        assert_eq!(first("Africa/Nairobi")[..3], [("Kenya", true), ("Kenya", true), ("NIS2", false)]);
         assert_eq!(
             first("Europe/Vienna"),
-            [("NIS2", true), ("NIS2", true), ("NIS2", true), ("GDPR", true), ("Kenya", false)]
+            [("NIS2", true), ("NIS2", true), ("NIS2", true), ("GDPR", true), ("Kenya", false), ("Kenya", false)]
         );
         assert!(first("Europe/Tirane").iter().all(|(_, own)| !own), "Albania is in no list");
-        assert_eq!(notices(detected, "UTC").len(), 5);
-        let kenya = &notices(detected, "Africa/Nairobi")[0];
-        assert_eq!(kenya.due, At(1_790_000_000 + 72 * 3600));
+        assert_eq!(notices(detected, "UTC").len(), 6);
+        let kenya = &notices(detected, "Africa/Nairobi")[..2];
+        assert_eq!([kenya[0].due, kenya[1].due], [24, 72].map(|hours| At(1_790_000_000 + hours * 3600)));
         assert!(notices(None, "Africa/Nairobi").is_empty());
         assert!(UNION.iter().all(|zone| TimeZone::get(zone).is_ok()));
     }

@@ -40,7 +40,7 @@ impl Pen<'_> {
         let after = report.postures.iter().filter(|s| s.portal == portal.name && s.to.0 >= closed.0 + 60);
         let says = |level: &str, until: String| {
             format!(
-                "The incident was closed at {}, while the posture of {} was still, or again, {level}: {until}.",
+                "The incident was closed at {}, while the posture of {} was {level}: {until}.",
                 self.exact(closed),
                 portal.title
             )
@@ -118,7 +118,7 @@ impl Pen<'_> {
 
 impl Report {
     /// Where portals stand now says something of the end of the span.
-    fn is_fresh(&self) -> bool {
+    pub(super) fn is_fresh(&self) -> bool {
         self.made.0 <= self.to.0 + 120
     }
 

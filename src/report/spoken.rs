@@ -4,9 +4,9 @@
 
 use serde::Serialize;
 
-use super::At;
 use super::blocks::Block::{self, Heading, List, Table, Text};
 use super::draft::{Pen, number};
+use super::{At, Fared};
 
 /// An update of an incident, as citizens were told it first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -28,6 +28,9 @@ pub struct Statement {
     /// By when the next update was promised; and when one, or the withdrawal, followed this.
     pub next: Option<At>,
     pub followed: Option<At>,
+    /// How citizens fared in the first whole minute after it, by which its words can be held against what was so. `None`: that
+    /// minute is not counted, or nobody came in it.
+    pub met: Option<Fared>,
 }
 
 const WORDS: [(&str, &str); 20] = [
@@ -113,7 +116,8 @@ impl Pen<'_> {
                 false => format!("{}: shown in {}", s.lacks.join(", "), s.instead),
             };
             let (languages, next) = (tags(&s.languages), self.promise(s));
-            vec![what, self.utc(s.at), self.local(s.at), s.office.clone(), text, languages, lacks, next]
+            let met = s.met.and_then(|fared| fared.in_short()).unwrap_or_else(|| "not counted".into());
+            vec![what, self.utc(s.at), self.local(s.at), s.office.clone(), text, met, languages, lacks, next]
         };
         let head = vec![
             "Statement",
@@ -121,11 +125,12 @@ impl Pen<'_> {
             "Local",
             "In the name of",
             "What it said",
+            "What citizens' requests met in the minute after",
             "In these languages",
             "Not in these",
             "Next update",
         ];
-        let says = "Each statement as it was published first. Who reads a language of the portals' that it was not in was shown it in another, marked as such: in the first of the portal's languages that it was in.";
+        let says = "Each statement as it was published first. Who reads a language of the portals' that it was not in was shown it in another, marked as such: in the first of the portal's languages that it was in. Beside it is how citizens' requests fared in the first whole minute after it, from the totals: whether its words were true is for people to judge.";
         vec![Text(says.into()), Table(head, all.iter().map(row).collect())]
     }
 

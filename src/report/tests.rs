@@ -112,6 +112,12 @@ fn known() -> Report {
             instead: "en".into(),
             next: Some(at("2026-11-27T11:39:00Z")),
             followed: Some(at("2026-11-27T11:30:00Z")),
+            met: Some(Fared {
+                served: Served { full: 41, copies: 20, delayed: 39, refused: 0 },
+                cached: 10,
+                passed_check: 9,
+                come_again: 30,
+            }),
         }],
         sources: SOURCES.into(),
         moments: Moments {
@@ -171,6 +177,18 @@ fn known() -> Report {
             }),
         },
         postures: vec![],
+        turns: [("guarded", "no room"), ("attack", "no room"), ("normal", "calm")]
+            .into_iter()
+            .zip(["2026-11-27T11:02:00Z", "2026-11-27T11:03:00Z", "2026-11-27T11:40:00Z"])
+            .map(|((level, why), when)| Turn {
+                at: at(when),
+                level: level.into(),
+                portal: Some("huduma".into()),
+                raised: level != "normal",
+                who: "ladder".into(),
+                why: why.into(),
+            })
+            .collect(),
         measures: measures(),
         changes: vec![RulesChange {
             version: 5,
@@ -232,20 +250,32 @@ fn a_minister_reads_figures_that_stand_below_as_well() {
     let text = report.written(Form::Markdown);
     let summary = part(&report, "Summary");
     for part in [
-        "On 2026-11-27 14:02 EAT protection of Huduma \\<&\\> was raised by boma itself; it stood raised for 38 min.",
-        "The rush of requests lasted 35 minutes (in 30 of them), from 14:00 EAT to 14:35 EAT.",
-        "1,234,567 requests came to the portal, up to 10,200 a second (the average of the peak minute); by a sample, about 48\u{a0}% for pages \
-         that the portal is not known to have, such as /\\*/\\*, about 32\u{a0}% for /search; they came from 233 networks or more, \
-         citizens' among them. Of these 1,200,000 were given a check first, 9,500 were answered in full.",
-        "Of 10,000 requests that count as citizens', 97.0\u{a0}% were answered at once (95.0\u{a0}% in full, 2.0\u{a0}% from dated copies); \
-         1.4\u{a0}% had to pass a check first, and passed it; 1.1\u{a0}% (110) were told to come again, and whether they got in later \
-         is not counted; 0.5\u{a0}% (50) were refused, or failed.",
-        "Hardest hit was the class payment: of its 140 requests 40 were refused, failed or told to come again.",
+        "On 2026-11-27 14:02 EAT protection of Huduma \\<&\\> was raised by boma itself (no room); it stood raised for 38 min, until 14:40 EAT.",
+        "1,234,567 requests came in the span of this report, 612,000 of them in its busiest minute, that from 14:05 EAT. Far more than \
+         usual came in 30 minutes, from 14:00 EAT to 14:35 EAT.",
+        "Of 10,000 requests that count as citizens' 95.0\u{a0}% were answered in full at once, 2.0\u{a0}% were answered from dated copies, \
+         1.4\u{a0}% were checked first, 1.1\u{a0}% were told to come again, 0.5\u{a0}% were refused, or failed (people are not counted).",
+        "The public was told first at 14:09 EAT, 7 min after protection was raised.",
+        "| When? | It began at about 2026-11-27 14:00 EAT (an estimate). Protection was raised at 2026-11-27 14:02 EAT by boma itself. The \
+         busiest minute was that from 2026-11-27 14:05 EAT.",
+        "Protection was back to normal at 2026-11-27 14:40 EAT. The incident was closed at 2026-11-27 14:50 EAT. |",
+        "| How long? | Protection stood raised for 38 min. Far more requests than usual came for 35 minutes, in 30 of them, from 14:00 EAT \
+         to 14:35 EAT.",
+        "| How much? | 1,234,567 requests came to the portal; 612,000 in the busiest minute, which is 10,200 a second on average. Of these \
+         1,200,000 were given a check first, 9,500 were answered in full. By a sample, about 48\u{a0}% for pages that the portal is not \
+         known to have, such as /\\*/\\*, about 32\u{a0}% for /search. They came from 233 networks or more, citizens' among them. |",
+        "| Who was hurt? | How many people were hurt is not known: boma counts requests. Of 10,000 requests that count as citizens', \
+         97.0\u{a0}% were answered at once (95.0\u{a0}% in full, 2.0\u{a0}% from dated copies); 1.4\u{a0}% had to pass a check first, \
+         and passed it; 1.1\u{a0}% (110) were told to come again, and whether they got in later is not counted; 0.5\u{a0}% (50) were \
+         refused, or failed. Hardest hit was the class payment: of its 140 requests 40 were refused, failed or told to come again.",
         "In the worst minute for them, from 14:06 EAT, 90.0\u{a0}% of 1,000 requests were served in full at once, 41 were told to come again, \
          39 were refused, or failed.",
-        "By the journal boma acted 1 time by itself, and people 1 time; they laid 3 measures and 1 ban.",
-        "The public was told first at 2026-11-27 14:09 EAT, 7 min after protection was raised; 1 statement in this span.",
-        "The posture was back to normal at 2026-11-27 14:40 EAT.",
+        "| What was done? | Boma itself set the posture to guarded at 14:02 EAT, attack at 14:03 EAT, normal at 14:40 EAT. Measure m was laid at 14:03 EAT by staff soc (analyst) for INC-7: it sent away 7,600 requests; it ended at \
+         14:30 EAT, taken out by staff soc (analyst). Measure n was laid at 14:03 EAT by staff soc (analyst) for INC-8 (forced): what it \
+         did is not counted; its end is not within the span.",
+        "Staff laid 1 ban.",
+        "The public was told first at 2026-11-27 14:09 EAT, 7 min after protection was raised; statements: investigating at 14:09 EAT. |",
+        "| How does it stand? | Back to normal since 2026-11-27 14:40 EAT, as far as this span goes. The incident is resolved. One thing does not fit together: The incident was closed at",
     ] {
         assert!(summary.contains(part), "{part} in {summary}");
     }
@@ -283,7 +313,7 @@ fn a_minister_reads_figures_that_stand_below_as_well() {
         "| ban of 192.0.2.0/24 | everything from that network: its connections are closed | not known: the journal holds none of bans | not known: what a ban closes is not counted for each ban |",
         "| budget | 3,919 | 3,900 | 7 | 0 |",
         "| all others | 12 | 0 | 0 | 0 |",
-        "| incident 3, update 1: investigating | 2026-11-27 11:09:00 UTC | 2026-11-27 14:09 EAT | Press | We are looking into it. (en) | en, sw | fr: shown in en | by 14:39 EAT; came at 14:30 EAT |",
+        "| incident 3, update 1: investigating | 2026-11-27 11:09:00 UTC | 2026-11-27 14:09 EAT | Press | We are looking into it. (en) | 51.0\u{a0}% were answered in full at once, 10.0\u{a0}% were answered from dated copies, 9.0\u{a0}% were checked first, 30.0\u{a0}% were told to come again | en, sw | fr: shown in en | by 14:39 EAT; came at 14:30 EAT |",
         "version 5, in force from 2026-11-27 11:04:00 UTC, by staff lead (lead).",
         "| 5 | taken out | rate = \"20/s\" |",
         "| 5 | put in | rate = \"5/s\" \\# \\| less |",
@@ -401,6 +431,8 @@ fn an_end_that_was_told_before_it_was_one_is_remarked_plainly() {
         assert!(written && json["remarks"] == serde_json::json!(report.remarks), "{:?}", report.remarks);
         assert_eq!(text.contains("## What does not fit together"), !report.remarks.is_empty());
         assert_eq!(report.summary.contains("not fit together"), !report.remarks.is_empty(), "{}", report.summary);
+        let stands = text.lines().find(|l| l.starts_with("| How does it stand?")).unwrap();
+        assert_eq!(stands.contains("not fit together"), !report.remarks.is_empty(), "{stands}");
         report.remarks
     };
     assert_eq!(remarked(&|_| ()), [""; 0]);
@@ -412,7 +444,7 @@ fn an_end_that_was_told_before_it_was_one_is_remarked_plainly() {
     assert_eq!(
         later,
         [
-            "The incident was closed at 2026-11-27 14:50:00 EAT, while the posture of Huduma <&> was still, or again, attack: it was raised until 2026-11-27 14:58:00 EAT."
+            "The incident was closed at 2026-11-27 14:50:00 EAT, while the posture of Huduma <&> was attack: it was raised until 2026-11-27 14:58:00 EAT."
         ]
     );
     let before = remarked(&|r| r.postures = vec![step("2026-11-27T11:02:00Z", "2026-11-27T11:50:00Z")]);
@@ -425,8 +457,7 @@ fn an_end_that_was_told_before_it_was_one_is_remarked_plainly() {
         r.portals[0].posture = "attack".into();
     });
     assert!(
-        now.len() == 1
-            && now[0].ends_with("was still, or again, attack: it was not back to normal when this was drawn up."),
+        now.len() == 1 && now[0].ends_with("was attack: it was not back to normal when this was drawn up."),
         "{now:?}"
     );
     let hurt = remarked(&|r| r.moments.hurt_until = Some(at("2026-11-27T11:55:00Z")));
@@ -472,6 +503,17 @@ fn a_promised_update_that_came_late_or_never_is_told() {
 }
 
 #[test]
+fn a_statement_stands_beside_what_citizens_met_when_they_read_it() {
+    let mut report = known();
+    let met = "51.0\u{a0}% were answered in full at once, 10.0\u{a0}% were answered from dated copies, 9.0\u{a0}% were checked first, \
+               30.0\u{a0}% were told to come again";
+    let told = part(&report, "What citizens were told");
+    assert!(told.contains(&format!("We are looking into it. (en) | {met} |")), "{told}");
+    report.statements[0].met = None;
+    assert!(part(&report, "What citizens were told").contains("(en) | not counted |"));
+}
+
+#[test]
 fn that_all_were_served_is_said_only_where_they_were() {
     let mut report = known();
     report.citizens.worst = None;
@@ -510,10 +552,13 @@ fn what_is_not_over_and_who_was_refused_with_a_pass_is_said_before_all_else() {
     let report = report.told();
     let (text, summary) = (report.written(Form::Markdown), part(&report, "Summary"));
     for part in [
-        "it was raised still, or again, when the span of this report ended 28 min later, at 14:30 EAT.",
-        "The rush of requests lasted 35 minutes or longer, from 14:00 EAT to 14:35 EAT: no calm followed before the span ended.",
+        "(no room); when it came down is not known: the span ended 28 min later.",
+        "Protection stood raised for 28 min or longer. Far more requests than usual came for 35 minutes, from 14:00 EAT to 14:35 EAT or longer: no calm followed before the span ended.",
+        "When it began is not known.",
+        "The last minute in which citizens were turned away in numbers ended at 2026-11-27 14:30 EAT. When protection came down is not known: the span ended before. |",
+        "| How does it stand? | Not known: the span ended while protection was raised.",
         "83,905 were refused by a limit, a rule or a ban, 204,677 were told to come again, because too many came at once",
-        "That it was back to normal within the span is not known",
+        "it sent away 7,600 requests until 14:29 EAT, as far as counted; it ended at 14:30 EAT",
         "Who was given a check and did not pass it is not among them. Of those that were refused by a limit, a rule or a ban 6,100 held a pass",
         "These figures end at 2026-11-27 14:29:00 EAT; what came in the last 1 min of the span is not counted yet.",
     ] {
@@ -521,7 +566,7 @@ fn what_is_not_over_and_who_was_refused_with_a_pass_is_said_before_all_else() {
     }
     for part in [
         "| measure old | not known: the journal does not hold it | not known | not known: no minute is counted since it was laid |",
-        "| Recovered | not known |  | totals: the posture was raised when the span ended, or it was too early to tell |",
+        "| Recovered | not known |  | totals: the posture was raised in the last minute of the span that is counted |",
         "| Contained | not known to be |  | totals: there was such a minute in which 5 % or more of citizens' requests were refused, failed or told to come again until 14:30 EAT, and no calm is known since |",
         "How much is usual is not known, because no hour before is counted: the rush is the 35 minutes with more than 153,000 requests, a quarter of what came in its busiest.",
         "Of those that were refused by a limit, a rule or a ban 6,100 held a pass: some of them may have been people's.",
@@ -550,16 +595,27 @@ fn a_posture_that_has_just_come_down_is_not_told_as_raised() {
         report.told().summary
     };
     let quiet = told("normal", report.clone());
-    assert!(quiet.contains("it was back to normal when this was drawn up, 39 min later."), "{quiet}");
-    assert!(quiet.contains("too early to tell") && !quiet.contains("raised still"), "{quiet}");
-    let raised = told("guarded", report.clone());
+    assert!(quiet.contains("it stood raised for 38 min, until 14:40 EAT."), "by the journal: {quiet}");
+    let when = part(&report, "When");
     assert!(
-        raised.contains("it was raised still, or again, when the span of this report ended 39 min later"),
-        "{raised}"
+        when.contains("| Recovered | 2026-11-27 11:40:00 UTC |") && when.contains("| journal: the posture"),
+        "{when}"
     );
+    report.turns.clear();
+    let quiet = told("normal", report.clone());
+    assert!(quiet.contains("it was back to normal when this was drawn up, 39 min later."), "{quiet}");
+    assert!(!quiet.contains("raised when"), "{quiet}");
+    let raised = told("guarded", report.clone());
+    assert!(raised.contains("it was raised (guarded) when this was drawn up, 39 min later."), "{raised}");
+    let stands = part(&Report { portals: vec![raised_portal()], ..report.clone() }, "Summary");
+    assert!(stands.contains("Protection was raised (guarded) when this was drawn up."), "{stands}");
     report.made = at("2026-11-27T13:00:00Z");
     let later = told("normal", report);
-    assert!(later.contains("it was raised still, or again,"), "where it stands now says nothing of then: {later}");
+    assert!(later.contains("when it came down is not known"), "where it stands now says nothing of then: {later}");
+}
+
+fn raised_portal() -> Portal {
+    Portal { posture: "guarded".into(), ..known().portals[0].clone() }
 }
 
 /// Required properties by STIX 2.1, sections 3.1, 4.3, 4.7, 4.14, 7.2.1 and 8.

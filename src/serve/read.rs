@@ -58,7 +58,8 @@ impl Request {
         self.path.starts_with("/.well-known/acme-challenge/") || &*self.path == LIVE
     }
 
-    fn is_known(&self, visit: &Visit<'_>) -> bool {
+    /// Whether an origin has answered it of late.
+    pub fn is_known(&self, visit: &Visit<'_>) -> bool {
         let portal = visit.portal.map(|p| &visit.town.portals.list[p]);
         portal.is_some_and(|p| visit.house.known.is_known((&*p.name, &*self.match_path), visit.now.unix()))
     }

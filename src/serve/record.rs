@@ -260,7 +260,8 @@ fn outcome(visit: &Visit<'_>, status: u16, reason: Reason) -> Outcome {
 }
 
 /// Whether a citizen's ([`crate::uptime::DEFINITION`]). A flood that is sent away must not make the portal look as if it
-/// refused people; while all is quiet there is none, and most people have no pass yet.
+/// refused people; while all is quiet there is none, and most people have no pass yet. Who has none and is told to come again may
+/// be either: of those the first seconds of a flood are full, and who is a person comes again with the pass that the page gave them.
 fn is_citizens(visit: &Visit<'_>, outcome: Outcome) -> bool {
     if visit.kind == Kind::Subresource || visit.claim.is_some() {
         return false;
@@ -268,7 +269,7 @@ fn is_citizens(visit: &Visit<'_>, outcome: Outcome) -> bool {
     let sent_away = matches!(outcome, Outcome::Challenged | Outcome::Limited | Outcome::Denied | Outcome::Dropped);
     match visit.vouched() {
         Some(pass) => visit.house.settled.is_ordinary(pass, visit.now.unix()),
-        None => visit.effects().quiet && !sent_away,
+        None => visit.effects().quiet && !sent_away && (outcome != Outcome::Waiting || visit.pass.is_some()),
     }
 }
 

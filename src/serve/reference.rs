@@ -9,8 +9,9 @@
 use crate::reason::Reason;
 use crate::seal::Key;
 
-/// Characters of a code.
-pub const WIDTH: usize = 20;
+/// Letters and digits of a code, and how many stand together, as people read them out.
+const DIGITS: usize = 20;
+const GROUP: usize = 5;
 const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 const TAG: usize = 5;
 
@@ -83,7 +84,14 @@ fn to_text(bytes: &[u8; 12]) -> String {
     let mut wide = [0; 16];
     wide[4..].copy_from_slice(bytes);
     let number = u128::from_be_bytes(wide) << 4;
-    (0..WIDTH).rev().map(|i| char::from(ALPHABET[(number >> (5 * i) & 31) as usize])).collect()
+    let mut text = String::with_capacity(DIGITS + DIGITS / GROUP - 1);
+    for i in (0..DIGITS).rev() {
+        text.push(char::from(ALPHABET[(number >> (5 * i) & 31) as usize]));
+        if i > 0 && i % GROUP == 0 {
+            text.push('-');
+        }
+    }
+    text
 }
 
 fn from_text(text: &str) -> Option<[u8; 12]> {
@@ -91,14 +99,14 @@ fn from_text(text: &str) -> Option<[u8; 12]> {
     let mut digits = 0;
     for c in text.bytes().filter(|b| !matches!(b, b' ' | b'-')) {
         digits += 1;
-        if digits > WIDTH {
+        if digits > DIGITS {
             return None;
         }
         number = number << 5 | ALPHABET.iter().position(|a| *a == c.to_ascii_uppercase())? as u128;
     }
     let mut bytes = [0; 12];
     bytes.copy_from_slice(&(number >> 4).to_be_bytes()[4..]);
-    (digits == WIDTH && number & 15 == 0).then_some(bytes)
+    (digits == DIGITS && number & 15 == 0).then_some(bytes)
 }
 
 #[cfg(test)]
@@ -112,8 +120,11 @@ mod tests {
         let reason = Reason::Denied as u8;
         let reference = Reference { unix: 1_790_000_000, reason, shown: Shown::Page, mark: 513 };
         let code = seal(&key, reference);
-        assert_eq!(code.len(), WIDTH);
-        let said = format!("{}-{} {}", &code[..5].to_lowercase(), &code[5..12], &code[12..]);
+        let groups: Vec<&str> = code.split('-').collect();
+        assert_eq!(groups.iter().map(|g| g.len()).collect::<Vec<_>>(), [5; 4], "as it can be read out: {code}");
+        let run = code.replace('-', "");
+        assert_eq!(open(&key, &run), Some(reference), "as an older page has it");
+        let said = format!("{}-{} {}", &run[..5].to_lowercase(), &run[5..12], &run[12..]);
         assert_eq!(open(&key, &said), Some(reference));
         assert_eq!(reference.reason(), Some(Reason::Denied));
         for reason in Reason::ALL {

@@ -38,7 +38,7 @@ pub fn before(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, look: O
     let kept = look.filter(|look| !look.personal).and_then(|look| look.kept.as_ref());
     let stands_in = kept.is_some_and(|kept| cache::stands_in(kept, visit.now));
     visit.spared = !by_rule && request.safe && (stands_in || fallback::would_spare(visit, request, head));
-    visit.exact = head.query() == request.query.as_deref();
+    visit.exact = head.query() == request.query.as_deref() && (visit.spared || request.is_known(visit));
     // The copy of a part is as good, and here at once: what the origin can give is for pages.
     if visit.spared
         && visit.kind == Kind::Subresource

@@ -58,7 +58,7 @@ pub struct Visit<'h> {
     pub queue: Queue,
     /// There is a copy for it, if the origin has no room.
     pub spared: bool,
-    /// Nothing of its query was left out: it asks for an address as the portal has it.
+    /// It asks for an address that the portal has, as it has it: nothing of its query was left out.
     pub exact: bool,
     /// It is let in by a place in line.
     pub called: bool,

@@ -4,7 +4,7 @@
 //! Does not know: what that is worth.
 
 use crate::admit::Standing;
-use crate::facts::Pass;
+use crate::facts::{Kind, Pass};
 use crate::origin::{Answer, SESSION_FIELD};
 use crate::plan::Level;
 use crate::portal::Portal;
@@ -49,8 +49,11 @@ pub fn standing(visit: &Visit<'_>) -> (Standing, u8) {
     let tells = visit.usual().tells();
     // Where reading says nothing, whose turn it is goes ahead of all others.
     let their_turn = if tells { Standing::Newcomer } else { Standing::Reader };
-    // The first page is everybody's, where it is the portal's own and no made-up address.
-    let is_first = || visit.spared && visit.exact && habit.took == 0;
+    // The first pages are everybody's, where they are the portal's own and no made-up addresses: whose browser has a page's parts
+    // from an earlier visit shows nothing until the page has one that is new to it.
+    let is_first = || visit.spared && visit.exact && !habit.is_judged();
+    // A page without its parts is not read, and asked for again: they come as their page came.
+    let is_part = || visit.kind == Kind::Subresource && visit.exact && habit.is_here();
     let standing = match known(visit) {
         Some(pass) if house.settled.is_vouched(pass.id, now) => Standing::Proven,
         Some(_) if tells && habit.reads() && visit.called => Standing::Reader,
@@ -60,7 +63,7 @@ pub fn standing(visit: &Visit<'_>) -> (Standing, u8) {
         None => Standing::Unknown,
         Some(pass) if house.settled.is_over(pass.id, now) => Standing::Suspect,
         Some(_) if tells && habit.reads() => Standing::Reader,
-        Some(_) if is_first() => their_turn,
+        Some(_) if is_first() || is_part() => their_turn,
         Some(pass) if !pass.vouches(now) => Standing::Unknown,
         Some(pass) if house.settled.is_ordinary(pass, now) => Standing::Pass,
         Some(_) => Standing::Suspect,
@@ -128,15 +131,22 @@ mod tests {
         for pass in [1, 2] {
             (0..2).for_each(|_| habits.part(pass, now));
         }
-        [2, 4].into_iter().for_each(|pass| habits.took(pass, now));
+        habits.took(2, now);
+        (0..3).for_each(|_| habits.took(4, now));
         let all = || [1, 2, 3, 4].map(|pass| standing(&visit(pass)));
         let (ahead, newcomer, known) = (Standing::Reader, Standing::Newcomer, Standing::Pass);
-        assert_eq!(all(), [(ahead, 0), (known, 1), (ahead, 0), (known, 1)], "nothing is known of readers");
+        assert_eq!(all(), [(ahead, 0), (ahead, 1), (ahead, 0), (known, 3)], "nothing is known of readers");
         (0..100).for_each(|_| visit(1).usual().judged(true));
-        assert_eq!(all(), [(ahead, 0), (ahead, 1), (newcomer, 0), (known, 1)]);
+        assert_eq!(all(), [(ahead, 0), (ahead, 1), (newcomer, 0), (known, 3)]);
         let made_up = Visit { exact: false, ..visit(3) };
         assert_eq!(standing(&made_up).0, known, "a first page is one that the portal has");
+        let part = |pass| Visit { kind: Kind::Subresource, spared: false, ..visit(pass) };
+        assert_eq!([standing(&part(3)).0, standing(&part(4)).0], [known, newcomer], "a part comes with a page");
+        let of_nothing = Visit { exact: false, ..part(4) };
+        assert_eq!(standing(&of_nothing).0, known, "a part is one that the portal has");
         let called = |pass| standing(&Visit { called: true, ..visit(pass) }).0;
         assert_eq!([called(1), called(4)], [ahead, newcomer], "who has waited has their turn");
+        (0..2).for_each(|_| habits.took(3, now));
+        assert_eq!(standing(&visit(3)), (newcomer, 2), "three pages may have no new part");
     }
 }

@@ -36,7 +36,7 @@ async function stops(tab, most) {
 }
 
 // Numbers, dates and codes, wherever they stand: each in one line, and read from the left.
-const PIECES = '\\*000#|\\+254 20 000 0000|\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d EAT|7KQ2-M8XA-93PL-C4VD';
+const PIECES = '\\*000#|\\+254 20 000 0000|\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d EAT|7KQ2M-XA3PL-C4VD5-QH2RT';
 function pieces(PIECES) {
   // Whether the text after it begins with a mark, in another line.
   const left = (nodes, bottom) => {
@@ -106,7 +106,7 @@ async function look(tab, page, first) {
   if (facts.small.length) { say(`too small to touch: ${facts.small}`); }
   if (!facts.ways) { say('there is nobody to call'); }
   if (!facts.status && !page.name.endsWith('status')) { say('nothing leads to the status page'); }
-  if (!facts.text.includes('7KQ2-M8XA-93PL-C4VD')) { say('there is no reference code'); }
+  if (!facts.text.includes('7KQ2M-XA3PL-C4VD5-QH2RT')) { say('there is no reference code'); }
   if (page.told && !(facts.text.includes(page.told.title) && facts.text.includes(page.told.next))) { say(`it does not tell ${page.told.title}, ${page.told.next}`); }
   if (page.presses.some((asks) => facts.text.includes(asks)) && !(await tab.evaluate(seen, 'button,a.act')).length) { say('there is nothing to press'); }
   const { found, wrong: torn } = await tab.evaluate(pieces, PIECES);

@@ -123,7 +123,7 @@ fn the_command_lists_all_that_matches_and_why_some_of_it_is_idle() {
     let code = crate::harness::eventually("the line is written", || {
         let log = std::fs::read_to_string(boma.setup.file("access.log")).ok()?;
         let at = log.find("boma.reference\":\"")? + 17;
-        Some(log[at..at + 20].to_owned())
+        Some(log[at..at + 23].to_owned())
     });
     assert!(page.contains(&code[..5]), "the page shows it");
     let (exit, said) = boma.command(&["explain", "--ref", &code.to_lowercase()]);
@@ -137,7 +137,7 @@ fn the_status_page_has_a_code_that_staff_can_look_up() {
     let origin = Origin::start();
     let boma = Setup::new().rules(RULES).start(origin.address);
     let ask = |more: &str| request(boma.at(), "GET", "/.well-known/boma/status", more, "");
-    let code_on = |page: &str| page.split("<code>").nth(1).unwrap()[..20].to_owned();
+    let code_on = |page: &str| page.split("<code>").nth(1).unwrap()[..23].to_owned();
     let (first, second) = (ask(""), ask(""));
     let (code, other) = (code_on(&first.text()), code_on(&second.text()));
     assert_ne!(code, other);

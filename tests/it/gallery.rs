@@ -86,7 +86,7 @@ fn body(html: &Html) -> String {
 /// The twelfth in the line, who waits four to nine minutes more.
 fn fill(hole: Hole, out: &mut [u8]) {
     match hole {
-        Hole::Reference => out.copy_from_slice(b"7KQ2-M8XA-93PL-C4VD-"),
+        Hole::Reference => out.copy_from_slice(b"7KQ2M-XA3PL-C4VD5-QH2RT"),
         Hole::Wait => out.copy_from_slice(b"  5"),
         Hole::Place => out.copy_from_slice(b"12     "),
         Hole::From => out.copy_from_slice(b"4  "),
@@ -141,7 +141,7 @@ fn with(mut page: Value, more: Value) -> Value {
 fn copy(shelf: &Shelf, language: &str) -> String {
     let banner = shelf.banner(0, Copied { language: Some(language), path: "/forms/a", taken: NOW - 7200, forms: true });
     let code = banner.code.unwrap();
-    let html = format!("{}7KQ2-M8XA-93PL-C4VD-{}", &banner.html[..code.start], &banner.html[code.end..]);
+    let html = format!("{}7KQ2M-XA3PL-C4VD5-QH2RT{}", &banner.html[..code.start], &banner.html[code.end..]);
     let dir = if matches!(language, "ar" | "ur") { "rtl" } else { "ltr" };
     let note = shelf.form_note(0, Some(language));
     format!(

@@ -83,9 +83,7 @@ fn each_figure_of_a_report_is_what_the_totals_hold() {
     assert_eq!(traffic["rush"], rush);
     assert_eq!([&traffic["began"], &traffic["ended"]], [&stamp(base), &stamp(base + 4800)]);
     let summary = report["summary"].as_str().unwrap();
-    for said in
-        ["The rush of requests lasted 10 minutes, from ", "up to 102 a second", "60,000 were given a check first"]
-    {
+    for said in ["Far more than usual came in 10 minutes, from ", " of them in its busiest minute, that from "] {
         assert!(summary.contains(said), "{said} in {summary}");
     }
     let moments = &report["moments"];
@@ -224,7 +222,7 @@ fn a_report_of_an_incident_says_who_came_who_did_what_and_what_it_rests_on() {
         "The public was told first at 20",
         " EAT",
         "We know the cause.",
-        "measure m for: INC-42, until 20",
+        "measure m laid for: INC-42, until 20",
         "Flood \\| \\<b\\>1\\</b\\>",
         "lines, all as they were written.",
         "> _To fill in:_ by what way it came, its root cause",
@@ -287,11 +285,11 @@ fn a_report_keeps_to_what_is_known_and_says_what_does_not_fit() {
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
     let report: Value = serde_json::from_str(&read("report.json")).unwrap();
     let remarks: Vec<&str> = report["remarks"].as_array().unwrap().iter().map(|r| r.as_str().unwrap()).collect();
-    let early = "while the posture of Huduma was still, or again, guarded: it was not back to normal when ";
+    let early = "while the posture of Huduma was guarded: it was not back to normal when ";
     assert!(remarks.len() == 1 && remarks[0].contains(early), "{remarks:?}");
     let text = read("report.md");
     assert!(text.contains(remarks[0]) && read("report.html").contains(remarks[0]), "{text}");
-    assert!(report["summary"].as_str().unwrap().contains(remarks[0]));
+    assert!(report["summary"].as_str().unwrap().contains("One thing does not fit together, and stands below."));
     // One figure each: what is counted is counted.
     let row = |name: &str, n: u64| json!({ "name": name, "decided": n, "sent_away": n, "with_pass": 0, "citizens": 0 });
     assert_eq!(report["rules"], json!([row("made-up", 80), row("few", 3)]));
@@ -399,7 +397,7 @@ fn a_report_says_what_each_measure_was_to_do_and_what_it_did() {
     for part in [
         "path = \"/m\" | of 20 requests 20 would have been treated more strictly, of 1 clients or more; 0 of the requests had a pass, those of 0 settled citizens among them | decided 7 requests, of which 7 were sent away; of these 0 with a pass, 0 citizens'",
         "none: it was forced, and nothing was reckoned | decided 0 requests; counted until ",
-        "| Press | We are looking into it. (en) | en | sw: shown in en | none was promised |",
+        "| Press | We are looking into it. (en) | not counted | en | sw: shown in en | none was promised |",
         "lines, all as they were written.",
         "## Words",
     ] {

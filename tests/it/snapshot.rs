@@ -191,7 +191,7 @@ fn a_copy_goes_out_packed_or_plain_and_not_again_to_whoever_has_it() {
 /// The reference code in the banner over a copy.
 fn code_on(page: &str) -> String {
     let end = page.find("</bdi></div>").unwrap_or_else(|| panic!("no code on {page}"));
-    page[end - 20..end].to_owned()
+    page[end - 23..end].to_owned()
 }
 
 /// What staff are told by a code, and how often the access log has it.

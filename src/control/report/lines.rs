@@ -11,7 +11,7 @@ use crate::bounds;
 use crate::journal::{self, Line};
 use crate::plan::Level;
 use crate::portal::Portal;
-use crate::report::{Actor, At, Event, FORCED, Forecast, Measure};
+use crate::report::{Actor, At, Event, FORCED, Forecast, Measure, Turn};
 
 /// What was found.
 #[derive(Default)]
@@ -19,6 +19,7 @@ pub(super) struct Found {
     pub timeline: Vec<Event>,
     pub left_out: usize,
     pub measures: Vec<Measure>,
+    pub turns: Vec<Turn>,
     /// When the posture first rose, and by whom.
     pub raised: Option<(u64, String)>,
 }
@@ -46,8 +47,12 @@ impl Office {
 impl Found {
     fn add(&mut self, line: &Line, portals: &[Arc<Portal>]) {
         let applied = line.outcome.starts_with("applied");
-        if self.raised.is_none() && applied && raises(line) {
-            self.raised = Some((line.at, line.who.clone()));
+        if let Some(turn) = turn(line).filter(|_| applied) {
+            // A pin that ends falls back to what was there before: nobody raised it.
+            if self.raised.is_none() && turn.raised && !line.what.contains(EXPIRED) {
+                self.raised = Some((line.at, line.who.clone()));
+            }
+            self.turns.push(turn);
         }
         if applied && matches!(line.kind.as_deref(), Some("measure" | "ban")) {
             self.measure(line);
@@ -56,11 +61,17 @@ impl Found {
         // Texts of incidents hold the portal's title as a word of its own.
         let title = portals.first().map_or("", |p| &p.title);
         let until = line.until.map_or(String::new(), |u| format!(", until {}", At(u).timestamp()));
+        let what = match line.what.split_once(" for: ") {
+            Some((name, reason)) if matches!(line.kind.as_deref(), Some("measure" | "ban")) => {
+                format!("{name} laid for: {reason}")
+            }
+            _ => line.what.replace("{portal}", title),
+        };
         self.timeline.push(Event {
             at: At(line.at),
             actor,
             who: line.who.clone(),
-            what: format!("{}{until}", line.what.replace("{portal}", title)),
+            what: format!("{what}{until}"),
             outcome: line.outcome.clone(),
             line: Some(line.n),
         });
@@ -103,11 +114,32 @@ impl Found {
     }
 }
 
+const EXPIRED: &str = " has expired; now ";
+
 /// "posture attack of huduma: …", and its like.
-fn raises(line: &Line) -> bool {
-    let level = line.what.strip_prefix("posture ").and_then(|rest| rest.split([' ', ':']).next());
-    let ended = line.what.contains(" has expired; now ");
-    !ended && level.and_then(Level::named).is_some_and(|level| level > Level::Normal)
+fn turn(line: &Line) -> Option<Turn> {
+    let rest = line.what.strip_prefix("posture ")?;
+    let (set, why) = match rest.split_once(EXPIRED) {
+        Some((pinned, then)) => {
+            let then = then.split('.').next().unwrap_or(then);
+            let of = pinned.split_once(' ').map_or(String::new(), |(_, of)| format!(" {of}"));
+            (format!("{then}{of}"), format!("{} was set until then", pinned.split(' ').next().unwrap_or(pinned)))
+        }
+        None => match rest.split_once(": ") {
+            Some((set, why)) => (set.strip_suffix(" for").unwrap_or(set).to_owned(), why.to_owned()),
+            None => (rest.to_owned(), String::new()),
+        },
+    };
+    let (level, of) = set.split_once(' ').map_or((set.as_str(), None), |(level, of)| (level, Some(of)));
+    let named = |of: &str| of.strip_prefix("of portal ").or_else(|| of.strip_prefix("of ")).map(str::to_owned);
+    Some(Turn {
+        at: At(line.at),
+        level: level.to_owned(),
+        portal: of.and_then(named),
+        raised: Level::named(level).is_some_and(|level| level > Level::Normal),
+        who: line.who.clone(),
+        why,
+    })
 }
 
 /// Whether a change of posture is of this portal alone.
@@ -171,10 +203,45 @@ mod tests {
             ]
         );
         assert_eq!(found.timeline.iter().filter(|e| e.actor == Actor::Boma).count(), 4);
-        assert!(
-            !raises(&line(1, "posture", "x", "posture auto", None))
-                && !raises(&line(1, "posture", "x", "posture normal of a: x", None))
-        );
+        assert_eq!(found.timeline[1].what, "measure m laid for: INC-42, until 1970-01-01T00:01:40Z");
+        assert_eq!(found.turns.iter().map(|t| &*t.level).collect::<Vec<_>>(), ["guarded", "auto"]);
+    }
+
+    #[test]
+    fn a_change_of_posture_says_what_was_set_of_which_portal_and_why() {
+        for (what, level, portal, raised, why) in [
+            (
+                "posture guarded of huduma: no room at the origin",
+                "guarded",
+                Some("huduma"),
+                true,
+                "no room at the origin",
+            ),
+            ("posture normal of huduma: calm", "normal", Some("huduma"), false, "calm"),
+            ("posture attack for: INC-42: it burns", "attack", None, true, "INC-42: it burns"),
+            ("posture static of tax for: INC-42", "static", Some("tax"), true, "INC-42"),
+            ("posture auto", "auto", None, false, ""),
+            ("posture auto of tax", "auto", Some("tax"), false, ""),
+            (
+                "posture closed of portal tax has expired; now static. It was pinned for: x: y",
+                "static",
+                Some("tax"),
+                true,
+                "closed was set until then",
+            ),
+            (
+                "posture attack has expired; now auto. It was pinned for: x",
+                "auto",
+                None,
+                false,
+                "attack was set until then",
+            ),
+        ] {
+            let turn = turn(&line(1, "posture", "x", what, None)).unwrap();
+            let told = (&*turn.level, turn.portal.as_deref(), turn.raised, &*turn.why);
+            assert_eq!(told, (level, portal, raised, why), "{what}");
+        }
+        assert_eq!(turn(&line(1, "measure", "x", "measure posture for: x", None)), None);
     }
 
     #[test]

@@ -65,12 +65,17 @@ impl Office {
         let sums = Sums::of(self, (from, to), name);
         let mut found = self.lines((from, to), portals);
         let rules = sums.tell(&mut found.measures);
+        let incidents = self.house.incidents.load();
+        let mut statements = told::statements(&incidents, incident.map(|i| i.id), (from, to), portals);
+        sums.met(&mut statements);
         let posture = |p: &Portal| self.house.standing.load().level(&p.name, now);
         let raised = portals.iter().any(|p| posture(p) > Level::Normal);
         let mut moments = self.moments((from, to, now), (incident, name), (&sums, raised), &found);
         let detected = moments.detected.map(|at| at.0);
         let before = detected.map_or_else(Before::default, |at| Before::of(self, at, name));
-        moments.onset = before.onset.map(At);
+        let rush = sums.rush(detected, before.usual, to);
+        let high = rush.map(|rush| rush.from).filter(|from| before.usual.is_none() && moments.detected >= Some(*from));
+        moments.onset = before.onset.map(At).or(high);
         let told = |p: &Arc<Portal>| report::Portal {
             name: p.name.clone(),
             title: p.title.clone(),
@@ -95,13 +100,14 @@ impl Office {
             remarks: Vec::new(),
             incident: incident.zip(portals.first()).map(|(i, p)| told::incident_of(i, p)),
             sources: report::SOURCES.into(),
-            statements: told::statements(&self.house.incidents.load(), incident.map(|i| i.id), (from, to), portals),
+            statements,
             notices: report::notices(moments.detected, zone),
             moments,
-            traffic: sums.traffic(sums.rush(detected, before.usual, to)),
+            traffic: sums.traffic(rush),
             rules,
             citizens: sums.citizens(),
             postures: sums.postures(),
+            turns: found.turns,
             measures: found.measures,
             changes: self.changes((from, to)),
             timeline: found.timeline,
@@ -161,6 +167,8 @@ impl Office {
             .iter()
             .filter(|at| **at >= ended)
             .fold(ended, |over, at| if *at <= over + near { *at + 60 } else { over });
+        // What came after the end tells whether it was one.
+        let over = (over + bounds::REPORT_CALM.as_secs()).min(now.max(over));
         let longest = bounds::REPORT_LONGEST.as_secs() - bounds::REPORT_LEAD.as_secs();
         (began.max(over.saturating_sub(longest)) - bounds::REPORT_LEAD.as_secs().min(began), over)
     }

@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::Office;
 use crate::bounds;
 use crate::plan::Level;
-use crate::report::{At, Became, Citizens, Decided, Did, Fared, HURT, Measure, Peak, Rush, Step, Traffic, Worst};
+use crate::report::{
+    At, Became, Citizens, Decided, Did, Fared, HURT, Measure, Peak, Rush, Statement, Step, Traffic, Worst,
+};
 use crate::telemetry::Outcome;
 use crate::telemetry::totals::Minute;
 use crate::uptime::DEFINITION;
@@ -166,6 +168,15 @@ impl Sums {
         rules.sort_by(|a, b| b.did.decided.cmp(&a.did.decided).then_with(|| a.name.cmp(&b.name)));
         rules.truncate(ROWS);
         rules
+    }
+
+    /// How citizens fared in the first whole minute after each statement.
+    pub fn met(&self, statements: &mut [Statement]) {
+        for statement in statements {
+            let after = statement.at.0.next_multiple_of(60);
+            let sum = self.minutes.get(&after).filter(|sum| sum.citizens.served.requests() > 0);
+            statement.met = sum.map(|sum| sum.citizens);
+        }
     }
 
     /// Runs of minutes with one posture.

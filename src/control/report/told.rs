@@ -82,6 +82,7 @@ fn statement(
         instead: instead.to_owned(),
         next: said.next.map(At),
         followed: followed.map(At),
+        met: None,
     }
 }
 

@@ -4,6 +4,7 @@
 
 use super::super::blocks::Block::{self, Heading, Table};
 use super::super::{At, HURT, Moments};
+use super::answers::End;
 use super::{Pen, span};
 
 impl Pen<'_> {
@@ -27,19 +28,19 @@ impl Pen<'_> {
             // Nobody can be relieved of what there was not.
             (None, None) => row_or("does not apply", "Contained", None, format!("totals: there was no {hurt}")),
         };
+        let usual = self.report.traffic.rush.map(|rush| rush.usual);
         let onset = match m.onset {
+            Some(_) if usual == Some(None) => {
+                "totals, an estimate: the first minute of the rush; how much is usual is not known"
+            }
             Some(_) => "totals, an estimate: the first minute with more than three times the median of the hour before",
             None => {
                 "totals: no minute had more than three times the median of the hour before, or there are none of that hour"
             }
         };
-        let recovered = match m.recovered {
-            Some(_) => "totals: the posture was back to normal",
-            None => "totals: the posture was raised when the span ended, or it was too early to tell",
-        };
         let closed = match m.closed {
-            Some(at) if m.recovered.is_none_or(|back| back > at) => {
-                "incidents: it was resolved or withdrawn; that the posture was back to normal then is not known"
+            Some(at) if m.recovered.is_some_and(|back| back > at) => {
+                "incidents: it was resolved or withdrawn, before the posture was back to normal"
             }
             Some(_) => "incidents: it was resolved or withdrawn",
             None => "incidents: none of this span was resolved or withdrawn in it",
@@ -62,7 +63,7 @@ impl Pen<'_> {
                         "incidents: the first that staff published".into(),
                     ),
                     contained,
-                    row("Recovered", m.recovered, recovered.into()),
+                    row("Recovered", self.back(), self.how_recovered()),
                     row("Closed", m.closed, closed.into()),
                 ],
             ),
@@ -72,9 +73,31 @@ impl Pen<'_> {
                     took("Time to detect (from an estimate)", Moments::between(m.onset, m.detected)),
                     took("From there to telling the public", Moments::between(m.detected, m.first_statement)),
                     took("Time to contain", Moments::between(m.detected, m.contained)),
-                    took("Time to recover", Moments::between(m.detected, m.recovered)),
+                    took("Time to recover", Moments::between(m.detected, self.back())),
                 ],
             ),
         ]
+    }
+    fn how_recovered(&self) -> String {
+        if self.report.moments.detected.is_none() {
+            return "does not apply: the posture did not rise".into();
+        }
+        match self.end() {
+            End::Back(_) if self.report.moments.recovered.is_none() => "journal: the posture was set to normal".into(),
+            End::Back(_) => "totals: the posture was back to normal".into(),
+            End::JustBack => {
+                "the posture was back to normal when this was drawn up, for less than a counted minute".into()
+            }
+            End::Raised(levels) => format!("the posture was raised ({levels}) when this was drawn up"),
+            End::Unknown => "totals: the posture was raised in the last minute of the span that is counted".into(),
+        }
+    }
+
+    /// When it was back to normal, where that is known.
+    fn back(&self) -> Option<At> {
+        match self.end() {
+            End::Back(at) if self.report.moments.detected.is_some() => Some(at),
+            _ => None,
+        }
     }
 }
