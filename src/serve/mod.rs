@@ -295,7 +295,11 @@ impl Corridor {
         let tls = visit.town.outbound(visit.portal.unwrap_or(0));
         let asked = self.house.now();
         let sent = self.origins.send(visit.portal(), tls, forward, body, line, proofs).await;
-        let sent = begun::begun(sent).await;
+        let mut sent = begun::begun(sent).await;
+        // Here, before it is known what becomes of the answer: it may be kept for others, or something older given instead.
+        if let Ok(answer) = &mut sent {
+            vouch::hear(visit, request, head, answer);
+        }
         self.hear(visit, request, &sent, asked);
         sent
     }
@@ -319,7 +323,6 @@ impl Corridor {
             Ok(mut answer) => {
                 kept::void(visit, request, head, &answer);
                 self.told(visit, request, answer.status);
-                vouch::hear(visit, request, head, &mut answer);
                 if answer.status >= 500 {
                     self.recorder.origin_failed(visit, Reason::OriginError);
                     if fallback::replaces(visit, request, head) {
