@@ -132,6 +132,48 @@ fn an_origin_that_sets_a_cookie_on_every_page_is_asked_by_nobody() {
     assert_eq!((last.target.as_str(), last.field("cookie").as_deref()), ("/news?page=2", Some("PHPSESSID=7")));
 }
 
+/// Those who wait for one fetch are not all alike at the gate: whom an origin knows is not sent away with a stranger who came
+/// first, and the origin is asked once all the same.
+#[test]
+fn who_would_stand_first_at_the_gate_is_not_turned_away_with_whom_they_waited_for() {
+    for cache in ["origin", "30s"] {
+        let origin = Origin::start();
+        let portal = format!("max_in_flight = 1\n[[portal.route]]\npath = \"/news\"\ncache = \"{cache}\"\n");
+        let boma = Setup::new().portal(&portal).rules(WIDE).start(origin.address);
+        let known: Vec<String> = (0..3).map(|_| navigate(boma.at(), "/").pass().unwrap()).collect();
+        origin.extra("Boma-Session: proven\r\n");
+        let own = |pass: &String| format!("Accept: text/html\r\nSec-Fetch-Mode: navigate\r\nCookie: {pass}\r\n");
+        for pass in &known {
+            assert_eq!(request(boma.at(), "GET", "/login", &own(pass), "").status, 200);
+        }
+        origin.extra("Cache-Control: max-age=60\r\n");
+        boma.posture("guarded");
+        origin.set(Mode::Holds);
+        let before = origin.reached().len();
+        let mut inside = Client::connect(boma.at()).unwrap();
+        inside.send(b"GET /a HTTP/1.1\r\nHost: huduma.example\r\n\r\n").unwrap();
+        eventually("it is inside", || (origin.reached().len() == before + 1).then_some(()));
+        let at = boma.at();
+        let asks = |fields: String| std::thread::spawn(move || request(at, "GET", "/news", &fields, ""));
+        let leader = asks(String::new());
+        let waiting = || boma.metric("boma_admit_waiting{portal=\"huduma\",class=\"information\"}");
+        eventually("the first of them is at the gate", || (waiting() == 1.0).then_some(()));
+        let stranger = asks(String::new());
+        let known: Vec<_> = known.iter().map(|pass| asks(own(pass))).collect();
+        let there = 3.0 + known.len() as f64;
+        eventually("all of them are there", || (boma.metric("boma_http_in_flight") == there).then_some(()));
+        assert_eq!(leader.join().unwrap().status, 503, "{cache}");
+        origin.set(Mode::Works);
+        assert_eq!(stranger.join().unwrap().status, 503, "{cache}: as little is known of them");
+        for citizen in known {
+            let page = citizen.join().unwrap();
+            assert_eq!(page.status, 200, "{cache}: {}", page.text());
+        }
+        let news = origin.reached().iter().filter(|r| r.target == "/news").count();
+        assert_eq!(news, 1, "{cache}: one of them asked for all");
+    }
+}
+
 #[test]
 fn a_page_that_tells_its_visitor_is_not_kept() {
     let (origin, boma) = house(FILLED, "Set-Cookie: JSESSIONID=0123456789abcdef\r\n");
