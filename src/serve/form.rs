@@ -127,7 +127,7 @@ pub fn ended(
     match decision {
         Decision::Challenge(reason) if visit.kind == Kind::Navigation && !request.safe => {
             let ask = mint::ask(visit, head);
-            let seal = mint::issue(visit, &ask);
+            let seal = mint::issue(visit, head, &ask);
             let form = form.map(|(bytes, room)| (sealed(visit, request, head, bytes, &seal), room));
             challenge_page(visit, head, reason, (&seal, ask.wait), form)
         }
