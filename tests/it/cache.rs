@@ -132,6 +132,75 @@ fn an_origin_that_sets_a_cookie_on_every_page_is_asked_by_nobody() {
     assert_eq!((last.target.as_str(), last.field("cookie").as_deref()), ("/news?page=2", Some("PHPSESSID=7")));
 }
 
+/// A browser: it keeps the cookies that it is given, over a few connections.
+struct Browser {
+    cookies: Vec<String>,
+    client: Client,
+    gzip: bool,
+}
+
+impl Browser {
+    fn goes(&mut self, path: &str) -> Answer {
+        let gzip = if self.gzip { "Accept-Encoding: gzip\r\n" } else { "" };
+        let cookies = self.cookies.join("; ");
+        let fields = format!("Accept: text/html\r\nSec-Fetch-Mode: navigate\r\n{gzip}Cookie: {cookies}\r\n");
+        let answer = self.client.ask("GET", path, &fields, "").unwrap();
+        let set = answer.fields.iter().filter(|(name, _)| name == "set-cookie");
+        self.cookies.extend(set.map(|(_, value)| value.split(';').next().unwrap().to_owned()));
+        answer
+    }
+}
+
+/// A portal as most are: its origin begins a session on every page, and says nothing of freshness; whoever comes brings the cookies
+/// of statistics, and parameters of whoever sent them.
+#[test]
+fn nine_in_ten_public_pages_come_out_of_the_cache_though_the_origin_sets_a_cookie_on_each() {
+    const PATHS: usize = 24;
+    const CITIZENS: usize = 64;
+    let portal =
+        "session_cookies = [\"PHPSESSID\"]\n[[portal.route]]\npath = \"/*\"\ncache = \"10m\"\nquery = [\"page\"]\n";
+    let (origin, boma) = house(portal, "Set-Cookie: PHPSESSID=0123456789abcdef; path=/\r\nX-Powered-By: PHP/8.3\r\n");
+    let at = boma.at();
+    let one = |citizen: usize| {
+        std::thread::spawn(move || {
+            let cookies = vec![format!("_ga=GA1.1.{citizen}.1790000000"), format!("_gid=GA1.1.{citizen}")];
+            let mut browser = Browser { cookies, client: Client::connect(at).unwrap(), gzip: citizen % 3 > 0 };
+            // Each begins somewhere else, so that many pages are asked for first at the same time.
+            let mut said = Vec::new();
+            for page in (0..PATHS).map(|n| (n + citizen) % PATHS) {
+                let from = if citizen % 2 == 0 { format!("?utm_source=radio&fbclid={citizen}") } else { String::new() };
+                let answer = browser.goes(&format!("/services/{page}{from}"));
+                assert_eq!(answer.status, 200);
+                let text = answer.clone().unpacked().text();
+                assert!(text.contains(&format!("GET /services/{page}<")), "the page that was asked for: {text}");
+                said.push(status_of(&answer).to_owned());
+            }
+            assert!(
+                browser.cookies.iter().all(|c| !c.starts_with("PHPSESSID")),
+                "nobody's session: {:?}",
+                browser.cookies
+            );
+            said
+        })
+    };
+    let all: Vec<_> = (0..CITIZENS).map(one).collect();
+    let said: Vec<String> = all.into_iter().flat_map(|citizen| citizen.join().unwrap()).collect();
+    let hits = said.iter().filter(|s| s.starts_with("boma; hit; ttl=")).count();
+    assert_eq!(said.len(), PATHS * CITIZENS);
+    assert!(10 * hits >= 9 * said.len(), "{hits} of {} were hits", said.len());
+    // Once packed and once not, each; and nothing of anybody's went along.
+    let reached = origin.reached();
+    assert!((PATHS..=2 * PATHS).contains(&reached.len()), "{} of {} reached the origin", reached.len(), said.len());
+    assert!(reached.iter().all(|r| r.field("cookie").is_none() && !r.target.contains('?')));
+    assert!(boma.metric("boma_cache_total{outcome=\"hit\"}") as usize >= hits);
+    // Who is signed in is given their own, every time.
+    let mut known = Browser { cookies: vec!["PHPSESSID=7".into()], client: Client::connect(at).unwrap(), gzip: true };
+    (0..3).for_each(|page| assert_eq!(known.goes(&format!("/services/{page}")).status, 200));
+    let own = origin.reached().split_off(reached.len());
+    assert_eq!(own.len(), 3);
+    assert!(own.iter().all(|r| r.field("cookie").as_deref().is_some_and(|c| c.contains("PHPSESSID="))));
+}
+
 /// Those who wait for one fetch are not all alike at the gate: whom an origin knows is not sent away with a stranger who came
 /// first, and the origin is asked once all the same.
 #[test]
