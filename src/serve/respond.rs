@@ -56,7 +56,7 @@ pub fn upload_broke(broken: Broken) -> Reason {
         Broken::TooLarge => Reason::BodyTooLarge,
         Broken::Malformed => Reason::BadRequest,
         Broken::Idle => Reason::BodyStalled,
-        Broken::Gone => Reason::ClientGone,
+        Broken::Gone | Broken::Barred => Reason::ClientGone,
     }
 }
 
