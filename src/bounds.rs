@@ -84,6 +84,9 @@ pub const PERMIT_FLOWS: usize = 4 * PERMIT_WAITERS;
 pub const STANDING_BEATS: u32 = 5;
 pub const STANDING_WAITERS: u32 = 8;
 pub const STANDING_PATIENCE: Duration = Duration::from_secs(2);
+/// How long an answer may still come that had begun when a posture began to keep requests from its origin: as long as a large form or
+/// a film's piece takes a phone. What has no end of its own, as streams of events, ends at once.
+pub const BARRED_ANSWER_ENDS: Duration = Duration::from_secs(2 * 60);
 /// How long a request waits for a trial of an origin that fails.
 pub const FAILING_PATIENCE: Duration = Duration::from_millis(500);
 /// Over which time a gate's rates are averaged.

@@ -56,6 +56,11 @@ pub fn is_grpc(content_type: Option<&[u8]>) -> bool {
     matches!(rest.first(), None | Some(b'+' | b';'))
 }
 
+/// Whether a Content-Type names what is made of events, which come when there are any, and have no end of their own.
+pub fn is_stream(content_type: Option<&[u8]>) -> bool {
+    content_type.is_some_and(|t| t.starts_with(b"text/event-stream")) || is_grpc(content_type)
+}
+
 /// What is left of a head that could not be read.
 pub struct NoHead;
 
@@ -162,6 +167,8 @@ pub enum Broken {
     Idle,
     /// More than the route's `max_body`.
     TooLarge,
+    /// boma ended it, because the posture keeps its origin from everybody.
+    Barred,
 }
 
 /// A body in the making. After an `Err` it is over, and must never be made to look whole.

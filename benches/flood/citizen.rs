@@ -233,6 +233,7 @@ impl Citizen {
                 }
             }
             let waited = told.waited.as_millis() as u32;
+            tally.of_class(path, answer.what, waited);
             match answer.what {
                 What::Origin => tally.in_full.push(waited),
                 What::Copy => tally.copies.push(waited),
@@ -271,6 +272,7 @@ impl Citizen {
             let mut tally = self.town.tally.borrow_mut();
             let form = Form { number, last: answer.what, asked_again: told.by_hand };
             tally.forms.push(form);
+            tally.of_class(FORM, answer.what, told.waited.as_millis() as u32);
             self.note(&told, answer.what, &mut tally);
             tally.happened(self.town.setup.control.second(), &answer);
         }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::common::{self, Running, ports, staff};
 use crate::control::Level;
-use crate::origin::{PAGES, PARTS};
+use crate::origin::{FILING, PAGES, PARTS};
 use crate::peers;
 
 /// What stands before the origin.
@@ -35,7 +35,7 @@ impl House {
         let settings = format!(
             "[[listen]]\naddress = \"127.0.0.1:{port}\"\n[client]\ntrusted_proxies = [\"127.0.0.0/8\"]\n[admin]\naddress = \"127.0.0.1:{admin}\"\n[log]\naccess = \"{log}\"\n\
 [[portal]]\nname = \"huduma\"\nhosts = [\"huduma.example\"]\ntitle = \"Huduma\"\nlanguages = [\"sw\", \"en\"]\norigins = [\"http://127.0.0.1:{origin}\"]\n{more}\n\
-{routes}[[portal.route]]\npath = \"/forms/*\"\nclass = \"filing\"\n"
+{routes}[[portal.route]]\npath = \"{FILING}*\"\nclass = \"filing\"\n"
         );
         let running = common::boma(folder, &settings, rules, port);
         House { running, port, admin, rules: rules.to_owned() }.with_copies(PAGES.len() + PARTS.len())

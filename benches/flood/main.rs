@@ -34,7 +34,13 @@
 //!   seconds before, for each attacking request. *Bytes out*: head and body, for each that was answered. *Memory*:
 //!   resident, just before the flood, the most in it, ten seconds after all is over. *Posture*: when it moved, from the
 //!   flood's beginning.
-//! * origin: asked and served for everybody, boma's own fetches too.
+//! * filing, information: the same pages and forms by the class of their routes; the forms are filing.
+//! * page before anybody came: the same pages, four at once, by way of what stands before the origin and before citizens come; and the
+//!   99 % of the flood in times of its.
+//! * origin: asked and served for everybody, boma's own fetches too. *Can serve*: what it gave before to whoever asked it directly, by
+//!   one connection, two, four and so on, until twice as many got no more. *Knee*: as many at once as make that, by what one request alone
+//!   takes (Little's law). *Served by the origin, of what it can*: citizens' share of that in the seconds in which it was alive.
+//!   *Back in full service*: from the end of `--dies` until it served in two seconds 95 % of what it did in the ten before it died.
 //! * counts: not where the generator is what was measured: less than 80 % of what was due was sent, one of its threads
 //!   used more than 90 % of a core, other processes used 0.3 cores, citizens stayed out, or it was shorter than 60 s. Generator, origin and boma share
 //!   the machine; where it has nothing left that is said.
@@ -54,6 +60,7 @@ mod origin;
 mod peers;
 mod people;
 mod plot;
+mod probe;
 mod run;
 mod solver;
 mod table;
@@ -184,7 +191,7 @@ fn main() {
     let mut outcomes = Vec::new();
     for plan in options.plans() {
         if options.format == "text" {
-            println!("{}: about {} s", plan.name, options.warm + 60 * options.age + options.seconds() + 40);
+            println!("{}: about {} s", plan.name, options.warm + 60 * options.age + options.seconds() + 55);
         }
         outcomes.push(run::run(&plan, &options));
     }

@@ -19,6 +19,8 @@ const SERVICE: Duration = Duration::from_millis(100);
 
 /// Pages that every citizen may see; each has parts of its own.
 pub const PAGES: [&str; 6] = ["/", "/services", "/services/land", "/services/tax", "/help", "/news"];
+/// How the paths of the class `filing` begin.
+pub const FILING: &str = "/forms/";
 pub const FORM: &str = "/forms/licence";
 pub const RECEIPT: &str = "/forms/licence/received";
 pub const SEARCH: &str = "/search";
@@ -71,6 +73,11 @@ pub const KINDS: usize = SENDERS.len() + 1;
 #[derive(Default)]
 pub struct Ledger {
     pub senders: [Counts; KINDS],
+    /// Of these what was asked of the class `filing`.
+    pub filing: [Counts; KINDS],
+    /// How many wait for a slot, and the most that did since it was last set to nothing.
+    pub waiting: AtomicU64,
+    pub deepest: AtomicU64,
     /// Forms by their numbers, and how often each came.
     pub forms: Mutex<HashMap<u64, u32>>,
 }
@@ -88,6 +95,7 @@ struct Desk {
     down: Arc<AtomicBool>,
     ledger: Arc<Ledger>,
     slots: Semaphore,
+    at_once: u64,
     room: u64,
     inside: AtomicU64,
     answers: Answers,
@@ -104,6 +112,7 @@ impl Origin {
             down: down.clone(),
             ledger: ledger.clone(),
             slots: Semaphore::new(slots),
+            at_once: slots as u64,
             room: slots as u64 + u64::from(queue),
             inside: AtomicU64::new(0),
             answers: Answers::new(),
@@ -195,21 +204,35 @@ async fn talk(mut stream: TcpStream, desk: Arc<Desk>) {
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 22\r\nContent-Type: text/plain\r\n\r\nno worker free, sorry\r\n";
 
 impl Desk {
+    fn waits(&self, inside: u64) {
+        let waiting = inside.saturating_sub(self.at_once);
+        self.ledger.waiting.store(waiting, Ordering::Relaxed);
+        self.ledger.deepest.fetch_max(waiting, Ordering::Relaxed);
+    }
+
     async fn serve(&self, request: &Request, form: Option<u64>) -> Option<(String, &[u8])> {
         let ledger = &self.ledger;
         let sender = SENDERS.iter().position(|s| *s == request.sender).unwrap_or(KINDS - 1);
-        let counts = &ledger.senders[sender];
-        counts.asked.fetch_add(1, Ordering::Relaxed);
-        if self.inside.fetch_add(1, Ordering::Relaxed) >= self.room {
+        let mut counts = vec![&ledger.senders[sender]];
+        counts.extend(request.path.starts_with(FILING).then(|| &ledger.filing[sender]));
+        let count = |of: fn(&Counts) -> &AtomicU64| {
+            counts.iter().for_each(|counts| {
+                of(counts).fetch_add(1, Ordering::Relaxed);
+            });
+        };
+        count(|c| &c.asked);
+        let inside = self.inside.fetch_add(1, Ordering::Relaxed);
+        if inside >= self.room {
             self.inside.fetch_sub(1, Ordering::Relaxed);
-            counts.refused.fetch_add(1, Ordering::Relaxed);
+            count(|c| &c.refused);
             return None;
         }
+        self.waits(inside + 1);
         if let Ok(_slot) = self.slots.acquire().await {
             tokio::time::sleep(SERVICE).await;
         }
-        self.inside.fetch_sub(1, Ordering::Relaxed);
-        counts.served.fetch_add(1, Ordering::Relaxed);
+        self.waits(self.inside.fetch_sub(1, Ordering::Relaxed) - 1);
+        count(|c| &c.served);
         if let Some(form) = form {
             *ledger.forms.lock().unwrap().entry(form).or_default() += 1;
         }

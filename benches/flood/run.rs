@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,12 +16,15 @@ use crate::control::{Control, Level, Phase};
 use crate::house::{House, Shield};
 use crate::origin::{Counts, KINDS, Origin};
 use crate::people::{BOT_AGENT, BOTS, BROWSERS, SOLVER};
+use crate::probe::{self, Can};
 use crate::solver::Solver;
 use crate::tally::Tally;
 use crate::{Options, citizen};
 
 /// The last part of the time before the flood, over which boma's work for citizens alone is taken.
 const BEFORE: Duration = Duration::from_secs(10);
+/// The part of what it served before that is full service again.
+const AGAIN: f64 = 0.95;
 const LOOK: Duration = Duration::from_millis(250);
 /// After the flood's end, until the memory that is left is looked at.
 const AFTER: Duration = Duration::from_secs(10);
@@ -48,6 +52,17 @@ pub struct Outcome {
     pub received: std::collections::HashMap<u64, u32>,
     /// Asked, served and refused at the origin in the flood, by [`crate::origin::SENDERS`].
     pub origin: [[u64; 3]; KINDS],
+    /// Of these what was of the class `filing`.
+    pub filing: [[u64; 3]; KINDS],
+    /// What the origin can do by itself, and how long a page takes by way of boma where nobody else comes: median and 99 %.
+    pub can: Can,
+    pub alone: [Option<u32>; 2],
+    /// How many waited at the origin, as it was looked at, and at the most.
+    pub waited: Vec<(f64, u64)>,
+    pub deepest: u64,
+    /// Seconds of the flood in which the origin was dead, and for each time how many until it was in full service again.
+    pub dead: f64,
+    pub back: Vec<Option<f64>>,
     /// Microseconds of boma in the flood, and for citizens alone in a second before.
     pub boma_cpu: u64,
     pub boma_before: f64,
@@ -78,6 +93,7 @@ struct Mark {
     threads: BTreeMap<String, u64>,
     machine: [u64; 3],
     origin: [[u64; 3]; KINDS],
+    filing: [[u64; 3]; KINDS],
 }
 
 impl Mark {
@@ -89,6 +105,7 @@ impl Mark {
             threads: threads(),
             machine: machine(),
             origin: origin.ledger.senders.each_ref().map(Counts::now),
+            filing: origin.ledger.filing.each_ref().map(Counts::now),
         }
     }
 }
@@ -116,6 +133,7 @@ fn machine() -> [u64; 3] {
 pub fn run(plan: &Plan, options: &Options) -> Outcome {
     let folder = Folder::new();
     let origin = Origin::start(options.capacity, options.queue);
+    let can = probe::can(origin.port);
     let log = options.log.as_ref().map_or("stdout".into(), |path| path.to_string_lossy());
     let house = match plan.shield {
         Shield::Nginx | Shield::Haproxy => House::peer(plan.shield, &folder.0, origin.port),
@@ -126,7 +144,8 @@ pub fn run(plan: &Plan, options: &Options) -> Outcome {
     let seconds = options.seconds();
     let longest = Duration::from_secs(seconds + options.warm + options.age * 60 + 600);
     let control = Arc::new(Control::new(longest));
-    let mut outcome = Outcome { name: plan.name.clone(), asked: plan.rate, ..Outcome::default() };
+    let alone = probe::alone(house.port);
+    let mut outcome = Outcome { name: plan.name.clone(), asked: plan.rate, can, alone, ..Outcome::default() };
     let start = Instant::now();
     let wanted = wanted(plan, options);
     let agents: &[&str] = match options.variant {
@@ -185,6 +204,7 @@ fn flood(
     }
     let began = Mark::take(house, origin);
     outcome.boma_before = (began.boma - alone.boma) as f64 / (began.at - alone.at).as_secs_f64();
+    origin.ledger.deepest.store(0, Ordering::Relaxed);
     control.enter(Phase::Flood);
     outcome.began = control.second();
     let long = Duration::from_secs(options.seconds());
@@ -196,7 +216,9 @@ fn flood(
         let at = began.at.elapsed().as_secs();
         origin.down.store(options.dies.iter().any(|dead| dead.contains(&at)), Ordering::Relaxed);
         let served = origin.ledger.senders.iter().map(|s| s.now()[1]).sum();
-        outcome.served.push((began.at.elapsed().as_secs_f64(), served));
+        let now = began.at.elapsed().as_secs_f64();
+        outcome.served.push((now, served));
+        outcome.waited.push((now, origin.ledger.waiting.load(Ordering::Relaxed)));
         if let Some((level, why)) = house.stands() {
             control.stands(level);
             if stood != Some(level) {
@@ -231,7 +253,31 @@ fn flood(
     let cores = std::thread::available_parallelism().map_or(1, usize::from) as f64;
     let ours = (outcome.boma_cpu + ended.own - began.own) as f64 / micros;
     outcome.others = ((outcome.busy - outcome.stolen) * cores - ours).max(0.0);
-    outcome.origin = std::array::from_fn(|k| std::array::from_fn(|i| ended.origin[k][i] - began.origin[k][i]));
+    let between = |now: [[u64; 3]; KINDS], then: [[u64; 3]; KINDS]| {
+        std::array::from_fn(|k| std::array::from_fn(|i| now[k][i] - then[k][i]))
+    };
+    outcome.origin = between(ended.origin, began.origin);
+    outcome.filing = between(ended.filing, began.filing);
+    outcome.deepest = origin.ledger.deepest.load(Ordering::Relaxed);
+    let dead = options.dies.iter().map(|dead| (dead.end as f64).min(outcome.seconds) - dead.start as f64);
+    outcome.dead = dead.map(|seconds| seconds.max(0.0)).sum();
+    outcome.back = options.dies.iter().map(|dead| back(&outcome.served, dead)).collect();
+}
+
+/// Seconds from the end of a time in which the origin was dead until it served as much again, in two seconds, as in the ten before;
+/// `None` where it did not within the flood.
+fn back(served: &[(f64, u64)], dead: &Range<u64>) -> Option<f64> {
+    const WINDOW: f64 = 2.0;
+    const BEFORE: f64 = 10.0;
+    let (from, to) = (dead.start as f64, dead.end as f64);
+    let by = |at: f64| served.iter().take_while(|(now, _)| *now <= at).last().copied().unwrap_or((0.0, 0));
+    let rate = |from: f64, to: f64| {
+        let ((from, first), (to, last)) = (by(from), by(to));
+        (last - first.min(last)) as f64 / (to - from).max(0.001)
+    };
+    let before = rate((from - BEFORE).max(0.0), from);
+    let whole = |at: &f64| rate(at - WINDOW, *at) >= AGAIN * before;
+    served.iter().map(|(at, _)| *at).filter(|at| *at >= to + WINDOW).find(whole).map(|at| at - to)
 }
 
 /// How many solutions will be asked for.

@@ -72,26 +72,91 @@ const REFUSED: [What; 4] = [What::Limited, What::NoPage, What::Denied, What::Cha
 
 pub fn rows(outcome: &Outcome) -> Vec<Row> {
     let mut rows = citizens(outcome);
+    rows.extend(classes(outcome));
     rows.extend(attackers(outcome));
     rows.extend(house(outcome));
+    rows.extend(origin(outcome));
+    rows.extend(machine(outcome));
     rows
+}
+
+fn latency(label: &'static str, values: &[u32]) -> Row {
+    let mut values = values.to_vec();
+    of_two(label, [0.5, 0.99].map(|share| percentile(&mut values, share)))
+}
+
+/// Median and 99 %.
+fn of_two(label: &'static str, [half, most]: [Option<u32>; 2]) -> Row {
+    let text = half.zip(most).map_or("-".to_owned(), |(half, most)| format!("{half}/{most}"));
+    row(label, text, json!([half, most]))
+}
+
+/// A part of what the origin could have given in the flood.
+fn of_capacity(label: &'static str, n: u64, outcome: &Outcome) -> Row {
+    let could = outcome.can.a_second * (outcome.seconds - outcome.dead);
+    let share = n as f64 / could.max(1.0);
+    row(label, format!("{:.1}%", share * 100.0), share)
+}
+
+/// How citizens fared by class, and how pages in full against those of before anybody came.
+fn classes(outcome: &Outcome) -> Vec<Row> {
+    let [filing, information] = &outcome.tally.classes;
+    let p99 = percentile(&mut outcome.tally.in_full.clone(), 0.99);
+    let times = p99.zip(outcome.alone[1]).map(|(now, alone)| f64::from(now) / f64::from(alone.max(1)));
+    vec![
+        part("filing: pages and forms in full", filing.full, filing.asked),
+        latency("  ms p50/p99", &filing.waited),
+        part("information: pages in full", information.full, information.asked),
+        latency("  ms p50/p99", &information.waited),
+        of_two("page before anybody came, ms p50/p99", outcome.alone),
+        row(
+            "page in full, p99 in times of that",
+            times.map_or("-".into(), |times| format!("{times:.1}")),
+            times.map_or(Value::Null, Value::from),
+        ),
+    ]
+}
+
+/// What the origin can do, and how it fared.
+fn origin(outcome: &Outcome) -> Vec<Row> {
+    let sum = |of: &[[u64; 3]], i: usize| of.iter().map(|k| k[i]).sum::<u64>();
+    let [asked, served, refused] = [0, 1, 2].map(|i| sum(&outcome.origin, i));
+    let filing = sum(&outcome.filing, 0);
+    let a_second = |label: &'static str, n: u64| {
+        row(label, format!("{:.0}", n as f64 / outcome.seconds), n as f64 / outcome.seconds)
+    };
+    let back = outcome.back.iter().map(|back| back.map_or("not in this run".into(), |s| format!("{s:.0} s")));
+    let back: Vec<String> = back.collect();
+    vec![
+        row("ORIGIN: can serve a second", format!("{:.0}", outcome.can.a_second), outcome.can.a_second),
+        row("  its knee, at once", format!("{:.0}", outcome.can.knee), outcome.can.knee),
+        count("  most that waited beyond that", outcome.deepest),
+        part("  its own refusals (503)", refused, asked),
+        a_second("  asked a second", asked),
+        a_second("    of these filing", filing),
+        a_second("    information", asked - filing),
+        a_second("  served a second", served),
+        a_second("    of these citizens", outcome.origin[0][1]),
+        a_second("      filing", outcome.filing[0][1]),
+        a_second("      information", outcome.origin[0][1] - outcome.filing[0][1]),
+        row(
+            "  back in full service after",
+            if back.is_empty() { "-".into() } else { back.join(", ") },
+            json!(outcome.back),
+        ),
+    ]
 }
 
 fn citizens(outcome: &Outcome) -> Vec<Row> {
     let t = &outcome.tally;
     let (pages, asked) = (&t.pages, t.pages.all());
-    let latency = |label: &'static str, values: &[u32]| {
-        let mut values = values.to_vec();
-        let [half, most] = [0.5, 0.99].map(|share| percentile(&mut values, share));
-        let text = half.zip(most).map_or("-".to_owned(), |(half, most)| format!("{half}/{most}"));
-        row(label, text, json!([half, most]))
-    };
     let got = |n: u64| outcome.received.get(&n).copied().unwrap_or(0);
     let forms = t.forms.len() as u64;
     let of_forms = |fits: &dyn Fn(&crate::tally::Form) -> bool| t.forms.iter().filter(|f| fits(f)).count() as u64;
     let met = asked + forms;
     vec![
         row("CITIZENS: requests a second", format!("{:.0}", t.requests as f64 / outcome.seconds), t.requests),
+        of_capacity("served by the origin, of what it can", outcome.origin[0][1], outcome),
         count("pages asked for", asked),
         part("  served in full", pages.of(&[What::Origin]), asked),
         part("  from cache or snapshot", pages.of(&[What::Copy]), asked),
@@ -152,10 +217,6 @@ fn house(outcome: &Outcome) -> Vec<Row> {
     let a = &outcome.attack;
     let beyond = outcome.boma_cpu as f64 - outcome.boma_before * outcome.seconds;
     let [before, most, after] = outcome.rss.map(|kib| kib as f64 / 1024.0);
-    let sum = |i: usize| outcome.origin.iter().map(|k| k[i]).sum::<u64>();
-    let a_second = |n: u64| n as f64 / outcome.seconds;
-    let threads = outcome.threads.iter().map(|(n, used)| format!("{} {:.0}%", &n["flood-".len()..], used * 100.0));
-    let threads: Vec<String> = threads.collect();
     let moves: Vec<String> = outcome.moves.iter().map(|(at, level, _)| format!("{at:.0}s {}", level.name())).collect();
     let told: Vec<Value> =
         outcome.moves.iter().map(|(at, level, why)| json!({ "at": at, "level": level.name(), "why": why })).collect();
@@ -173,9 +234,14 @@ fn house(outcome: &Outcome) -> Vec<Row> {
             json!([before, most, after]),
         ),
         row("  posture", moves.join(" "), told),
-        row("ORIGIN: asked a second", format!("{:.0}", a_second(sum(0))), a_second(sum(0))),
-        row("  served a second", format!("{:.0}", a_second(sum(1))), a_second(sum(1))),
-        row("  of those citizens", format!("{:.0}", a_second(outcome.origin[0][1])), a_second(outcome.origin[0][1])),
+    ]
+}
+
+/// Whether the run counts.
+fn machine(outcome: &Outcome) -> Vec<Row> {
+    let threads = outcome.threads.iter().map(|(n, used)| format!("{} {:.0}%", &n["flood-".len()..], used * 100.0));
+    let threads: Vec<String> = threads.collect();
+    vec![
         row("GENERATOR: share of a core", threads.join(" "), json!(outcome.threads)),
         row(
             "MACHINE: busy, cores of others",

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::link::{Answer, What};
+use crate::origin::FILING;
 
 /// How often each kind of answer was the last word.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +30,15 @@ pub struct Form {
     pub last: What,
     /// A challenge stood in its way.
     pub asked_again: bool,
+}
+
+/// What became of pages and forms of one class of routes.
+#[derive(Clone, Debug, Default)]
+pub struct OfClass {
+    pub asked: u64,
+    pub full: u64,
+    /// Milliseconds until those came that came in full.
+    pub waited: Vec<u32>,
 }
 
 /// What became of a wish, for the plot.
@@ -80,6 +90,8 @@ pub struct Tally {
     /// Milliseconds for which boma and the origin let pages wait that came: in full, and as copies.
     pub in_full: Vec<u32>,
     pub copies: Vec<u32>,
+    /// The same by class: filing, and information.
+    pub classes: [OfClass; 2],
     /// Those who wanted to send a form, and did not even get it.
     pub forms_missed: u64,
     pub solutions_refused: u64,
@@ -89,6 +101,15 @@ pub struct Tally {
 }
 
 impl Tally {
+    pub fn of_class(&mut self, path: &str, what: What, waited: u32) {
+        let class = &mut self.classes[usize::from(!path.starts_with(FILING))];
+        class.asked += 1;
+        if what == What::Origin {
+            class.full += 1;
+            class.waited.push(waited);
+        }
+    }
+
     pub fn happened(&mut self, second: usize, answer: &Answer) {
         if self.fates.len() <= second {
             self.fates.resize(second + 1, [0; FATES]);

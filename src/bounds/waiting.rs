@@ -2,8 +2,13 @@
 
 use std::time::Duration;
 
+use super::FORM_LIFE;
+
 /// How long a place holds without being renewed. Whoever waits asks several times within it, and a phone may sleep for a while.
 pub const PLACE_LAPSES: Duration = Duration::from_secs(120);
+/// How long it holds while a check stands before its holder, who cannot renew it: as long as a form rides along with one, and enough
+/// for the oldest phone and for whoever reads the page with a finger on the line.
+pub const PLACE_CHECKED: Duration = FORM_LIFE;
 /// How long who was let in goes in and out: each request prolongs it by the first, to the second at most. A form takes several
 /// pages, and nobody should wait before each.
 pub const PLACE_VISIT: Duration = Duration::from_secs(10 * 60);

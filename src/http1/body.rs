@@ -197,7 +197,7 @@ impl Decoder {
 
 /// Fields that say how a message is framed, routed, trusted or kept have no place after it (RFC 9110 section 6.5.1).
 pub fn may_trail(name: &str) -> bool {
-    const NEVER: [&str; 22] = [
+    const NEVER: [&str; 23] = [
         "transfer-encoding",
         "content-length",
         "content-encoding",
@@ -220,6 +220,7 @@ pub fn may_trail(name: &str) -> bool {
         "cookie",
         "set-cookie",
         "forwarded",
+        "boma-session",
     ];
     let plain = name.replace('_', "-");
     !NEVER.contains(&plain.as_str()) && !plain.starts_with("x-forwarded-")
@@ -271,7 +272,7 @@ mod tests {
 
     #[test]
     fn chunks_are_read_however_they_are_cut() {
-        let bytes = b"3;a=\"b c\"\r\nabc\r\n0005 ;x\r\nde\r\nf\r\nA\r\n0123456789\r\n0\r\nX-Sum: 1\r\nContent-Length: 9\r\n\r\nGET";
+        let bytes = b"3;a=\"b c\"\r\nabc\r\n0005 ;x\r\nde\r\nf\r\nA\r\n0123456789\r\n0\r\nX-Sum: 1\r\nContent-Length: 9\r\nBoma-Session: proven\r\n\r\nGET";
         for size in 1..bytes.len() {
             let (data, trailers, left) = decode(bytes, size).unwrap();
             assert_eq!((data.as_slice(), left), (&b"abcde\r\nf0123456789"[..], 3), "{size}");

@@ -50,9 +50,7 @@ impl<'a> Ask<'a> {
 
     /// How long nothing may come of an answer's body. What is made of events comes when there are any.
     pub fn silence(&self, answer: &Fields) -> Duration {
-        let content_type = answer.first("content-type");
-        let events = content_type.is_some_and(|t| t.starts_with(b"text/event-stream")) || wire::is_grpc(content_type);
-        if events { self.stream_timeout } else { self.body_timeout }
+        if wire::is_stream(answer.first("content-type")) { self.stream_timeout } else { self.body_timeout }
     }
 
     /// The protocol that the origin goes on with, where it was asked for that one.

@@ -370,7 +370,7 @@ async fn read(answer: Answer, most: usize) -> Result<Fetched, OriginFault> {
         Ok(body) => Ok(Fetched { status, fields, body, too_large: false }),
         Err(Broken::TooLarge) => large,
         Err(Broken::Malformed) => Err(OriginFault::Nonsense),
-        Err(Broken::Gone) => Err(OriginFault::Broke),
+        Err(Broken::Gone | Broken::Barred) => Err(OriginFault::Broke),
         Err(Broken::Idle) => Err(OriginFault::Hung),
     }
 }

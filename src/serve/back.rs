@@ -276,7 +276,7 @@ fn challenge_again(
         return form::challenge_page(visit, head, reason, challenge, Some((opened.form, opened.room)));
     }
     let asks = mint::ask(visit, head);
-    let seal = mint::issue(visit, &asks);
+    let seal = mint::issue(visit, head, &asks);
     opened.form.tie.challenge = visit.house.forms.name(&seal);
     form::challenge_page(visit, head, reason, (&seal, asks.wait), Some((opened.form, opened.room)))
 }

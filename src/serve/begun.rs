@@ -4,21 +4,30 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use smallvec::SmallVec;
 
+use super::open::{self, Open};
 use crate::origin::{Answer, Came, OriginFault};
 use crate::wire::{Body, BodyBox, Broken, Chunk, Empty};
 
 /// An answer whose body breaks before a byte of it went out is none yet: there is still time for a better one. So its
-/// first two pieces are looked for, but never waited for.
+/// first two pieces are looked for, but never waited for. What is still to come then is one of those that are `open`.
 ///
 /// # Errors
 /// The fault, as if the origin had never answered.
-pub async fn begun(sent: Result<Answer, OriginFault>) -> Result<Answer, OriginFault> {
-    let mut answer = sent?;
-    let Came::Body(body) = &mut answer.body else { return Ok(answer) };
+pub async fn begun(
+    sent: Result<Answer, OriginFault>,
+    open: &Rc<Open>,
+    of: open::Of<'_>,
+) -> Result<Answer, OriginFault> {
+    let Answer { status, fields, body } = sent?;
+    let mut body = match body {
+        Came::Body(body) => body,
+        Came::Tunnel(pipe) => return Ok(Answer { status, fields, body: Came::Tunnel(open.tunnel(pipe, of)) }),
+    };
     let mut first = SmallVec::new();
     while first.len() < 2 && !body.ended() {
         match poll_fn(|cx| Poll::Ready(body.as_mut().poll_chunk(cx))).await {
@@ -26,18 +35,20 @@ pub async fn begun(sent: Result<Answer, OriginFault>) -> Result<Answer, OriginFa
             Poll::Ready(Some(Err(Broken::Malformed))) => return Err(OriginFault::Nonsense),
             Poll::Ready(Some(Err(_))) => return Err(OriginFault::Broke),
             Poll::Ready(None) => {
-                *body = Box::pin(Empty);
+                body = Box::pin(Empty);
                 break;
             }
             Poll::Pending => break,
         }
     }
-    if !first.is_empty() {
-        let rest = std::mem::replace(body, Box::pin(Empty));
-        first.reverse();
-        *body = Box::pin(Begun { first, rest });
+    if !body.ended() {
+        body = open.body(body, &fields, of);
     }
-    Ok(answer)
+    if !first.is_empty() {
+        first.reverse();
+        body = Box::pin(Begun { first, rest: body });
+    }
+    Ok(Answer { status, fields, body: Came::Body(body) })
 }
 
 /// A body of which the first pieces have been taken; the next one is the last in the list.

@@ -11,7 +11,7 @@ use super::kept::{self, Look, given, hit, note, stand_in};
 use super::read::Request;
 use super::respond::{self, Made};
 use super::visit::Visit;
-use super::{Call, Corridor, fallback, wait};
+use super::{Call, Corridor, fallback, vouch, wait};
 use crate::bounds;
 use crate::cache::{self, Joined, Kept, Landed, Leader, Use, Word};
 use crate::pages::Page;
@@ -106,6 +106,7 @@ impl Corridor {
 
     /// Takes a turn with those who want the same.
     async fn turn(&self, visit: &mut Visit<'_>, request: &Request, head: &dyn Head, look: &mut Look) -> Turn {
+        let mut stood = false;
         // Whose leaders give up again and again goes alone.
         for _ in 0..3 {
             if look.place.as_ref().is_some_and(|p| p.passes(visit.now)) {
@@ -146,6 +147,11 @@ impl Corridor {
                     return Turn::Answered(given(visit, request, head, &kept, status));
                 }
                 Ok(Landed::Kept(_) | Landed::GaveUp) => look.again(visit, head),
+                // The gate sent the other away, and might not this one; the first of them leads on, and the others wait for that.
+                Ok(Landed::Failed(Reason::Busy)) if !own && !stood && vouch::standing(visit).0.is_ahead() => {
+                    stood = true;
+                    look.again(visit, head);
+                }
                 Ok(Landed::Failed(reason)) => return Turn::Answered(self.failed(visit, request, head, look, reason)),
                 // Nobody else's: whoever had it fetched asks for their own, and no one who only waited does.
                 Ok(Landed::Trouble(_, None)) if own && !has_better(visit, request, head, look) => return Turn::Alone,

@@ -42,22 +42,29 @@ pub fn answer(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reason:
     respond::error(visit, head, page, status, reason, None)
 }
 
-/// A copy instead of a place in line: it is there at once, and says when it was taken. Not for who is signed in, whose page is
-/// another, and not of a page on which something is begun: whoever wants that wants a place.
+/// A copy instead of a place in line: it is there at once, and says when it was taken.
 pub fn spares_line(visit: &mut Visit<'_>, request: &Request, head: &dyn Head) -> Option<Made> {
     let page = spare(visit, request, head);
+    spares_line_by(visit, request, head, page)
+}
+
+/// The same, by one that was found in this moment, or was not.
+pub fn spares_line_by(
+    visit: &mut Visit<'_>,
+    request: &Request,
+    head: &dyn Head,
+    page: Option<Arc<snapshot::Page>>,
+) -> Option<Made> {
     tell(visit, page.is_some());
     copied::answer(visit, request, head, &*page?, Reason::Busy)
 }
 
-/// Whether there is such a copy.
-pub fn would_spare(visit: &Visit<'_>, request: &Request, head: &dyn Head) -> bool {
-    spare(visit, request, head).is_some()
-}
-
+/// Whether there is such a copy, and which. Not for who is signed in, whose page is another, and not of a page on which something is
+/// begun: whoever wants that wants a place.
+///
 /// Where the portal names no session cookies, none keeps a copy from anybody, other than in the cache: a copy is of nobody's page, and
 /// with statistics' cookies nearly everybody would have to stand in line.
-fn spare(visit: &Visit<'_>, request: &Request, head: &dyn Head) -> Option<Arc<snapshot::Page>> {
+pub fn spare(visit: &Visit<'_>, request: &Request, head: &dyn Head) -> Option<Arc<snapshot::Page>> {
     let portal = visit.portal();
     if !request.safe || vouch::has_session(portal, head) {
         return None;

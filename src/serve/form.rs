@@ -127,21 +127,21 @@ pub fn ended(
     match decision {
         Decision::Challenge(reason) if visit.kind == Kind::Navigation && !request.safe => {
             let ask = mint::ask(visit, head);
-            let seal = mint::issue(visit, &ask);
+            let seal = mint::issue(visit, head, &ask);
             let form = form.map(|(bytes, room)| (sealed(visit, request, head, bytes, &seal), room));
             challenge_page(visit, head, reason, (&seal, ask.wait), form)
         }
         Decision::Challenge(reason) => respond::challenge(visit, request, head, reason),
-        Decision::Limited(over) => match form.and_then(|form| kept(visit, request, head, form)) {
+        Decision::Limited(over) => match form.and_then(|form| kept(visit, request, head, form, false)) {
             Some((text, room)) => hold(respond::limited(visit, head, over, Ride::Form(&text)), room),
             None => respond::limited(visit, head, over, unkept),
         },
-        Decision::Fallback(reason) => match form.and_then(|form| kept(visit, request, head, form)) {
+        Decision::Fallback(reason) => match form.and_then(|form| kept(visit, request, head, form, false)) {
             Some((text, room)) => hold(again_page(visit, head, (503, reason), &text), room),
             None if is_left(visit, request) => left(visit, head, (503, reason)),
             None => fallback::answer(visit, request, head, reason),
         },
-        Decision::Wait(told) => match form.and_then(|form| queued(visit, request, head, form)) {
+        Decision::Wait(told) => match form.and_then(|form| kept(visit, request, head, form, true)) {
             Some((text, room)) => hold(wait::page(visit, head, told, Ride::Form(&text)), room),
             None => wait::page(visit, head, told, unkept),
         },
@@ -168,7 +168,7 @@ pub fn given_back(
     let end = (made.status, made.reason);
     let found = form.and_then(|form| {
         let length = form.iter().map(Bytes::len).sum::<usize>() as u64;
-        kept(visit, request, head, (form.concat().into(), room(visit, Some(length))?))
+        kept(visit, request, head, (form.concat().into(), room(visit, Some(length))?), false)
     });
     match found {
         Some((text, room)) => hold(again_page(visit, head, end, &text), room),
@@ -212,21 +212,17 @@ pub async fn back(visit: &mut Visit<'_>, head: &dyn Head, upload: Upload) -> Met
     }
 }
 
-/// The text of a form that an exit must not lose, sealed so that its sender may send it again.
-fn kept(visit: &Visit<'_>, request: &Request, head: &dyn Head, (bytes, room): (Bytes, Room)) -> Option<(String, Room)> {
-    let text = visit.house.forms.seal(&sealed(visit, request, head, bytes, b""))?;
-    Some((text, room))
-}
-
-/// The same, for whoever gets a place in line.
-fn queued(
+/// The text of a form that an exit must not lose, sealed so that its sender may send it again; or, where they get a place in line for
+/// it, once that is theirs.
+fn kept(
     visit: &Visit<'_>,
     request: &Request,
     head: &dyn Head,
     (bytes, room): (Bytes, Room),
+    queued: bool,
 ) -> Option<(String, Room)> {
     let mut form = sealed(visit, request, head, bytes, b"");
-    form.tie.queued = true;
+    form.tie.queued = queued;
     Some((visit.house.forms.seal(&form)?, room))
 }
 

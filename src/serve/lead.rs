@@ -20,7 +20,7 @@ use crate::force::House;
 use crate::origin::{Answer, Came, OriginFault};
 use crate::proofs::Cleared;
 use crate::reason::Reason;
-use crate::wire::{Empty, Fields, Head, Payload};
+use crate::wire::{Broken, Empty, Fields, Head, Payload};
 
 impl Corridor {
     /// Asks the origin, and keeps what may be kept of its answer.
@@ -345,11 +345,15 @@ impl Keeper {
     }
 
     fn spilt(self, spilt: Spilt) {
-        if spilt == Spilt::TooLarge {
-            self.house.cache.pass(self.key, &self.address, self.house.now());
-            return land(self.leader, Landed::NotShared);
-        }
-        land(self.leader, Landed::Failed(Reason::OriginBroke));
+        let landed = match spilt {
+            Spilt::TooLarge => {
+                self.house.cache.pass(self.key, &self.address, self.house.now());
+                Landed::NotShared
+            }
+            Spilt::Broke(Broken::Barred) => Landed::Failed(Reason::Posture),
+            Spilt::Broke(_) => Landed::Failed(Reason::OriginBroke),
+        };
+        land(self.leader, landed);
     }
 }
 

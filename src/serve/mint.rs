@@ -12,6 +12,7 @@ use crate::telemetry::metrics::OutcomeLabel;
 use crate::wire::{Fields, Head};
 use crate::{bounds, client::Client};
 
+use super::holder;
 use super::read::{COOKIE, LANGUAGE_COOKIE, Request};
 use super::visit::Visit;
 
@@ -35,9 +36,10 @@ pub fn ask(visit: &Visit<'_>, head: &dyn Head) -> Ask {
     Ask { level, work: Work::step(step), wait: Work::wait(step), browser: facts::browser(head) }
 }
 
-/// A sealed challenge. Nothing is kept of it.
-pub fn issue(visit: &mut Visit<'_>, ask: &Ask) -> [u8; SEAL_WIDTH] {
+/// A sealed challenge. Nothing is kept of it, but that the place in line of whoever has one is not to lapse meanwhile.
+pub fn issue(visit: &mut Visit<'_>, head: &dyn Head, ask: &Ask) -> [u8; SEAL_WIDTH] {
     count(visit, "issued");
+    holder::checks(visit, head);
     visit.unheard = is_unheard(visit);
     if visit.unheard {
         count(visit, "bare");
@@ -173,7 +175,7 @@ mod tests {
     use super::super::tests::house;
     use super::*;
     use crate::force::House;
-    use crate::wire::Arrival;
+    use crate::wire::{Arrival, NoHead};
 
     fn visit<'h>(house: &'h House, from: &str) -> Visit<'h> {
         let client = Client::new(from.parse().unwrap(), from.parse().unwrap(), 64, false);
@@ -182,7 +184,7 @@ mod tests {
 
     /// Whether whoever comes from there is given the button alone.
     fn is_bare(visit: &mut Visit<'_>) -> bool {
-        issue(visit, &Ask { level: 1, work: Work::step(0), wait: 3, browser: 0 });
+        issue(visit, &NoHead, &Ask { level: 1, work: Work::step(0), wait: 3, browser: 0 });
         visit.unheard
     }
 

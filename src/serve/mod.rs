@@ -24,6 +24,7 @@ mod kept;
 mod lead;
 pub mod losses;
 mod mint;
+mod open;
 mod over;
 mod own;
 pub mod preview;
@@ -37,7 +38,6 @@ mod security;
 mod switch;
 mod tag;
 mod trial;
-mod tunnels;
 mod turns;
 mod upload;
 mod visit;
@@ -51,7 +51,7 @@ use crate::admit::Desk;
 use crate::client::Client;
 use crate::clock::Now;
 use crate::force::House;
-use crate::origin::{Answer, Came, Forward, OriginFault, Origins};
+use crate::origin::{Answer, Forward, OriginFault, Origins};
 use crate::proofs::{Admitted, Cleared};
 use crate::reason::Reason;
 use crate::telemetry::metrics::ClassLabels;
@@ -62,10 +62,10 @@ pub use read::{foreign_cookies, host_of};
 
 use decide::Decision;
 use kept::Look;
+use open::Open;
 use read::Request;
 use record::{InFlight, Recorder, Unanswered};
 use respond::Made;
-use tunnels::Tunnels;
 use turns::Before;
 use visit::Visit;
 
@@ -74,7 +74,7 @@ pub struct Corridor {
     house: Arc<House>,
     origins: Rc<Origins>,
     desk: Rc<Desk>,
-    tunnels: Rc<Tunnels>,
+    open: Rc<Open>,
     recorder: Recorder,
 }
 
@@ -83,7 +83,7 @@ impl Corridor {
         let origins = Rc::new(Origins::new(house.fleet.clone(), house.clock.clone()));
         let recorder = Recorder::new(&house);
         let desk = Rc::new(Desk::new(house.clock.clone()));
-        Corridor { house, origins, desk, tunnels: Rc::default(), recorder }
+        Corridor { house, origins, desk, open: Rc::default(), recorder }
     }
 
     /// Answers one request. Every exit passes `respond` and is recorded once.
@@ -295,7 +295,12 @@ impl Corridor {
         let tls = visit.town.outbound(visit.portal.unwrap_or(0));
         let asked = self.house.now();
         let sent = self.origins.send(visit.portal(), tls, forward, body, line, proofs).await;
-        let sent = begun::begun(sent).await;
+        let of = (visit.portal(), visit.route().stay_up);
+        let mut sent = begun::begun(sent, &self.open, of).await;
+        // Here, before it is known what becomes of the answer: it may be kept for others, or something older given instead.
+        if let Ok(answer) = &mut sent {
+            vouch::hear(visit, request, head, answer);
+        }
         self.hear(visit, request, &sent, asked);
         sent
     }
@@ -316,19 +321,14 @@ impl Corridor {
         sent: Result<Answer, OriginFault>,
     ) -> Made {
         match sent {
-            Ok(mut answer) => {
+            Ok(answer) => {
                 kept::void(visit, request, head, &answer);
                 self.told(visit, request, answer.status);
-                vouch::hear(visit, request, head, &mut answer);
                 if answer.status >= 500 {
                     self.recorder.origin_failed(visit, Reason::OriginError);
                     if fallback::replaces(visit, request, head) {
                         return fallback::answer(visit, request, head, Reason::OriginError);
                     }
-                }
-                if let Came::Tunnel(pipe) = answer.body {
-                    let watched = self.tunnels.watched(pipe, visit.portal(), visit.route().stay_up);
-                    answer.body = Came::Tunnel(watched);
                 }
                 respond::relay(visit, request, head, answer)
             }
@@ -364,13 +364,13 @@ impl Corridor {
         }
     }
 
-    /// Work between requests: takes permits back from slow clients, ends tunnels that the posture bars, closes idle origin
+    /// Work between requests: takes permits back from slow clients, ends what is open that the posture bars, closes idle origin
     /// connections, hands the log over.
     pub fn tick(&self) {
         self.desk.beat();
         let (town, now) = (self.house.town.load(), self.house.now());
         town.gates.iter().for_each(|gate| gate.beat(now));
-        self.tunnels.end(|portal, stay_up| self.house.bars(&portal.name, stay_up).is_some());
+        self.open.end(now, |portal, stay_up| self.house.bars(&portal.name, stay_up).is_some());
         self.origins.sweep(&town.portals.list);
         self.recorder.flush();
     }

@@ -98,7 +98,7 @@ fn challenge(visit: &mut Visit<'_>, head: &dyn Head) -> Made {
 
 fn challenge_for_program(visit: &mut Visit<'_>, head: &dyn Head) -> Made {
     let ask = mint::ask(visit, head);
-    let seal = mint::issue(visit, &ask);
+    let seal = mint::issue(visit, head, &ask);
     let body = json!({
         "seal": String::from_utf8_lossy(&seal),
         "algorithm": ALGORITHM,

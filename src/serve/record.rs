@@ -368,7 +368,7 @@ impl Body for Recorded {
         let chunk = ready!(self.body.as_mut().poll_chunk(cx));
         match &chunk {
             Some(Ok(Chunk::Data(data))) => self.record.bytes += data.len() as u64,
-            Some(Err(_)) => self.record.breaks(),
+            Some(Err(broken)) if *broken != Broken::Barred => self.record.breaks(),
             _ => {}
         }
         Poll::Ready(chunk)

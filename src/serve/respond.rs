@@ -56,7 +56,7 @@ pub fn upload_broke(broken: Broken) -> Reason {
         Broken::TooLarge => Reason::BodyTooLarge,
         Broken::Malformed => Reason::BadRequest,
         Broken::Idle => Reason::BodyStalled,
-        Broken::Gone => Reason::ClientGone,
+        Broken::Gone | Broken::Barred => Reason::ClientGone,
     }
 }
 
@@ -212,7 +212,7 @@ pub fn challenge(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reas
 
 pub fn challenge_page(visit: &mut Visit<'_>, head: &dyn Head, page: Page, reason: Reason) -> Made {
     let ask = mint::ask(visit, head);
-    let seal = mint::issue(visit, &ask);
+    let seal = mint::issue(visit, head, &ask);
     challenge_again(
         visit,
         page,

@@ -6,6 +6,8 @@
 //!
 //! Does not know: the order at the gate, the order of the line.
 
+use std::sync::Arc;
+
 use super::decide::Decision;
 use super::kept::{self, Look};
 use super::read::Request;
@@ -14,12 +16,12 @@ use super::visit::{Queue, Visit};
 use super::wait::{self, Stands};
 use super::{fallback, vouch};
 use crate::admit::Who;
-use crate::cache;
 use crate::client::Prefix;
 use crate::facts::Kind;
 use crate::plan::Level;
 use crate::reason::Reason;
 use crate::wire::Head;
+use crate::{cache, snapshot};
 
 /// What becomes of a request that may go on.
 pub enum Before {
@@ -37,12 +39,13 @@ pub fn before(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, look: O
     }
     let kept = look.filter(|look| !look.personal).and_then(|look| look.kept.as_ref());
     let stands_in = kept.is_some_and(|kept| cache::stands_in(kept, visit.now));
-    visit.spared = !by_rule && request.safe && (stands_in || fallback::would_spare(visit, request, head));
+    let page = if by_rule || stands_in { None } else { fallback::spare(visit, request, head) };
+    visit.spared = !by_rule && request.safe && (stands_in || page.is_some());
     visit.exact = head.query() == request.query.as_deref() && (visit.spared || request.is_known(visit));
     // The copy of a part is as good, and here at once: what the origin can give is for pages.
     if visit.spared
         && visit.kind == Kind::Subresource
-        && let Some(made) = copy(visit, request, head, look)
+        && let Some(made) = copy(visit, request, head, look, page.clone())
     {
         return Before::Answered(made);
     }
@@ -58,7 +61,7 @@ pub fn before(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, look: O
     match wait::stands(visit, head, spared) {
         Stands::No => Before::Gate,
         Stands::Yes(stop) => Before::Stopped(stop),
-        Stands::Spared => match copy(visit, request, head, look) {
+        Stands::Spared => match copy(visit, request, head, look, page) {
             Some(made) => Before::Answered(made),
             // It went away in this moment.
             None => Before::Gate,
@@ -69,15 +72,24 @@ pub fn before(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, look: O
 /// For a part of a page before which the posture's challenge stands: what is kept, or a copy. A page that came as a copy, or
 /// before the posture rose, has left its reader no pass, and a part can show no challenge.
 pub fn part(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, look: Option<&Look>) -> Option<Made> {
-    let is_part = request.safe && visit.kind == Kind::Subresource;
-    is_part.then(|| copy(visit, request, head, look)).flatten()
+    if !request.safe || visit.kind != Kind::Subresource {
+        return None;
+    }
+    let page = fallback::spare(visit, request, head);
+    copy(visit, request, head, look, page)
 }
 
-/// What is kept, or a copy.
-fn copy(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, look: Option<&Look>) -> Option<Made> {
+/// What is kept, or this copy.
+fn copy(
+    visit: &mut Visit<'_>,
+    request: &Request,
+    head: &dyn Head,
+    look: Option<&Look>,
+    page: Option<Arc<snapshot::Page>>,
+) -> Option<Made> {
     let look = look.filter(|look| !look.personal);
     let kept = look.and_then(|look| kept::stand_in(visit, request, head, look, Reason::Busy));
-    kept.or_else(|| fallback::spares_line(visit, request, head))
+    kept.or_else(|| fallback::spares_line_by(visit, request, head, page))
 }
 
 /// Who asks, as the gate has it.

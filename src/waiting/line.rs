@@ -10,6 +10,7 @@ use super::pace::{Pace, Space};
 use crate::bounds;
 
 const LAPSES: u64 = bounds::PLACE_LAPSES.as_secs();
+const CHECKED: u64 = bounds::PLACE_CHECKED.as_secs();
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
@@ -19,6 +20,16 @@ pub(super) enum State {
     In(u64, u64),
     /// It is another pass's now ([`Line::moves`]): what this one still carries of it counts for nothing.
     Moved,
+}
+
+/// Whether a check has been before the holder of a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Check {
+    Never,
+    /// Since the place was seen last; its holder cannot renew it meanwhile.
+    Now,
+    /// It was left without being done. No other lengthens a place, or to ask for checks would be to hold it.
+    Left,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +42,7 @@ pub(super) struct Held {
     /// When it was renewed, and when the button was last pressed.
     pub seen: u64,
     pub pressed: u64,
+    pub check: Check,
     pub state: State,
 }
 
@@ -46,7 +58,8 @@ impl Held {
 
     /// Where time stood still until `moved`.
     fn lapsed(&self, moved: u64, now: u64) -> bool {
-        self.seen.max(moved) + LAPSES < now
+        let lapses = if self.check == Check::Now { CHECKED } else { LAPSES };
+        self.seen.max(moved) + lapses < now
     }
 }
 
@@ -118,6 +131,9 @@ impl Line {
             return Turn::In { used: false };
         }
         held.seen = now;
+        if held.check == Check::Now {
+            held.check = Check::Left;
+        }
         let press_in = (held.pressed + bounds::PLACE_PRESS.as_secs()).saturating_sub(now);
         let presses = asked.enters && press_in == 0;
         if presses {
@@ -204,10 +220,10 @@ impl Line {
         };
         self.join_crowd(crowd);
         let by_rule = asked.by_rule;
-        let held = Held { minute, nth, crowd, by_rule, reads, seen: now, pressed: now, state: State::Waiting };
         // Who comes with a place of before a restart has waited long enough for the button.
         let pressed = if asked.with.is_some() { 0 } else { now };
-        self.put(id, Held { pressed, ..held });
+        let (seen, check, state) = (now, Check::Never, State::Waiting);
+        self.put(id, Held { minute, nth, crowd, by_rule, reads, seen, pressed, check, state });
         true
     }
 

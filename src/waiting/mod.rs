@@ -62,6 +62,12 @@ impl Room {
         self.with(|line| line.beat(space, still, now))
     }
 
+    /// A check stands before this holder: their place, if they have one, holds for as long as people take for that. Once, until they
+    /// have another pass for it: places are not to be held by asking for checks.
+    pub fn checks(&self, holder: u128, now: u64) {
+        self.with(|line| line.checks(holder, now));
+    }
+
     /// Whoever held `from` has another pass now: place or visit go with them, unless that has its own. `from` holds nothing until all
     /// that was sealed for it has lapsed, so that of one place never come two. If a visit went along: since when it goes on.
     pub fn moves(&self, from: u128, to: &Holder, now: u64) -> Option<u64> {

@@ -1,9 +1,9 @@
-//! A place that goes with its holder from one pass to the next; and of whom there are how many.
+//! A place whose holder is checked, and goes with them from one pass to the next; and of whom there are how many.
 //!
 //! Does not know: why a pass becomes another one.
 
 use super::asked::Holder;
-use super::line::{Held, Line, State};
+use super::line::{Check, Held, Line, State};
 use crate::bounds;
 
 impl Line {
@@ -23,8 +23,10 @@ impl Line {
         }
         self.join_crowd(to.crowd);
         self.take_out(from, &held);
-        self.held.insert(from, Held { state: State::Moved, crowd: None, seen: now, ..held });
-        self.put(to.id, Held { crowd: to.crowd, seen: now, ..held });
+        // Whoever has done a check may be asked for another one.
+        let held = Held { seen: now, check: Check::Never, ..held };
+        self.held.insert(from, Held { state: State::Moved, crowd: None, ..held });
+        self.put(to.id, Held { crowd: to.crowd, ..held });
         match held.state {
             State::Called(at) => {
                 let first = self.recent.partition_point(|(called, _)| *called < at);
@@ -37,6 +39,17 @@ impl Line {
                 Some(since)
             }
             State::Waiting | State::Moved => None,
+        }
+    }
+
+    /// As [`super::Room::checks`].
+    pub fn checks(&mut self, id: u128, now: u64) {
+        self.leave_if_over(id, now);
+        let waits = |held: &&mut Held| matches!(held.state, State::Waiting | State::Called(_));
+        if let Some(held) = self.held.get_mut(&id).filter(waits)
+            && held.check == Check::Never
+        {
+            (held.check, held.seen) = (Check::Now, now);
         }
     }
 

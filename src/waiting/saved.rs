@@ -5,7 +5,7 @@
 use bytes::{Buf, BufMut};
 use serde::{Deserialize, Serialize};
 
-use super::line::{Held, Line, Minute, State};
+use super::line::{Check, Held, Line, Minute, State};
 use super::pace::Pace;
 use crate::bounds;
 use crate::portal::Class;
@@ -92,7 +92,8 @@ impl Line {
         match self.held.get(&id).copied() {
             None if end >= self.stood.0 && self.held.len() < bounds::PLACES => {
                 let (minute, nth, seen, pressed) = (0, 0, since, 0);
-                self.put(id, Held { minute, nth, crowd: None, by_rule: true, reads: false, seen, pressed, state });
+                let (crowd, by_rule, reads, check) = (None, true, false, Check::Never);
+                self.put(id, Held { minute, nth, crowd, by_rule, reads, seen, pressed, check, state });
             }
             Some(held) if matches!(held.state, State::Waiting | State::Called(_)) && held.seen <= since => {
                 self.take_out(id, &held);
@@ -138,7 +139,12 @@ fn write<'h>(held: impl Iterator<Item = (&'h u128, &'h Held)>) -> Vec<u8> {
         out.put_u32_le(h.nth);
         out.put_u8(u8::from(h.crowd.is_some()));
         out.put_u64_le(h.crowd.unwrap_or(0));
-        out.put_u8(u8::from(h.by_rule));
+        let check = match h.check {
+            Check::Never => 0,
+            Check::Now => 1,
+            Check::Left => 2,
+        };
+        out.put_u8(u8::from(h.by_rule) | check << 1);
         out.put_u64_le(h.seen);
         out.put_u64_le(h.pressed);
         let (state, one, other) = match h.state {
@@ -159,7 +165,12 @@ fn read(bytes: &[u8]) -> impl Iterator<Item = (u128, Held)> {
     bytes.chunks_exact(WIDTH).map(|mut one| {
         let (id, minute, nth) = (one.get_u128_le(), one.get_u32_le(), one.get_u32_le());
         let (has, crowd) = (one.get_u8() == 1, one.get_u64_le());
-        let by_rule = one.get_u8() == 1;
+        let flags = one.get_u8();
+        let check = match flags >> 1 {
+            0 => Check::Never,
+            1 => Check::Now,
+            _ => Check::Left,
+        };
         let (seen, pressed) = (one.get_u64_le(), one.get_u64_le());
         let (state, a, b) = (one.get_u8(), one.get_u64_le(), one.get_u64_le());
         let state = match state {
@@ -169,6 +180,7 @@ fn read(bytes: &[u8]) -> impl Iterator<Item = (u128, Held)> {
             _ => State::Moved,
         };
         // Whether they read is seen when they ask again.
-        (id, Held { minute, nth, crowd: has.then_some(crowd), by_rule, reads: false, seen, pressed, state })
+        let (crowd, by_rule) = (has.then_some(crowd), flags & 1 == 1);
+        (id, Held { minute, nth, crowd, by_rule, reads: false, seen, pressed, check, state })
     })
 }

@@ -226,6 +226,32 @@ fn a_place_lapses_after_two_minutes_and_no_earlier() {
 }
 
 #[test]
+fn a_check_holds_a_place_once_until_it_is_done_and_over_a_restart() {
+    let (lapses, checked) = (bounds::PLACE_LAPSES.as_secs(), bounds::PLACE_CHECKED.as_secs());
+    let room = Room::default();
+    all(1..=3, |id| room.ask(&asks(id), START));
+    (1..=2).for_each(|id| room.checks(id, START + 10));
+    let room = restarted(&room, &[], START + 20);
+    // Time stood still until then.
+    let late = START + 21 + checked;
+    room.checks(1, late - 5);
+    room.beat(&shut(), false, late - 1);
+    assert_eq!([1, 2, 3].map(|id| room.look(id, late).is_some()), [true, true, false]);
+    assert!(room.look(1, late + 1).is_none(), "another check adds nothing");
+    // Who did it has a place as all have, and may be checked again.
+    room.moves(2, &holder(4), late);
+    assert!(room.look(4, late + lapses).is_some() && room.look(4, late + lapses + 1).is_none());
+    room.checks(4, late + lapses);
+    assert!(room.look(4, late + lapses + checked).is_some());
+    // Who goes on waiting as they are has left it.
+    waits(room.ask(&looks(4), late + lapses + 60));
+    room.checks(4, late + lapses + 70);
+    assert!(room.look(4, late + lapses + 61 + lapses).is_none());
+    room.checks(9, late);
+    assert!(room.look(9, late).is_none(), "and nobody gets a place by a check");
+}
+
+#[test]
 fn those_who_are_called_and_do_not_come_stop_nobody() {
     let room = Room::default();
     all(1..=1000, |id| room.ask(&asks(id), START));

@@ -132,6 +132,129 @@ fn an_origin_that_sets_a_cookie_on_every_page_is_asked_by_nobody() {
     assert_eq!((last.target.as_str(), last.field("cookie").as_deref()), ("/news?page=2", Some("PHPSESSID=7")));
 }
 
+/// A browser: it keeps the cookies that it is given, over a few connections.
+struct Browser {
+    cookies: Vec<String>,
+    client: Client,
+    gzip: bool,
+}
+
+impl Browser {
+    fn goes(&mut self, path: &str) -> Answer {
+        let gzip = if self.gzip { "Accept-Encoding: gzip\r\n" } else { "" };
+        let cookies = self.cookies.join("; ");
+        let fields = format!("Accept: text/html\r\nSec-Fetch-Mode: navigate\r\n{gzip}Cookie: {cookies}\r\n");
+        let answer = self.client.ask("GET", path, &fields, "").unwrap();
+        let set = answer.fields.iter().filter(|(name, _)| name == "set-cookie");
+        self.cookies.extend(set.map(|(_, value)| value.split(';').next().unwrap().to_owned()));
+        answer
+    }
+}
+
+/// A portal as most are: its origin begins a session on every page, and says nothing of freshness; whoever comes brings the cookies
+/// of statistics, and parameters of whoever sent them.
+#[test]
+fn nine_in_ten_public_pages_come_out_of_the_cache_though_the_origin_sets_a_cookie_on_each() {
+    const PATHS: usize = 24;
+    const CITIZENS: usize = 64;
+    let portal =
+        "session_cookies = [\"PHPSESSID\"]\n[[portal.route]]\npath = \"/*\"\ncache = \"10m\"\nquery = [\"page\"]\n";
+    let (origin, boma) = house(portal, "Set-Cookie: PHPSESSID=0123456789abcdef; path=/\r\nX-Powered-By: PHP/8.3\r\n");
+    let at = boma.at();
+    let one = |citizen: usize| {
+        std::thread::spawn(move || {
+            let cookies = vec![format!("_ga=GA1.1.{citizen}.1790000000"), format!("_gid=GA1.1.{citizen}")];
+            let mut browser = Browser { cookies, client: Client::connect(at).unwrap(), gzip: citizen % 3 > 0 };
+            // Each begins somewhere else, so that many pages are asked for first at the same time.
+            let mut said = Vec::new();
+            for page in (0..PATHS).map(|n| (n + citizen) % PATHS) {
+                let from = if citizen % 2 == 0 { format!("?utm_source=radio&fbclid={citizen}") } else { String::new() };
+                let answer = browser.goes(&format!("/services/{page}{from}"));
+                assert_eq!(answer.status, 200);
+                let text = answer.clone().unpacked().text();
+                assert!(text.contains(&format!("GET /services/{page}<")), "the page that was asked for: {text}");
+                said.push(status_of(&answer).to_owned());
+            }
+            assert!(
+                browser.cookies.iter().all(|c| !c.starts_with("PHPSESSID")),
+                "nobody's session: {:?}",
+                browser.cookies
+            );
+            said
+        })
+    };
+    let all: Vec<_> = (0..CITIZENS).map(one).collect();
+    let said: Vec<String> = all.into_iter().flat_map(|citizen| citizen.join().unwrap()).collect();
+    let hits = said.iter().filter(|s| s.starts_with("boma; hit; ttl=")).count();
+    assert_eq!(said.len(), PATHS * CITIZENS);
+    assert!(10 * hits >= 9 * said.len(), "{hits} of {} were hits", said.len());
+    // Once packed and once not, each; and nothing of anybody's went along.
+    let reached = origin.reached();
+    assert!((PATHS..=2 * PATHS).contains(&reached.len()), "{} of {} reached the origin", reached.len(), said.len());
+    assert!(reached.iter().all(|r| r.field("cookie").is_none() && !r.target.contains('?')));
+    assert!(boma.metric("boma_cache_total{outcome=\"hit\"}") as usize >= hits);
+    // Who is signed in is given their own, every time.
+    let mut known = Browser { cookies: vec!["PHPSESSID=7".into()], client: Client::connect(at).unwrap(), gzip: true };
+    (0..3).for_each(|page| assert_eq!(known.goes(&format!("/services/{page}")).status, 200));
+    let own = origin.reached().split_off(reached.len());
+    assert_eq!(own.len(), 3);
+    assert!(own.iter().all(|r| r.field("cookie").as_deref().is_some_and(|c| c.contains("PHPSESSID="))));
+}
+
+/// Those who wait for one fetch are not all alike at the gate: whom an origin knows is not sent away with a stranger who came
+/// first, and the origin is asked once all the same.
+#[test]
+fn who_would_stand_first_at_the_gate_is_not_turned_away_with_whom_they_waited_for() {
+    for cache in ["origin", "30s"] {
+        let origin = Origin::start();
+        let portal = format!("max_in_flight = 1\n[[portal.route]]\npath = \"/news/*\"\ncache = \"{cache}\"\n");
+        let boma = Setup::new().portal(&portal).rules(WIDE).start(origin.address);
+        let known: Vec<String> = (0..3).map(|_| navigate(boma.at(), "/").pass().unwrap()).collect();
+        origin.extra("Boma-Session: proven\r\n");
+        let own = |pass: &String| format!("Accept: text/html\r\nSec-Fetch-Mode: navigate\r\nCookie: {pass}\r\n");
+        for pass in &known {
+            assert_eq!(request(boma.at(), "GET", "/login", &own(pass), "").status, 200);
+        }
+        origin.extra("Cache-Control: max-age=60\r\n");
+        boma.posture("guarded");
+        let mut rounds = 0..;
+        // On a slow machine the first of them may have been sent away before all are there: that says nothing.
+        let (path, [leader, stranger], known) = eventually("all wait for one fetch", || {
+            let path = format!("/news/{}", rounds.next()?);
+            origin.set(Mode::Holds);
+            let before = origin.reached().len();
+            let mut inside = Client::connect(boma.at()).unwrap();
+            inside.send(b"GET /a HTTP/1.1\r\nHost: huduma.example\r\n\r\n").unwrap();
+            eventually("it is inside", || (origin.reached().len() == before + 1).then_some(()));
+            let at = boma.at();
+            let asks = |fields: String| {
+                let path = path.clone();
+                std::thread::spawn(move || request(at, "GET", &path, &fields, ""))
+            };
+            let leader = asks(String::new());
+            let waiting = || boma.metric("boma_admit_waiting{portal=\"huduma\",class=\"information\"}");
+            eventually("it is at the gate", || (waiting() == 1.0 || leader.is_finished()).then_some(()));
+            let stranger = asks(String::new());
+            let known: Vec<_> = known.iter().map(|pass| asks(own(pass))).collect();
+            let there = || boma.metric("boma_http_in_flight") == 3.0 + known.len() as f64;
+            let all = eventually("they are there", || (there() || leader.is_finished()).then(there));
+            if all {
+                eventually("it is sent away", || leader.is_finished().then_some(()));
+            }
+            origin.set(Mode::Works);
+            let [leader, stranger] = [leader, stranger].map(|asking| asking.join().unwrap().status);
+            let known: Vec<Answer> = known.into_iter().map(|asking| asking.join().unwrap()).collect();
+            all.then_some((path, [leader, stranger], known))
+        });
+        assert_eq!((leader, stranger), (503, 503), "{cache}: as little is known of both");
+        for page in known {
+            assert_eq!(page.status, 200, "{cache}: {}", page.text());
+        }
+        let asked = origin.reached().iter().filter(|r| r.target == path).count();
+        assert_eq!(asked, 1, "{cache}: one of them asked for all");
+    }
+}
+
 #[test]
 fn a_page_that_tells_its_visitor_is_not_kept() {
     let (origin, boma) = house(FILLED, "Set-Cookie: JSESSIONID=0123456789abcdef\r\n");

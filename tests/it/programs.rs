@@ -8,7 +8,7 @@ use boma::challenge::{asked, work};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::harness::{Answer, Boma, Origin, Setup, request};
+use crate::harness::{Answer, Boma, Mode, Origin, Setup, request};
 
 const CHALLENGE: &str = "/.well-known/boma/challenge";
 const RULES: &str = "[[rule]]\nname = \"asks\"\nmatch = { path = \"/asks*\" }\nthen = \"challenge\"\n\
@@ -276,8 +276,60 @@ fn an_origin_vouches_for_a_session_and_its_word_goes_no_further() {
     origin.extra("Boma-Session: proven\r\n");
     let nobody = request(boma.at(), "GET", "/", "", "");
     assert_eq!((nobody.status, nobody.field("boma-session")), (200, None), "without a pass it is taken off too");
-    origin.set(crate::harness::Mode::Fails);
+    origin.set(Mode::Fails);
     assert_eq!(get_program(&boma).field("boma-session"), None, "and off an error");
+}
+
+/// An answer that others get out of the cache was one person's all the same: whom the origin knew by it is known from then on, and
+/// nobody else is.
+#[test]
+fn an_origins_word_is_heard_of_an_answer_that_is_kept_and_is_not_kept_with_it() {
+    const PROVEN: &str = "Boma-Session: proven\r\n";
+    let origin = Origin::start();
+    let rules =
+        "[[rule]]\nname = \"seen\"\nmatch = { path = \"/seen\", pass = { not = \"settled\" } }\nthen = \"deny\"\n";
+    let portal = "session_cookies = [\"sid\"]\n[[portal.route]]\npath = \"/news*\"\ncache = \"origin\"\n[[portal.route]]\npath = \"/filled\"\ncache = \"30s\"\n";
+    let boma = Setup::new().portal(portal).rules(rules).start(origin.address);
+    let html = "Accept: text/html\r\nSec-Fetch-Mode: navigate\r\n";
+    let go = |path: &str, cookies: &str| {
+        let answer = request(boma.at(), "GET", path, &format!("{html}Cookie: {cookies}\r\n"), "");
+        assert_eq!(answer.field("boma-session"), None, "{path}");
+        answer
+    };
+    let pass = || request(boma.at(), "GET", "/", html, "").pass().unwrap();
+    let (first, second, third, fourth, fifth) = (pass(), pass(), pass(), pass(), pass());
+    let is_settled = |pass: &str| {
+        origin.extra("");
+        go("/seen", pass).status == 200
+    };
+    let cached = |answer: &Answer, says: &str| {
+        let status = answer.field("cache-status").unwrap_or_default();
+        assert!(answer.status == 200 && status.contains(says), "{} {status}", answer.status);
+    };
+
+    origin.extra(&format!("Cache-Control: max-age=60\r\n{PROVEN}"));
+    cached(&go("/news", &first), "stored");
+    cached(&go("/news", &second), "hit");
+    assert!(is_settled(&first), "it was their answer");
+    assert!(!is_settled(&second), "this was another's");
+
+    // What is stale holds still, as the origin says to somebody whom it knows.
+    origin.extra("Cache-Control: max-age=60\r\nAge: 100\r\nETag: \"a\"\r\n");
+    cached(&go("/news/old", &second), "stored");
+    for (pass, session, more) in [(&third, "; sid=1", "Set-Cookie: sid=2\r\n"), (&fourth, "", "")] {
+        origin.extra(&format!("Cache-Control: max-age=60\r\nETag: \"a\"\r\n{PROVEN}{more}"));
+        origin.set(Mode::Unchanged);
+        cached(&go("/news/old", &format!("{pass}{session}")), "fwd-status=304");
+        origin.set(Mode::Works);
+        assert!(is_settled(pass), "{more}");
+    }
+
+    // boma asked for itself: whoever is given what came of it was known to nobody.
+    origin.extra(PROVEN);
+    for (pass, says) in [(&fifth, "stored"), (&second, "hit")] {
+        cached(&go("/filled", pass), says);
+        assert!(!is_settled(pass), "{says}");
+    }
 }
 
 fn get_program(boma: &Boma) -> Answer {

@@ -2,14 +2,14 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::frames::{Came, Conn, DATA, END_HEADERS, HEADERS, block, frame};
+use crate::frames::{Came, Conn, DATA, END_HEADERS, END_STREAM, HEADERS, block, frame};
 use crate::harness::{CEILING, Client, Mode, Origin, Setup, eventually, get};
 use crate::wire::{read_until, scripted};
 
@@ -222,6 +222,84 @@ fn a_posture_that_keeps_requests_from_the_origin_ends_what_is_open() {
     boma.posture("closed");
     eventually("the origin is left alone", || (open.load(Ordering::SeqCst) == 0).then_some(()));
     is_ended(&mut stays);
+}
+
+/// An origin whose answers take long: events that never come, events without end, and a file that comes in small pieces. It
+/// tells the paths of those that are open.
+fn lasting() -> (SocketAddr, impl Fn() -> Vec<String>) {
+    let open = Arc::new(Mutex::new(Vec::<String>::new()));
+    let now = open.clone();
+    let address = scripted(move |mut stream, head| {
+        let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+        let is_file = path == "/file";
+        let more = if is_file {
+            "Content-Type: application/zip\r\nContent-Length: 100000000"
+        } else {
+            "Content-Type: text/event-stream\r\nTransfer-Encoding: chunked"
+        };
+        let piece: &[u8] = if is_file { b"zzzzzzzzzzzzzzz\n" } else { b"9\r\ndata: 1\n\n\r\n" };
+        open.lock().unwrap().push(path.clone());
+        let _ = write!(stream, "HTTP/1.1 200 OK\r\n{more}\r\n\r\n");
+        let _ = stream.write_all(piece);
+        let _ = stream.set_read_timeout(Some(Duration::from_millis(20)));
+        loop {
+            let is_open = match stream.read(&mut [0; 64]) {
+                Ok(n) => n > 0,
+                Err(e) => matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+            };
+            let speaks = path != "/silent";
+            if !is_open || (speaks && stream.write_all(piece).is_err()) {
+                break;
+            }
+        }
+        let mut open = open.lock().unwrap();
+        let at = open.iter().position(|p| *p == path).unwrap();
+        open.remove(at);
+    });
+    let sorted = move || {
+        let mut open = now.lock().unwrap().clone();
+        open.sort();
+        open
+    };
+    (address, sorted)
+}
+
+#[test]
+fn a_posture_that_keeps_requests_from_the_origin_ends_streams_and_lets_files_come() {
+    let (origin, open) = lasting();
+    let boma = Setup { listen: "h2c = true", ..Setup::new() }
+        .portal("[[portal.route]]\npath = \"/stays\"\nstay_up = true\n[[portal.route]]\npath = \"/kept\"\ncache = \"origin\"\n")
+        .start(origin);
+    let paths = ["/silent", "/chatty", "/kept", "/stays", "/file"];
+    let [mut silent, mut chatty, mut kept, mut stays, mut file] = paths.map(|path| {
+        let mut client = Client::connect(boma.at()).unwrap();
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: huduma.example\r\n\r\n").as_bytes()).unwrap();
+        assert_eq!(client.head().unwrap().status, 200, "{path}");
+        client
+    });
+    let mut conn = Conn::open(boma.at());
+    let fields = [(":method", "GET"), (":scheme", "http"), (":path", "/silent"), (":authority", "huduma.example")];
+    conn.send(&frame(HEADERS, END_STREAM | END_HEADERS, 1, &block(&fields)));
+    let status = conn.until("status", |c| if let Came::Status(1, status) = c { Some(status.clone()) } else { None });
+    assert_eq!(status.as_deref(), Ok("200"));
+    boma.posture("attack");
+    assert_eq!(open(), ["/chatty", "/file", "/kept", "/silent", "/silent", "/stays"]);
+    boma.posture("static");
+    eventually("the origin has what stays, and the file", || (open() == ["/file", "/stays"]).then_some(()));
+    for client in [&mut silent, &mut chatty, &mut kept] {
+        eventually("it is ended here too", || client.is_closed().then_some(()));
+    }
+    let reset = conn.until("reset", |c| if let Came::Reset(1, code) = c { Some(*code) } else { None });
+    assert!(reset.is_ok(), "{reset:?}");
+    boma.posture("closed");
+    eventually("only the file comes", || (open() == ["/file"]).then_some(()));
+    eventually("it is ended here too", || stays.is_closed().then_some(()));
+    assert!(!file.is_closed(), "and what was on its way already is read away");
+    for _ in 0..20 {
+        assert!(file.line().unwrap().starts_with('z'), "the file goes on");
+    }
+    let metrics = get(boma.admin, "/metrics").text();
+    assert!(!metrics.contains("boma_origin_failures_total{"), "it is not the origin that broke off: {metrics}");
 }
 
 #[test]
