@@ -257,8 +257,9 @@ impl Cache {
     }
 
     /// Waits for whoever fetches the same already, or is to fetch it. Where answers here differ by fields, the same is
-    /// what agrees in those.
+    /// what agrees in those. What boma fetches as nobody differs by nothing but its encoding, whether anything is kept yet or not.
     pub fn join(&self, key: Key, address: &Arc<Address>, place: Option<&Place>, asking: &Asking<'_>) -> Joined {
+        let place = place.filter(|_| asking.encoding.is_none());
         let mut names: Vec<String> = place.into_iter().flat_map(|p| p.names()).map(str::to_owned).collect();
         names.sort();
         names.dedup();

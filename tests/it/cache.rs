@@ -164,11 +164,16 @@ fn nine_in_ten_public_pages_come_out_of_the_cache_though_the_origin_sets_a_cooki
     let one = |citizen: usize| {
         std::thread::spawn(move || {
             let cookies = vec![format!("_ga=GA1.1.{citizen}.1790000000"), format!("_gid=GA1.1.{citizen}")];
-            let mut browser = Browser { cookies, client: Client::connect(at).unwrap(), gzip: citizen % 3 > 0 };
+            let mut browser =
+                Browser { cookies, client: Client::connect(at).unwrap(), gzip: !citizen.is_multiple_of(3) };
             // Each begins somewhere else, so that many pages are asked for first at the same time.
             let mut said = Vec::new();
             for page in (0..PATHS).map(|n| (n + citizen) % PATHS) {
-                let from = if citizen % 2 == 0 { format!("?utm_source=radio&fbclid={citizen}") } else { String::new() };
+                let from = if citizen.is_multiple_of(2) {
+                    format!("?utm_source=radio&fbclid={citizen}")
+                } else {
+                    String::new()
+                };
                 let answer = browser.goes(&format!("/services/{page}{from}"));
                 assert_eq!(answer.status, 200);
                 let text = answer.clone().unpacked().text();
@@ -185,9 +190,12 @@ fn nine_in_ten_public_pages_come_out_of_the_cache_though_the_origin_sets_a_cooki
     };
     let all: Vec<_> = (0..CITIZENS).map(one).collect();
     let said: Vec<String> = all.into_iter().flat_map(|citizen| citizen.join().unwrap()).collect();
-    let hits = said.iter().filter(|s| s.starts_with("boma; hit; ttl=")).count();
+    let is_hit = |s: &&String| s.starts_with("boma; hit; ttl=");
+    let hits = said.iter().filter(is_hit).count();
+    // Who came while another's fetch was under way was given what that brought.
+    let kept = said.iter().filter(|s| is_hit(s) || s.ends_with("; collapsed")).count();
     assert_eq!(said.len(), PATHS * CITIZENS);
-    assert!(10 * hits >= 9 * said.len(), "{hits} of {} were hits", said.len());
+    assert!(10 * kept >= 9 * said.len(), "{kept} of {} came out of the cache", said.len());
     // Once packed and once not, each; and nothing of anybody's went along.
     let reached = origin.reached();
     assert!((PATHS..=2 * PATHS).contains(&reached.len()), "{} of {} reached the origin", reached.len(), said.len());
