@@ -91,7 +91,7 @@ impl<'a> Outgoing<'a> {
         // What is shared has a date.
         if answer.common.is_none() && answer.fields.first("date").is_none() {
             out.extend_from_slice(b"date: ");
-            date(house.now().unix(), &mut out);
+            date(answer.made.unwrap_or_else(|| house.now()).unix(), &mut out);
             out.extend_from_slice(b"\r\n");
         }
         if let (true, Some(length)) = (own_length, length) {

@@ -211,7 +211,7 @@ impl Corridor {
         };
         Errand {
             house: self.house.clone(),
-            town: visit.town.clone(),
+            town: Arc::clone(&*visit.town),
             portal: visit.portal.unwrap_or(0),
             origins: self.origins.clone(),
             desk: self.desk.clone(),
