@@ -13,6 +13,46 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// One read's worth. Small heads and bodies fit, so an idle or slow connection holds none of it.
 const READ: usize = 16 * 1024;
 
+/// What is to be sent, one piece behind the other.
+#[derive(Default)]
+pub struct Parts {
+    /// What is written here; behind its own bytes more can be written as long as nothing follows.
+    pub head: Vec<u8>,
+    /// How much of that is sent.
+    sent: usize,
+    pub data: Bytes,
+    pub tail: Bytes,
+}
+
+impl Parts {
+    /// What is left of the head.
+    pub fn front(&self) -> &[u8] {
+        &self.head[self.sent..]
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.front().is_empty() && self.data.is_empty() && self.tail.is_empty()
+    }
+
+    fn advance(&mut self, n: usize) {
+        let of_head = n.min(self.front().len());
+        self.sent += of_head;
+        if self.front().is_empty() {
+            self.head.clear();
+            self.sent = 0;
+        }
+        let of_data = (n - of_head).min(self.data.len());
+        self.data.advance(of_data);
+        self.tail.advance(n - of_head - of_data);
+    }
+}
+
+impl From<Vec<u8>> for Parts {
+    fn from(head: Vec<u8>) -> Parts {
+        Parts { head, ..Parts::default() }
+    }
+}
+
 /// A byte stream and what was read of it but not used.
 pub struct Link<S> {
     pub stream: S,
@@ -72,23 +112,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
 
     /// Writes the parts one after the other, in one call where the system takes them all; they are used up when it is
     /// ready.
-    pub fn poll_send(&mut self, cx: &mut Context<'_>, parts: &mut [Bytes; 3]) -> Poll<io::Result<()>> {
+    pub fn poll_send(&mut self, cx: &mut Context<'_>, parts: &mut Parts) -> Poll<io::Result<()>> {
         loop {
             let stream = Pin::new(&mut self.stream);
-            let mut full = parts.iter().filter(|p| !p.is_empty());
-            let mut n = match (full.next(), full.next()) {
+            let all = [parts.front(), &parts.data, &parts.tail];
+            let mut full = all.iter().filter(|p| !p.is_empty());
+            let n = match (full.next(), full.next()) {
                 (None, _) => return Pin::new(&mut self.stream).poll_flush(cx),
                 (Some(only), None) => ready!(stream.poll_write(cx, only))?,
-                _ => ready!(stream.poll_write_vectored(cx, &parts.each_ref().map(|p| io::IoSlice::new(p))))?,
+                _ => ready!(stream.poll_write_vectored(cx, &all.map(io::IoSlice::new)))?,
             };
             if n == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            for part in parts.iter_mut() {
-                let of_part = n.min(part.len());
-                part.advance(of_part);
-                n -= of_part;
-            }
+            parts.advance(n);
         }
     }
 }

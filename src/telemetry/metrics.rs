@@ -75,9 +75,9 @@ pub struct Metrics {
     pub challenge: Family<OutcomeLabel, Counter>,
     pub waiting: Family<OutcomeLabel, Counter>,
     pub waiting_people: Family<ClassLabels, Gauge>,
-    pub cache: Family<OutcomeLabel, Counter>,
+    pub cache: Family<OutcomeLabel, Requests>,
     /// The one of `cache` that is counted most, at hand.
-    pub cache_hit: Counter,
+    pub cache_hit: Requests,
     pub limit_keys: Gauge,
     pub limit_capacity: Gauge,
     pub limit_evictions: Gauge,
