@@ -4,14 +4,16 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 /// One read's worth. Small heads and bodies fit, so an idle or slow connection holds none of it.
 const READ: usize = 16 * 1024;
+/// The same where much comes: as much as the allocator keeps at hand for each thread.
+const AMPLE: usize = 32 * 1024;
 
 /// What is to be sent, one piece behind the other.
 #[derive(Default)]
@@ -98,14 +100,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
 
     fn read_in_place(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         self.ample = false;
-        let before = self.buf.len();
-        // Zeroing costs less than a system call's share of it, and keeps this free of unsafe code.
-        self.buf.resize(before + READ, 0);
-        let mut read = ReadBuf::new(&mut self.buf[before..]);
-        let polled = Pin::new(&mut self.stream).poll_read(cx, &mut read);
-        let n = read.filled().len();
-        self.buf.truncate(before + n);
-        ready!(polled)?;
+        self.buf.reserve(AMPLE);
+        let mut room = (&mut self.buf).limit(AMPLE);
+        // What has not come yet is not lost with this future: it keeps nothing.
+        let n = ready!(pin!(self.stream.read_buf(&mut room)).poll(cx))?;
         self.ample = n >= READ;
         Poll::Ready(Ok(n))
     }

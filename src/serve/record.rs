@@ -28,12 +28,12 @@ use crate::wire::{Answer, Body, BodyBox, Broken, Chunk, Head, Payload, Reply};
 
 use super::read;
 use super::respond::Made;
-use super::visit::Visit;
+use super::visit::{Pinned, Visit};
 
 /// One worker's recorder.
 pub struct Recorder {
     /// Of this worker's requests, which need not count it with all others'.
-    house: Rc<Arc<House>>,
+    house: Pinned<House>,
     batch: Rc<Batch>,
     sampler: Sampler,
     /// Handles of counters by what labels them, so that no label is built on the hot path.
@@ -314,7 +314,7 @@ impl Drop for Unanswered<'_> {
 
 /// Counts a request as being answered for as long as it lives; a client that leaves in the middle ends it too.
 pub struct InFlight {
-    house: Rc<Arc<House>>,
+    house: Pinned<House>,
     /// Concurrency limits that it counts in.
     entered: Vec<Entered>,
 }

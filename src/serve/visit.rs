@@ -38,8 +38,8 @@ pub struct Visit<'h> {
     pub house: &'h House,
     pub id: String,
     pub now: Now,
-    pub law: Rc<Arc<Law>>,
-    pub town: Rc<Arc<Town>>,
+    pub law: Pinned<Law>,
+    pub town: Pinned<Town>,
     pub client: Client,
     /// How the request came in; a trusted peer may say otherwise for the citizen.
     pub arrival: Arrival,
@@ -90,11 +90,15 @@ pub struct Visit<'h> {
     pub path: Rc<str>,
 }
 
+/// Shared by all workers, and counted among the visits of one.
+#[allow(clippy::redundant_allocation)]
+pub type Pinned<T> = Rc<Arc<T>>;
+
 /// The law and the town by which a worker's visits go. Were each counted by the visit itself, all workers would write to the same
 /// two counts on every request; so the worker counts once, and its visits among themselves.
 pub struct Pins {
-    law: RefCell<Rc<Arc<Law>>>,
-    town: RefCell<Rc<Arc<Town>>>,
+    law: RefCell<Pinned<Law>>,
+    town: RefCell<Pinned<Town>>,
 }
 
 impl Pins {
@@ -104,12 +108,12 @@ impl Pins {
     }
 
     /// What is in force now; what was before is let go of.
-    pub fn renew(&self, house: &House) -> (Rc<Arc<Law>>, Rc<Arc<Town>>) {
+    pub fn renew(&self, house: &House) -> (Pinned<Law>, Pinned<Town>) {
         (newest(&self.law, &house.law), newest(&self.town, &house.town))
     }
 }
 
-fn newest<T>(pinned: &RefCell<Rc<Arc<T>>>, of: &ArcSwap<T>) -> Rc<Arc<T>> {
+fn newest<T>(pinned: &RefCell<Pinned<T>>, of: &ArcSwap<T>) -> Pinned<T> {
     let (mut pinned, now) = (pinned.borrow_mut(), of.load());
     if !Arc::ptr_eq(&pinned, &now) {
         *pinned = Rc::new(Guard::into_inner(now));
@@ -124,7 +128,7 @@ impl<'h> Visit<'h> {
 
     /// A visit that goes by what its worker has pinned.
     pub fn pinned(
-        (law, town): (Rc<Arc<Law>>, Rc<Arc<Town>>),
+        (law, town): (Pinned<Law>, Pinned<Town>),
         house: &'h House,
         id: String,
         client: Client,
