@@ -193,6 +193,9 @@ pub const LIMIT_MOST: u32 = 2000;
 /// after 20 s: leave before they do.
 pub const ORIGIN_IDLE: usize = 256;
 pub const ORIGIN_IDLE_FOR: Duration = Duration::from_secs(15);
+/// Who has been idle for less is not looked at once more before a request that may be sent twice: origins close what has idled
+/// for seconds, and the look costs such a request a system call of five.
+pub const ORIGIN_LOOK_AFTER: Duration = Duration::from_secs(1);
 /// How old an origin's connection may be that carries another request: for that long a name that leads elsewhere may go
 /// unheard. A new one each minute costs nothing that could be measured.
 pub const ORIGIN_AGE: Duration = Duration::from_secs(60);

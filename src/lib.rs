@@ -34,6 +34,7 @@ pub mod wire;
 pub mod words;
 // Floor 2: the rooms.
 pub mod admit;
+pub mod apart;
 pub mod ban;
 pub mod bots;
 pub mod cache;

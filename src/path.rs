@@ -25,13 +25,15 @@ pub fn normalise(path: &str) -> Result<Cow<'_, str>, PathFault> {
         return Err(PathFault::NotAbsolute);
     }
     let bytes = path.as_bytes();
-    let mut rewrite = path.contains("/.");
+    let (mut rewrite, mut before) = (false, 0);
     for &b in bytes {
         match b {
             b'%' => rewrite = true,
+            b'.' => rewrite |= before == b'/',
             0..=0x20 | 0x7f..=0xff | b'\\' | b'#' | b'?' => return Err(PathFault::Forbidden),
             _ => {}
         }
+        before = b;
     }
     if !rewrite {
         return Ok(Cow::Borrowed(path));

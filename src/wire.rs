@@ -13,6 +13,8 @@ use std::task::{Context, Poll};
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::clock::Now;
+
 /// A request's head, borrowed from whoever parsed it.
 pub trait Head {
     fn method(&self) -> &str;
@@ -371,6 +373,8 @@ pub enum Reply {
 }
 
 pub struct Answer {
+    /// When it was made, where it is boma's own and whole.
+    pub made: Option<Now>,
     pub status: u16,
     /// Fields that it shares with other answers; they come before its own.
     pub common: Option<Arc<Common>>,

@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 const FLOORS: [&[&str]; 8] = [
     &["bounds", "clock"],
     &[
-        "bot", "client", "facts", "fault", "gzip", "held", "http1", "http2", "incident", "known", "markup", "path",
-        "pen", "plan", "portal", "proofs", "reason", "said", "seal", "strain", "units", "uptime", "wire", "words",
+        "apart", "bot", "client", "facts", "fault", "gzip", "held", "http1", "http2", "incident", "known", "markup",
+        "path", "pen", "plan", "portal", "proofs", "reason", "said", "seal", "strain", "units", "uptime", "wire",
+        "words",
     ],
     &[
         "admit",

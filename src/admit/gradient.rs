@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 
 use super::gate::Heard;
+use crate::apart::Apart;
 use crate::bounds;
 
 /// Kinds that are told apart; more share.
@@ -53,8 +54,11 @@ const HELPED: f64 = 0.6;
 const STEPS_MOST: u32 = 16;
 
 /// What workers hear, added up without a lock.
+#[derive(Debug, Default)]
+pub struct Ear(Apart<Counts>);
+
 #[derive(Debug)]
-pub struct Ear {
+struct Counts {
     counts: [AtomicU32; KINDS],
     sums: [AtomicU64; KINDS],
     answers: AtomicU32,
@@ -76,9 +80,9 @@ pub struct Window {
     pub lasted: u64,
 }
 
-impl Default for Ear {
-    fn default() -> Ear {
-        Ear {
+impl Default for Counts {
+    fn default() -> Counts {
+        Counts {
             counts: std::array::from_fn(|_| AtomicU32::new(0)),
             sums: std::array::from_fn(|_| AtomicU64::new(0)),
             answers: AtomicU32::new(0),
@@ -90,33 +94,39 @@ impl Default for Ear {
 
 impl Ear {
     pub fn hear(&self, heard: Heard) {
-        self.answers.fetch_add(1, Ordering::Relaxed);
+        let mine = self.0.mine();
+        mine.answers.fetch_add(1, Ordering::Relaxed);
         match heard {
             Heard::Answer { nanos: 0, .. } => {}
             Heard::Answer { kind, nanos } => {
                 let kind = kind % KINDS;
-                self.sums[kind].fetch_add(((nanos as f64).log2() * PARTS) as u64, Ordering::Relaxed);
-                self.counts[kind].fetch_add(1, Ordering::Relaxed);
+                mine.sums[kind].fetch_add(((nanos as f64).log2() * PARTS) as u64, Ordering::Relaxed);
+                mine.counts[kind].fetch_add(1, Ordering::Relaxed);
             }
-            Heard::Pushed => drop(self.pushed.fetch_add(1, Ordering::Relaxed)),
-            Heard::Failed => drop(self.failed.fetch_add(1, Ordering::Relaxed)),
+            Heard::Pushed => drop(mine.pushed.fetch_add(1, Ordering::Relaxed)),
+            Heard::Failed => drop(mine.failed.fetch_add(1, Ordering::Relaxed)),
         }
     }
 
     pub fn take(&self, peak: u32, lasted: u64) -> Window {
+        let mut window = Window { peak, lasted, ..Window::default() };
+        self.0.each().for_each(|counts| counts.pour(&mut window));
+        window
+    }
+}
+
+impl Counts {
+    fn pour(&self, window: &mut Window) {
         let take = |n: &AtomicU32| n.swap(0, Ordering::Relaxed);
-        let kind = |i: usize| match self.counts[i].load(Ordering::Relaxed) {
-            0 => (0, 0.0),
-            _ => (take(&self.counts[i]), self.sums[i].swap(0, Ordering::Relaxed) as f64 / PARTS),
-        };
-        Window {
-            kinds: std::array::from_fn(kind),
-            answers: take(&self.answers),
-            pushed: take(&self.pushed),
-            failed: take(&self.failed),
-            peak,
-            lasted,
+        for (i, (answers, sum)) in window.kinds.iter_mut().enumerate() {
+            if self.counts[i].load(Ordering::Relaxed) > 0 {
+                *answers += take(&self.counts[i]);
+                *sum += self.sums[i].swap(0, Ordering::Relaxed) as f64 / PARTS;
+            }
         }
+        window.answers += take(&self.answers);
+        window.pushed += take(&self.pushed);
+        window.failed += take(&self.failed);
     }
 }
 

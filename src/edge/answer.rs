@@ -5,13 +5,13 @@
 use std::cell::RefCell;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::conn::Seat;
 use super::http1::Talk;
 use super::tcp::Io;
 use crate::clock::Patience;
-use crate::http1::{chunk_prefix, date, last_chunk, reason_phrase, write_field};
+use crate::http1::{Parts, chunk_prefix, date, last_chunk, reason_phrase, write_field};
 use crate::pen;
 use crate::wire::{Answer, BodyBox, Chunk, Fields, Head, Payload, Version};
 
@@ -35,7 +35,7 @@ enum Frame {
 
 pub struct Outgoing<'a> {
     seat: &'a Seat,
-    parts: [Bytes; 3],
+    parts: Parts,
     body: Option<BodyBox>,
     frame: Frame,
     /// The body's end is the connection's.
@@ -66,11 +66,11 @@ impl<'a> Outgoing<'a> {
         answer: &Answer,
         body: Payload,
         keep: bool,
-        early: BytesMut,
+        early: &[u8],
     ) -> Outgoing<'a> {
         let house = &seat.post.house;
         let mut out = Vec::with_capacity(early.len() + room(answer, &body));
-        out.extend_from_slice(&early);
+        out.extend_from_slice(early);
         status_line(&mut out, answer.status);
         let to_head = head.method() == "HEAD";
         let bodiless = to_head || matches!(answer.status, 204 | 304);
@@ -91,7 +91,7 @@ impl<'a> Outgoing<'a> {
         // What is shared has a date.
         if answer.common.is_none() && answer.fields.first("date").is_none() {
             out.extend_from_slice(b"date: ");
-            date(house.now().unix(), &mut out);
+            date(answer.made.unwrap_or_else(|| house.now()).unix(), &mut out);
             out.extend_from_slice(b"\r\n");
         }
         if let (true, Some(length)) = (own_length, length) {
@@ -117,17 +117,10 @@ impl<'a> Outgoing<'a> {
             Payload::Tunnel(_) => {}
         }
         let frame = if chunked { Frame::Chunked } else { Frame::Plain };
+        let mut parts = Parts::from(out);
+        parts.data = rest;
         let patience = Patience::new(house.town.load().settings.deadlines.download);
-        Outgoing {
-            seat,
-            parts: [out.into(), rest, Bytes::new()],
-            body: stream,
-            frame,
-            at_close: ends_at_close,
-            cut: false,
-            patience,
-            waits: false,
-        }
+        Outgoing { seat, parts, body: stream, frame, at_close: ends_at_close, cut: false, patience, waits: false }
     }
 
     /// Whether the connection's end tells the body's.
@@ -140,12 +133,12 @@ impl<'a> Outgoing<'a> {
     pub fn poll<S: Io>(&mut self, cx: &mut Context<'_>, talk: &RefCell<Talk<S>>) -> Poll<Sent> {
         loop {
             // The head waits for the body's first piece if that is there already, and leaves alone if it is not.
-            let unsent = !self.parts[1].is_empty() || self.parts[0].len() > TOGETHER;
+            let unsent = !self.parts.data.is_empty() || self.parts.front().len() > TOGETHER;
             if !unsent && let Some(body) = &mut self.body {
                 match body.as_mut().poll_chunk(cx) {
                     Poll::Ready(Some(Ok(chunk))) => {
                         self.put(chunk);
-                        if self.parts[1].is_empty() && self.body.is_some() && self.parts[0].len() <= TOGETHER {
+                        if self.parts.data.is_empty() && self.body.is_some() && self.parts.front().len() <= TOGETHER {
                             continue;
                         }
                     }
@@ -153,7 +146,7 @@ impl<'a> Outgoing<'a> {
                     // What came before goes out still.
                     Poll::Ready(Some(Err(_))) => (self.body, self.cut) = (None, true),
                     Poll::Ready(None) => self.end(&Fields::default()),
-                    Poll::Pending if self.parts[0].is_empty() => return Poll::Pending,
+                    Poll::Pending if self.parts.front().is_empty() => return Poll::Pending,
                     Poll::Pending => {}
                 }
             }
@@ -184,12 +177,11 @@ impl<'a> Outgoing<'a> {
         };
         let ended = self.body.as_ref().is_none_or(|b| b.ended());
         if self.frame == Frame::Plain && data.len() > TOGETHER {
-            self.parts[1] = data;
+            self.parts.data = data;
         } else {
-            // What nobody else has keeps its place, where there is room for more.
-            let mut out = Vec::from(std::mem::take(&mut self.parts[0]));
+            let out = &mut self.parts.head;
             if self.frame == Frame::Chunked {
-                chunk_prefix(data.len(), &mut out);
+                chunk_prefix(data.len(), out);
             }
             if data.len() <= TOGETHER {
                 out.extend_from_slice(&data);
@@ -197,10 +189,9 @@ impl<'a> Outgoing<'a> {
                     out.extend_from_slice(b"\r\n");
                 }
             } else {
-                self.parts[1] = data;
-                self.parts[2] = Bytes::from_static(b"\r\n");
+                self.parts.data = data;
+                self.parts.tail = Bytes::from_static(b"\r\n");
             }
-            self.parts[0] = out.into();
         }
         if ended {
             self.end(&Fields::default());
@@ -210,11 +201,12 @@ impl<'a> Outgoing<'a> {
     fn end(&mut self, trailers: &Fields) {
         self.body = None;
         if self.frame == Frame::Chunked {
-            let last = if self.parts[1].is_empty() { 0 } else { 2 };
-            let mut out = Vec::with_capacity(self.parts[last].len() + 8);
-            out.extend_from_slice(&self.parts[last]);
-            last_chunk(trailers, &mut out);
-            self.parts[last] = out.into();
+            if self.parts.data.is_empty() {
+                return last_chunk(trailers, &mut self.parts.head);
+            }
+            let mut tail = self.parts.tail.to_vec();
+            last_chunk(trailers, &mut tail);
+            self.parts.tail = tail.into();
         }
     }
 

@@ -12,7 +12,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::answer::{self, Outgoing, Sent};
@@ -23,7 +23,7 @@ use super::tcp::Io;
 use super::tunnel;
 use crate::bounds;
 use crate::clock::Patience;
-use crate::http1::{Decoder, Framing, HeadFault, Link, RequestHead, Step, request_framing, write_field};
+use crate::http1::{Decoder, Framing, HeadFault, Link, Parts, RequestHead, Step, request_framing, write_field};
 use crate::reason::Reason;
 use crate::wire::{Body, BodyBox, Broken, Chunk, Empty, Fields, Head, Line, NoHead, Payload, Reply, Version};
 
@@ -33,7 +33,7 @@ pub struct Talk<S> {
     /// The upload's framing, and how far it is.
     body: Decoder,
     /// Informational answers on their way.
-    early: BytesMut,
+    early: Vec<u8>,
     /// The answer has begun: nothing informational may follow.
     answering: bool,
 }
@@ -44,7 +44,7 @@ type Shared<S> = Rc<RefCell<Talk<S>>>;
 /// connection would hold its size twice.
 pub fn serve<S: Io>(seat: Rc<Seat>, stream: S) -> impl Future<Output = ()> {
     let talk =
-        Talk { link: Link::new(stream), body: Decoder::new(Framing::Empty), early: BytesMut::new(), answering: false };
+        Talk { link: Link::new(stream), body: Decoder::new(Framing::Empty), early: Vec::new(), answering: false };
     talking(seat, Rc::new(RefCell::new(talk)))
 }
 
@@ -175,10 +175,10 @@ async fn while_listening<S: Io>(talk: &Shared<S>, mut walk: Pin<&mut impl Future
 impl<S: Io> Talk<S> {
     fn poll_early(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.early.is_empty() {
-            let mut parts = [self.early.split().freeze(), Bytes::new(), Bytes::new()];
+            let mut parts = Parts::from(std::mem::take(&mut self.early));
             let sent = self.link.poll_send(cx, &mut parts);
             if sent.is_pending() {
-                self.early.extend_from_slice(&parts[0]);
+                self.early.extend_from_slice(parts.front());
             }
             ready!(sent)?;
         }
@@ -209,7 +209,7 @@ async fn send<S: Io>(seat: &Seat, talk: &Shared<S>, head: &dyn Head, reply: Repl
         std::mem::take(&mut talk.early)
     };
     let body = std::mem::replace(&mut answer.body, Payload::Bytes(Bytes::new()));
-    let mut out = Outgoing::new(seat, head, &answer, body, keep, prefix);
+    let mut out = Outgoing::new(seat, head, &answer, body, keep, &prefix);
     let sent = poll_fn(|cx| out.poll(cx, talk)).await;
     match sent {
         Sent::Whole if keep && !out.ends_at_close() => Keep::Open,
@@ -229,7 +229,7 @@ async fn pass_through<S: Io>(seat: &Seat, talk: &Shared<S>, answer: crate::wire:
         write_field(&mut bytes, name.as_bytes(), value);
     }
     bytes.extend_from_slice(b"\r\n");
-    let mut parts = [bytes.into(), Bytes::new(), Bytes::new()];
+    let mut parts = Parts::from(bytes);
     if poll_fn(|cx| talk.borrow_mut().link.poll_send(cx, &mut parts)).await.is_err() {
         return Keep::Cut;
     }

@@ -28,6 +28,7 @@ use super::stream::StreamHead;
 use super::tcp::Io;
 use super::tunnel;
 use crate::bounds;
+use crate::clock::Now;
 use crate::http2::{Inbound, Pieces, Pipe, Sender, map, put};
 use crate::reason::Reason;
 use crate::wire::{
@@ -183,9 +184,11 @@ async fn send(
     pieces: Pieces,
 ) {
     let to_head = head.parts.method == http::Method::HEAD;
-    let Answer { status, common, fields, body } = answer;
+    let Answer { made, status, common, fields, body } = answer;
     let bodiless = to_head || matches!(status, 204 | 304);
-    let Ok(mut response) = response(seat, status, common.as_deref(), &fields) else {
+    let Ok(mut response) =
+        response(status, common.as_deref(), &fields, || made.unwrap_or_else(|| seat.post.house.now()))
+    else {
         return respond.send_reset(H2Reason::INTERNAL_ERROR);
     };
     let deadline = seat.post.house.town.load().settings.deadlines.download;
@@ -240,7 +243,12 @@ fn broken_grpc(headers: &HeaderMap) -> Option<HeaderMap> {
     Some(trailers)
 }
 
-fn response(seat: &Seat, status: u16, common: Option<&Common>, fields: &Fields) -> Result<Response<()>, http::Error> {
+fn response(
+    status: u16,
+    common: Option<&Common>,
+    fields: &Fields,
+    made: impl FnOnce() -> Now,
+) -> Result<Response<()>, http::Error> {
     let mut response = Response::new(());
     *response.status_mut() = StatusCode::from_u16(status)?;
     let headers = response.headers_mut();
@@ -252,7 +260,7 @@ fn response(seat: &Seat, status: u16, common: Option<&Common>, fields: &Fields) 
     }
     if !headers.contains_key(header::DATE) {
         let mut date = Vec::with_capacity(32);
-        crate::http1::date(seat.post.house.now().unix(), &mut date);
+        crate::http1::date(made().unix(), &mut date);
         headers.insert(header::DATE, HeaderValue::from_maybe_shared(Bytes::from(date))?);
     }
     Ok(response)

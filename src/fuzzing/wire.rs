@@ -247,7 +247,7 @@ pub fn fields(data: &[u8]) {
     let (mut buf, mut scanned) = (BytesMut::from(&request[..]), 0);
     let Ok(Some(head)) = RequestHead::take(&mut buf, &mut scanned, BYTES, FIELDS) else { return };
     if let Some(host) = head.text("host").and_then(host_of) {
-        assert_eq!(host_of(&host).as_deref(), Some(host.as_str()), "read again");
+        assert_eq!(host_of(&host).as_deref(), Some(&*host), "read again");
         assert!(
             !host.contains(|c: char| c.is_ascii_uppercase() || c.is_whitespace() || "/,@?#".contains(c)),
             "{host:?}"

@@ -4,14 +4,56 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 /// One read's worth. Small heads and bodies fit, so an idle or slow connection holds none of it.
 const READ: usize = 16 * 1024;
+/// The same where much comes: as much as the allocator keeps at hand for each thread.
+const AMPLE: usize = 32 * 1024;
+
+/// What is to be sent, one piece behind the other.
+#[derive(Default)]
+pub struct Parts {
+    /// What is written here; behind its own bytes more can be written as long as nothing follows.
+    pub head: Vec<u8>,
+    /// How much of that is sent.
+    sent: usize,
+    pub data: Bytes,
+    pub tail: Bytes,
+}
+
+impl Parts {
+    /// What is left of the head.
+    pub fn front(&self) -> &[u8] {
+        &self.head[self.sent..]
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.front().is_empty() && self.data.is_empty() && self.tail.is_empty()
+    }
+
+    fn advance(&mut self, n: usize) {
+        let of_head = n.min(self.front().len());
+        self.sent += of_head;
+        if self.front().is_empty() {
+            self.head.clear();
+            self.sent = 0;
+        }
+        let of_data = (n - of_head).min(self.data.len());
+        self.data.advance(of_data);
+        self.tail.advance(n - of_head - of_data);
+    }
+}
+
+impl From<Vec<u8>> for Parts {
+    fn from(head: Vec<u8>) -> Parts {
+        Parts { head, ..Parts::default() }
+    }
+}
 
 /// A byte stream and what was read of it but not used.
 pub struct Link<S> {
@@ -58,37 +100,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
 
     fn read_in_place(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         self.ample = false;
-        let before = self.buf.len();
-        // Zeroing costs less than a system call's share of it, and keeps this free of unsafe code.
-        self.buf.resize(before + READ, 0);
-        let mut read = ReadBuf::new(&mut self.buf[before..]);
-        let polled = Pin::new(&mut self.stream).poll_read(cx, &mut read);
-        let n = read.filled().len();
-        self.buf.truncate(before + n);
-        ready!(polled)?;
+        self.buf.reserve(AMPLE);
+        let mut room = (&mut self.buf).limit(AMPLE);
+        // What has not come yet is not lost with this future: it keeps nothing.
+        let n = ready!(pin!(self.stream.read_buf(&mut room)).poll(cx))?;
         self.ample = n >= READ;
         Poll::Ready(Ok(n))
     }
 
     /// Writes the parts one after the other, in one call where the system takes them all; they are used up when it is
     /// ready.
-    pub fn poll_send(&mut self, cx: &mut Context<'_>, parts: &mut [Bytes; 3]) -> Poll<io::Result<()>> {
+    pub fn poll_send(&mut self, cx: &mut Context<'_>, parts: &mut Parts) -> Poll<io::Result<()>> {
         loop {
             let stream = Pin::new(&mut self.stream);
-            let mut full = parts.iter().filter(|p| !p.is_empty());
-            let mut n = match (full.next(), full.next()) {
+            let all = [parts.front(), &parts.data, &parts.tail];
+            let mut full = all.iter().filter(|p| !p.is_empty());
+            let n = match (full.next(), full.next()) {
                 (None, _) => return Pin::new(&mut self.stream).poll_flush(cx),
                 (Some(only), None) => ready!(stream.poll_write(cx, only))?,
-                _ => ready!(stream.poll_write_vectored(cx, &parts.each_ref().map(|p| io::IoSlice::new(p))))?,
+                _ => ready!(stream.poll_write_vectored(cx, &all.map(io::IoSlice::new)))?,
             };
             if n == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            for part in parts.iter_mut() {
-                let of_part = n.min(part.len());
-                part.advance(of_part);
-                n -= of_part;
-            }
+            parts.advance(n);
         }
     }
 }

@@ -13,5 +13,5 @@ mod write;
 pub use body::{BodyFault, Decoder, Framing, Step, last_chunk, may_trail};
 pub use framing::{request_framing, response_framing};
 pub use head::{HeadFault, RequestHead, ResponseHead};
-pub use link::{Link, lists, with_scratch};
+pub use link::{Link, Parts, lists, with_scratch};
 pub use write::{chunk_prefix, date, reason_phrase, write_field};

@@ -121,7 +121,9 @@ impl Forward<'_> {
     /// Every field but Host and those that frame the body.
     pub fn fields(&self, put: &mut dyn FnMut(&str, &[u8])) {
         let all = self.head;
-        let (mut chain, mut forwarded, mut via) = (Vec::new(), Vec::new(), Vec::new());
+        // Room for one hop of each, which is what there is mostly.
+        let (mut chain, mut forwarded, mut via) =
+            (Vec::with_capacity(48), Vec::with_capacity(64 + self.host.len()), Vec::with_capacity(32));
         let mut host = false;
         let named = all.field("connection").is_some();
         let names_it = |name: &str| {
@@ -170,7 +172,6 @@ impl Forward<'_> {
         let (open, close): (&[u8], &[u8]) = if self.client.peer.is_ipv4() { (b"", b"") } else { (b"\"[", b"]\"") };
         let says =
             [b"for=", open, peer, close, b";host=\"", self.host.as_bytes(), b"\";proto=", self.scheme.as_bytes()];
-        forwarded.reserve(64 + self.host.len());
         says.iter().for_each(|piece| forwarded.extend_from_slice(piece));
         put("forwarded", &forwarded);
         let hop = [self.head.version().as_str(), " ", self.pseudonym];

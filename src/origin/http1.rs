@@ -19,7 +19,9 @@ use super::state::At;
 use super::websocket::Key;
 use crate::bounds;
 use crate::clock::Patience;
-use crate::http1::{Decoder, Framing, ResponseHead, Step, chunk_prefix, last_chunk, response_framing, write_field};
+use crate::http1::{
+    Decoder, Framing, Parts, ResponseHead, Step, chunk_prefix, last_chunk, response_framing, write_field,
+};
 use crate::proofs::Admitted;
 use crate::wire::{Body, BodyBox, Broken, Chunk, Fields, Line};
 
@@ -31,7 +33,7 @@ pub struct Exchange {
     connection: Connection,
     /// Half a request went out on it, so it cannot be used again.
     spoilt: bool,
-    parts: [Bytes; 3],
+    parts: Parts,
     /// What is still to be sent.
     upload: Option<BodyBox>,
     chunked: bool,
@@ -74,7 +76,7 @@ impl Exchange {
         Exchange {
             connection,
             spoilt: false,
-            parts: [out.into(), Bytes::new(), Bytes::new()],
+            parts: out.into(),
             upload: (!empty).then_some(body),
             chunked,
             patience: Patience::new(ask.response_timeout),
@@ -84,7 +86,8 @@ impl Exchange {
     /// Sends what there is to send; ready when all of it is with the system.
     fn poll_upload(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), OriginFault>> {
         loop {
-            let unsent = self.parts[1].len() + self.parts[2].len() > 0 || self.parts[0].len() > TOGETHER;
+            let Parts { data, tail, .. } = &self.parts;
+            let unsent = data.len() + tail.len() > 0 || self.parts.front().len() > TOGETHER;
             if !unsent && let Some(body) = &mut self.upload {
                 match body.as_mut().poll_chunk(cx) {
                     Poll::Ready(Some(Ok(chunk))) => {
@@ -93,7 +96,7 @@ impl Exchange {
                     }
                     Poll::Ready(Some(Err(broken))) => return Poll::Ready(Err(OriginFault::Upload(broken))),
                     Poll::Ready(None) => self.end(&Fields::default()),
-                    Poll::Pending if self.parts[0].is_empty() => return Poll::Pending,
+                    Poll::Pending if self.parts.front().is_empty() => return Poll::Pending,
                     Poll::Pending => {}
                 }
             }
@@ -109,7 +112,7 @@ impl Exchange {
                     return Poll::Ready(Err(OriginFault::Hung));
                 }
             }
-            if self.upload.is_none() && self.parts.iter().all(Bytes::is_empty) {
+            if self.upload.is_none() && self.parts.is_empty() {
                 return Poll::Ready(Ok(()));
             }
         }
@@ -118,12 +121,12 @@ impl Exchange {
     /// Whether it is the client that has to go on. With an upload of unknown length it may be the origin's turn to
     /// speak, so that one is never called slow.
     fn waits_on_client(&self) -> bool {
-        !self.chunked && self.upload.is_some() && self.parts.iter().all(Bytes::is_empty)
+        !self.chunked && self.upload.is_some() && self.parts.is_empty()
     }
 
     fn give_up(&mut self) {
         self.upload = None;
-        self.parts = Default::default();
+        self.parts = Parts::default();
         self.spoilt = true;
     }
 
@@ -133,10 +136,9 @@ impl Exchange {
             Chunk::Data(data) => data,
             Chunk::Trailers(fields) => return self.end(&fields),
         };
-        let mut out = Vec::with_capacity(self.parts[0].len() + data.len().min(TOGETHER) + 32);
-        out.extend_from_slice(&self.parts[0]);
+        let out = &mut self.parts.head;
         if self.chunked {
-            chunk_prefix(data.len(), &mut out);
+            chunk_prefix(data.len(), out);
         }
         if data.len() <= TOGETHER {
             out.extend_from_slice(&data);
@@ -144,12 +146,11 @@ impl Exchange {
                 out.extend_from_slice(b"\r\n");
             }
         } else {
-            self.parts[1] = data;
+            self.parts.data = data;
             if self.chunked {
-                self.parts[2] = Bytes::from_static(b"\r\n");
+                self.parts.tail = Bytes::from_static(b"\r\n");
             }
         }
-        self.parts[0] = out.into();
         if !self.chunked && self.upload.as_ref().is_some_and(|b| b.ended()) {
             self.end(&Fields::default());
         }
@@ -158,9 +159,7 @@ impl Exchange {
     fn end(&mut self, trailers: &Fields) {
         self.upload = None;
         if self.chunked {
-            let mut out = self.parts[0].to_vec();
-            last_chunk(trailers, &mut out);
-            self.parts[0] = out.into();
+            last_chunk(trailers, &mut self.parts.head);
         }
     }
 
@@ -283,7 +282,7 @@ impl Relay {
         self.admitted = None;
         self.at = None;
         let Some(exchange) = self.exchange.take() else { return };
-        let sent = !exchange.spoilt && exchange.upload.is_none() && exchange.parts.iter().all(Bytes::is_empty);
+        let sent = !exchange.spoilt && exchange.upload.is_none() && exchange.parts.is_empty();
         let link = &exchange.connection.link;
         // Bytes that nobody asked for would be taken for the next answer.
         if self.reusable && sent && link.buf.is_empty() && !link.ended {

@@ -34,7 +34,7 @@ pub use state::{Fleet, State};
 use websocket::Key;
 
 use crate::bounds;
-use crate::clock::Clock;
+use crate::clock::{Clock, Now};
 use crate::held::Held;
 use crate::portal::{OriginAddress, Portal};
 use crate::proofs::{Admitted, Cleared};
@@ -191,8 +191,9 @@ impl Origins {
         let fields = |put: &mut dyn FnMut(&str, &[u8])| headers::own_fields(&host, portal.scheme, "health", put);
         let ask = Ask::own(portal, path, &host, &fields);
         for pool in &group.pools {
+            let how = (true, portal.connect_timeout, self.clock.now());
             let asked = async {
-                match self.attempt(pool, &ask, Box::pin(Empty), None, &mut None, true, portal.connect_timeout).await {
+                match self.attempt(pool, &ask, Box::pin(Empty), None, &mut None, how).await {
                     Outcome::Answer(answer) => {
                         read(answer, bounds::OWN_BODY_BYTES * 16).await.is_ok_and(|f| (200..400).contains(&f.status))
                     }
@@ -216,12 +217,14 @@ impl Origins {
         group.turn.set(turn.wrapping_add(1));
         let (mut tried, mut fresh) = (Vec::new(), false);
         let mut last = OriginFault::Refused;
-        while let Some(i) = state::choose(&group.states, &tried, turn, self.clock.now()) {
+        loop {
+            let now = self.clock.now();
+            let Some(i) = state::choose(&group.states, &tried, turn, now) else { return Err(last) };
             let pool = &group.pools[i];
-            let deadline = group.made_of.connect_timeout;
-            match self.attempt(pool, ask, body, line, &mut admitted, fresh, deadline).await {
+            let how = (fresh, group.made_of.connect_timeout, now);
+            match self.attempt(pool, ask, body, line, &mut admitted, how).await {
                 Outcome::Answer(answer) => {
-                    pool.state.succeeded(self.clock.now());
+                    pool.state.succeeded(|| self.clock.now());
                     return Ok(answer);
                 }
                 Outcome::Fault(fault) => {
@@ -243,7 +246,6 @@ impl Origins {
                 }
             }
         }
-        Err(last)
     }
 
     fn judge(&self, pool: &Pool, fault: OriginFault) {
@@ -252,7 +254,6 @@ impl Origins {
         }
     }
 
-    #[allow(clippy::too_many_arguments)]
     async fn attempt(
         &self,
         pool: &Rc<Pool>,
@@ -260,8 +261,7 @@ impl Origins {
         body: BodyBox,
         line: Option<&dyn Line>,
         admitted: &mut Option<Admitted>,
-        fresh: bool,
-        deadline: Duration,
+        (fresh, deadline, now): (bool, Duration, Now),
     ) -> Outcome {
         let at = pool.state.enter();
         let harmless = ask.is_idempotent() && body.ended() && ask.upgrade.is_none();
@@ -272,7 +272,7 @@ impl Origins {
         if pool.is_http2() {
             return attempt2(pool, ask, body, line, admitted, (fresh, deadline, harmless), (at, tunnel)).await;
         }
-        let connection = match pool.connect(fresh, deadline).await {
+        let connection = match pool.connect((fresh, harmless), deadline, now).await {
             Ok(connection) => connection,
             Err(fault) => return Outcome::Again(fault, body, false),
         };

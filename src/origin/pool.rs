@@ -160,13 +160,15 @@ impl Pool {
         self.address.scheme.tls()
     }
 
-    /// An idle connection that nothing came on since.
-    async fn idle(self: &Rc<Pool>) -> Option<Connection> {
-        let now = self.clock.now();
+    /// An idle connection that nothing came on since, as far as the runtime has heard; the system is asked as well, but where the
+    /// request may be sent twice and the connection was in use just now.
+    async fn idle(self: &Rc<Pool>, harmless: bool, now: Now) -> Option<Connection> {
+        let in_use = |since: Now| now.since(since) < bounds::ORIGIN_LOOK_AFTER.as_nanos() as u64;
         loop {
             let Idle { mut link, slot, since, born, alarm } = self.idle.borrow_mut().pop()?;
             let fresh = now.since(since) < bounds::ORIGIN_IDLE_FOR.as_nanos() as u64 && is_young(born, now);
-            if fresh && link.stream.is_quiet() && poll_fn(|cx| Poll::Ready(link.poll_fill(cx).is_pending())).await {
+            let quiet = (harmless && in_use(since)) || link.stream.is_quiet();
+            if fresh && quiet && poll_fn(|cx| Poll::Ready(link.poll_fill(cx).is_pending())).await {
                 return Some(Connection { link, reused: true, alarm, slot, born, pool: Rc::downgrade(self) });
             }
         }
@@ -204,12 +206,17 @@ impl Pool {
         }
     }
 
-    /// A connection for one request; `fresh`: not one that has idled.
+    /// A connection for one request; `fresh`: not one that has idled; `harmless`: it may be sent twice.
     ///
     /// # Errors
     /// [`OriginFault::Refused`], or [`OriginFault::Full`] where all connections stayed taken for `deadline`.
-    pub async fn connect(self: &Rc<Pool>, fresh: bool, deadline: Duration) -> Result<Connection, OriginFault> {
-        if !fresh && let Some(connection) = self.idle().await {
+    pub async fn connect(
+        self: &Rc<Pool>,
+        (fresh, harmless): (bool, bool),
+        deadline: Duration,
+        now: Now,
+    ) -> Result<Connection, OriginFault> {
+        if !fresh && let Some(connection) = self.idle(harmless, now).await {
             return Ok(connection);
         }
         let (transport, slot) = Box::pin(self.dial(deadline)).await?;
@@ -297,7 +304,7 @@ mod tests {
             let mut new = Vec::new();
             let mut age = Duration::ZERO;
             while age < bounds::ORIGIN_AGE * 2 {
-                let connection = pool.connect(false, second).await.unwrap();
+                let connection = pool.connect((false, false), second, clock.now()).await.unwrap();
                 if !connection.reused {
                     new.push(age);
                 }

@@ -49,8 +49,11 @@ const MISSES: u32 = 2;
 const HITS: u32 = 2;
 
 impl State {
-    pub fn succeeded(&self, now: Now) {
-        self.failures.store(0, Ordering::Relaxed);
+    /// It answered; when that was is asked only where it has been out.
+    pub fn succeeded(&self, now: impl FnOnce() -> Now) {
+        if self.failures.load(Ordering::Relaxed) > 0 {
+            self.failures.store(0, Ordering::Relaxed);
+        }
         self.counted(false);
         if self.is_open() {
             if self.proven.fetch_add(1, Ordering::Relaxed) + 1 < bounds::TRIALS {
@@ -58,12 +61,14 @@ impl State {
             }
             self.open.store(false, Ordering::Relaxed);
             // From now on it gets its share back.
-            self.out_until.store(now.mono, Ordering::Relaxed);
+            self.out_until.store(now().mono, Ordering::Relaxed);
             return;
         }
-        let back = self.out_until.load(Ordering::Relaxed) + bounds::RETURN_OVER.as_nanos() as u64;
-        if now.mono > back {
-            self.ejections.store(0, Ordering::Relaxed);
+        if self.ejections.load(Ordering::Relaxed) > 0 {
+            let back = self.out_until.load(Ordering::Relaxed) + bounds::RETURN_OVER.as_nanos() as u64;
+            if now().mono > back {
+                self.ejections.store(0, Ordering::Relaxed);
+            }
         }
     }
 
@@ -231,7 +236,7 @@ mod tests {
         let mut n = 0;
         while !states[0].is_open() && n < bounds::BREAKER_WINDOW {
             if n % 2 == 0 {
-                states[0].succeeded(at(1))
+                states[0].succeeded(|| at(1))
             } else {
                 states[0].failed(at(1))
             }
@@ -242,10 +247,10 @@ mod tests {
         assert_eq!(asked(1000), None, "however long they hang");
         drop(trials);
         assert_eq!(asked(2), Some(0));
-        (1..bounds::TRIALS).for_each(|_| states[0].succeeded(at(10)));
+        (1..bounds::TRIALS).for_each(|_| states[0].succeeded(|| at(10)));
         states[0].failed(at(10));
         assert!(!states[0].usable(at(11)), "one failure among the trials, and it waits longer");
-        (0..bounds::TRIALS).for_each(|_| states[0].succeeded(at(40)));
+        (0..bounds::TRIALS).for_each(|_| states[0].succeeded(|| at(40)));
         let _many: Vec<At> = (0..100).map(|_| states[0].enter()).collect();
         assert_eq!(asked(41), Some(0), "it is closed");
     }

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::apart::Apart;
 use crate::client::Client;
 
 /// Bits of a bitmap: exact to a few hundredths up to some 100,000 prefixes a second, and growing beyond.
@@ -46,6 +47,16 @@ impl Distinct {
     }
 }
 
+/// Of answers.
+#[derive(Debug, Default)]
+struct Heard {
+    answers: AtomicU64,
+    errors: AtomicU64,
+    /// Sum of the binary logarithms of latencies, in 256ths, and how many they are.
+    latency: AtomicU64,
+    timed: AtomicU64,
+}
+
 #[derive(Debug, Default)]
 pub struct Signals {
     seen: Distinct,
@@ -53,11 +64,7 @@ pub struct Signals {
     failed: Distinct,
     issued: Distinct,
     solved: Distinct,
-    answers: AtomicU64,
-    errors: AtomicU64,
-    /// Sum of the binary logarithms of latencies, in 256ths, and how many they are.
-    latency: AtomicU64,
-    timed: AtomicU64,
+    heard: Apart<Heard>,
     busy: AtomicU64,
 }
 
@@ -94,10 +101,11 @@ impl Signals {
 
     /// An origin answered, or failed to; after how many nanoseconds, where that was not the client's doing.
     pub fn answered(&self, client: &Client, failed: bool, nanos: Option<u64>) {
-        self.answers.fetch_add(1, Ordering::Relaxed);
+        let heard = self.heard.mine();
+        heard.answers.fetch_add(1, Ordering::Relaxed);
         self.answered.add(origin_of(client));
         if failed {
-            self.errors.fetch_add(1, Ordering::Relaxed);
+            heard.errors.fetch_add(1, Ordering::Relaxed);
             self.failed.add(origin_of(client));
         }
         if let Some(nanos) = nanos {
@@ -105,8 +113,8 @@ impl Signals {
             let whole = u64::from(nanos.ilog2());
             // The fraction by a straight line between powers of two: a twelfth off at most.
             let part = (((u128::from(nanos) << 8) >> whole) as u64) & 255;
-            self.latency.fetch_add(whole * 256 + part, Ordering::Relaxed);
-            self.timed.fetch_add(1, Ordering::Relaxed);
+            heard.latency.fetch_add(whole * 256 + part, Ordering::Relaxed);
+            heard.timed.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -124,16 +132,17 @@ impl Signals {
 
     /// Takes what was heard since the last call.
     pub fn take(&self) -> Sample {
-        let take = |counter: &AtomicU64| counter.swap(0, Ordering::Relaxed);
+        let take =
+            |of: fn(&Heard) -> &AtomicU64| self.heard.each().map(|h| of(h).swap(0, Ordering::Relaxed)).sum::<u64>();
         Sample {
             arrived: self.seen.take(),
-            answers: take(&self.answers),
-            errors: take(&self.errors),
+            answers: take(|h| &h.answers),
+            errors: take(|h| &h.errors),
             answered: self.answered.take(),
             failed: self.failed.take(),
-            latency: take(&self.latency) as f64 / 256.0,
-            timed: take(&self.timed),
-            busy: take(&self.busy),
+            latency: take(|h| &h.latency) as f64 / 256.0,
+            timed: take(|h| &h.timed),
+            busy: self.busy.swap(0, Ordering::Relaxed),
             issued: self.issued.take(),
             solved: self.solved.take(),
         }

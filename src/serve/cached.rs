@@ -31,16 +31,16 @@ impl Corridor {
         head: &dyn Head,
         look: &Look,
     ) -> Option<Made> {
-        let kept = look.usable()?.clone();
+        let kept = look.usable()?;
         visit.fresh = true;
-        if !kept::is_free(visit, plan, &kept) {
+        if !kept::is_free(visit, plan, kept) {
             return None;
         }
         if look.how == Some(Use::Behind) {
             self.fetch_behind(visit, request, look, head);
         }
         visit.free = true;
-        Some(hit(visit, request, head, &kept))
+        Some(hit(visit, request, head, kept))
     }
 
     /// A request that may go on, by way of the cache; `Err`: nobody waits for it, and it goes alone.
@@ -217,7 +217,7 @@ impl Corridor {
         };
         Errand {
             house: self.house.clone(),
-            town: visit.town.clone(),
+            town: Arc::clone(&*visit.town),
             portal: visit.portal.unwrap_or(0),
             origins: self.origins.clone(),
             desk: self.desk.clone(),

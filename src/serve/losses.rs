@@ -4,6 +4,7 @@
 //! Does not know: who may pin a posture.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::rc::Rc;
 
 use serde::Serialize;
 
@@ -50,7 +51,7 @@ pub struct Lost {
 
 /// What would be lost with this posture, of one portal or of all.
 pub fn losses(house: &House, level: Level, portal: Option<&str>) -> Losses {
-    let law = house.law.load_full();
+    let law = Rc::new(house.law.load_full());
     let ipv6_prefix = house.town.load().settings.client.ipv6_prefix;
     let since = house.now().unix().saturating_sub(bounds::RECENT.as_secs());
     let mut sums = Sums::default();

@@ -67,7 +67,7 @@ use read::Request;
 use record::{InFlight, Recorder, Unanswered};
 use respond::Made;
 use turns::Before;
-use visit::Visit;
+use visit::{Pins, Visit};
 
 /// One worker's corridor: the shared house, and what belongs to this worker alone.
 pub struct Corridor {
@@ -75,6 +75,7 @@ pub struct Corridor {
     origins: Rc<Origins>,
     desk: Rc<Desk>,
     open: Rc<Open>,
+    pins: Pins,
     recorder: Recorder,
 }
 
@@ -83,7 +84,8 @@ impl Corridor {
         let origins = Rc::new(Origins::new(house.fleet.clone(), house.clock.clone()));
         let recorder = Recorder::new(&house);
         let desk = Rc::new(Desk::new(house.clock.clone()));
-        Corridor { house, origins, desk, open: Rc::default(), recorder }
+        let pins = Pins::new(&house);
+        Corridor { house, origins, desk, open: Rc::default(), pins, recorder }
     }
 
     /// Answers one request. Every exit passes `respond` and is recorded once.
@@ -95,8 +97,7 @@ impl Corridor {
         arrival: Arrival,
         line: &dyn Line,
     ) -> Reply {
-        let in_flight = InFlight::new(self.house.clone());
-        let visit = Visit::open(&self.house, self.recorder.next_id(head, &client), client, arrival);
+        let (in_flight, visit) = self.opened(head, client, arrival);
         let mut unanswered = Unanswered { recorder: &self.recorder, visit, head, in_flight: Some(in_flight) };
         let made = self.stages(&mut unanswered.visit, head, body, line).await;
         let made = respond::unmistaken(&mut unanswered.visit, head, made);
@@ -106,11 +107,16 @@ impl Corridor {
 
     /// Answers what could not be read as a request; `head` is what is known of it.
     pub fn refuse(&self, head: &dyn Head, client: Client, arrival: Arrival, reason: Reason) -> Reply {
-        let in_flight = InFlight::new(self.house.clone());
-        let mut visit = Visit::open(&self.house, self.recorder.next_id(head, &client), client, arrival);
+        let (in_flight, mut visit) = self.opened(head, client, arrival);
         visit.path = head.path().into();
         let made = respond::refusal(&mut visit, head, reason);
-        self.recorder.send(&visit, head, made, in_flight)
+        self.recorder.send(&mut visit, head, made, in_flight)
+    }
+
+    fn opened(&self, head: &dyn Head, client: Client, arrival: Arrival) -> (InFlight, Visit<'_>) {
+        let id = self.recorder.next_id(head, &client);
+        let visit = Visit::pinned(self.pins.renew(&self.house), &self.house, id, client, arrival);
+        (self.recorder.in_flight(), visit)
     }
 
     async fn stages(&self, visit: &mut Visit<'_>, head: &dyn Head, body: BodyBox, line: &dyn Line) -> Made {
@@ -368,7 +374,7 @@ impl Corridor {
     /// connections, hands the log over.
     pub fn tick(&self) {
         self.desk.beat();
-        let (town, now) = (self.house.town.load(), self.house.now());
+        let ((_, town), now) = (self.pins.renew(&self.house), self.house.now());
         town.gates.iter().for_each(|gate| gate.beat(now));
         self.open.end(now, |portal, stay_up| self.house.bars(&portal.name, stay_up).is_some());
         self.origins.sweep(&town.portals.list);

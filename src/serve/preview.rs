@@ -7,6 +7,7 @@
 //! Does not know: who may put rules in force.
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -47,7 +48,7 @@ impl Under<'_> {
     fn outcome(&self, house: &House, fact: &Fact, client: Client) -> Option<Outcome> {
         let arrival = Arrival { scheme: fact.scheme, redirect_https: false };
         let mut visit = Visit::open(house, String::new(), client, arrival);
-        visit.law = self.law.clone();
+        visit.law = Rc::new(self.law.clone());
         let request = read::read(&mut visit, fact).ok()?;
         visit.pass = fact.pass;
         let (mut quotas, mut matched) = (Vec::new(), Vec::new());

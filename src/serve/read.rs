@@ -101,7 +101,7 @@ pub fn read(visit: &mut Visit<'_>, head: &dyn Head) -> Result<Request, Reason> {
     }
     let authority = authority(head)?;
     let host = host_of(authority).ok_or(Reason::BadRequest)?;
-    let host: Rc<str> = host.into();
+    let host: Rc<str> = (&*host).into();
     visit.host = host.clone();
     let path: Rc<str> = match head.path() {
         // OPTIONS of the server as a whole (RFC 9110 section 9.3.7).
@@ -192,7 +192,7 @@ fn authority(head: &dyn Head) -> Result<&str, Reason> {
 }
 
 /// The host of an authority: lower case, without port; `None` where it is none.
-pub fn host_of(authority: &str) -> Option<String> {
+pub fn host_of(authority: &str) -> Option<Cow<'_, str>> {
     let (host, port) = match authority.strip_prefix('[') {
         Some(rest) => {
             let (inside, after) = rest.split_once(']')?;
@@ -204,7 +204,10 @@ pub fn host_of(authority: &str) -> Option<String> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
     let named = !host.is_empty() && host.len() <= 253 && (host.starts_with('[') || host.bytes().all(plain));
     let numbered = port.len() <= 5 && port.bytes().all(|b| b.is_ascii_digit());
-    (named && numbered).then(|| host.trim_end_matches('.').to_ascii_lowercase()).filter(|h| !h.is_empty())
+    let host = host.trim_end_matches('.');
+    let spelt =
+        || if host.bytes().any(|b| b.is_ascii_uppercase()) { host.to_ascii_lowercase().into() } else { host.into() };
+    (named && numbered && !host.is_empty()).then(spelt)
 }
 
 /// What the citizen's browser speaks: a trusted peer's word counts.

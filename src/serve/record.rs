@@ -10,8 +10,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use prometheus_client::metrics::counter::Counter;
-
 use crate::admit::Heard;
 use crate::client::{Client, Fingerprint};
 use crate::clock::{Now, SECOND};
@@ -24,17 +22,18 @@ use crate::plan::quota_id;
 use crate::reason::{Blame, Reason};
 use crate::seal;
 use crate::telemetry::access::Batch;
-use crate::telemetry::metrics::{FailureLabels, RequestLabels};
+use crate::telemetry::metrics::{FailureLabels, RequestLabels, Requests};
 use crate::telemetry::{Fact, Fate, Line, Outcome, Sampler};
 use crate::wire::{Answer, Body, BodyBox, Broken, Chunk, Head, Payload, Reply};
 
 use super::read;
 use super::respond::Made;
-use super::visit::Visit;
+use super::visit::{Pinned, Visit};
 
 /// One worker's recorder.
 pub struct Recorder {
-    house: Arc<House>,
+    /// Of this worker's requests, which need not count it with all others'.
+    house: Pinned<House>,
     batch: Rc<Batch>,
     sampler: Sampler,
     /// Handles of counters by what labels them, so that no label is built on the hot path.
@@ -47,7 +46,7 @@ pub struct Recorder {
 #[derive(Default)]
 struct Counters {
     edition: u64,
-    handles: HashMap<u128, Counter, BuildHasherDefault<Mixed>>,
+    handles: HashMap<u128, Requests, BuildHasherDefault<Mixed>>,
 }
 
 /// Of labels that are numbers and nobody's to choose but the settings'.
@@ -72,7 +71,7 @@ impl Recorder {
         let mut start = [0; 8];
         seal::random(&mut start);
         Recorder {
-            house: house.clone(),
+            house: Rc::new(house.clone()),
             batch: Rc::new(house.access.batch()),
             sampler: Sampler::new(house.workers(), u64::from_le_bytes(start)),
             counters: RefCell::default(),
@@ -99,6 +98,12 @@ impl Recorder {
         id
     }
 
+    /// A request is being answered.
+    pub fn in_flight(&self) -> InFlight {
+        self.house.metrics.in_flight.inc();
+        InFlight { house: self.house.clone(), entered: Vec::new() }
+    }
+
     pub fn origin_failed(&self, visit: &Visit<'_>, reason: Reason) {
         let labels = FailureLabels { portal: visit.portal().name.clone(), reason: reason.row().name };
         self.house.metrics.origin_failures.get_or_create(&labels).inc();
@@ -110,7 +115,7 @@ impl Recorder {
     }
 
     /// Sends an answer off; it is recorded when its body has gone out, or at once where that is prepared.
-    pub fn send(&self, visit: &Visit<'_>, head: &dyn Head, mut made: Made, in_flight: InFlight) -> Reply {
+    pub fn send(&self, visit: &mut Visit<'_>, head: &dyn Head, mut made: Made, in_flight: InFlight) -> Reply {
         self.count(visit, made.status, made.reason);
         // Only what the origin said of itself: who is refused already is not punished for it.
         if matches!(made.reason, Reason::Served | Reason::OriginError) {
@@ -129,6 +134,7 @@ impl Recorder {
             batch: self.batch.clone(),
             line,
             opened: visit.now,
+            ended: None,
             bytes: 0,
             // An upload's breaking off is not the origin's doing.
             origin: visit.portal.filter(|_| made.reason == Reason::Served && !visit.unsafe_sent && !visit.from_cache),
@@ -138,9 +144,12 @@ impl Recorder {
             drop(record);
             return Reply::Close;
         }
-        made.fields.push("x-request-id", visit.id.clone());
+        made.fields.push("x-request-id", std::mem::take(&mut visit.id));
+        let mut made_at = None;
         let body = match made.body {
             Payload::Bytes(bytes) => {
+                made_at = Some(self.house.now());
+                record.ended = made_at;
                 record.bytes = if head.method() == "HEAD" { 0 } else { bytes.len() as u64 };
                 Payload::Bytes(bytes)
             }
@@ -151,7 +160,8 @@ impl Recorder {
                 Payload::Tunnel(Box::pin(Held::new(tunnel, entered)))
             }
         };
-        Reply::Answer(Answer { status: made.status, common: made.common, fields: made.fields, body })
+        let Made { status, common, fields, .. } = made;
+        Reply::Answer(Answer { made: made_at, status, common, fields, body })
     }
 
     fn fate(&self, visit: &Visit<'_>, made: &Made) -> Fate {
@@ -287,7 +297,7 @@ impl Unanswered<'_> {
         match self.in_flight.take() {
             Some(mut in_flight) => {
                 in_flight.entered = std::mem::take(&mut self.visit.entered);
-                self.recorder.send(&self.visit, self.head, made, in_flight)
+                self.recorder.send(&mut self.visit, self.head, made, in_flight)
             }
             None => Reply::Close,
         }
@@ -298,23 +308,16 @@ impl Drop for Unanswered<'_> {
     fn drop(&mut self) {
         if let Some(in_flight) = self.in_flight.take() {
             let status = Reason::ClientGone.row().status;
-            self.recorder.send(&self.visit, self.head, Made::empty(status, Reason::ClientGone), in_flight);
+            self.recorder.send(&mut self.visit, self.head, Made::empty(status, Reason::ClientGone), in_flight);
         }
     }
 }
 
 /// Counts a request as being answered for as long as it lives; a client that leaves in the middle ends it too.
 pub struct InFlight {
-    house: Arc<House>,
+    house: Pinned<House>,
     /// Concurrency limits that it counts in.
     entered: Vec<Entered>,
-}
-
-impl InFlight {
-    pub fn new(house: Arc<House>) -> InFlight {
-        house.metrics.in_flight.inc();
-        InFlight { house, entered: Vec::new() }
-    }
 }
 
 impl Drop for InFlight {
@@ -328,6 +331,8 @@ struct Record {
     batch: Rc<Batch>,
     line: Option<String>,
     opened: Now,
+    /// Where it ends at once.
+    ended: Option<Now>,
     bytes: u64,
     /// Number of the portal whose origin sends the body.
     origin: Option<usize>,
@@ -350,7 +355,7 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         let house = &self.in_flight.house;
-        let nanos = house.now().since(self.opened);
+        let nanos = self.ended.unwrap_or_else(|| house.now()).since(self.opened);
         house.metrics.duration.observe(nanos);
         if let Some(line) = &self.line {
             self.batch.end(line, self.bytes, nanos);

@@ -3,6 +3,7 @@
 //!
 //! Does not know: guards, the origin's connections.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -155,14 +156,14 @@ pub fn limited(visit: &mut Visit<'_>, head: &dyn Head, over: OverLimit, ride: Ri
         Ride::Left => error(visit, head, Page::Left, 429, Reason::OverLimit, Some(seconds)),
         Ride::Nothing => error(visit, head, Page::Limited, 429, Reason::OverLimit, Some(seconds)),
     };
-    let (name, mut values) = (quoted(&over.limit), Values::default());
-    values.text(&name).text(";q=").number(over.burst.into());
+    let (name, mut values) = (printable(&over.limit), Values::default());
+    values.text("\"").text(&name).text("\";q=").number(over.burst.into());
     match over.window {
         Some(window) => values.text(";w=").number(window),
         None => values.text(";qu=\"concurrent-requests\""),
     };
     made.fields.push("ratelimit-policy", values.take());
-    made.fields.push("ratelimit", values.text(&name).text(";r=0;t=").number(seconds).take());
+    made.fields.push("ratelimit", values.text("\"").text(&name).text("\";r=0;t=").number(seconds).take());
     made
 }
 
@@ -179,18 +180,17 @@ pub fn form_page(
     html(visit, page, (status, reason), retry, Filling { form, gzip: takes_gzip(head), ..Filling::default() })
 }
 
-/// A structured-field string (RFC 9651 section 3.3.3): names with anything else than printable ASCII are cut to it.
-fn quoted(name: &str) -> String {
+/// What stands inside a structured-field string (RFC 9651 section 3.3.3): names with anything else than printable ASCII are cut
+/// to it.
+fn printable(name: &str) -> Cow<'_, str> {
     let plain = |b: u8| (b.is_ascii_graphic() || b == b' ') && !matches!(b, b'"' | b'\\');
     if name.bytes().all(plain) {
-        return ["\"", name, "\""].concat();
+        return Cow::Borrowed(name);
     }
-    let inside: String = name
-        .chars()
+    name.chars()
         .filter(|c| c.is_ascii_graphic() || *c == ' ')
         .flat_map(|c| matches!(c, '"' | '\\').then_some('\\').into_iter().chain([c]))
-        .collect();
-    format!("\"{inside}\"")
+        .collect()
 }
 
 /// A challenge, in the form that this kind of request can take.

@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::decide::{self, Decision};
@@ -82,7 +83,7 @@ impl Trial {
 
     /// Takes in a visit that was to another house.
     pub fn receive<'h>(&'h self, visit: &mut Visit<'h>) {
-        (visit.house, visit.law) = (&self.house, self.house.law.load_full());
+        (visit.house, visit.law) = (&self.house, Rc::new(self.house.law.load_full()));
         (visit.rule, visit.noted) = (None, Vec::new());
         let asks = visit.law.rules.asks();
         if asks.country {

@@ -2,8 +2,11 @@
 //!
 //! Does not know: policy.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Guard};
 
 use crate::admit::Gate;
 use crate::bots::{Claim, Standing};
@@ -35,8 +38,8 @@ pub struct Visit<'h> {
     pub house: &'h House,
     pub id: String,
     pub now: Now,
-    pub law: Arc<Law>,
-    pub town: Arc<Town>,
+    pub law: Pinned<Law>,
+    pub town: Pinned<Town>,
     pub client: Client,
     /// How the request came in; a trusted peer may say otherwise for the citizen.
     pub arrival: Arrival,
@@ -87,14 +90,57 @@ pub struct Visit<'h> {
     pub path: Rc<str>,
 }
 
+/// Shared by all workers, and counted among the visits of one.
+#[allow(clippy::redundant_allocation)]
+pub type Pinned<T> = Rc<Arc<T>>;
+
+/// The law and the town by which a worker's visits go. Were each counted by the visit itself, all workers would write to the same
+/// two counts on every request; so the worker counts once, and its visits among themselves.
+pub struct Pins {
+    law: RefCell<Pinned<Law>>,
+    town: RefCell<Pinned<Town>>,
+}
+
+impl Pins {
+    pub fn new(house: &House) -> Pins {
+        let (law, town) = (Rc::new(house.law.load_full()), Rc::new(house.town.load_full()));
+        Pins { law: RefCell::new(law), town: RefCell::new(town) }
+    }
+
+    /// What is in force now; what was before is let go of.
+    pub fn renew(&self, house: &House) -> (Pinned<Law>, Pinned<Town>) {
+        (newest(&self.law, &house.law), newest(&self.town, &house.town))
+    }
+}
+
+fn newest<T>(pinned: &RefCell<Pinned<T>>, of: &ArcSwap<T>) -> Pinned<T> {
+    let (mut pinned, now) = (pinned.borrow_mut(), of.load());
+    if !Arc::ptr_eq(&pinned, &now) {
+        *pinned = Rc::new(Guard::into_inner(now));
+    }
+    pinned.clone()
+}
+
 impl<'h> Visit<'h> {
     pub fn open(house: &'h House, id: String, client: Client, arrival: Arrival) -> Visit<'h> {
+        Visit::pinned((Rc::new(house.law.load_full()), Rc::new(house.town.load_full())), house, id, client, arrival)
+    }
+
+    /// A visit that goes by what its worker has pinned.
+    pub fn pinned(
+        (law, town): (Pinned<Law>, Pinned<Town>),
+        house: &'h House,
+        id: String,
+        client: Client,
+        arrival: Arrival,
+    ) -> Visit<'h> {
+        thread_local!(static NOTHING: Rc<str> = Rc::default());
         Visit {
             house,
             id,
             now: house.now(),
-            law: house.law.load_full(),
-            town: house.town.load_full(),
+            law,
+            town,
             client,
             arrival,
             level: Level::Normal,
@@ -124,8 +170,8 @@ impl<'h> Visit<'h> {
             spent: 0,
             tallies: Vec::new(),
             entered: Vec::new(),
-            host: Rc::default(),
-            path: Rc::default(),
+            host: NOTHING.with(Rc::clone),
+            path: NOTHING.with(Rc::clone),
         }
     }
 

@@ -8,10 +8,12 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use prometheus_client::encoding::{EncodeLabelSet, EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::counter::{self, Counter};
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::gauge::{self, Gauge};
 use prometheus_client::registry::Registry;
+
+use crate::apart::Apart;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct RequestLabels {
@@ -62,20 +64,20 @@ pub struct BuildLabels {
 /// Every metric that boma has.
 pub struct Metrics {
     registry: Registry,
-    pub requests: Family<RequestLabels, Counter>,
+    pub requests: Family<RequestLabels, Requests>,
     pub citizens: Family<FareLabels, Counter>,
     pub duration: Seconds,
-    pub in_flight: Gauge<i64, AtomicI64>,
-    pub connections: Gauge<i64, AtomicI64>,
+    pub in_flight: Gauge<i64, Sum>,
+    pub connections: Gauge<i64, Sum>,
     pub connections_refused: Counter,
     pub origin_failures: Family<FailureLabels, Counter>,
     pub posture: Family<PortalLabel, Gauge>,
     pub challenge: Family<OutcomeLabel, Counter>,
     pub waiting: Family<OutcomeLabel, Counter>,
     pub waiting_people: Family<ClassLabels, Gauge>,
-    pub cache: Family<OutcomeLabel, Counter>,
+    pub cache: Family<OutcomeLabel, Requests>,
     /// The one of `cache` that is counted most, at hand.
-    pub cache_hit: Counter,
+    pub cache_hit: Requests,
     pub limit_keys: Gauge,
     pub limit_capacity: Gauge,
     pub limit_evictions: Gauge,
@@ -224,12 +226,62 @@ impl Metrics {
     }
 }
 
+/// What every request counts up, or up and down.
+#[derive(Debug, Default)]
+pub struct Sum(Apart<AtomicI64>);
+
+impl Sum {
+    /// What the calling worker's part was before.
+    fn add(&self, n: i64) -> i64 {
+        self.0.mine().fetch_add(n, Ordering::Relaxed)
+    }
+
+    fn all(&self) -> i64 {
+        self.0.each().map(|n| n.load(Ordering::Relaxed)).sum()
+    }
+}
+
+pub type Requests = Counter<u64, Sum>;
+
+impl counter::Atomic<u64> for Sum {
+    fn inc(&self) -> u64 {
+        self.add(1) as u64
+    }
+    fn inc_by(&self, n: u64) -> u64 {
+        self.add(n as i64) as u64
+    }
+    fn get(&self) -> u64 {
+        self.all() as u64
+    }
+}
+
+impl gauge::Atomic<i64> for Sum {
+    fn inc(&self) -> i64 {
+        self.add(1)
+    }
+    fn inc_by(&self, n: i64) -> i64 {
+        self.add(n)
+    }
+    fn dec(&self) -> i64 {
+        self.add(-1)
+    }
+    fn dec_by(&self, n: i64) -> i64 {
+        self.add(-n)
+    }
+    fn set(&self, n: i64) -> i64 {
+        self.add(n - self.all())
+    }
+    fn get(&self) -> i64 {
+        self.all()
+    }
+}
+
 /// Upper bounds of the duration buckets, in seconds.
 const BOUNDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
 
 /// A histogram of durations without a lock: prometheus-client's own takes one per observation.
 #[derive(Clone, Debug, Default)]
-pub struct Seconds(Arc<Buckets>);
+pub struct Seconds(Arc<Apart<Buckets>>);
 
 #[derive(Debug, Default)]
 struct Buckets {
@@ -241,17 +293,20 @@ impl Seconds {
     pub fn observe(&self, nanos: u64) {
         let seconds = nanos as f64 / 1e9;
         let at = BOUNDS.iter().position(|b| seconds <= *b).unwrap_or(BOUNDS.len());
-        self.0.counts[at].fetch_add(1, Ordering::Relaxed);
-        self.0.nanos.fetch_add(nanos, Ordering::Relaxed);
+        let mine = self.0.mine();
+        mine.counts[at].fetch_add(1, Ordering::Relaxed);
+        mine.nanos.fetch_add(nanos, Ordering::Relaxed);
     }
 }
 
 impl EncodeMetric for Seconds {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> Result<(), fmt::Error> {
-        let counts: Vec<u64> = self.0.counts.iter().map(|c| c.load(Ordering::Relaxed)).collect();
+        let add =
+            |of: &dyn Fn(&Buckets) -> &AtomicU64| self.0.each().map(|b| of(b).load(Ordering::Relaxed)).sum::<u64>();
+        let counts: Vec<u64> = (0..=BOUNDS.len()).map(|at| add(&|b| &b.counts[at])).collect();
         let bounds = BOUNDS.into_iter().chain([f64::INFINITY]);
         let buckets: Vec<(f64, u64)> = bounds.zip(counts.iter().copied()).collect();
-        let sum = self.0.nanos.load(Ordering::Relaxed) as f64 / 1e9;
+        let sum = add(&|b| &b.nanos) as f64 / 1e9;
         encoder.encode_histogram::<NoLabelSet>(sum, counts.iter().sum(), &buckets, None)
     }
 

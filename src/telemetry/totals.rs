@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::apart::Apart;
 use crate::bounds;
 use crate::plan::Level;
 use crate::portal::Class;
@@ -111,7 +112,7 @@ const OUTCOMES: usize = Outcome::ALL.len();
 /// One portal's counters: requests, of them those with a pass, and of them citizens' ([`crate::uptime::DEFINITION`]).
 #[derive(Debug, Default)]
 pub struct Totals {
-    counts: [[[AtomicU64; 3]; OUTCOMES]; Class::ALL.len()],
+    counts: Apart<[[[AtomicU64; 3]; OUTCOMES]; Class::ALL.len()]>,
     /// By name.
     deeds: ArcSwap<BTreeMap<String, Arc<Deed>>>,
     /// The generation of the rules that are counted.
@@ -139,11 +140,12 @@ impl Totals {
             && let Some(deed) = self.deeds.load().get(rule)
         {
             let away = outcome.is_sent_away();
-            for (place, counts) in deed.counts.iter().zip([true, away, away && with_pass, away && citizens]) {
-                place.fetch_add(u64::from(counts), Ordering::Relaxed);
+            let counts = deed.counts.iter().zip([true, away, away && with_pass, away && citizens]);
+            for (place, _) in counts.filter(|(_, counts)| *counts) {
+                place.fetch_add(1, Ordering::Relaxed);
             }
         }
-        let place = &self.counts[class as usize][outcome as usize];
+        let place = &self.counts.mine()[class as usize][outcome as usize];
         place[0].fetch_add(1, Ordering::Relaxed);
         if with_pass {
             place[1].fetch_add(1, Ordering::Relaxed);
@@ -219,8 +221,11 @@ impl Totals {
         for class in Class::ALL {
             let mut outcomes = Map::new();
             for (outcome, name) in Outcome::ALL {
-                let [all, with_pass, citizens] =
-                    [0, 1, 2].map(|i| self.counts[class as usize][outcome as usize][i].swap(0, Ordering::Relaxed));
+                let take = |i: usize| {
+                    let places = self.counts.each().map(|counts| &counts[class as usize][outcome as usize][i]);
+                    places.map(|n| n.swap(0, Ordering::Relaxed)).sum::<u64>()
+                };
+                let [all, with_pass, citizens] = [0, 1, 2].map(take);
                 if all > 0 {
                     outcomes.insert(name.into(), json!([all, with_pass, citizens]));
                 }

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore};
@@ -26,10 +27,14 @@ fn house(origin: &Origin, names: &[&str], settings: &str) -> (Boma, Vec<Certific
 }
 
 fn client(trusted: &[CertificateDer<'static>], protocols: &[&str]) -> Arc<ClientConfig> {
+    client_of(trusted, protocols, rustls::crypto::aws_lc_rs::default_provider())
+}
+
+fn client_of(trusted: &[CertificateDer<'static>], protocols: &[&str], provider: CryptoProvider) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     trusted.iter().for_each(|c| roots.add(c.clone()).unwrap());
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let builder =
+        ClientConfig::builder_with_provider(Arc::new(provider)).with_safe_default_protocol_versions().unwrap();
     let mut config = builder.with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = protocols.iter().map(|p| p.as_bytes().to_vec()).collect();
     Arc::new(config)
@@ -60,6 +65,29 @@ fn the_certificate_is_chosen_by_the_name_that_is_asked_for() {
     // A name that none is for gets the first, which a careful client then refuses.
     let refused = ask(boma.at(), &config, "elsewhere.example").unwrap_err();
     assert!(refused.to_string().contains("certificate"), "{refused}");
+}
+
+#[test]
+fn of_the_suites_that_a_client_offers_the_cheapest_is_taken_and_any_strong_one_will_do() {
+    let origin = Origin::start();
+    let (boma, certificates) = house(&origin, &["huduma.example"], "");
+    use rustls::CipherSuite::{TLS13_AES_128_GCM_SHA256, TLS13_AES_256_GCM_SHA384, TLS13_CHACHA20_POLY1305_SHA256};
+    for (offered, agreed) in [
+        (
+            &[TLS13_AES_256_GCM_SHA384, TLS13_CHACHA20_POLY1305_SHA256, TLS13_AES_128_GCM_SHA256][..],
+            TLS13_AES_128_GCM_SHA256,
+        ),
+        (&[TLS13_AES_256_GCM_SHA384], TLS13_AES_256_GCM_SHA384),
+        (&[TLS13_CHACHA20_POLY1305_SHA256], TLS13_CHACHA20_POLY1305_SHA256),
+    ] {
+        let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+        provider.cipher_suites.retain(|suite| offered.contains(&suite.suite()));
+        provider.cipher_suites.sort_by_key(|suite| offered.iter().position(|o| *o == suite.suite()));
+        let config = client_of(&certificates, &["http/1.1"], provider);
+        let (connection, answer) = ask(boma.at(), &config, "huduma.example").unwrap();
+        assert_eq!(connection.negotiated_cipher_suite().map(|suite| suite.suite()), Some(agreed), "of {offered:?}");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
 }
 
 #[test]
