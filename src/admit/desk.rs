@@ -279,7 +279,10 @@ impl<'a> Spot<'a> {
         let place = line.join(who, waiter.clone());
         // Counted over all workers, but each may have a few, or whoever meets the worker with nobody in line would be
         // sent away for the others' crowds.
-        let most = gate.waiting_most(class);
+        // Whoever is given a copy otherwise waits for a moment only, and takes nobody's place: where a line stands elsewhere few others
+        // may wait, and a handful of readers at once would have copies although permits come back every few milliseconds.
+        let most =
+            gate.waiting_most(class).saturating_add(gate.inside.spared(class)).min(bounds::PERMIT_WAITERS as u32);
         while gate.inside.waiting(class) > most
             && line.len() > most as usize / bounds::LINE_OF_A_WORKER
             && let Some(last) = line.pop_last()

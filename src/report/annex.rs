@@ -19,7 +19,7 @@ impl Pen<'_> {
             ("peak minute", report.traffic.peak.map(|p| p.at)),
             ("worst minute for citizens", report.citizens.worst.map(|w| w.at)),
             ("contained", moments.contained),
-            ("recovered", moments.recovered),
+            ("back to normal, for a whole minute", moments.recovered),
         ];
         let counted =
             counted.into_iter().filter_map(|(what, at)| Some((at?, ["", what, "", "totals"].map(str::to_owned))));

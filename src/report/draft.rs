@@ -61,6 +61,11 @@ impl<'a> Pen<'a> {
         at.timestamp().to_zoned(self.zone.clone()).strftime("%H:%M %Z").to_string()
     }
 
+    /// The time to the second, for what follows closely on another.
+    pub fn second(&self, at: At) -> String {
+        at.timestamp().to_zoned(self.zone.clone()).strftime("%H:%M:%S %Z").to_string()
+    }
+
     /// To the second, for what happened within one minute.
     pub fn exact(&self, at: At) -> String {
         at.timestamp().to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
@@ -151,7 +156,7 @@ impl<'a> Pen<'a> {
             ));
         }
         says.push_str(&format!(
-            " {} requests came to the portal, and {} to boma's own pages (checks, status page). {} were sent away (challenged, limited, denied or dropped).{} Connections that were closed before a request was read are not counted.",
+            " {} requests came to the portal, and {} to boma's own pages (checks, status page). {} were sent away (challenged, limited, denied or dropped; whoever was told to come again is not among these).{} Connections that were closed before a request was read are not counted.",
             number(traffic.requests),
             number(traffic.own),
             number(traffic.sent_away),
@@ -176,15 +181,16 @@ impl<'a> Pen<'a> {
 
     /// By what minutes were told as the rush.
     fn rush_by(&self) -> String {
-        let Some(Rush { above, usual, minutes, .. }) = self.report.traffic.rush else { return String::new() };
+        let Some(Rush { above, usual, usual_of, minutes, .. }) = self.report.traffic.rush else { return String::new() };
         let (minutes, above) = (times(minutes, "minute"), number(above));
         match usual {
             Some(usual) => format!(
-                "The rush is the {minutes} with more than {above} requests, three times the median of the hour before ({}).",
+                "The rush is the {minutes} with more than {above} requests, three times the median of {} before ({}).",
+                times(usual_of, "minute"),
                 number(usual)
             ),
             None => format!(
-                "How much is usual is not known, because no hour before is counted: the rush is the {minutes} with more than {above} requests, a quarter of what came in its busiest."
+                "How much is usual is not known, because hardly a minute before is counted: the rush is the {minutes} with more than {above} requests, a quarter of what came in its busiest."
             ),
         }
     }

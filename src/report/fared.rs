@@ -5,10 +5,10 @@
 use serde::Serialize;
 
 use super::blocks::Block::{self, Heading, Table, Text};
-use super::draft::{Pen, number, times};
+use super::draft::{Pen, number, share, times};
 use super::{At, HURT};
 use crate::bounds;
-use crate::uptime::{self, Served};
+use crate::uptime::Served;
 
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Citizens {
@@ -16,11 +16,23 @@ pub struct Citizens {
     #[serde(flatten)]
     pub fared: Fared,
     pub classes: Vec<(String, Fared)>,
+    /// In the minutes of the rush and of raised protection alone.
+    pub hard: Hard,
     /// Minutes with a posture above its foot, and such in which many citizens were turned away.
     pub minutes_risen: u64,
     pub minutes_hurt: u64,
     /// The minute with the least share served in full at once; `None`: none came, or all were.
     pub worst: Option<Worst>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Hard {
+    pub minutes: u64,
+    /// Those of them in which no request counts as a citizen's, because nobody could be told from robots.
+    pub blind: u64,
+    pub fared: Fared,
+    /// Of whoever had a pass, robots too.
+    pub passes: Fared,
 }
 
 /// Requests by how they fared, each counted once.
@@ -84,9 +96,13 @@ impl Fared {
         self.served.refused + self.come_again
     }
 
+    fn share(&self, n: u64) -> String {
+        share(n, self.served.requests())
+    }
+
     /// In few words. `None`: nobody came.
     pub fn in_short(&self) -> Option<String> {
-        let [full, cached, copies, passed, checked, again, refused] = uptime::shares(self.parts())?;
+        let [full, cached, copies, passed, checked, again, refused] = self.parts();
         let told = [
             (full + cached, "answered in full at once"),
             (copies, "answered from dated copies"),
@@ -94,35 +110,37 @@ impl Fared {
             (again, "told to come again"),
             (refused, "refused, or failed"),
         ];
-        let told = told.iter().filter(|(share, _)| *share > 0);
-        Some(
-            told.map(|(share, what)| format!("{} were {what}", uptime::percent(*share))).collect::<Vec<_>>().join(", "),
-        )
+        let told = told.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} were {what}", self.share(*n)));
+        (self.served.requests() > 0).then(|| told.collect::<Vec<_>>().join(", "))
     }
 
     /// In one sentence with shares. `None`: nobody came.
     pub fn told(&self) -> Option<String> {
-        let [full, cached, copies, passed, checked, again, refused] = uptime::shares(self.parts())?;
+        if self.served.requests() == 0 {
+            return None;
+        }
+        let [full, cached, copies, passed, checked, again, refused] = self.parts();
         let mut says = format!(
             "{} were answered at once ({} in full, {} from dated copies)",
-            uptime::percent(full + cached + copies),
-            uptime::percent(full + cached),
-            uptime::percent(copies)
+            self.share(full + cached + copies),
+            self.share(full + cached),
+            self.share(copies)
         );
-        for (share, what) in [(passed, "had to pass a check first, and passed it"), (checked, "were given a check")] {
-            if share > 0 {
-                says.push_str(&format!("; {} {what}", uptime::percent(share)));
+        for (n, what) in [(passed, "had to pass a check first, and passed it"), (checked, "were given a check")] {
+            if n > 0 {
+                says.push_str(&format!("; {} {what}", self.share(n)));
             }
         }
         if again > 0 {
-            let (share, n) = (uptime::percent(again), number(self.come_again));
             says.push_str(&format!(
-                "; {share} ({n}) were told to come again, and whether they got in later is not counted"
+                "; {} ({}) were told to come again, and whether they got in later is not counted",
+                self.share(again),
+                number(again)
             ));
         }
         says.push_str(&match refused {
             0 => "; none was refused or failed".to_owned(),
-            share => format!("; {} ({}) were refused, or failed", uptime::percent(share), number(self.served.refused)),
+            n => format!("; {} ({}) were refused, or failed", self.share(n), number(n)),
         });
         Some(says)
     }
@@ -148,9 +166,10 @@ impl Pen<'_> {
         let all = citizens.fared.parts();
         let shown: Vec<usize> = (0..PARTS.len()).filter(|part| ALWAYS.contains(part) || all[*part] > 0).collect();
         let row = |name: &str, fared: &Fared| {
-            let shares = uptime::shares(fared.parts());
-            let share = |part: usize| shares.map_or(String::new(), |s| format!(" ({})", uptime::percent(s[part])));
-            let cells = shown.iter().map(|part| format!("{}{}", number(fared.parts()[*part]), share(*part)));
+            let cells = shown.iter().map(|part| {
+                let n = fared.parts()[*part];
+                format!("{} ({})", number(n), fared.share(n))
+            });
             [name.to_owned()].into_iter().chain(cells).collect::<Vec<String>>()
         };
         let rows = citizens.classes.iter().map(|(class, fared)| row(class, fared));
@@ -164,11 +183,12 @@ impl Pen<'_> {
             )),
             Table(head, rows.chain([row("all", &citizens.fared)]).collect()),
             Text(format!(
-                "Told to come again is who got a place in the waiting room, or was asked to try again because the portal had no room. Whoever asks again counts again, each time. Whether and when they got in is not counted. In {} {HURT} % or more of citizens' requests were refused, failed or told to come again; in {} protection was raised.",
+                "Told to come again is who got a place in the waiting room, or was asked to try again because the portal had no room. Whoever asks again counts again, each time. Whether and when they got in is not counted. In {} {HURT} % or more of citizens' requests were refused, failed or told to come again (where no request of a minute counts as a citizen's: of those with a pass); in {} protection was raised.",
                 times(citizens.minutes_hurt, "minute"),
                 times(citizens.minutes_risen, "minute")
             )),
-            Text(format!("Worst minute for citizens: {}", self.worst())),
+            Text(self.hard().unwrap_or_else(|| "Protection was not raised, and not more than usual came.".into())),
+            Text(format!("Worst minute for citizens, of those in which any count: {}", self.worst())),
             Text(format!(
                 "Not among these figures: while protection is raised, whoever comes without a pass is not counted as a citizen before a check is passed; and before it is raised, whoever was told to come again and had no pass yet. Of all who came, citizens or not, {} requests were given a check, and {} checks were passed. How many people gave up at one is not counted.",
                 number(checks),
@@ -213,7 +233,34 @@ impl Pen<'_> {
 
 impl Fared {
     fn share_at_once(&self) -> String {
-        let [full, cached, ..] = uptime::shares(self.parts()).unwrap_or_default();
-        uptime::percent(full + cached)
+        self.share(self.at_once())
+    }
+}
+
+impl Pen<'_> {
+    /// How citizens fared while it was hard; where none could be told, how those did who had a pass.
+    pub(super) fn hard(&self) -> Option<String> {
+        let Hard { minutes, blind, fared, passes } = self.report.citizens.hard;
+        if minutes == 0 {
+            return None;
+        }
+        let long = times(minutes, "minute");
+        let mut says = match fared.in_short() {
+            Some(told) => format!(
+                "While protection was raised or far more than usual came ({long}), {} requests count as citizens': {told}.",
+                number(fared.served.requests())
+            ),
+            None => format!(
+                "While protection was raised or far more than usual came ({long}), no request counts as a citizen's."
+            ),
+        };
+        if let Some(told) = passes.in_short().filter(|_| blind > 0) {
+            says.push_str(&format!(
+                " In {} of these minutes none does, because nobody could be told from robots; of all {} requests with a pass in the {long}, robots' among them, {told}.",
+                number(blind),
+                number(passes.served.requests())
+            ));
+        }
+        Some(says)
     }
 }

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use serde::{Serialize, Serializer};
 
 pub use changes::{Line, RulesChange};
-pub use fared::{Citizens, Fared, Worst};
+pub use fared::{Citizens, Fared, Hard, Worst};
 pub use indicators::csv;
 pub use laid::{Decided, Did, FORCED, Forecast, Measure};
 pub use notices::{Notice, notices};
@@ -261,10 +261,14 @@ pub struct Rush {
     pub from: At,
     pub to: At,
     pub minutes: u64,
+    /// That came in these minutes, and of them those that the origin or the cache answered.
+    pub requests: u64,
+    pub full: u64,
     /// More requests than this had each.
     pub above: u64,
-    /// The median of a minute of the hour before, where that is known.
+    /// The median of the minutes before, of the last hour at most, where that is known; and how many they are.
     pub usual: Option<u64>,
+    pub usual_of: u64,
     /// Some calm followed within the span.
     pub over: bool,
 }

@@ -29,7 +29,7 @@ pub struct Statement {
     pub next: Option<At>,
     pub followed: Option<At>,
     /// How citizens fared in the first whole minute after it, by which its words can be held against what was so. `None`: that
-    /// minute is not counted, or nobody came in it.
+    /// minute is not counted.
     pub met: Option<Fared>,
 }
 
@@ -116,7 +116,10 @@ impl Pen<'_> {
                 false => format!("{}: shown in {}", s.lacks.join(", "), s.instead),
             };
             let (languages, next) = (tags(&s.languages), self.promise(s));
-            let met = s.met.and_then(|fared| fared.in_short()).unwrap_or_else(|| "not counted".into());
+            let met = match s.met {
+                Some(fared) => fared.in_short().unwrap_or_else(|| "nobody who could be told from robots".into()),
+                None => "not counted yet".into(),
+            };
             vec![what, self.utc(s.at), self.local(s.at), s.office.clone(), text, met, languages, lacks, next]
         };
         let head = vec![

@@ -145,8 +145,11 @@ fn known() -> Report {
                 from: at("2026-11-27T11:00:00Z"),
                 to: at("2026-11-27T11:35:00Z"),
                 minutes: 30,
+                requests: 1_200_000,
+                full: 6000,
                 above: 900,
                 usual: Some(300),
+                usual_of: 50,
                 over: true,
             }),
         },
@@ -164,6 +167,19 @@ fn known() -> Report {
                     Fared { served: Served { full: 100, copies: 0, delayed: 0, refused: 40 }, ..Fared::default() },
                 ),
             ],
+            hard: Hard {
+                minutes: 40,
+                blind: 12,
+                fared: Fared {
+                    served: Served { full: 800, copies: 100, delayed: 0, refused: 100 },
+                    ..Fared::default()
+                },
+                passes: Fared {
+                    served: Served { full: 5000, copies: 0, delayed: 2000, refused: 3000 },
+                    come_again: 2000,
+                    ..Fared::default()
+                },
+            },
             minutes_risen: 38,
             minutes_hurt: 0,
             worst: Some(Worst {
@@ -252,9 +268,11 @@ fn a_minister_reads_figures_that_stand_below_as_well() {
     for part in [
         "On 2026-11-27 14:02 EAT protection of Huduma \\<&\\> was raised by boma itself (no room); it stood raised for 38 min, until 14:40 EAT.",
         "1,234,567 requests came in the span of this report, 612,000 of them in its busiest minute, that from 14:05 EAT. Far more than \
-         usual came in 30 minutes, from 14:00 EAT to 14:35 EAT.",
-        "Of 10,000 requests that count as citizens' 95.0\u{a0}% were answered in full at once, 2.0\u{a0}% were answered from dated copies, \
-         1.4\u{a0}% were checked first, 1.1\u{a0}% were told to come again, 0.5\u{a0}% were refused, or failed (people are not counted).",
+         usual came in 30 minutes, from 14:00 EAT to 14:35 EAT: 1,200,000 requests.",
+        "While protection was raised or far more than usual came (40 minutes), 1,000 requests count as citizens': 80.0\u{a0}% were answered \
+         in full at once, 10.0\u{a0}% were answered from dated copies, 10.0\u{a0}% were refused, or failed. In 12 of these minutes none \
+         does, because nobody could be told from robots; of all 10,000 requests with a pass in the 40 minutes, robots' among them, \
+         50.0\u{a0}% were answered in full at once, 20.0\u{a0}% were told to come again, 30.0\u{a0}% were refused, or failed. People are not counted.",
         "The public was told first at 14:09 EAT, 7 min after protection was raised.",
         "| When? | It began at about 2026-11-27 14:00 EAT (an estimate). Protection was raised at 2026-11-27 14:02 EAT by boma itself. The \
          busiest minute was that from 2026-11-27 14:05 EAT.",
@@ -262,18 +280,21 @@ fn a_minister_reads_figures_that_stand_below_as_well() {
         "| How long? | Protection stood raised for 38 min. Far more requests than usual came for 35 minutes, in 30 of them, from 14:00 EAT \
          to 14:35 EAT.",
         "| How much? | 1,234,567 requests came to the portal; 612,000 in the busiest minute, which is 10,200 a second on average. Of these \
-         1,200,000 were given a check first, 9,500 were answered in full. By a sample, about 48\u{a0}% for pages that the portal is not \
+         1,200,000 were given a check first, 9,500 were answered in full. In the 30 minutes in which far more than usual came it was \
+         1,200,000 requests, of which 6,000 (0.5\u{a0}%) were answered in full. By a sample, about 48\u{a0}% for pages that the portal is not \
          known to have, such as /\\*/\\*, about 32\u{a0}% for /search. They came from 233 networks or more, citizens' among them. |",
-        "| Who was hurt? | How many people were hurt is not known: boma counts requests. Of 10,000 requests that count as citizens', \
+        "| Who was hurt? | How many people were hurt is not known: boma counts requests. While protection was raised or",
+        "In the whole span, its quiet minutes too, of 10,000 requests that count as citizens', \
          97.0\u{a0}% were answered at once (95.0\u{a0}% in full, 2.0\u{a0}% from dated copies); 1.4\u{a0}% had to pass a check first, \
          and passed it; 1.1\u{a0}% (110) were told to come again, and whether they got in later is not counted; 0.5\u{a0}% (50) were \
          refused, or failed. Hardest hit was the class payment: of its 140 requests 40 were refused, failed or told to come again.",
         "In the worst minute for them, from 14:06 EAT, 90.0\u{a0}% of 1,000 requests were served in full at once, 41 were told to come again, \
          39 were refused, or failed.",
-        "| What was done? | Boma itself set the posture to guarded at 14:02 EAT, attack at 14:03 EAT, normal at 14:40 EAT. Measure m was laid at 14:03 EAT by staff soc (analyst) for INC-7: it sent away 7,600 requests; it ended at \
+        "| What was done? | Boma itself set the posture to guarded at 14:02:00 EAT, attack at 14:03:00 EAT, normal at 14:40:00 EAT. Measure m was laid at 14:03 EAT by staff soc (analyst) for INC-7: it sent away 7,600 requests, of them 11 with a pass; it ended at \
          14:30 EAT, taken out by staff soc (analyst). Measure n was laid at 14:03 EAT by staff soc (analyst) for INC-8 (forced): what it \
          did is not counted; its end is not within the span.",
-        "Staff laid 1 ban.",
+        "Staff laid 1 ban. The rules file was changed 1 time; put in: rate = \"5/s\"",
+        "Whether measures ended the rush, or whoever sent it, is not known.",
         "The public was told first at 2026-11-27 14:09 EAT, 7 min after protection was raised; statements: investigating at 14:09 EAT. |",
         "| How does it stand? | Back to normal since 2026-11-27 14:40 EAT, as far as this span goes. The incident is resolved. One thing does not fit together: The incident was closed at",
     ] {
@@ -295,7 +316,7 @@ fn a_minister_reads_figures_that_stand_below_as_well() {
         "the first that is counted began at 2026-11-27 10:45:00 UTC, the last ended at 2026-11-27 12:00:00 UTC",
         "75 of these minutes have any",
         "1,234,567 requests came to the portal, and 4,321 to boma's own pages",
-        "The rush is the 30 minutes with more than 900 requests, three times the median of the hour before (300).",
+        "The rush is the 30 minutes with more than 900 requests, three times the median of 50 minutes before (300).",
         "1,200,000 requests were given a check, and 321 checks were passed",
         "| Contained | does not apply |",
         "| Closed | 2026-11-27 11:50:00 UTC |",
@@ -509,8 +530,10 @@ fn a_statement_stands_beside_what_citizens_met_when_they_read_it() {
                30.0\u{a0}% were told to come again";
     let told = part(&report, "What citizens were told");
     assert!(told.contains(&format!("We are looking into it. (en) | {met} |")), "{told}");
-    report.statements[0].met = None;
-    assert!(part(&report, "What citizens were told").contains("(en) | not counted |"));
+    for (met, says) in [(None, "not counted yet"), (Some(Fared::default()), "nobody who could be told from robots")] {
+        report.statements[0].met = met;
+        assert!(part(&report, "What citizens were told").contains(&format!("(en) | {says} |")));
+    }
 }
 
 #[test]
@@ -520,13 +543,14 @@ fn that_all_were_served_is_said_only_where_they_were() {
     report.citizens.fared = Fared { served: Served { full: 70, ..Served::default() }, ..Fared::default() };
     let all = part(&report, "What it meant for citizens");
     assert!(all.contains(
-        "Worst minute for citizens: none; in every minute all of their requests were served in full at once."
+        "Worst minute for citizens, of those in which any count: none; in every minute all of their requests were served in full at once."
     ));
     report.citizens.fared = Fared::default();
     let nobody = part(&report, "What it meant for citizens");
     assert!(
-        nobody.contains("Worst minute for citizens: not known, because no request is known to have been a citizen's.")
+        nobody.contains("Worst minute for citizens, of those in which any count: not known, because no request is known to have been a citizen's.")
     );
+    report.citizens.hard = Hard::default();
     assert!(report.told().summary.contains("No request is known to have been a citizen's."));
     let waiting =
         Fared { served: Served { full: 1, delayed: 3, ..Served::default() }, come_again: 3, ..Fared::default() };
@@ -558,7 +582,7 @@ fn what_is_not_over_and_who_was_refused_with_a_pass_is_said_before_all_else() {
         "The last minute in which citizens were turned away in numbers ended at 2026-11-27 14:30 EAT. When protection came down is not known: the span ended before. |",
         "| How does it stand? | Not known: the span ended while protection was raised.",
         "83,905 were refused by a limit, a rule or a ban, 204,677 were told to come again, because too many came at once",
-        "it sent away 7,600 requests until 14:29 EAT, as far as counted; it ended at 14:30 EAT",
+        "it sent away 7,600 requests, of them 11 with a pass until 14:29 EAT, as far as counted; it ended at 14:30 EAT",
         "Who was given a check and did not pass it is not among them. Of those that were refused by a limit, a rule or a ban 6,100 held a pass",
         "These figures end at 2026-11-27 14:29:00 EAT; what came in the last 1 min of the span is not counted yet.",
     ] {
@@ -568,7 +592,7 @@ fn what_is_not_over_and_who_was_refused_with_a_pass_is_said_before_all_else() {
         "| measure old | not known: the journal does not hold it | not known | not known: no minute is counted since it was laid |",
         "| Recovered | not known |  | totals: the posture was raised in the last minute of the span that is counted |",
         "| Contained | not known to be |  | totals: there was such a minute in which 5 % or more of citizens' requests were refused, failed or told to come again until 14:30 EAT, and no calm is known since |",
-        "How much is usual is not known, because no hour before is counted: the rush is the 35 minutes with more than 153,000 requests, a quarter of what came in its busiest.",
+        "How much is usual is not known, because hardly a minute before is counted: the rush is the 35 minutes with more than 153,000 requests, a quarter of what came in its busiest.",
         "Of those that were refused by a limit, a rule or a ban 6,100 held a pass: some of them may have been people's.",
     ] {
         assert!(text.contains(part), "{part} in {text}");

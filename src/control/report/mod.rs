@@ -73,7 +73,7 @@ impl Office {
         let mut moments = self.moments((from, to, now), (incident, name), (&sums, raised), &found);
         let detected = moments.detected.map(|at| at.0);
         let before = detected.map_or_else(Before::default, |at| Before::of(self, at, name));
-        let rush = sums.rush(detected, before.usual, to);
+        let rush = sums.rush(detected, &before, to);
         let high = rush.map(|rush| rush.from).filter(|from| before.usual.is_none() && moments.detected >= Some(*from));
         moments.onset = before.onset.map(At).or(high);
         let told = |p: &Arc<Portal>| report::Portal {
@@ -105,7 +105,7 @@ impl Office {
             moments,
             traffic: sums.traffic(rush),
             rules,
-            citizens: sums.citizens(),
+            citizens: sums.citizens(rush),
             postures: sums.postures(),
             turns: found.turns,
             measures: found.measures,

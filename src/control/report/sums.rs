@@ -9,7 +9,7 @@ use super::super::Office;
 use crate::bounds;
 use crate::plan::Level;
 use crate::report::{
-    At, Became, Citizens, Decided, Did, Fared, HURT, Measure, Peak, Rush, Statement, Step, Traffic, Worst,
+    At, Became, Citizens, Decided, Did, Fared, HURT, Hard, Measure, Peak, Rush, Statement, Step, Traffic, Worst,
 };
 use crate::telemetry::Outcome;
 use crate::telemetry::totals::Minute;
@@ -26,7 +26,18 @@ struct Sum {
     requests: u64,
     own: u64,
     sent_away: u64,
+    /// Answered by the origin or the cache.
+    full: u64,
     citizens: Fared,
+    /// Of whoever had a pass, robots too.
+    passes: Fared,
+}
+
+impl Sum {
+    /// How citizens fared; where none could be told from robots, who had a pass stands for them.
+    fn people(&self) -> &Fared {
+        if self.citizens.served.requests() > 0 { &self.citizens } else { &self.passes }
+    }
 }
 
 #[derive(Default)]
@@ -66,6 +77,12 @@ impl Sums {
             if outcome.is_sent_away() {
                 sum.sent_away += all;
             }
+            if matches!(outcome, Outcome::Full | Outcome::Cache) {
+                sum.full += all;
+            }
+            if let Some(fared) = fared(outcome, with_pass) {
+                sum.passes = sum.passes.with(&fared);
+            }
             let (_, counts) = self.outcomes.entry(outcome as usize).or_insert((outcome, [0; 2]));
             *counts = [counts[0] + all, counts[1] + with_pass];
             if let Some(fared) = fared(outcome, citizens) {
@@ -99,32 +116,45 @@ impl Sums {
 
     /// The minutes in which far more came than is usual, or a good part of the most where that is not known; from ten minutes before
     /// detection on. Their end is one where some calm followed until `to`.
-    pub fn rush(&self, detected: Option<u64>, usual: Option<u64>, to: u64) -> Option<Rush> {
+    pub fn rush(&self, detected: Option<u64>, before: &Before, to: u64) -> Option<Rush> {
         let edge = detected?.saturating_sub(BEFORE);
-        let above = match usual {
+        let above = match before.usual {
             Some(usual) => TIMES * usual,
             None => self.minutes.range(edge..).map(|(_, sum)| sum.requests).max()? / bounds::REPORT_RUSH,
         };
-        let high = || self.minutes.range(edge..).filter(|(_, sum)| sum.requests > above).map(|(at, _)| *at);
+        let all = || self.minutes.range(edge..).filter(|(_, sum)| sum.requests > above);
+        let high = || all().map(|(at, _)| *at);
         let (first, last) = (high().next()?, high().next_back()? + 60);
         Some(Rush {
             from: At(first),
             to: At(last),
             minutes: high().count() as u64,
+            requests: all().map(|(_, sum)| sum.requests).sum(),
+            full: all().map(|(_, sum)| sum.full).sum(),
             above,
-            usual,
+            usual: before.usual,
+            usual_of: before.minutes,
             over: last + bounds::REPORT_CALM.as_secs() <= to,
         })
     }
 
-    pub fn citizens(&self) -> Citizens {
+    pub fn citizens(&self, rush: Option<Rush>) -> Citizens {
         let risen: BTreeSet<u64> = self.risen.keys().map(|(_, at)| *at).collect();
+        let in_rush = |at: u64| rush.is_some_and(|rush| (rush.from.0..rush.to.0).contains(&at));
+        let mut hard = Hard::default();
+        for (_, sum) in self.minutes.iter().filter(|(at, _)| risen.contains(at) || in_rush(**at)) {
+            hard.minutes += 1;
+            hard.blind += u64::from(sum.citizens.served.requests() == 0);
+            hard.fared = hard.fared.with(&sum.citizens);
+            hard.passes = hard.passes.with(&sum.passes);
+        }
         Citizens {
             definition: DEFINITION,
             fared: self.classes.values().fold(Fared::default(), |all, f| all.with(f)),
             classes: self.classes.iter().map(|(class, fared)| (class.clone(), *fared)).collect(),
+            hard,
             minutes_risen: risen.len() as u64,
-            minutes_hurt: self.minutes.values().filter(|s| hurts(&s.citizens)).count() as u64,
+            minutes_hurt: self.minutes.values().filter(|s| hurts(s.people())).count() as u64,
             worst: self.worst(),
         }
     }
@@ -174,8 +204,7 @@ impl Sums {
     pub fn met(&self, statements: &mut [Statement]) {
         for statement in statements {
             let after = statement.at.0.next_multiple_of(60);
-            let sum = self.minutes.get(&after).filter(|sum| sum.citizens.served.requests() > 0);
-            statement.met = sum.map(|sum| sum.citizens);
+            statement.met = self.minutes.get(&after).map(|sum| sum.citizens);
         }
     }
 
@@ -205,7 +234,7 @@ impl Sums {
 
     /// When the last minute ended in which citizens were hurt, first where some calm followed, and then in any case.
     pub fn hurt_until(&self, detected: Option<u64>, to: u64) -> (Option<u64>, Option<u64>) {
-        let hurt = self.minutes.iter().rev().find(|(_, sum)| hurts(&sum.citizens)).map(|(at, _)| at + 60);
+        let hurt = self.minutes.iter().rev().find(|(_, sum)| hurts(sum.people())).map(|(at, _)| at + 60);
         let calm = |end: &u64| end + bounds::REPORT_CALM.as_secs() <= to && detected.is_none_or(|d| *end >= d);
         (hurt.filter(calm), hurt)
     }
@@ -251,8 +280,12 @@ fn hurts(fared: &Fared) -> bool {
 pub(super) struct Before {
     pub usual: Option<u64>,
     pub onset: Option<u64>,
+    /// Minutes that usual is the median of.
+    pub minutes: u64,
 }
 
+/// Fewer minutes say nothing of what is usual.
+const LEAST: usize = 4;
 /// The ten minutes before detection may be of the attack.
 const BEFORE: u64 = 600;
 
@@ -270,13 +303,17 @@ impl Before {
     fn reckoned(minutes: &BTreeMap<u64, u64>, detected: u64) -> Before {
         let edge = detected.saturating_sub(BEFORE);
         let mut before: Vec<u64> = minutes.range(..edge).map(|(_, n)| *n).collect();
+        // Where boma has not run for long, all that there is before the minute of detection: an attack's own are few of them.
         if before.len() < 10 {
+            before = minutes.range(..detected / 60 * 60).map(|(_, n)| *n).collect();
+        }
+        if before.len() < LEAST {
             return Before::default();
         }
         let middle = before.len() / 2;
         let usual = *before.select_nth_unstable(middle).1;
         let onset = minutes.range(edge..=detected).find(|(_, n)| **n > TIMES * usual).map(|(at, _)| *at);
-        Before { usual: Some(usual), onset }
+        Before { usual: Some(usual), onset, minutes: before.len() as u64 }
     }
 }
 
@@ -306,7 +343,8 @@ mod tests {
         // Two processes, one minute.
         sums.add(&minute(62, Level::Guarded, json!({ "payment": { "denied": [400, 0, 0] } })));
         (63..70).for_each(|n| sums.add(&minute(n, Level::Guarded, json!({ "payment": { "full": [10, 10, 10] } }))));
-        let traffic = sums.traffic(sums.rush(Some(60 * 60), Some(100), 70 * 60));
+        let before = |usual| Before { usual, onset: None, minutes: 50 };
+        let traffic = sums.traffic(sums.rush(Some(60 * 60), &before(Some(100)), 70 * 60));
         assert_eq!((traffic.minutes, traffic.requests, traffic.own), (70, 60 * 100 + 3 * 6157 + 400 + 70, 3 * 12));
         assert_eq!((traffic.began, traffic.ended), (Some(At(0)), Some(At(70 * 60))));
         assert_eq!(traffic.sent_away, 3 * 6000 + 400);
@@ -318,15 +356,29 @@ mod tests {
             (outcome("full"), outcome("challenged"), outcome("own")),
             (Some((6310, 2710)), Some((15_000, 30)), Some((27, 0)))
         );
-        let rush = Rush { from: At(60 * 60), to: At(63 * 60), minutes: 3, above: 300, usual: Some(100), over: true };
+        let rush = Rush {
+            from: At(60 * 60),
+            to: At(63 * 60),
+            minutes: 3,
+            requests: 3 * 6157 + 400,
+            full: 3 * 80,
+            above: 300,
+            usual: Some(100),
+            usual_of: 50,
+            over: true,
+        };
         assert_eq!(traffic.rush, Some(rush));
         assert_eq!(
-            sums.rush(Some(60 * 60), None, 67 * 60),
+            sums.rush(Some(60 * 60), &before(None), 67 * 60),
             Some(Rush { above: 6557 / 4, usual: None, over: false, ..rush }),
             "where no hour before is known"
         );
-        assert_eq!((sums.rush(None, Some(100), 70 * 60), sums.rush(Some(3600), Some(9999), 70 * 60)), (None, None));
-        let citizens = sums.citizens();
+        let none = [sums.rush(None, &before(Some(100)), 70 * 60), sums.rush(Some(3600), &before(Some(9999)), 70 * 60)];
+        assert_eq!(none, [None, None]);
+        let citizens = sums.citizens(Some(rush));
+        let Hard { minutes, blind, fared, passes } = citizens.hard;
+        assert_eq!((minutes, blind, fared.served.full, fared.come_again), (10, 0, 3 * 80 + 70, 12));
+        assert_eq!((passes.served.full, passes.come_again), (3 * 80 + 70, 27));
         let fared = |full, delayed, refused, passed_check, come_again| Fared {
             served: Served { full, delayed, refused, copies: 0 },
             cached: 0,
@@ -403,14 +455,30 @@ mod tests {
     }
 
     #[test]
+    fn where_no_citizen_can_be_told_from_robots_who_had_a_pass_stands_for_them() {
+        let mut sums = Sums::default();
+        sums.add(&minute(1, Level::Normal, json!({ "information": { "full": [100, 0, 100] } })));
+        let blind = json!({ "information": { "full": [60, 60, 0], "denied": [900, 40, 0], "waiting": [90, 20, 0] } });
+        (2..5).for_each(|n| sums.add(&minute(n, Level::Attack, blind.clone())));
+        (5..12).for_each(|n| sums.add(&minute(n, Level::Guarded, json!({ "information": { "full": [9, 9, 9] } }))));
+        let citizens = sums.citizens(None);
+        let Hard { minutes, blind, fared, passes } = citizens.hard;
+        assert_eq!((minutes, blind, fared.served.requests(), passes.served.requests()), (10, 3, 63, 3 * 120 + 63));
+        assert_eq!((passes.served.refused, passes.come_again), (120, 60));
+        assert_eq!((citizens.minutes_hurt, sums.hurt_until(Some(120), 12 * 60)), (3, (Some(300), Some(300))));
+    }
+
+    #[test]
     fn the_beginning_is_reckoned_from_the_hour_before_or_not_known() {
         let quiet: BTreeMap<u64, u64> = (0..60).map(|n| (n * 60, 100)).collect();
         let reckoned = |minutes: &BTreeMap<u64, u64>| Before::reckoned(minutes, 3600);
-        assert_eq!(reckoned(&quiet), Before { usual: Some(100), onset: None });
+        assert_eq!(reckoned(&quiet), Before { usual: Some(100), onset: None, minutes: 50 });
         let mut flood = quiet.clone();
         flood.extend([(57 * 60, 301), (58 * 60, 5000), (59 * 60, 9000)]);
-        assert_eq!(reckoned(&flood), Before { usual: Some(100), onset: Some(57 * 60) });
-        flood.retain(|at, _| *at >= 45 * 60);
-        assert_eq!(reckoned(&flood), Before::default(), "five minutes are no hour");
+        assert_eq!(reckoned(&flood), Before { usual: Some(100), onset: Some(57 * 60), minutes: 50 });
+        flood.retain(|at, _| *at >= 51 * 60);
+        assert_eq!(reckoned(&flood), Before { usual: Some(100), onset: Some(57 * 60), minutes: 9 });
+        flood.retain(|at, _| *at >= 57 * 60);
+        assert_eq!(reckoned(&flood), Before::default(), "three minutes are no measure");
     }
 }

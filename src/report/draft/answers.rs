@@ -6,7 +6,7 @@
 use super::super::blocks::Block;
 use super::super::{At, FOOT, HURT, Moments, Peak, Rush};
 use super::deeds::itself;
-use super::{Pen, number, span, times};
+use super::{Pen, number, share, span, times};
 
 /// How it ended, as far as that is known.
 pub(super) enum End {
@@ -23,20 +23,22 @@ pub(super) enum End {
 impl Pen<'_> {
     pub(super) fn end(&self) -> End {
         let report = self.report;
-        match report.moments.recovered {
-            Some(at) => End::Back(at),
-            None if report.ends_quietly() => match (report.turns.last(), report.portals.len()) {
-                (Some(turn), 1) if turn.level == FOOT => End::Back(turn.at),
-                _ => End::JustBack,
-            },
-            None if report.is_fresh() => {
+        // The journal knows the second, the totals that it stayed so.
+        let turned = report.turns.last().filter(|turn| turn.level == FOOT && report.portals.len() == 1).map(|t| t.at);
+        let quiet = report.ends_quietly();
+        match (report.moments.recovered, turned) {
+            (Some(at), Some(turned)) if turned <= at && at.0 - turned.0 <= 60 => End::Back(turned),
+            (Some(at), _) => End::Back(at),
+            (None, Some(turned)) if quiet => End::Back(turned),
+            (None, _) if quiet => End::JustBack,
+            (None, _) if report.is_fresh() => {
                 let raised = report.portals.iter().filter(|p| p.is_raised());
                 End::Raised(match report.portals.len() {
                     1 => raised.map(|p| p.posture.clone()).collect(),
                     _ => raised.map(|p| format!("{}: {}", p.title, p.posture)).collect::<Vec<_>>().join(", "),
                 })
             }
-            None => End::Unknown,
+            (None, _) => End::Unknown,
         }
     }
 
@@ -139,6 +141,15 @@ impl Pen<'_> {
             number((requests + 30) / 60)
         )];
         says.extend(self.became());
+        if let Some(Rush { requests, full, minutes, .. }) = traffic.rush {
+            says.push(format!(
+                "In the {} in which far more than usual came it was {} requests, of which {} ({}) were answered in full.",
+                times(minutes, "minute"),
+                number(requests),
+                number(full),
+                share(full, requests)
+            ));
+        }
         if let Some(seen) = &self.report.seen {
             if let Some(most) = seen.most() {
                 says.push(format!("By a sample, {most}."));
@@ -183,10 +194,15 @@ impl Pen<'_> {
         let citizens = &self.report.citizens;
         let people = "How many people were hurt is not known: boma counts requests.".to_owned();
         let Some(told) = citizens.fared.told() else {
-            return vec!["No request is known to have been a citizen's.".into(), people];
+            let known = "No request is known to have been a citizen's.".to_owned();
+            return [vec![known, people], self.hard().into_iter().collect()].concat();
         };
         let requests = number(citizens.fared.served.requests());
-        let mut says = vec![people, format!("Of {requests} requests that count as citizens', {told}.")];
+        let mut says = vec![people];
+        says.extend(self.hard());
+        says.push(format!(
+            "In the whole span, its quiet minutes too, of {requests} requests that count as citizens', {told}."
+        ));
         says.extend(self.hardest_hit());
         says.extend(self.worst_in_short());
         if self.of("challenged").0 > 0 {

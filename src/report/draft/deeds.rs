@@ -2,7 +2,7 @@
 //!
 //! Does not know: the journal, totals.
 
-use super::super::{Measure, Moments, Turn};
+use super::super::{Line, Measure, Moments, Turn};
 use super::{Pen, number, span, times};
 
 /// Of each kind of deed so many are named; the others stand in the timeline.
@@ -22,8 +22,9 @@ impl Pen<'_> {
         if !bans.is_empty() {
             says.push(format!("Staff laid {}.", times(bans.len() as u64, "ban")));
         }
-        if !report.changes.is_empty() {
-            says.push(format!("The rules file was changed {}.", times(report.changes.len() as u64, "time")));
+        says.extend(self.ruled());
+        if !measures.is_empty() && report.traffic.rush.is_some_and(|rush| rush.over) {
+            says.push("Whether measures ended the rush, or whoever sent it, is not known.".into());
         }
         says.push(self.published());
         says
@@ -45,7 +46,7 @@ impl Pen<'_> {
         let one = self.report.portals.len() == 1;
         let told = |t: &Turn| {
             let of = t.portal.as_ref().filter(|_| !one).map_or(String::new(), |p| format!(" (of {p})"));
-            format!("{}{of} at {}", t.level, self.clock(t.at))
+            format!("{}{of} at {}", t.level, self.second(t.at))
         };
         let runs = turns.chunk_by(|a, b| itself(&a.who) == itself(&b.who));
         let run = |run: &[Turn]| {
@@ -55,9 +56,27 @@ impl Pen<'_> {
         runs.map(run).collect()
     }
 
+    /// Changes of the rules file; of what was put in the first lines.
+    fn ruled(&self) -> Option<String> {
+        let changes = &self.report.changes;
+        let put = changes.iter().flat_map(|change| &change.lines).filter_map(|line| match line {
+            Line::In(text) if !text.trim().is_empty() && !text.trim_start().starts_with('#') => Some(text.trim()),
+            _ => None,
+        });
+        let put: Vec<&str> = put.take(NAMED).collect();
+        let told = if put.is_empty() { String::new() } else { format!("; put in: {}", put.join(" · ")) };
+        let changed = times(changes.len() as u64, "time");
+        (!changes.is_empty()).then(|| format!("The rules file was changed {changed}{told}."))
+    }
+
     fn lay(&self, m: &Measure) -> String {
         let did = match &m.did {
-            Some(did) => format!("it sent away {} requests{}", number(did.sent_away), self.until_when(m)),
+            Some(did) => format!(
+                "it sent away {} requests, of them {} with a pass{}",
+                number(did.sent_away),
+                number(did.with_pass),
+                self.until_when(m)
+            ),
             None => "what it did is not counted".into(),
         };
         let end = match m.ended {

@@ -52,15 +52,21 @@ impl Pen<'_> {
             number(requests),
             self.clock(at)
         )];
-        if let Some(Rush { from, to, minutes, over, .. }) = traffic.rush {
+        if let Some(Rush { from, to, minutes, requests, over, .. }) = traffic.rush {
             let over = if over { "" } else { " or longer" };
             let (from, to) = (self.clock(from), self.clock(to));
-            says.push(format!("Far more than usual came in {}{over}, from {from} to {to}.", times(minutes, "minute")));
+            let (minutes, requests) = (times(minutes, "minute"), number(requests));
+            says.push(format!(
+                "Far more than usual came in {minutes}{over}, from {from} to {to}: {requests} requests."
+            ));
         }
         says
     }
 
     fn citizens_in_short(&self) -> String {
+        if let Some(hard) = self.hard() {
+            return format!("{hard} People are not counted.");
+        }
         let citizens = &self.report.citizens;
         let Some(told) = citizens.fared.in_short() else {
             return "No request is known to have been a citizen's.".into();

@@ -33,10 +33,8 @@ impl Pen<'_> {
             Some(_) if usual == Some(None) => {
                 "totals, an estimate: the first minute of the rush; how much is usual is not known"
             }
-            Some(_) => "totals, an estimate: the first minute with more than three times the median of the hour before",
-            None => {
-                "totals: no minute had more than three times the median of the hour before, or there are none of that hour"
-            }
+            Some(_) => "totals, an estimate: the first minute with more than three times the median of those before",
+            None => "totals: no minute had more than three times the median of those before, or there are hardly any",
         };
         let closed = match m.closed {
             Some(at) if m.recovered.is_some_and(|back| back > at) => {
@@ -83,7 +81,9 @@ impl Pen<'_> {
             return "does not apply: the posture did not rise".into();
         }
         match self.end() {
-            End::Back(_) if self.report.moments.recovered.is_none() => "journal: the posture was set to normal".into(),
+            End::Back(at) if self.report.moments.recovered != Some(at) => {
+                "journal: the posture was set to normal".into()
+            }
             End::Back(_) => "totals: the posture was back to normal".into(),
             End::JustBack => {
                 "the posture was back to normal when this was drawn up, for less than a counted minute".into()
