@@ -324,7 +324,7 @@ fn a_minister_reads_figures_that_stand_below_as_well() {
         "| What of payments? | that it is not known yet |",
         "|  | peak minute |  | totals |",
         "journal, line 7 |",
-        "Worst minute for citizens: that from 2026-11-27 11:06:00 UTC (2026-11-27 14:06 EAT). 900 of 1,000 requests were served in full at once (90.0\u{a0}%); \
+        "Worst minute for citizens, of those in which any count: that from 2026-11-27 11:06:00 UTC (2026-11-27 14:06 EAT). 900 of 1,000 requests were served in full at once (90.0\u{a0}%); \
          of the others 0 got a dated copy, 20 had to pass a check first, and passed it, 41 were told to come again, 39 were refused, or failed.",
         "|  | worst minute for citizens |  | totals |",
         "| measure m | INC-7 | staff soc (analyst) | night shift |",
