@@ -16,7 +16,7 @@ pub struct Citizens {
     #[serde(flatten)]
     pub fared: Fared,
     pub classes: Vec<(String, Fared)>,
-    /// In the minutes of the rush and of raised protection alone.
+    /// In the minutes of the rush alone; where none is known, in those of raised protection.
     pub hard: Hard,
     /// Minutes with a posture above its foot, and such in which many citizens were turned away.
     pub minutes_risen: u64,
@@ -245,18 +245,18 @@ impl Pen<'_> {
             return None;
         }
         let long = times(minutes, "minute");
+        let when =
+            if self.report.traffic.rush.is_some() { "far more than usual came" } else { "protection was raised" };
         let mut says = match fared.in_short() {
             Some(told) => format!(
-                "While protection was raised or far more than usual came ({long}), {} requests count as citizens': {told}.",
+                "While {when} ({long}), {} requests count as citizens': {told}.",
                 number(fared.served.requests())
             ),
-            None => format!(
-                "While protection was raised or far more than usual came ({long}), no request counts as a citizen's."
-            ),
+            None => format!("While {when} ({long}), no request counts as a citizen's."),
         };
         if let Some(told) = passes.in_short().filter(|_| blind > 0) {
             says.push_str(&format!(
-                " In {} of these minutes none does, because nobody could be told from robots; of all {} requests with a pass in the {long}, robots' among them, {told}.",
+                " In {} of these minutes none does, because nobody could be told from robots; of all {} requests with a pass in the {long}, robots' among them and boma's own pages other than passed checks left out, {told}.",
                 number(blind),
                 number(passes.served.requests())
             ));

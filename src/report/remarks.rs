@@ -60,8 +60,9 @@ impl Pen<'_> {
 
     fn closed_while_hurt(&self, closed: At) -> Option<String> {
         let moments = &self.report.moments;
-        let hurt = moments.hurt_until.filter(|hurt| moments.contained.is_none() || *hurt > closed)?;
-        let over = if hurt > closed { "" } else { ", and it is not known that this was over" };
+        // A whole minute between, and the closing was no haste.
+        let hurt = moments.hurt_until.filter(|hurt| hurt.0 + 60 > closed.0)?;
+        let over = if hurt > closed { "" } else { ", and no whole minute of calm lay between" };
         Some(format!(
             "The incident was closed at {}, but until {} minutes came in which {HURT} % or more of citizens' requests were refused, failed or told to come again{over}.",
             self.exact(closed),

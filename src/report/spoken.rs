@@ -117,7 +117,10 @@ impl Pen<'_> {
             };
             let (languages, next) = (tags(&s.languages), self.promise(s));
             let met = match s.met {
-                Some(fared) => fared.in_short().unwrap_or_else(|| "nobody who could be told from robots".into()),
+                Some(fared) => match fared.in_short() {
+                    Some(told) => format!("of {} requests {told}", number(fared.served.requests())),
+                    None => "nobody who could be told from robots".into(),
+                },
                 None => "not counted yet".into(),
             };
             vec![what, self.utc(s.at), self.local(s.at), s.office.clone(), text, met, languages, lacks, next]

@@ -142,7 +142,8 @@ impl Sums {
         let risen: BTreeSet<u64> = self.risen.keys().map(|(_, at)| *at).collect();
         let in_rush = |at: u64| rush.is_some_and(|rush| (rush.from.0..rush.to.0).contains(&at));
         let mut hard = Hard::default();
-        for (_, sum) in self.minutes.iter().filter(|(at, _)| risen.contains(at) || in_rush(**at)) {
+        let is_hard = |at: u64| if rush.is_some() { in_rush(at) } else { risen.contains(&at) };
+        for (_, sum) in self.minutes.iter().filter(|(at, _)| is_hard(**at)) {
             hard.minutes += 1;
             hard.blind += u64::from(sum.citizens.served.requests() == 0);
             hard.fared = hard.fared.with(&sum.citizens);
@@ -377,8 +378,8 @@ mod tests {
         assert_eq!(none, [None, None]);
         let citizens = sums.citizens(Some(rush));
         let Hard { minutes, blind, fared, passes } = citizens.hard;
-        assert_eq!((minutes, blind, fared.served.full, fared.come_again), (10, 0, 3 * 80 + 70, 12));
-        assert_eq!((passes.served.full, passes.come_again), (3 * 80 + 70, 27));
+        assert_eq!((minutes, blind, fared.served.full, fared.come_again), (3, 0, 3 * 80, 12));
+        assert_eq!((passes.served.full, passes.come_again), (3 * 80, 27));
         let fared = |full, delayed, refused, passed_check, come_again| Fared {
             served: Served { full, delayed, refused, copies: 0 },
             cached: 0,

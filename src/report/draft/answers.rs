@@ -126,7 +126,10 @@ impl Pen<'_> {
         });
         says.push(match report.citizens.minutes_hurt {
             0 => format!("There was no minute in which {HURT}\u{a0}% or more of citizens' requests were turned away."),
-            n => format!("In {} {HURT}\u{a0}% or more of citizens' requests were turned away.", times(n, "minute")),
+            n => format!(
+                "In {} {HURT}\u{a0}% or more of citizens' requests were turned away (where none counts: of those with a pass).",
+                times(n, "minute")
+            ),
         });
         says
     }

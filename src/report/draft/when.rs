@@ -6,6 +6,7 @@ use super::super::blocks::Block::{self, Heading, Table};
 use super::super::{At, HURT, Moments};
 use super::answers::End;
 use super::{Pen, span};
+use crate::bounds;
 
 impl Pen<'_> {
     pub(super) fn moments(&self) -> Vec<Block> {
@@ -21,8 +22,10 @@ impl Pen<'_> {
         let contained = match (m.hurt_until, m.contained) {
             (_, Some(_)) => row("Contained", m.contained, format!("totals: end of the last {hurt}")),
             (Some(until), None) => {
-                let note =
-                    format!("totals: there was such a {hurt} until {}, and no calm is known since", self.clock(until));
+                let (until, calm) = (self.clock(until), span(bounds::REPORT_CALM.as_secs()));
+                let note = format!(
+                    "totals: there was such a {hurt} until {until}, and less than {calm} of calm is counted since"
+                );
                 row_or("not known to be", "Contained", None, note)
             }
             // Nobody can be relieved of what there was not.
