@@ -144,10 +144,7 @@ fn turn(line: &Line) -> Option<Turn> {
 
 /// Whether a change of posture is of this portal alone.
 fn is_of(line: &Line, portal: &str) -> bool {
-    let posture = line.what.strip_prefix("posture ").and_then(|rest| rest.split_once(' '));
-    let Some((_, rest)) = posture else { return false };
-    let named = rest.strip_prefix("of portal ").or_else(|| rest.strip_prefix("of "));
-    named.and_then(|n| n.strip_prefix(portal)).is_some_and(|after| after.is_empty() || after.starts_with([':', ' ']))
+    turn(line).is_some_and(|turn| turn.portal.as_deref() == Some(portal))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! Does not know: the journal, totals.
 
-use super::super::{Line, Measure, Moments, Turn};
+use super::super::{At, Line, Measure, Moments, Turn};
 use super::{Pen, number, span, times};
 
 /// Of each kind of deed so many are named; the others stand in the timeline.
@@ -95,11 +95,15 @@ impl Pen<'_> {
         }
     }
 
+    pub(super) fn after_detection(&self, at: At) -> String {
+        let after = Moments::between(self.report.moments.detected, Some(at));
+        after.map_or(String::new(), |after| format!(", {} after protection was raised", span(after)))
+    }
+
     fn published(&self) -> String {
         let (report, moments) = (self.report, &self.report.moments);
         let Some(at) = moments.first_statement else { return "Staff published no statement.".into() };
-        let after = Moments::between(moments.detected, Some(at))
-            .map_or(String::new(), |after| format!(", {} after protection was raised", span(after)));
+        let after = self.after_detection(at);
         let told = |s: &super::super::Statement| format!("{} at {}", s.state, self.clock(s.at));
         let told: Vec<String> = report.statements.iter().take(NAMED).map(told).collect();
         let mut says = format!("The public was told first at {}{after}", self.local(at));

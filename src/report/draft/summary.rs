@@ -80,9 +80,7 @@ impl Pen<'_> {
         let Some(at) = moments.first_statement else {
             return vec!["Staff published no statement.".into()];
         };
-        let after = Moments::between(moments.detected, Some(at));
-        let after = after.map_or(String::new(), |after| format!(", {} after protection was raised", span(after)));
-        vec![format!("The public was told first at {}{after}.", self.clock(at))]
+        vec![format!("The public was told first at {}{}.", self.clock(at), self.after_detection(at))]
     }
 
     fn not_fitting(&self) -> Option<String> {
