@@ -274,7 +274,7 @@ pub const PASS_EARNS: Duration = Duration::from_secs(300);
 pub const MINTED: u32 = 120;
 pub const MINTED_EVERY: Duration = Duration::from_millis(500);
 pub const MINTED_OF_NETWORK: u32 = 4;
-/// Quiet passes likewise.
+/// Quiet passes likewise, and where a gate is crowded first pages of people without a pass.
 pub const QUIET: u32 = 120;
 pub const QUIET_EVERY: Duration = Duration::from_secs(1);
 /// Bytes of a User-Agent that tell browsers apart.

@@ -179,6 +179,8 @@ pub struct House {
     /// How many passes of a prefix get a budget of their own: of those that were worked for, and of quiet ones.
     pub minted: Quota,
     pub quiet: Quota,
+    /// How many pages of people without a pass are taken for first ones, of a prefix.
+    pub first: Quota,
     /// How many challenges a network is given before the whole page is kept from it, and for how long an answer gets it back.
     pub unanswered: Quota,
     pub answered: Quota,
@@ -280,6 +282,7 @@ impl House {
             // Two, so that an answer within the time of another prolongs it.
             answered: own_quota("answered", bounds::ANSWERED_FOR.as_nanos() as u64, 2),
             quiet: own_quota("quiet", bounds::QUIET_EVERY.as_nanos() as u64, bounds::QUIET),
+            first: own_quota("first", bounds::QUIET_EVERY.as_nanos() as u64, bounds::QUIET),
             draining: AtomicBool::new(false),
             pulse: Pulse::default(),
             fleet: Arc::default(),

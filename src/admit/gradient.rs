@@ -30,8 +30,8 @@ const ENOUGH: u32 = 20;
 const ENOUGH_TO_JUDGE: u32 = 60;
 const WINDOW_LONGEST: u64 = 1_000_000_000;
 const STEP_LONGEST: u64 = 3_000_000_000;
-/// Octaves that latency may lie above the uncongested one (a third more), and below which the limit grows fast.
-const TOLERATED: f64 = 0.46;
+/// Octaves that latency may lie above the uncongested one (a quarter more), and below which the limit grows fast.
+const TOLERATED: f64 = 0.32;
 const WELL: f64 = 0.15;
 /// How far a window moves the limit, and what it shows of the strain.
 const MOVES: f64 = 0.4;
@@ -39,7 +39,8 @@ const SMOOTHS: f64 = 0.5;
 /// How far a kind's uncongested latency follows what is faster, and what is slower in quiet times.
 const FASTER: f64 = 0.05;
 const SLOWER: f64 = 0.02;
-/// Answers of a kind whose mean is taken as it is.
+/// Answers of a kind whose mean is taken as it is; of a window no more than [`ENOUGH`] count, for of the first one only those are
+/// heard that were fast.
 const LEARNT: u32 = 200;
 /// A share of answers that say "too much" from which the limit goes down by so much, whatever the latency.
 const PUSHED: f64 = 0.05;
@@ -49,9 +50,15 @@ const UNUSED_LEAST: f64 = 16.0;
 /// Nanoseconds of full use after which a look is due, the step down, and the share of what a step could gain from which
 /// it has helped.
 const LOOK_EVERY: u64 = 15_000_000_000;
+/// The same where the last look found what was believed, about the same limit: a look makes people wait.
+const LOOK_CALM: u64 = 60_000_000_000;
+const FOUND: f64 = 0.1;
+const ABOUT: f64 = 1.5;
 const STEP: f64 = 0.75;
 const HELPED: f64 = 0.6;
 const STEPS_MOST: u32 = 16;
+/// Octaves below what was believed to be uncongested that no chance of so few answers explains.
+const BELIEVED: f64 = -0.25;
 
 /// What workers hear, added up without a lock.
 #[derive(Debug, Default)]
@@ -180,6 +187,8 @@ pub struct Gradient {
     /// Nanoseconds of full use since it was last known what is uncongested.
     full: u64,
     look: Option<Look>,
+    /// The limit at which the last look found what was believed.
+    sure: Option<f64>,
 }
 
 /// A look at what is uncongested, in steps down.
@@ -202,6 +211,7 @@ impl Default for Gradient {
             strain: 0.0,
             full: 0,
             look: None,
+            sure: None,
         }
     }
 }
@@ -297,24 +307,35 @@ impl Gradient {
         self.limit += (wanted - self.limit) * MOVES * weight;
         self.limit = self.limit.clamp(f64::from(bounds::LIMIT_LEAST), f64::from(bounds::LIMIT_MOST));
         self.full += window.lasted;
-        if self.full >= LOOK_EVERY && timed > 0 {
+        if self.full >= self.look_every() && timed > 0 {
             self.full = 0;
             self.look = self.next_step(f64::from(self.now()), self.strain, 0, window);
         }
     }
 
+    fn look_every(&self) -> u64 {
+        match self.sure {
+            Some(at) if (at / ABOUT..=at * ABOUT).contains(&self.limit) => LOOK_CALM,
+            _ => LOOK_EVERY,
+        }
+    }
+
     fn learn(&mut self, window: &Window, quiet: bool) {
+        // What a kind takes that is seen for the first time in a crowd is the crowd's doing as far as it is that of others.
+        let known: u32 = self.bases.iter().flatten().map(|(_, seen)| seen).sum();
+        let crowd = if known < LEARNT { 0.0 } else { self.strain_of(window).unwrap_or(0.0).max(0.0) };
         for ((n, sum), base) in window.kinds.iter().zip(&mut self.bases).filter(|((n, _), _)| *n > 0) {
             let mean = sum / f64::from(*n);
-            let (old, seen) = base.unwrap_or((mean, 0));
-            let share = (f64::from(*n) / f64::from(ENOUGH)).min(1.0);
-            let weight = match seen {
-                LEARNT.. if mean < old => FASTER * share,
-                LEARNT.. if quiet => SLOWER * share,
-                LEARNT.. => 0.0,
-                _ => f64::from(*n) / f64::from(seen + n),
+            let (old, seen) = base.unwrap_or((mean - crowd, 0));
+            let counts = (*n).min(ENOUGH);
+            let share = f64::from(counts) / f64::from(ENOUGH);
+            let (mean, weight) = match seen {
+                LEARNT.. if mean < old => (mean, FASTER * share),
+                LEARNT.. if quiet => (mean, SLOWER * share),
+                LEARNT.. => (mean, 0.0),
+                _ => (mean - crowd, f64::from(counts) / f64::from(seen + counts)),
             };
-            *base = Some((old + (mean - old) * weight, (seen + n).min(LEARNT)));
+            *base = Some((old + (mean - old) * weight, (seen + counts).min(LEARNT)));
         }
     }
 
@@ -341,8 +362,9 @@ impl Gradient {
             return;
         }
         // Nobody waited at the origin in this step, so this is uncongested; believed at once where it is better.
-        let shift = if strain < -1.0 { strain } else { strain / 2.0 };
+        let shift = if strain < BELIEVED { strain } else { strain / 2.0 };
         self.bases.iter_mut().flatten().for_each(|(base, _)| *base += shift);
+        self.sure = (shift.abs() < FOUND).then_some(self.limit);
         self.limit = self.limit.min(look.limit / STEP.powf(1.5));
         self.strain = strain - shift;
     }

@@ -19,8 +19,10 @@ pub enum Standing {
     Proven,
     /// The pass is used as people read.
     Reader,
-    /// Nothing is known of how the pass is used, and it is its turn: it was called from the line, or comes for a first page or its parts.
+    /// Nothing is known of how the pass is used, and it comes for a first page or its parts.
     Newcomer,
+    /// It was called from the line.
+    Called,
     Pass,
     Unknown,
     /// Something speaks against it.
@@ -34,11 +36,11 @@ impl Standing {
     }
 }
 
-const STANDINGS: usize = 6;
+const STANDINGS: usize = 7;
 /// What one turn costs each standing: a reader has 128 turns for a pass's one, of which nothing is known, and eight for a newcomer's,
 /// who else would never get to read. Below them it falls off steeply, because robots come there by the thousand; what is theirs all
 /// the same is a share of the calls from the waiting room.
-const STRIDES: [u64; STANDINGS] = [1, 2, 16, 256, 512, 1024];
+const STRIDES: [u64; STANDINGS] = [1, 2, 16, 32, 256, 512, 1024];
 
 /// Where somebody stands; within a standing less is nearer to the door.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
+use super::gradient::{Gradient, Window};
 use super::inside::Marks;
 use super::{Gate, Heard, Inside};
 use crate::bounds;
@@ -286,6 +287,18 @@ fn also_where_boma_starts_in_the_middle_of_it() {
 }
 
 #[test]
+fn also_where_it_begins_with_the_answers_that_came_first() {
+    // Of a hundred at once those are heard first that were fast, and what is believed of the others is too little.
+    for seed in 1..5 {
+        let mut world = World::new(100, Work::Exponential(50.0));
+        world.random ^= seed << 17;
+        world.ask(Class::Information, 20_000.0);
+        let came = served(&world.run(30)) / 30.0 / 2000.0;
+        assert!(came >= 0.9, "{came} of what the origin can do");
+    }
+}
+
+#[test]
 fn pages_that_take_long_beside_others_are_no_congestion() {
     // One in ten takes thirty times as long: 39 ms on average.
     (1..5).for_each(|seed| flood(Work::Mixed(0.1, 30.0), 39.0, true, seed));
@@ -329,6 +342,26 @@ fn an_origin_that_became_slower_for_good_keeps_being_used() {
     let came = world.run(120);
     assert!(served(&came) >= 0.93 * 120.0 * 250.0, "{}", served(&came) / 120.0);
     assert!(world.mean_limit() <= 40.0, "{}", world.mean_limit());
+}
+
+#[test]
+fn what_is_first_seen_in_a_crowd_is_not_believed_to_be_uncongested() {
+    let mut gradient = Gradient::default();
+    let mut hear = |kinds: &[(usize, f64)], peak| {
+        let mut window = Window { peak, lasted: SECOND / 5, ..Window::default() };
+        for (kind, ms) in kinds {
+            window.kinds[*kind] = (20, 20.0 * (ms * MS as f64).log2());
+            window.answers += 20;
+        }
+        gradient.hear(&window);
+        gradient.strain()
+    };
+    (0..20).for_each(|_| drop(hear(&[(0, 100.0)], 5)));
+    // Twice as long as uncongested, and pages that nobody has asked for before.
+    let strain = (0..20).map(|_| hear(&[(0, 200.0), (1, 400.0), (2, 60.0)], 100)).last().unwrap();
+    assert!((0.9..=1.1).contains(&strain), "{strain}");
+    let strain = (0..20).map(|_| hear(&[(1, 200.0), (2, 30.0)], 5)).last().unwrap();
+    assert!(strain.abs() < 0.1, "{strain}");
 }
 
 #[test]

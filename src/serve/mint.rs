@@ -88,8 +88,8 @@ pub fn earned(visit: &mut Visit<'_>, mut pass: Pass) -> Pass {
     pass
 }
 
-/// Whether the prefix, and the network around it, get another pass; it is counted.
-fn has_room(visit: &Visit<'_>, quota: &Quota) -> bool {
+/// Whether the prefix, and the network around it, get another of these; it is counted.
+pub fn has_room(visit: &Visit<'_>, quota: &Quota) -> bool {
     let Client { prefix, network, .. } = visit.client;
     let take =
         |key, factor| visit.house.limits.take(quota, key, Key::Network(network.0), factor, visit.now.mono).is_ok();

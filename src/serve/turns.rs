@@ -49,6 +49,7 @@ pub fn before(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, look: O
     {
         return Before::Answered(made);
     }
+    visit.first = vouch::is_first(visit);
     let ahead = !by_rule && vouch::standing(visit).0.is_ahead();
     if ahead && !visit.room().is_busy_for_readers() {
         return Before::Gate;

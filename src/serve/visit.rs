@@ -63,6 +63,8 @@ pub struct Visit<'h> {
     pub spared: bool,
     /// It asks for an address that the portal has, as it has it: nothing of its query was left out.
     pub exact: bool,
+    /// It is taken for one of a person's first pages although no pass says so that counts now.
+    pub first: bool,
     /// It is let in by a place in line.
     pub called: bool,
     /// The rule or limit that decided, and those that only tell.
@@ -157,6 +159,7 @@ impl<'h> Visit<'h> {
             queue: Queue::IfFull,
             spared: false,
             exact: false,
+            first: false,
             called: false,
             rule: None,
             noted: Vec::new(),

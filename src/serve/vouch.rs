@@ -11,6 +11,7 @@ use crate::portal::Portal;
 use crate::posture::origin_of;
 use crate::wire::Head;
 
+use super::mint;
 use super::read::Request;
 use super::visit::Visit;
 
@@ -51,24 +52,39 @@ pub fn standing(visit: &Visit<'_>) -> (Standing, u8) {
     let their_turn = if tells { Standing::Newcomer } else { Standing::Reader };
     // The first pages are everybody's, where they are the portal's own and no made-up addresses: whose browser has a page's parts
     // from an earlier visit shows nothing until the page has one that is new to it.
-    let is_first = || visit.spared && visit.exact && !habit.is_judged();
+    let is_first = visit.first || (known(visit).is_some() && visit.spared && visit.exact && !habit.is_judged());
     // A page without its parts is not read, and asked for again: they come as their page came.
     let is_part = || visit.kind == Kind::Subresource && visit.exact && habit.is_here();
     let standing = match known(visit) {
         Some(pass) if house.settled.is_vouched(pass.id, now) => Standing::Proven,
         Some(_) if tells && habit.reads() && visit.called => Standing::Reader,
         // Whoever has waited for their turn has it.
-        _ if visit.called => their_turn,
+        _ if visit.called && (is_first || !tells) => their_turn,
+        _ if visit.called => Standing::Called,
         None if visit.unheard => Standing::Suspect,
+        None if is_first => Standing::Newcomer,
         None => Standing::Unknown,
         Some(pass) if house.settled.is_over(pass.id, now) => Standing::Suspect,
         Some(_) if tells && habit.reads() => Standing::Reader,
-        Some(_) if is_first() || is_part() => their_turn,
+        Some(_) if is_first || is_part() => their_turn,
         Some(pass) if !pass.vouches(now) => Standing::Unknown,
         Some(pass) if house.settled.is_ordinary(pass, now) => Standing::Pass,
         Some(_) => Standing::Suspect,
     };
     (standing, habit.took)
+}
+
+/// Whether this is taken for one of a person's first pages, or a part of one, although there is no pass that counts, as before the
+/// posture asks for one: it is a page of the portal's own, and its prefix has not had many of late, or its pass is used as people use
+/// theirs. A flood of made-up addresses comes after these; one that asks for what people ask for shares with them until the posture rises.
+pub fn is_first(visit: &Visit<'_>) -> bool {
+    if !visit.exact || known(visit).is_some() {
+        return false;
+    }
+    let is_page = visit.kind == Kind::Navigation && visit.spared;
+    let Some(pass) = &visit.pass else { return is_page && mint::has_room(visit, &visit.house.first) };
+    let habit = visit.house.habits.look(pass.id, visit.now.unix());
+    (is_page && (!habit.is_judged() || habit.reads())) || (visit.kind == Kind::Subresource && habit.is_here())
 }
 
 /// A pass that is worth a look at how it is used: one that says something of its holder; and in a posture that is raised any. While
@@ -106,6 +122,7 @@ fn session(portal: &Portal, head: &dyn Head) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bounds;
     use crate::client::Client;
     use crate::force::House;
     use crate::serve::tests::house;
@@ -145,8 +162,37 @@ mod tests {
         let of_nothing = Visit { exact: false, ..part(4) };
         assert_eq!(standing(&of_nothing).0, known, "a part is one that the portal has");
         let called = |pass| standing(&Visit { called: true, ..visit(pass) }).0;
-        assert_eq!([called(1), called(4)], [ahead, newcomer], "who has waited has their turn");
+        assert_eq!([called(1), called(4)], [ahead, Standing::Called], "who has waited has their turn");
         (0..2).for_each(|_| habits.took(3, now));
         assert_eq!(standing(&visit(3)), (newcomer, 2), "three pages may have no new part");
+    }
+
+    #[test]
+    fn before_anybody_is_challenged_pages_of_the_portal_s_own_come_before_made_up_ones() {
+        let house = house("");
+        let stands = |visit: Visit<'_>| {
+            let first = is_first(&visit);
+            standing(&Visit { first, ..visit }).0
+        };
+        let (newcomer, unknown) = (Standing::Newcomer, Standing::Unknown);
+        let without = || Visit { pass: None, level: Level::Guarded, ..visit(&house, 1) };
+        assert_eq!(stands(without()), newcomer);
+        assert_eq!(stands(Visit { exact: false, ..without() }), unknown, "a made-up address");
+        assert_eq!(stands(Visit { kind: Kind::Subresource, ..without() }), unknown, "whose part it is nobody knows");
+        let all = (0..2 * bounds::QUIET).filter(|_| stands(without()) == newcomer).count() as u32;
+        assert_eq!(all, bounds::QUIET - 1, "of a prefix so many");
+        house.clock.advance(bounds::QUIET_EVERY);
+        assert_eq!([stands(without()), stands(without())], [newcomer, unknown]);
+
+        // While all is quiet passes cost nothing, and say something only by how they are used.
+        let now = visit(&house, 1).now.unix();
+        let quiet =
+            |pass| Visit { level: Level::Normal, pass: Some(Pass::proven(pass, 0, now, u64::MAX)), ..visit(&house, 1) };
+        let part = |pass| Visit { kind: Kind::Subresource, ..quiet(pass) };
+        assert_eq!([stands(quiet(7)), stands(part(7))], [newcomer, unknown]);
+        (0..3).for_each(|_| house.habits.took(7, now));
+        assert_eq!([stands(quiet(7)), stands(part(7))], [unknown, newcomer], "its parts come as its pages came");
+        (0..2).for_each(|_| house.habits.part(7, now));
+        assert_eq!(stands(quiet(7)), newcomer, "it reads");
     }
 }
