@@ -202,6 +202,37 @@ fn where_there_is_a_copy_nobody_stands_in_line_for_the_page_unless_something_is_
 }
 
 #[test]
+fn where_no_session_cookie_is_named_any_but_everybodys_waits_for_their_own_page_while_the_origin_is_up() {
+    let origin = Origin::start();
+    let session = "Content-Type: text/html\r\nSet-Cookie: PHPSESSID=k3v9q2m7x1c8b5n4; path=/\r\n";
+    origin.page("/news", 200, session, "<link rel=stylesheet href=/site.css><body>Habari");
+    origin.page("/site.css", 200, "Content-Type: text/css\r\n", "p{}");
+    let portal = "max_in_flight = 1\nconnect_timeout = \"500ms\"\nsnapshot = { start = [\"/news\"], every = \"1h\" }\n";
+    let boma = Setup::new().portal(portal).start(origin.address);
+    boma.wait_for_snapshots(2);
+    let with = |names: &[&str]| Browser { cookies: names.iter().map(|n| ((*n).into(), "k3v9q2".into())).collect() };
+    origin.set(Mode::Hangs);
+    let mut inside = Client::connect(boma.at()).unwrap();
+    inside.send(b"GET /a HTTP/1.1\r\nHost: huduma.example\r\n\r\n").unwrap();
+    eventually("it is inside", || (origin.reached_by_citizens().len() == 1).then_some(()));
+    // What statistics leave, and what the origin gives to whoever comes, says nothing.
+    for names in [&[][..], &["PHPSESSID"], &["_ga", "_ga_4X2", "_gid", "_pk_id.1.1fff", "PHPSESSID", "CookieConsent"]] {
+        assert!(is_copy(&with(names).goes(&boma, "/news")), "{names:?}");
+    }
+    let mut signed_in = with(&["PHPSESSID", "_ga", "remember_web"]);
+    let page = signed_in.goes(&boma, "/news");
+    assert_eq!((page.status, told(&page.text(), "place")), (503, "1"), "their page is another");
+    let part = "Sec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: style\r\nSec-Fetch-Site: same-origin\r\n";
+    assert_eq!(signed_in.ask(boma.at(), "GET", "/site.css", part, "").status, 200, "its parts are everybody's");
+    assert_eq!(origin.reached_by_citizens().len(), 1);
+    // Where the origin is gone nobody has a page of their own.
+    origin.kill();
+    drop(inside);
+    eventually("they have the copy", || (signed_in.goes(&boma, "/news").status == 200).then_some(()));
+    assert!(is_copy(&signed_in.goes(&boma, "/news")));
+}
+
+#[test]
 fn a_full_gate_gives_places_and_newcomers_do_not_overtake() {
     let origin = Origin::start();
     let boma = Setup::new().portal("max_in_flight = 1\n").start(origin.address);
