@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use boma::challenge::{asked, work};
 
 use crate::forms::boma_pass_id;
-use crate::harness::{Answer, Boma, Client, Mode, Origin, Setup, eventually, get, navigate, request};
+use crate::harness::{Answer, Boma, Client, Folder, Mode, Origin, Setup, eventually, get, navigate, request};
 
 const QUEUE: &str = "[[rule]]\nname = \"line\"\nmatch = { path = \"/file*\" }\nthen = \"queue\"\n[[limit]]\nname = \"wide\"\nper = \"client\"\nrate = \"100000/s\"\n";
 const HTML: &str = "Accept: text/html\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n";
@@ -323,6 +323,23 @@ fn a_restart_loses_no_place_and_a_used_one_stays_used() {
     let visiting: u64 =
         boma.status()["waiting"].as_array().unwrap().iter().map(|r| r["visiting"].as_u64().unwrap()).sum();
     assert_eq!(visiting, 1);
+}
+
+#[test]
+fn who_comes_when_another_boma_has_taken_over_stands_behind_all_who_came_before() {
+    let origin = Origin::start();
+    let mut first = Setup::new().rules(QUEUE).start(origin.address);
+    let mut people: Vec<Browser> = (0..20).map(|_| Browser::default()).collect();
+    for (n, browser) in people.iter_mut().enumerate() {
+        assert_eq!(browser.goes(&first, "/file").status, 503, "{n}");
+    }
+    let setup = Setup { folder: Folder(first.setup.folder.0.clone()), ..Setup::new() };
+    let second = Boma::start(setup, &["--takeover"]);
+    assert!(first.wait().success(), "{}", first.log());
+    let page = Browser::default().goes(&second, "/file").text();
+    let place: u64 = told(&page, "place").parse().unwrap();
+    let last = people[19].polls(&second, "/file");
+    assert!(last["place"].as_u64().unwrap() < place, "{place} behind {last}");
 }
 
 /// How many wait, were called or are inside, in all rooms.
