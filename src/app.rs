@@ -159,7 +159,6 @@ impl App {
         for worker in workers {
             let _ = worker.join();
         }
-        office.house.store.flush();
         office.settle();
         office.keep();
         // The log's writer has its own thread; give it a moment for the last batch.

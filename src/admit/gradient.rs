@@ -30,8 +30,8 @@ const ENOUGH: u32 = 20;
 const ENOUGH_TO_JUDGE: u32 = 60;
 const WINDOW_LONGEST: u64 = 1_000_000_000;
 const STEP_LONGEST: u64 = 3_000_000_000;
-/// Octaves that latency may lie above the uncongested one (a quarter more), and below which the limit grows fast.
-const TOLERATED: f64 = 0.32;
+/// Octaves that latency may lie above the uncongested one (a fifth more), and below which the limit grows fast.
+const TOLERATED: f64 = 0.25;
 const WELL: f64 = 0.15;
 /// How far a window moves the limit, and what it shows of the strain.
 const MOVES: f64 = 0.4;
@@ -355,7 +355,9 @@ impl Gradient {
         let Some(strain) = self.strain_of(window).filter(|_| window.timed() >= ENOUGH / 2) else { return };
         let (from, before) = look.before;
         let could = (from / look.limit).log2();
-        if before - strain >= HELPED * could
+        // As fast as was believed: who goes further down only makes people wait.
+        if strain.abs() >= FOUND
+            && before - strain >= HELPED * could
             && let Some(next) = self.next_step(look.limit, strain, look.steps, window)
         {
             self.look = Some(next);

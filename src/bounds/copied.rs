@@ -56,3 +56,6 @@ pub const CRAWL_BEAT: Duration = Duration::from_millis(250);
 /// Bytes of a difference between two versions, as it is shown; and how long it may be looked for before it is told roughly.
 pub const DIFF_BYTES: usize = 1024 * 1024;
 pub const DIFF_TIME: Duration = Duration::from_millis(500);
+/// Names of cookies that are kept of an answer, and the longest of them: an origin sets a few.
+pub const SNAPSHOT_COOKIES: usize = 16;
+pub const SNAPSHOT_COOKIE_NAME: usize = 64;

@@ -259,12 +259,13 @@ impl Cache {
     /// Waits for whoever fetches the same already, or is to fetch it. Where answers here differ by fields, the same is
     /// what agrees in those. What boma fetches as nobody differs by nothing but its encoding, whether anything is kept yet or not.
     pub fn join(&self, key: Key, address: &Arc<Address>, place: Option<&Place>, asking: &Asking<'_>) -> Joined {
-        let place = place.filter(|_| asking.encoding.is_none());
+        let place = place.filter(|_| !address.own);
         let mut names: Vec<String> = place.into_iter().flat_map(|p| p.names()).map(str::to_owned).collect();
         names.sort();
         names.dedup();
         let mut hasher = SipHasher13::new_with_keys(self.keys.0, self.keys.1);
-        (key.0, asking.encoding).hash(&mut hasher);
+        // What an origin gives by its own word may be one answer for all, and nobody knows before the first has come.
+        (key.0, asking.encoding.filter(|_| address.own)).hash(&mut hasher);
         super::vary::Selected::by(&names, asking).stamp(&mut hasher);
         self.turns.join(hasher.finish128().as_u128(), address)
     }

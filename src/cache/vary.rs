@@ -74,7 +74,7 @@ impl Eq for Value {}
 #[derive(Clone, Copy)]
 pub struct Asking<'a> {
     pub head: &'a dyn Head,
-    /// What boma's own fetch says that it accepts, where that stands in for the client's word.
+    /// What the origin is told of encodings, where that stands in for the client's word.
     pub encoding: Option<&'a str>,
 }
 
@@ -136,7 +136,8 @@ impl Selected {
 
     pub fn matches(&self, asking: &Asking<'_>) -> bool {
         self.0.iter().all(|(name, kept)| {
-            let once = asking.encoding.is_some() || asking.head.count(name) <= 1;
+            let own = asking.encoding.is_some() && name == "accept-encoding";
+            let once = own || asking.head.count(name) <= 1;
             (once && asking.raw(name) == kept.raw.as_deref()) || asking.plain(name) == kept.plain
         })
     }
@@ -154,5 +155,31 @@ impl Selected {
     pub fn weight(&self) -> usize {
         let bytes = |v: &Option<Vec<u8>>| v.as_ref().map_or(0, Vec::len);
         self.0.iter().map(|(name, v)| 64 + name.len() + bytes(&v.raw) + bytes(&v.plain)).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::FieldsAlone;
+
+    #[test]
+    fn who_takes_the_same_by_another_word_is_given_it_and_nobody_by_half_of_a_field() {
+        let asks = |lines: &[(&str, &str)]| -> Vec<(String, Vec<u8>)> {
+            lines.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect()
+        };
+        let names = ["accept-encoding", "x-region"].map(str::to_owned);
+        let first = asks(&[("accept-encoding", "gzip, br"), ("x-region", "coast")]);
+        let head = FieldsAlone(&first);
+        let packed = Selected::by(&names, &Asking { head: &head, encoding: Some("gzip") });
+        let matches = |lines: &[(&str, &str)], encoding| {
+            let asks = asks(lines);
+            packed.matches(&Asking { head: &FieldsAlone(&asks), encoding })
+        };
+        let region = ("x-region", "coast");
+        assert!(matches(&[("accept-encoding", "zstd, gzip"), region], Some("gzip")));
+        assert!(matches(&[("accept-encoding", "gzip"), region], None), "a program that says so itself");
+        assert!(!matches(&[("accept-encoding", "gzip, br"), region], None), "what else it takes was not asked for");
+        assert!(!matches(&[region, ("x-region", "west")], Some("gzip")), "two lines are not the first of them");
     }
 }

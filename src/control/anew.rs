@@ -54,8 +54,13 @@ impl Office {
         }
     }
 
-    /// A last try before the process ends, or leaves everything to another.
+    /// The last word before the process ends, or leaves everything to another: what is written every second or seldomer, and a last
+    /// try of all that is not on disk. Waits for the disk.
     pub fn settle(&self) {
+        if !self.has_handed_over() {
+            self.keep_rooms(&mut Kept::default(), true);
+        }
+        self.house.store.flush();
         if self.is_behind() {
             self.write_all_down();
         }

@@ -210,7 +210,8 @@ impl Corridor {
 
     /// A fetch of boma's own for what a request wants.
     fn errand(&self, visit: &Visit<'_>, request: &Request, look: &Look) -> Errand {
-        let fields = match (look.encoding, &look.kept) {
+        let own = look.encoding.filter(|_| look.word != Word::Origin);
+        let fields = match (own, &look.kept) {
             (Some(encoding), _) => vec![("accept-encoding".to_owned(), encoding.as_bytes().to_vec())],
             (None, Some(kept)) => kept.selected.fields().map(|(n, v)| (n.to_owned(), v.to_vec())).collect(),
             (None, None) => Vec::new(),

@@ -62,19 +62,20 @@ pub fn spares_line_by(
 /// Whether there is such a copy, and which. Not for who is signed in, whose page is another, and not of a page on which something is
 /// begun: whoever wants that wants a place.
 ///
-/// Where the portal names no session cookies, none keeps a copy from anybody, other than in the cache: a copy is of nobody's page, and
-/// with statistics' cookies nearly everybody would have to stand in line.
+/// Where the portal names no session cookies, any cookie may show who is signed in, but for those that everybody has: with them a
+/// whole country would stand in line. Of parts of a page nobody has their own.
 pub fn spare(visit: &Visit<'_>, request: &Request, head: &dyn Head) -> Option<Arc<snapshot::Page>> {
     let portal = visit.portal();
     if !request.safe || vouch::has_session(portal, head) {
         return None;
     }
     let page = snapshot_for(visit, request, head, Reason::Busy)?;
-    let begins = match page.newest().about.location() {
-        Some(to) => visit.house.board.find(&portal.name, to)?.newest().about.has_something_to_send(),
-        None => page.newest().about.has_something_to_send(),
+    let shown = match page.newest().about.location() {
+        Some(to) => visit.house.board.find(&portal.name, to)?.newest().clone(),
+        None => page.newest().clone(),
     };
-    (!begins).then_some(page)
+    let is_own = visit.kind == Kind::Navigation && vouch::may_have_session(portal, head, &shown.about.given);
+    (!is_own && !shown.about.has_something_to_send()).then_some(page)
 }
 
 fn copy(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, reason: Reason) -> Option<Made> {

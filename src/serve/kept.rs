@@ -34,7 +34,7 @@ pub struct Look {
     pub wish: Wish,
     /// It shows who asks.
     pub personal: bool,
-    /// What boma's own fetch accepts.
+    /// How the origin is asked to pack it, in the place of what the client wrote.
     pub encoding: Option<&'static str>,
     /// What boma fetched as nobody is no answer to who is signed in, but where the origin cannot give theirs, or may not be
     /// asked for it, a copy of the page that everybody gets.
@@ -120,7 +120,13 @@ pub fn look(visit: &Visit<'_>, request: &Request, head: &dyn Head, bodiless: boo
     let wish = Wish::of(head);
     // By boma's own word nobody gets anything newer, and while the origin is to be spared neither.
     let wish = if own || visit.effects().spare_origin { wish.spared() } else { wish };
-    let encoding = own.then(|| if respond::takes_gzip(head) { "gzip" } else { "identity" });
+    let gzip = respond::takes_gzip(head);
+    let encoding = match word {
+        Word::Fill(_) => Some(if gzip { "gzip" } else { "identity" }),
+        // However browsers write what else they take, it is one page for all of them; one that is packed otherwise cannot be looked
+        // into, and would be kept for nobody.
+        Word::Origin => (gzip && !personal && visit.kind == Kind::Navigation).then_some("gzip"),
+    };
     let authority = asked_for(portal_of(visit), word, request);
     let key = visit.house.cache.key(at(visit, request, word, &authority));
     let mut look = Look {

@@ -15,7 +15,6 @@ use super::visit::Visit;
 use super::{Call, Corridor, Manner, mint, read, wait};
 use crate::bounds;
 use crate::cache::{self, Address, Asked, Kept, Key, Landed, Leader, Unkept, Use, Wish};
-use crate::facts::Kind;
 use crate::force::House;
 use crate::origin::{Answer, Came, OriginFault};
 use crate::proofs::Cleared;
@@ -28,10 +27,14 @@ impl Corridor {
         &self,
         visit: &mut Visit<'_>,
         call: Call<'_>,
-        (look, leader): (Look, Option<Leader>),
+        (mut look, leader): (Look, Option<Leader>),
         cleared: Cleared,
     ) -> Made {
         let Call { request, head, .. } = call;
+        if leader.is_none() {
+            // For one alone it comes as they wrote it.
+            look.encoding = None;
+        }
         let admitted = match self.admitted(visit).await {
             Ok(admitted) => admitted,
             Err(reason) => {
@@ -44,10 +47,9 @@ impl Corridor {
         let asks_about = look.kept.clone().filter(|k| k.has_validator() && head.method() == "GET");
         let mut with = asks_about.as_deref().map(cache::validators).unwrap_or_default();
         let mut without = if leader.is_some() || asks_about.is_some() { &cache::CONDITIONS[..] } else { &[] };
-        if leader.is_some() && visit.kind == Kind::Navigation && respond::takes_gzip(head) {
-            // A page that is packed otherwise cannot be looked into, and would be kept for nobody.
+        if let Some(encoding) = look.encoding {
             without = &cache::CONDITIONS_AND_CODINGS;
-            with.push(("accept-encoding", b"gzip".to_vec()));
+            with.push(("accept-encoding", encoding.as_bytes().to_vec()));
         }
         let asked = self.house.now();
         let manner = Manner { shared: true, without, with: &with };

@@ -12,7 +12,7 @@ use crate::posture::origin_of;
 use crate::wire::Head;
 
 use super::mint;
-use super::read::Request;
+use super::read::{self, Request};
 use super::visit::Visit;
 
 /// Hears what an answer says of its request's session, and takes the field off.
@@ -102,6 +102,40 @@ pub fn reads(visit: &Visit<'_>) -> bool {
 /// Whether somebody shows that they are signed in.
 pub fn has_session(portal: &Portal, head: &dyn Head) -> bool {
     session(portal, head).is_some()
+}
+
+/// How the names of cookies begin by which statistics, campaigns and their consent are kept: nearly everybody brings one.
+const STATISTICS: [&str; 18] = [
+    "_ga",
+    "_gid",
+    "_gcl_",
+    "_dc_gtm_",
+    "__utm",
+    "_pk_",
+    "_hj",
+    "_fbp",
+    "_fbc",
+    "_clck",
+    "_clsk",
+    "mtm_",
+    "amp_",
+    "ajs_",
+    "ai_",
+    "nmstat",
+    "cookieconsent",
+    "cookie_consent",
+];
+
+/// Whether a portal that does not say by which cookies it knows people may know somebody by one of theirs: by any that is neither
+/// boma's nor of statistics, nor `given` to whoever comes.
+pub fn may_have_session(portal: &Portal, head: &dyn Head, given: &[String]) -> bool {
+    let may_tell = |pair: &[u8]| {
+        let name = pair.split(|b| *b == b'=').next().unwrap_or_default().trim_ascii();
+        let begins = |with: &&str| name.get(..with.len()).is_some_and(|n| n.eq_ignore_ascii_case(with.as_bytes()));
+        !name.is_empty() && !STATISTICS.iter().any(begins) && !given.iter().any(|n| n.as_bytes() == name)
+    };
+    portal.session_cookies.is_empty()
+        && read::foreign_cookies(head).is_some_and(|cookies| cookies.split(|b| *b == b';').any(may_tell))
 }
 
 /// What shows who is signed in: the portal's session cookies, or credentials.

@@ -46,6 +46,10 @@ pub struct About {
     pub forms: usize,
     /// What the page's own `<meta http-equiv="Content-Security-Policy">` say, in order.
     pub policies: Vec<String>,
+    /// Names of the cookies that the origin gave along with it to nobody: whoever comes is given them, so they say nothing of who is
+    /// signed in.
+    #[serde(default)]
+    pub given: Vec<String>,
     /// Bytes unpacked.
     pub plain: usize,
     /// How its body is packed; empty where it is not.
@@ -145,7 +149,8 @@ impl Copy {
         }
         let holes = if pieces.is_empty() { Vec::new() } else { holes.iter().map(|(hole, _)| *hole).collect() };
         let plain = body.len();
-        let about = About { taken, content_type, fields, language, forms, policies, plain, pieces, holes };
+        let given = Vec::new();
+        let about = About { taken, content_type, fields, language, forms, policies, given, plain, pieces, holes };
         Some(Copy { about, body: out.into() })
     }
 

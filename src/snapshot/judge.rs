@@ -180,7 +180,24 @@ pub fn judge(status: u16, fields: &Fields, body: &Bytes, asked: &Asked<'_>) -> J
         body: &washed.body,
         holes: &washed.holes,
     };
-    Judged { copy: Copy::new(made).ok_or(Refused::Unpackable), moved: None, leads: leads(&washed, asked) }
+    let copy = Copy::new(made).map(|mut copy| {
+        copy.about.given = given(fields);
+        copy
+    });
+    Judged { copy: copy.ok_or(Refused::Unpackable), moved: None, leads: leads(&washed, asked) }
+}
+
+/// Names of the cookies that an answer sets.
+fn given(fields: &Fields) -> Vec<String> {
+    let name = |cookie: &[u8]| {
+        let name = cookie.split(|b| matches!(b, b'=' | b';')).next()?.trim_ascii();
+        let name = std::str::from_utf8(name).ok()?;
+        (!name.is_empty() && name.len() <= bounds::SNAPSHOT_COOKIE_NAME).then(|| name.to_owned())
+    };
+    let mut names: Vec<String> = fields.all("set-cookie").filter_map(name).take(bounds::SNAPSHOT_COOKIES).collect();
+    names.sort();
+    names.dedup();
+    names
 }
 
 /// Whether an answer is no more than the word to ask for the same by https: who ends TLS before boma is known to the origin alone.
@@ -401,9 +418,12 @@ mod tests {
     }
 
     #[test]
-    fn no_cookie_is_kept() {
-        let pairs = [("content-type", "text/html"), ("content-language", "sw"), ("set-cookie", "a=b")];
+    fn of_cookies_their_names_are_kept_and_nothing_else() {
+        const LONG: &str = "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn=1";
+        let cookies = ["SID=4711; path=/", "a=b", "SID=4712", "=c", "; d", LONG].map(|c| ("set-cookie", c));
+        let pairs = [&[("content-type", "text/html"), ("content-language", "sw")][..], &cookies].concat();
         let copy = judged(How::Declared, 200, PAGE, &pairs).copy.unwrap();
         assert_eq!(copy.about.fields, [("content-language".to_owned(), "sw".to_owned())]);
+        assert_eq!(copy.about.given, ["SID", "a"]);
     }
 }

@@ -230,7 +230,10 @@ impl Line {
     pub(super) fn put(&mut self, id: u128, held: Held) {
         if held.state == State::Waiting {
             let kind = held.kind();
-            self.minutes.entry(held.minute).or_default().waiting[kind].insert((held.nth, id));
+            let minute = self.minutes.entry(held.minute).or_default();
+            minute.waiting[kind].insert((held.nth, id));
+            // Of those whom a crash made forget: nobody who comes later gets the number of one who has come back.
+            minute.arrived = minute.arrived.max(held.nth.saturating_add(1));
             self.waiting[kind] += 1;
             self.at_gate[kind] += u32::from(!held.by_rule);
         }

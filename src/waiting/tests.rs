@@ -317,6 +317,21 @@ fn restarted(room: &Room, used: &[(u128, u64)], until: u64) -> Room {
 }
 
 #[test]
+fn who_comes_after_a_crash_stands_behind_those_whom_it_made_forget() {
+    let room = Room::default();
+    all(1..=2, |id| room.ask(&asks(id), START));
+    let again = restarted(&room, &[], START);
+    let forgotten = [3, 4].map(|id| (id, waits(room.ask(&asks(id), START + 1))));
+    for (id, told) in forgotten {
+        let with = Some(Came { minute: told.minute, nth: told.nth, renewed: START + 1 });
+        assert_eq!(waits(again.ask(&Asked { with, ..looks(id) }, START + 2)).place, id as u32);
+    }
+    let newcomer = waits(again.ask(&asks(5), START + 3));
+    assert_eq!((newcomer.place, newcomer.minute), (5, forgotten[1].1.minute));
+    assert!(newcomer.nth > forgotten[1].1.nth, "a number of their own");
+}
+
+#[test]
 fn a_visit_of_before_lets_nobody_in_past_the_others_after_a_restart() {
     let minutes = |n: u64| START + 60 * n;
     let room = with_a_visit();

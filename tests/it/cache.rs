@@ -57,23 +57,57 @@ fn many_who_ask_for_one_page_are_one_request_to_the_origin() {
     }
 }
 
-/// The first of them all has to wait for the origin; nobody else is anything to it.
-#[test]
-fn ten_thousand_who_ask_for_one_page_are_one_request_to_the_origin() {
-    let origin = Origin::start();
-    let boma = Setup::new().settings("[caps]\nper_address = 20000\n").portal(FILLED).rules(WIDE).start(origin.address);
+const NAVIGATES: &str = "Accept: text/html\r\nSec-Fetch-Mode: navigate\r\n";
+/// How browsers and programs say what they take; the last takes nothing packed.
+const TAKES: [&str; 5] = ["gzip, deflate, br, zstd", "gzip, deflate, br", "gzip", "br;q=1.0, gzip;q=0.8", ""];
+
+/// Ten thousand who want a page at once, while the origin has not answered yet: how often it was asked for that.
+fn ten_thousand(origin: &Origin, boma: &Boma, takes: &[&str], more: &str) -> usize {
+    let before = origin.reached().len();
+    origin.set(Mode::Holds);
     let mut crowd: Vec<TcpStream> = (0..10_000).map(|_| TcpStream::connect(boma.at()).unwrap()).collect();
-    for client in &mut crowd {
+    for (n, client) in crowd.iter_mut().enumerate() {
         client.set_read_timeout(Some(CEILING)).unwrap();
-        client.write_all(b"GET /slow/results HTTP/1.1\r\nHost: huduma.example\r\nConnection: close\r\n\r\n").unwrap();
+        let page = format!("GET /results HTTP/1.1\r\nHost: huduma.example\r\nConnection: close\r\n{NAVIGATES}{more}");
+        let takes = match takes[n % takes.len()] {
+            "" => String::new(),
+            takes => format!("Accept-Encoding: {takes}\r\n"),
+        };
+        client.write_all(format!("{page}{takes}\r\n").as_bytes()).unwrap();
     }
+    eventually("all of them wait", || (boma.metric("boma_http_in_flight") == 10_000.0).then_some(()));
+    origin.set(Mode::Works);
     for client in &mut crowd {
         let mut answer = String::new();
         client.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("</html>"), "{answer}");
     }
-    assert_eq!(origin.reached().len(), 1);
-    assert!(boma.metric("boma_cache_total{outcome=\"collapsed\"}") >= 1.0, "some have waited for another's");
+    origin.reached().len() - before
+}
+
+/// The first of them all has to wait for the origin; nobody else is anything to it.
+#[test]
+fn ten_thousand_who_ask_for_one_page_are_one_request_to_the_origin() {
+    let by_origin = "[[portal.route]]\npath = \"/*\"\ncache = \"origin\"\n";
+    let (plain, varies) = ("Cache-Control: max-age=60\r\n", "Cache-Control: max-age=60\r\nVary: Accept-Encoding\r\n");
+    // What differs by encoding is a page for those who take it packed, and one for the others.
+    for (portal, extra, takes, most) in [
+        (FILLED, "", &TAKES[4..], 1),
+        (by_origin, plain, &TAKES[..], 1),
+        (by_origin, varies, &TAKES[..4], 1),
+        (by_origin, varies, &TAKES[..], 2),
+    ] {
+        let origin = Origin::start();
+        origin.extra(extra);
+        let boma =
+            Setup::new().settings("[caps]\nper_address = 20000\n").portal(portal).rules(WIDE).start(origin.address);
+        assert_eq!(ten_thousand(&origin, &boma, takes, ""), most, "{portal} {extra} {takes:?}");
+        assert!(boma.metric("boma_cache_total{outcome=\"collapsed\"}") >= 1.0, "some have waited for another's");
+        if portal == by_origin && most == 1 {
+            let again = ten_thousand(&origin, &boma, takes, "Cache-Control: max-age=0\r\n");
+            assert_eq!(again, 1, "they load it anew: {extra} {takes:?}");
+        }
+    }
 }
 
 #[test]

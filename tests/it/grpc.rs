@@ -2,6 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use h2::{RecvStream, SendStream};
 use http::{HeaderMap, HeaderValue, Request, Response};
 
 use crate::frames::{Came, Conn, DATA, END_HEADERS, HEADERS, block, frame};
-use crate::harness::Setup;
+use crate::harness::{Setup, eventually, get};
 
 /// Runs `call` for each call that comes, over HTTP/2.
 fn server<F, T>(call: F) -> SocketAddr
@@ -175,4 +176,40 @@ fn refusals_have_a_status_of_their_own() {
     assert_eq!(code("/small", Some(&[b'x'; 50])), Ok("8".into()), "too large a message");
     boma.posture("closed");
     assert_eq!(code("/a", None), Ok("14".into()));
+}
+
+#[test]
+fn a_posture_that_keeps_requests_from_the_origin_ends_open_calls_as_unavailable() {
+    let open = Arc::new(AtomicUsize::new(0));
+    let count = open.clone();
+    let origin = server(move |_, body, mut stream| {
+        let count = count.clone();
+        async move {
+            stream.send_data(message(b"jambo").into(), false).unwrap();
+            count.fetch_add(1, Ordering::SeqCst);
+            // Says no more, and neither does the citizen.
+            let _ = std::future::poll_fn(|cx| stream.poll_reset(cx)).await;
+            count.fetch_sub(1, Ordering::SeqCst);
+            drop(body);
+        }
+    });
+    let boma = Setup { listen: "h2c = true", ..Setup::new() }
+        .portal("[[portal.route]]\npath = \"/svc/Stays\"\nstay_up = true\n")
+        .start_at(&format!("127.0.0.1:1\", \"h2c://{origin}"));
+    let at = boma.at();
+    let [ends, stays] = ["/svc/Watch", "/svc/Stays"].map(|path| thread::spawn(move || call(at, path, Some(b"hello"))));
+    let are_open = |n: usize| (open.load(Ordering::SeqCst) == n).then_some(());
+    eventually("both calls are with the origin", || are_open(2));
+    boma.posture("attack");
+    assert_eq!(open.load(Ordering::SeqCst), 2);
+    let unavailable = (message(b"jambo"), Ok("14".into()));
+    boma.posture("static");
+    eventually("the origin has the one that stays", || are_open(1));
+    assert_eq!(ends.join().unwrap(), unavailable);
+    assert!(!stays.is_finished());
+    boma.posture("closed");
+    eventually("the origin is left alone", || are_open(0));
+    assert_eq!(stays.join().unwrap(), unavailable);
+    let metrics = get(boma.admin, "/metrics").text();
+    assert!(!metrics.contains("boma_origin_failures_total{"), "it is not the origin that broke off: {metrics}");
 }

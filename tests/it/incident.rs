@@ -14,6 +14,10 @@ const PORTAL: &str = "host = \"huduma.example\"\ntimezone = \"Africa/Nairobi\"\n
 [[portal.service]]\nname = { en = \"Land\", sw = \"Ardhi\" }\npaths = [\"/land/*\"]\n";
 
 /// A house whose origin is dead.
+/// Work that begins in many years.
+const PLANNED: [&str; 8] =
+    ["incident", "open", "--template", "planned-work", "--starts", "2099-01-01T22:00", "--ends", "2099-01-02T04:00"];
+
 fn house() -> Boma {
     let origin = Origin::start();
     let address = origin.kill();
@@ -283,19 +287,7 @@ fn the_summary_has_statuspages_shape() {
         &["incident", "open", "--template", "origin-failure", "--affects", "Land", "--affects", "/pay/licence"],
     );
     done(&boma, &["incident", "update", "--state", "monitoring", "--text", "en=It is back."]);
-    done(
-        &boma,
-        &[
-            "incident",
-            "open",
-            "--template",
-            "planned-work",
-            "--starts",
-            "2099-01-01T22:00",
-            "--ends",
-            "2099-01-02T04:00",
-        ],
-    );
+    done(&boma, &PLANNED);
     let all = summary(&boma);
     assert_eq!(
         keys(&all),
@@ -407,16 +399,7 @@ fn the_summary_is_what_readers_of_statuspage_take_whatever_there_is_to_tell() {
     after(&["incident", "update", "1", "--state", "postmortem", "--text", "en=A cable was cut."]);
     // What is planned stays so while it goes on, and until it is over.
     after(&["incident", "open", "--template", "planned-work", "--starts", "1s"]);
-    after(&[
-        "incident",
-        "open",
-        "--template",
-        "planned-work",
-        "--starts",
-        "2099-01-01T22:00",
-        "--ends",
-        "2099-01-02T04:00",
-    ]);
+    after(&PLANNED);
     after(&["incident", "update", "3", "--state", "identified", "--text", "en=It has begun."]);
     after(&["incident", "update", "3", "--state", "monitoring", "--text", "en=We look whether it holds."]);
     let words = |at: usize| {

@@ -38,7 +38,8 @@
 //! report      what is told after the end
 //! events      what changes, as it happens
 //! manners     how commands fail, and end
-//! strain      memory or the line run short
+//! strain      memory, descriptors, the processor or the line run short
+//! line        ten thousand people in line across restarts
 //! log         the access log
 //! life        signals, drain, ports, TLS, settings that change
 //! browser     a real Chromium
@@ -69,6 +70,7 @@ mod law;
 mod laws;
 mod life;
 mod limit;
+mod line;
 mod log;
 mod manners;
 mod measure;

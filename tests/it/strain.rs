@@ -1,6 +1,12 @@
 //! The machine runs short: who is turned away then, who is not, and that it ends.
 
-use crate::harness::{Boma, Client, Origin, Setup, eventually, get, navigate, request};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use boma::bounds;
+
+use crate::harness::{Boma, Client, Mode, Origin, Setup, command, eventually, get, navigate, request};
 
 const PROGRAM: &str = "Accept: application/json\r\n";
 const ROUTES: &str = "[[portal.route]]\npath = \"/big/*\"\ncache = \"origin\"\n[[portal.route]]\npath = \"/pay/*\"\nclass = \"payment\"\n";
@@ -104,4 +110,111 @@ fn near_a_full_line_strangers_wait() {
     strangers_wait(&boma, &pass);
     eventually("it is over", || (strain(&boma, "uplink") == "none").then_some(()));
     assert_eq!(request(boma.at(), "GET", "/", PROGRAM, "").status, 200);
+}
+
+/// A boma that may open so many descriptors and no more.
+fn with_descriptors(setup: Setup, most: usize) -> Boma {
+    let plain = command(&setup);
+    let mut limited = Command::new("sh");
+    limited.arg("-c").arg(format!("ulimit -n {most} && exec \"$0\" \"$@\""));
+    limited.arg(plain.get_program()).args(plain.get_args());
+    for (name, value) in plain.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    limited.stdout(Stdio::null()).stderr(Stdio::piped());
+    Boma::spawn(setup, limited).unwrap_or_else(|(status, log)| panic!("boma did not start ({status}):\n{log}"))
+}
+
+#[test]
+fn short_of_descriptors_strangers_wait_and_who_is_here_and_staff_are_served() {
+    const MOST: usize = 100;
+    let origin = Origin::start();
+    let setup = Setup::new().portal(&format!("max_in_flight = 500\n{ROUTES}"));
+    setup.write(&origin.address.to_string());
+    let boma = with_descriptors(setup, bounds::DESCRIPTORS_KEPT + MOST);
+    let pass = navigate(boma.at(), "/").pass().unwrap();
+    let own = format!("{PROGRAM}Cookie: {pass}\r\n");
+    let mut reader = Client::connect(boma.at()).unwrap();
+    assert_eq!(reader.ask("GET", "/", &own, "").unwrap().status, 200);
+    // Strangers hold nearly all of them, each with a request that is not answered.
+    origin.set(Mode::Hangs);
+    let before = origin.reached_by_citizens().len();
+    let strangers = |count: usize| -> Vec<Client> {
+        let one = |_| {
+            let mut client = Client::connect_from("127.0.0.9", boma.at()).unwrap();
+            client.send(b"GET /held HTTP/1.1\r\nHost: huduma.example\r\n\r\n").unwrap();
+            client
+        };
+        (0..count).map(one).collect()
+    };
+    let held = strangers(MOST - 4);
+    eventually("they are with the origin", || {
+        (origin.reached_by_citizens().len() == before + held.len()).then_some(())
+    });
+    origin.set(Mode::Works);
+    eventually("connections are scarce", || {
+        // Who goes on reading keeps their connection.
+        assert_eq!(reader.ask("GET", "/", &own, "").unwrap().status, 200);
+        (strain(&boma, "connections") == "scarce").then_some(())
+    });
+    strangers_wait(&boma, &pass);
+    assert_eq!(boma.metric("boma_strain{source=\"connections\"}"), 2.0);
+    assert_eq!(reader.ask("GET", "/", &own, "").unwrap().status, 200, "who is connected is served");
+    // The house is full, with some who say nothing, and there is room all the same for who has a pass.
+    origin.set(Mode::Holds);
+    reader.send(format!("GET /mine HTTP/1.1\r\nHost: huduma.example\r\n{own}\r\n").as_bytes()).unwrap();
+    let asked = |path: &str| origin.reached_by_citizens().iter().any(|r| r.target == path).then_some(());
+    eventually("it is with the origin", || asked("/mine"));
+    let silent: Vec<Client> = (0..10).map(|_| Client::connect_from("127.0.0.9", boma.at()).unwrap()).collect();
+    eventually("it is full", || (boma.metric("boma_connections") == MOST as f64).then_some(()));
+    let comes = |path: &str| Client::connect(boma.at()).and_then(|mut c| c.ask("GET", path, &own, "")).ok();
+    std::thread::scope(|scope| {
+        let asking = scope.spawn(|| eventually("who has a pass comes in", || comes("/came")));
+        eventually("theirs is with the origin", || asked("/came"));
+        origin.set(Mode::Works);
+        assert_eq!(asking.join().unwrap().status, 200);
+    });
+    assert_eq!(reader.read(false).unwrap().status, 200, "what was under way comes to its end");
+    let (code, told) = boma.command(&["status"]);
+    assert!(code == 0 && told.contains("strangers are turned away"), "{told}");
+    drop((held, silent));
+    eventually("there is room again", || (strain(&boma, "connections") == "none").then_some(()));
+    assert_eq!(request(boma.at(), "GET", "/", PROGRAM, "").status, 200);
+    assert!(!boma.status()["troubles"].to_string().contains("strained"));
+}
+
+/// A machine on which boma gets a fifth of a second of every one.
+fn starved<R>(boma: &Boma, work: impl FnOnce() -> R) -> R {
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                boma.signal("STOP");
+                std::thread::sleep(Duration::from_millis(800));
+                boma.signal("CONT");
+                std::thread::sleep(Duration::from_millis(200));
+            }
+        });
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        over.store(true, Ordering::Relaxed);
+        done.unwrap_or_else(|why| std::panic::resume_unwind(why))
+    })
+}
+
+#[test]
+fn short_of_the_processor_strangers_wait_until_there_is_enough_of_it() {
+    let (_origin, boma) = house("");
+    let pass = navigate(boma.at(), "/").pass().unwrap();
+    assert_eq!(request(boma.at(), "GET", "/", PROGRAM, "").status, 200, "a stranger, while there is enough");
+    starved(&boma, || {
+        eventually("the processor is scarce", || (strain(&boma, "cpu") == "scarce").then_some(()));
+        strangers_wait(&boma, &pass);
+        assert_eq!(boma.metric("boma_strain{source=\"cpu\"}"), 2.0);
+    });
+    eventually("it is over", || (strain(&boma, "cpu") == "none").then_some(()));
+    assert_eq!(request(boma.at(), "GET", "/", PROGRAM, "").status, 200);
+    assert!(!boma.status()["troubles"].to_string().contains("strained"));
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use boma::challenge::{asked, work};
 
 use crate::forms::boma_pass_id;
-use crate::harness::{Answer, Boma, Client, Mode, Origin, Setup, eventually, get, navigate, request};
+use crate::harness::{Answer, Boma, Client, Folder, Mode, Origin, Setup, eventually, get, navigate, request};
 
 const QUEUE: &str = "[[rule]]\nname = \"line\"\nmatch = { path = \"/file*\" }\nthen = \"queue\"\n[[limit]]\nname = \"wide\"\nper = \"client\"\nrate = \"100000/s\"\n";
 const HTML: &str = "Accept: text/html\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n";
@@ -202,6 +202,37 @@ fn where_there_is_a_copy_nobody_stands_in_line_for_the_page_unless_something_is_
 }
 
 #[test]
+fn where_no_session_cookie_is_named_any_but_everybodys_waits_for_their_own_page_while_the_origin_is_up() {
+    let origin = Origin::start();
+    let session = "Content-Type: text/html\r\nSet-Cookie: PHPSESSID=k3v9q2m7x1c8b5n4; path=/\r\n";
+    origin.page("/news", 200, session, "<link rel=stylesheet href=/site.css><body>Habari");
+    origin.page("/site.css", 200, "Content-Type: text/css\r\n", "p{}");
+    let portal = "max_in_flight = 1\nconnect_timeout = \"500ms\"\nsnapshot = { start = [\"/news\"], every = \"1h\" }\n";
+    let boma = Setup::new().portal(portal).start(origin.address);
+    boma.wait_for_snapshots(2);
+    let with = |names: &[&str]| Browser { cookies: names.iter().map(|n| ((*n).into(), "k3v9q2".into())).collect() };
+    origin.set(Mode::Hangs);
+    let mut inside = Client::connect(boma.at()).unwrap();
+    inside.send(b"GET /a HTTP/1.1\r\nHost: huduma.example\r\n\r\n").unwrap();
+    eventually("it is inside", || (origin.reached_by_citizens().len() == 1).then_some(()));
+    // What statistics leave, and what the origin gives to whoever comes, says nothing.
+    for names in [&[][..], &["PHPSESSID"], &["_ga", "_ga_4X2", "_gid", "_pk_id.1.1fff", "PHPSESSID", "CookieConsent"]] {
+        assert!(is_copy(&with(names).goes(&boma, "/news")), "{names:?}");
+    }
+    let mut signed_in = with(&["PHPSESSID", "_ga", "remember_web"]);
+    let page = signed_in.goes(&boma, "/news");
+    assert_eq!((page.status, told(&page.text(), "place")), (503, "1"), "their page is another");
+    let part = "Sec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: style\r\nSec-Fetch-Site: same-origin\r\n";
+    assert_eq!(signed_in.ask(boma.at(), "GET", "/site.css", part, "").status, 200, "its parts are everybody's");
+    assert_eq!(origin.reached_by_citizens().len(), 1);
+    // Where the origin is gone nobody has a page of their own.
+    origin.kill();
+    drop(inside);
+    eventually("they have the copy", || (signed_in.goes(&boma, "/news").status == 200).then_some(()));
+    assert!(is_copy(&signed_in.goes(&boma, "/news")));
+}
+
+#[test]
 fn a_full_gate_gives_places_and_newcomers_do_not_overtake() {
     let origin = Origin::start();
     let boma = Setup::new().portal("max_in_flight = 1\n").start(origin.address);
@@ -292,6 +323,23 @@ fn a_restart_loses_no_place_and_a_used_one_stays_used() {
     let visiting: u64 =
         boma.status()["waiting"].as_array().unwrap().iter().map(|r| r["visiting"].as_u64().unwrap()).sum();
     assert_eq!(visiting, 1);
+}
+
+#[test]
+fn who_comes_when_another_boma_has_taken_over_stands_behind_all_who_came_before() {
+    let origin = Origin::start();
+    let mut first = Setup::new().rules(QUEUE).start(origin.address);
+    let mut people: Vec<Browser> = (0..20).map(|_| Browser::default()).collect();
+    for (n, browser) in people.iter_mut().enumerate() {
+        assert_eq!(browser.goes(&first, "/file").status, 503, "{n}");
+    }
+    let setup = Setup { folder: Folder(first.setup.folder.0.clone()), ..Setup::new() };
+    let second = Boma::start(setup, &["--takeover"]);
+    assert!(first.wait().success(), "{}", first.log());
+    let page = Browser::default().goes(&second, "/file").text();
+    let place: u64 = told(&page, "place").parse().unwrap();
+    let last = people[19].polls(&second, "/file");
+    assert!(last["place"].as_u64().unwrap() < place, "{place} behind {last}");
 }
 
 /// How many wait, were called or are inside, in all rooms.
