@@ -25,9 +25,10 @@ enum Held {
 
 /// Each answers one request on every connection, which then stays open. Growth of resident memory, of all processes.
 pub fn run(house: &House, folder: &Path) {
-    let client = client(folder);
     for tls in [false, true] {
         for contender in house.holders(tls) {
+            // Each has clients of its own, as each gives out tickets that only it can read.
+            let client = client(folder);
             let mut held = Vec::new();
             for _ in 0..200 {
                 held.push(open(contender.port, held.len(), tls.then_some(&client)));
