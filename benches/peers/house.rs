@@ -150,6 +150,7 @@ impl House {
             row("new connections, 1 KiB", Load::Fresh, |d| d.through, through),
             row("over TLS, 1 KiB", Load::Tls, |d| d.tls, through),
             row("full TLS handshake", Load::Handshake, |d| d.tls, through),
+            row("TLS session taken up again", Load::Resumed, |d| d.tls, through),
             body("body of 64 KiB, per MiB", "64k", 1.0 / 16.0),
             body("body of 1 MiB, per MiB", "1m", 1.0),
             refused(row("429 under flood", Load::Plain, |d| d.flood, flood)),
@@ -229,7 +230,8 @@ fn peer_nginx(folder: &Path, origin: u16) -> Peer {
          server {{ listen 127.0.0.1:{logged}; access_log {place}/nginx.log; location / {{ {pass} }} }}\n\
          server {{ listen 127.0.0.1:{fair}; limit_req zone=g burst=100 nodelay; limit_conn n 50; location / {{ {pass} }} }}\n\
          server {{ listen 127.0.0.1:{cached}; location / {{ {pass} proxy_cache c; }} }}\n\
-         server {{ listen 127.0.0.1:{tls} ssl http2; ssl_certificate {place}/chain.pem; ssl_certificate_key {place}/key.pem; location / {{ {pass} }} }} }}\n",
+         server {{ listen 127.0.0.1:{tls} ssl http2; ssl_protocols TLSv1.2 TLSv1.3; \
+         ssl_certificate {place}/chain.pem; ssl_certificate_key {place}/key.pem; location / {{ {pass} }} }} }}\n",
         head(folder, "peer", 2)
     );
     Peer { name: "nginx", running: nginx(folder, "peer", &text, through), doors }

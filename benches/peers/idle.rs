@@ -25,9 +25,10 @@ enum Held {
 
 /// Each answers one request on every connection, which then stays open. Growth of resident memory, of all processes.
 pub fn run(house: &House, folder: &Path) {
-    let client = client(&folder.join("chain.pem"));
     for tls in [false, true] {
         for contender in house.holders(tls) {
+            // Each has clients of its own, as each gives out tickets that only it can read.
+            let client = client(folder);
             let mut held = Vec::new();
             for _ in 0..200 {
                 held.push(open(contender.port, held.len(), tls.then_some(&client)));
@@ -49,12 +50,18 @@ pub fn run(house: &House, folder: &Path) {
     }
 }
 
-fn client(chain: &Path) -> Arc<ClientConfig> {
+/// What a client of the bench believes: the bench's certificate.
+pub fn roots(folder: &Path) -> RootCertStore {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(chain).expect("the bench's certificate")).expect("a root");
+    let chain = CertificateDer::from_pem_file(folder.join("chain.pem")).expect("the bench's certificate");
+    roots.add(chain).expect("a root");
+    roots
+}
+
+fn client(folder: &Path) -> Arc<ClientConfig> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().expect("versions");
-    Arc::new(config.with_root_certificates(roots).with_no_client_auth())
+    Arc::new(config.with_root_certificates(roots(folder)).with_no_client_auth())
 }
 
 /// The n-th: of one address there are no more than a shield lets in.

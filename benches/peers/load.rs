@@ -3,9 +3,13 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ClientConfig;
 use socket2::{Domain, Socket, Type};
+
+use super::hands;
 
 const CONNECTIONS: u32 = 32;
 /// Streams at once on a connection of HTTP/2.
@@ -21,6 +25,8 @@ pub enum Load {
     Tls,
     /// A connection over TLS for each request: a full handshake, no session is taken up again.
     Handshake,
+    /// A connection over TLS for each request, which takes the session of the last one up again, as wrk does.
+    Resumed,
     /// HTTP/2 over TLS, ten streams on each connection.
     Http2,
     /// Plain HTTP/1.1, and another file than that of 1 KiB.
@@ -53,8 +59,9 @@ pub struct Ran {
     pub speed: f64,
 }
 
-pub fn run(load: Load, port: u16, seconds: u64) -> Ran {
+pub fn run(load: Load, client: &Arc<ClientConfig>, port: u16, seconds: u64) -> Ran {
     match load {
+        Load::Handshake => hands::run(client, port, seconds),
         Load::Http2 => h2load(port, seconds),
         _ => wrk(load, port, seconds),
     }
@@ -85,11 +92,11 @@ fn script() -> std::path::PathBuf {
 }
 
 fn command(load: Load, port: u16, seconds: u64) -> Command {
-    let scheme = if matches!(load, Load::Tls | Load::Handshake) { "https" } else { "http" };
+    let scheme = if matches!(load, Load::Tls | Load::Resumed) { "https" } else { "http" };
     let file = if let Load::File(name) = load { name } else { "1k" };
     let mut command = Command::new("wrk");
     command.args(["-t1", &format!("-c{CONNECTIONS}"), &format!("-d{seconds}s"), "-H", "Host: huduma.example"]);
-    if matches!(load, Load::Fresh | Load::Handshake) {
+    if matches!(load, Load::Fresh | Load::Resumed) {
         command.args(["-H", "Connection: close"]);
     }
     if load == Load::Keys {

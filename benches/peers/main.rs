@@ -4,13 +4,15 @@
 //! CPU time per request (of bodies: per MiB) is the measure: user and system time of all processes of each, from the operating system's own
 //! accounting, divided by the requests that were answered. All take turns; in each repeat boma's is divided by the best
 //! peer's of that repeat, and median, least and most of these ratios are told: below 1 boma is cheaper. No access log is
-//! written by any, but in the row that is about it. Rows in which boma is divided by itself say what something adds.
+//! written by any, but in the row that is about it. All speak TLS 1.3: Debian's nginx has to be told. Rows in which boma is
+//! divided by itself say what something adds.
 //! Besides: memory for each idle connection, a good client beside a flood, and how soon boma starts. Needs Debian's nginx and wrk; haproxy, varnish, h2o and nghttp2-client (h2load) where they are there,
 //! and says which are not.
 
 #[path = "../common/mod.rs"]
 mod common;
 mod good;
+mod hands;
 mod house;
 mod idle;
 mod load;
@@ -18,10 +20,12 @@ mod start;
 
 use std::fs;
 use std::process::exit;
+use std::sync::Arc;
 
 use common::Running;
 use house::House;
 use load::{Load, Ran};
+use rustls::ClientConfig;
 
 /// What is asked of each, and by whom it is answered; boma last.
 pub struct Row<'h> {
@@ -54,7 +58,8 @@ fn main() {
         let house = House::start(&folder);
         println!("{:<26} {:>34} {:>8} {:>8} {:>8}", "CPU µs (requests/s)", "contender", "ratio", "least", "most");
         let wanted = |row: &Row<'_>| options.only.as_ref().is_none_or(|only| row.name.contains(only.as_str()));
-        house.rows().iter().filter(|row| wanted(row)).for_each(|row| run(row, &options));
+        let client = hands::client(idle::roots(&folder));
+        house.rows().iter().filter(|row| wanted(row)).for_each(|row| run(row, &client, &options));
         let asked_for = |name: &str| options.only.as_ref().is_none_or(|only| name.contains(only.as_str()));
         if asked_for("idle") {
             idle::run(&house, &folder);
@@ -89,18 +94,18 @@ fn options() -> Options {
 }
 
 /// One row: every contender in turn, several times over.
-fn run(row: &Row<'_>, options: &Options) {
+fn run(row: &Row<'_>, client: &Arc<ClientConfig>, options: &Options) {
     let mut cost: Vec<Vec<f64>> = vec![Vec::new(); row.contenders.len()];
     let mut speed = cost.clone();
     let mut ratios = Vec::new();
     for (_, _, port) in &row.contenders {
-        load::run(row.load, *port, row.load.warm_up());
+        load::run(row.load, client, *port, row.load.warm_up());
     }
     for _ in 0..options.repeats {
         let mut here = Vec::new();
         for (at, (name, running, port)) in row.contenders.iter().enumerate() {
             let before = running.cpu();
-            let Ran { requests, refused, speed: per_second } = load::run(row.load, *port, options.seconds);
+            let Ran { requests, refused, speed: per_second } = load::run(row.load, client, *port, options.seconds);
             let cpu = (running.cpu() - before) as f64 / requests / row.weighs;
             let share = refused / requests;
             assert!(

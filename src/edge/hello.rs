@@ -12,6 +12,7 @@ use tokio::io::AsyncReadExt;
 use super::tcp::Tcp;
 use crate::bounds;
 use crate::client::Fingerprint;
+use crate::pen;
 
 /// Content type of a record, and type of a message.
 const HANDSHAKE: u8 = 22;
@@ -142,17 +143,24 @@ fn read(body: &[u8]) -> Option<Fingerprint> {
     };
     let (ciphers_n, extensions_n) = (ciphers.len().min(99), extensions.len().min(99));
     let named = if named { 'd' } else { 'i' };
-    let begin = format!("t{version}{named}{ciphers_n:02}{extensions_n:02}{}", ends(alpn));
+    let mut whole = format!("t{version}{named}{ciphers_n:02}{extensions_n:02}{}_", ends(alpn));
+    let mut text = String::with_capacity(512);
     ciphers.sort_unstable();
+    write_all(&mut text, &ciphers);
+    write_hash(&mut whole, &text);
+    whole.push('_');
+    text.clear();
     extensions.retain(|e| !matches!(*e, SERVER_NAME | ALPN));
     extensions.sort_unstable();
-    let mut last = hex(&extensions);
-    if !algorithms.is_empty() {
-        last.push('_');
-        last.push_str(&hex(&algorithms));
+    if !extensions.is_empty() {
+        write_all(&mut text, &extensions);
+        if !algorithms.is_empty() {
+            text.push('_');
+            write_all(&mut text, &algorithms);
+        }
     }
-    let last = if extensions.is_empty() { String::new() } else { last };
-    Fingerprint::of(&format!("{begin}_{}_{}", hash(&hex(&ciphers)), hash(&last)))
+    write_hash(&mut whole, &text);
+    Fingerprint::of(&whole)
 }
 
 /// The first and last character of the first protocol that is offered.
@@ -165,16 +173,22 @@ fn ends(alpn: Option<&[u8]>) -> String {
     first[..1].to_owned() + &last[1..]
 }
 
-fn hex(numbers: &[u16]) -> String {
-    numbers.iter().map(|n| format!("{n:04x}")).collect::<Vec<_>>().join(",")
+/// Numbers with commas between them.
+fn write_all(out: &mut String, numbers: &[u16]) {
+    for (at, number) in numbers.iter().enumerate() {
+        if at > 0 {
+            out.push(',');
+        }
+        pen::hex(out, u64::from(*number), 4);
+    }
 }
 
 /// The first twelve digits of SHA-256; of nothing, zeros.
-fn hash(text: &str) -> String {
+fn write_hash(out: &mut String, text: &str) {
     if text.is_empty() {
-        return "000000000000".into();
+        return out.push_str("000000000000");
     }
-    digest(&SHA256, text.as_bytes()).as_ref().iter().take(6).map(|b| format!("{b:02x}")).collect()
+    digest(&SHA256, text.as_bytes()).as_ref().iter().take(6).for_each(|b| pen::hex(out, u64::from(*b), 2));
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ async fn talking<S: Io>(seat: Rc<Seat>, talk: Shared<S>) {
         match turn.await {
             Keep::Open => {}
             Keep::Close => return Box::pin(close(&talk)).await,
-            Keep::Over => return,
+            Keep::Over => return Box::pin(part(&talk)).await,
             Keep::Cut => return talk.borrow().link.stream.abort(),
         }
         let begun = !talk.borrow().link.buf.is_empty();
@@ -201,7 +201,7 @@ async fn send<S: Io>(seat: &Seat, talk: &Shared<S>, head: &dyn Head, reply: Repl
     // After what could not be read, the two sides may differ on where they are.
     let lost =
         matches!(answer.status, 400 | 408 | 413 | 431 | 501 | 505) && answer.fields.first("proxy-status").is_some();
-    let over = !keep && whole && !lost && S::ENDS_BY_ITSELF;
+    let over = !keep && whole && !lost;
     let keep = keep && whole && !lost && !seat.post.draining();
     let prefix = {
         let talk = &mut *talk.borrow_mut();
@@ -238,6 +238,14 @@ async fn pass_through<S: Io>(seat: &Seat, talk: &Shared<S>, answer: crate::wire:
     match tunnel::join(&mut Outside(talk), inside, idle).await {
         Ok(()) => Keep::Close,
         Err(_) => Keep::Cut,
+    }
+}
+
+/// Says the last word, where the stream has one, and waits for nothing more.
+async fn part<S: Io>(talk: &Shared<S>) {
+    if !S::ENDS_BY_ITSELF {
+        let last = poll_fn(|cx| Pin::new(&mut talk.borrow_mut().link.stream).poll_shutdown(cx));
+        let _ = tokio::time::timeout(bounds::LINGER, last).await;
     }
 }
 

@@ -176,7 +176,7 @@ impl Post {
         self.house.metrics.connections.inc();
         let leave = Leave(self.house.clone());
         let post = self.clone();
-        let opening = Box::pin(conn::open(post, stream, peer, ticket.clone()));
+        let opening = conn::in_place(|| conn::open(post, stream, peer, ticket.clone()));
         tokio::task::spawn_local(Attended::new(ticket, opening, leave));
     }
 

@@ -12,8 +12,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 /// One read's worth. Small heads and bodies fit, so an idle or slow connection holds none of it.
 const READ: usize = 16 * 1024;
-/// The same where much comes: as much as the allocator keeps at hand for each thread.
-const AMPLE: usize = 32 * 1024;
+/// The same where much comes: a body of 64 KiB, as many are, can go in two reads and two writes. Twice as much saves no more.
+const AMPLE: usize = 64 * 1024;
 
 /// What is to be sent, one piece behind the other.
 #[derive(Default)]

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use h2::{Reason, RecvStream, SendStream};
+use http::header::InvalidHeaderValue;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::clock::Patience;
@@ -215,9 +216,18 @@ pub fn map(fields: &Fields) -> HeaderMap {
 /// The same, behind what is there already, of those names that are wanted.
 pub fn put(map: &mut HeaderMap, fields: &Fields, wanted: impl Fn(&str) -> bool) {
     for (name, value) in fields.0.iter().filter(|(name, _)| wanted(name)) {
-        let name = HeaderName::from_bytes(name.as_bytes());
-        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_maybe_shared(value.clone())) {
-            map.append(name, value);
-        }
+        append(map, name, HeaderValue::from_maybe_shared(value.clone()));
+    }
+}
+
+/// Fields that are others each time.
+const NEW_EACH_TIME: [&str; 2] = ["x-request-id", "x-forwarded-for"];
+
+/// Appends a field; what is none is left out. What is new each time the other side is not to remember (RFC 7541 section
+/// 6.2.3): it would push out what does come again, and h2 compares it with all that is remembered by its name.
+pub fn append(map: &mut HeaderMap, name: &str, value: Result<HeaderValue, InvalidHeaderValue>) {
+    if let (Ok(field), Ok(mut value)) = (HeaderName::from_bytes(name.as_bytes()), value) {
+        value.set_sensitive(NEW_EACH_TIME.contains(&name));
+        map.append(field, value);
     }
 }

@@ -12,5 +12,5 @@ use std::rc::Rc;
 /// How many pieces went out as they were handed over, not cut by the other side's window.
 pub type Pieces = Rc<Cell<u32>>;
 
-pub use body::{Inbound, Sender, map, put};
+pub use body::{Inbound, Sender, append, map, put};
 pub use pipe::Pipe;

@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 const WAYS: usize = 16;
-/// Sets are made in blocks when first touched, so that a large bound costs nothing at start.
-const BLOCK: usize = 256;
-/// The allocator begins a block anywhere in its first page, so that it lies on one more than it fills.
-const PAGE: usize = 4096;
+/// Sets are made in blocks when first touched, so that a large bound costs nothing at start; in small ones, as keys fall
+/// anywhere, and each of the first ones makes a block.
+const BLOCK: usize = 16;
+/// The allocator's sizes for a block are so far apart.
+const STEP: usize = 1024;
 
 struct Set {
     keys: [u128; WAYS],
@@ -39,7 +40,7 @@ pub enum Found {
 
 impl Store {
     pub fn new(memory: u64) -> Store {
-        let block = (size_of::<Mutex<Set>>() * BLOCK).next_multiple_of(PAGE) + PAGE + size_of::<OnceLock<Block>>();
+        let block = (size_of::<Mutex<Set>>() * BLOCK).next_multiple_of(STEP) + size_of::<OnceLock<Block>>();
         let blocks = (memory / block as u64).max(1) as usize;
         Store {
             blocks: (0..blocks).map(|_| OnceLock::new()).collect(),

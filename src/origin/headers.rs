@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::HeaderMap;
 
 use crate::client::Client;
 use crate::http1::{ResponseHead, lists};
@@ -250,12 +250,6 @@ pub fn map_fields(map: &HeaderMap) -> Fields {
         }
     }
     fields
-}
-
-pub fn append(map: &mut HeaderMap, name: &str, value: &[u8]) {
-    if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value)) {
-        map.append(name, value);
-    }
 }
 
 /// What an informational answer may bring to the client.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use h2::client::ResponseFuture;
 use h2::{RecvStream, SendStream};
-use http::{HeaderMap, Method, Request, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use tokio::time::Sleep;
 
 use super::OriginFault;
@@ -19,7 +19,7 @@ use super::ask::Ask;
 use super::headers;
 use super::pool::Shared;
 use super::state::At;
-use crate::http2::{Inbound, Pipe, Sender};
+use crate::http2::{Inbound, Pipe, Sender, append};
 use crate::proofs::Admitted;
 use crate::wire::{Body, BodyBox, Broken, Chunk, Empty, Fields, Line};
 
@@ -79,9 +79,9 @@ fn request(ask: &Ask<'_>, scheme: &str, length: Option<u64>) -> Option<Request<(
     *request.uri_mut() = uri.build().ok()?;
     *request.version_mut() = http::Version::HTTP_2;
     let mut map = HeaderMap::with_capacity(24);
-    (ask.fields)(&mut |name, value| headers::append(&mut map, name, value));
+    (ask.fields)(&mut |name, value| append(&mut map, name, HeaderValue::from_bytes(value)));
     if let Some(length) = length {
-        headers::append(&mut map, "content-length", length.to_string().as_bytes());
+        map.insert(http::header::CONTENT_LENGTH, HeaderValue::from(length));
     }
     *request.headers_mut() = map;
     if let Some(protocol) = ask.upgrade {
