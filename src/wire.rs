@@ -268,7 +268,7 @@ impl Fields {
 
 /// Whether a value ends no line but its own, whoever made it. Without an early end, for most are short and all but all clean.
 pub fn is_clean(value: &[u8]) -> bool {
-    value.iter().fold(0, |bad, b| bad | u8::from(*b == b'\r') | u8::from(*b == b'\n') | u8::from(*b == 0)) == 0
+    value.iter().fold(true, |clean, b| clean & !matches!(b, b'\r' | b'\n' | 0))
 }
 
 /// Fields that many answers share, and as HTTP/1 writes them: those are only copied.
