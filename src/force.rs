@@ -150,8 +150,8 @@ pub struct House {
     pub forms: Forms,
     /// Seals places in the waiting rooms.
     pub seats: waiting::Seals,
-    pub law: ArcSwap<Law>,
-    pub town: ArcSwap<Town>,
+    pub law: Arc<ArcSwap<Law>>,
+    pub town: Arc<ArcSwap<Town>>,
     pub standing: ArcSwap<Standing>,
     /// What boma says, in all languages.
     pub words: ArcSwap<Words>,
@@ -262,8 +262,8 @@ impl House {
             challenge: ArcSwap::from_pointee(Challenge::new(&m.secret, m.settings.challenge.pass_lifetime)),
             forms: Forms::new(&m.secret),
             seats: waiting::Seals::new(&m.secret),
-            law: ArcSwap::from_pointee(m.law),
-            town: ArcSwap::from_pointee(town),
+            law: Arc::new(ArcSwap::from_pointee(m.law)),
+            town: Arc::new(ArcSwap::from_pointee(town)),
             standing: ArcSwap::from_pointee(m.standing),
             wordings: ArcSwap::default(),
             words: ArcSwap::from_pointee(m.words),
@@ -306,8 +306,8 @@ impl House {
     }
 
     /// Why a portal's posture, as it is now, keeps requests of a route from the origin.
-    pub fn bars(&self, portal: &str, stay_up: bool) -> Option<Reason> {
-        let level = self.standing.load().level(portal, self.now().unix());
+    pub fn bars(&self, portal: &str, stay_up: bool, now: Now) -> Option<Reason> {
+        let level = self.standing.load().level(portal, now.unix());
         self.law.load().ladder.levels[level as usize].reach.bars(stay_up)
     }
 

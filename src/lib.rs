@@ -24,6 +24,7 @@ pub mod pen;
 pub mod plan;
 pub mod portal;
 pub mod proofs;
+pub mod quick;
 pub mod reason;
 pub mod said;
 pub mod seal;

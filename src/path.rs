@@ -130,7 +130,7 @@ fn remove_dot_segments(path: &str) -> String {
 /// The path as rules match it: `;parameters` of every segment left out. Some servers route without them, so a
 /// rule on `/login` must hold for `/login;x`.
 pub fn for_matching(path: &str) -> Cow<'_, str> {
-    if !path.contains(';') {
+    if memchr::memchr(b';', path.as_bytes()).is_none() {
         return Cow::Borrowed(path);
     }
     let mut out = String::with_capacity(path.len());

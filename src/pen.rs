@@ -6,7 +6,7 @@
 use std::io::Write as _;
 use std::net::IpAddr;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 /// A number's decimal digits, written into `room`.
 fn digits(mut n: u64, room: &mut [u8; 20]) -> &[u8] {
@@ -31,13 +31,16 @@ pub fn number(n: u64) -> Bytes {
     Bytes::copy_from_slice(digits(n, &mut [0; 20]))
 }
 
-/// Writes a number in at least `width` hexadecimal digits.
+/// Writes a number in at least `width` hexadecimal digits, of which 16 are all there are.
 pub fn hex(out: &mut String, n: u64, width: u32) {
-    let digits = (64 - n.leading_zeros()).div_ceil(4).max(width).max(1);
-    for at in (0..digits).rev() {
-        let digit = n.checked_shr(at * 4).unwrap_or(0) & 15;
-        out.push(char::from(b"0123456789abcdef"[digit as usize]));
+    let (mut room, mut left) = ([b'0'; 16], n);
+    let digits = (64 - n.leading_zeros()).div_ceil(4).max(width).clamp(1, 16) as usize;
+    let room = &mut room[..digits];
+    for place in room.iter_mut().rev() {
+        *place = b"0123456789abcdef"[(left & 15) as usize];
+        left >>= 4;
     }
+    out.push_str(std::str::from_utf8(room).unwrap_or_default());
 }
 
 /// Writes an address as [`IpAddr`] shows itself.
@@ -56,12 +59,12 @@ pub fn address(out: &mut Vec<u8>, address: IpAddr) {
     }
 }
 
-/// Values of an answer's fields, which share one allocation.
-pub struct Values(BytesMut);
+/// Values of an answer's fields, written in one place and taken as they are ready.
+pub struct Values(Vec<u8>);
 
 impl Default for Values {
     fn default() -> Values {
-        Values(BytesMut::with_capacity(256))
+        Values(Vec::with_capacity(256))
     }
 }
 
@@ -78,7 +81,9 @@ impl Values {
 
     /// What was written since the last time.
     pub fn take(&mut self) -> Bytes {
-        self.0.split().freeze()
+        let value = Bytes::copy_from_slice(&self.0);
+        self.0.clear();
+        value
     }
 }
 

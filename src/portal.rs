@@ -2,12 +2,12 @@
 //!
 //! Does not know: TOML, sockets, rules.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::bounds;
+use crate::quick::Table;
 
 mod hosts;
 mod looks;
@@ -328,7 +328,7 @@ impl Route {
 /// Routes of one portal: exact beats prefix, the longest prefix wins.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Routes {
-    exact: HashMap<String, usize>,
+    exact: Table<String, usize>,
     /// Prefixes without their `*`, longest first.
     prefixes: Vec<(String, usize)>,
     /// The last one is the unnamed route.
@@ -337,7 +337,7 @@ pub struct Routes {
 
 impl Routes {
     pub fn new(mut all: Vec<Route>) -> Routes {
-        let mut exact = HashMap::new();
+        let mut exact = Table::default();
         let mut prefixes = Vec::new();
         for (i, route) in all.iter().enumerate() {
             match route.path.strip_suffix('*') {

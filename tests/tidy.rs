@@ -11,8 +11,8 @@ const FLOORS: [&[&str]; 8] = [
     &["bounds", "clock"],
     &[
         "apart", "bot", "client", "facts", "fault", "gzip", "held", "http1", "http2", "incident", "known", "markup",
-        "path", "pen", "plan", "portal", "proofs", "reason", "said", "seal", "strain", "units", "uptime", "wire",
-        "words",
+        "path", "pen", "plan", "portal", "proofs", "quick", "reason", "said", "seal", "strain", "units", "uptime",
+        "wire", "words",
     ],
     &[
         "admit",

@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -99,6 +99,8 @@ impl ByHand {
 
 pub struct Bans {
     by_hand: ArcSwap<ByHand>,
+    /// Whether there ever were any: to look at this is cheaper than to look at them.
+    ever_by_hand: AtomicBool,
     watched: Box<[Shard]>,
     /// Prefixes that a shard watches at most.
     most: usize,
@@ -117,6 +119,7 @@ impl Bans {
         let places = 1 << (memory / SHARDS as u64 / PLACE).max(4).ilog2();
         Bans {
             by_hand: ArcSwap::default(),
+            ever_by_hand: AtomicBool::new(false),
             watched: (0..SHARDS).map(|_| Shard::default()).collect(),
             most: places * 7 / 16,
             reasons: Mutex::default(),
@@ -128,7 +131,7 @@ impl Bans {
     /// Whether an address is banned now.
     pub fn holds(&self, address: IpAddr, now: u64) -> bool {
         let address = crate::client::canonical(address);
-        if self.by_hand.load().holds(address, now) {
+        if self.ever_by_hand.load(Ordering::Acquire) && self.by_hand.load().holds(address, now) {
             return true;
         }
         if self.count.load(Ordering::Relaxed) == 0 {
@@ -208,6 +211,7 @@ impl Bans {
         if ban.by.is_some() {
             let mut all: Vec<Ban> = self.by_hand.load().all.iter().filter(|b| b.net != ban.net).cloned().collect();
             all.push(ban);
+            self.ever_by_hand.store(true, Ordering::Release);
             self.by_hand.store(ByHand::new(all));
             return;
         }

@@ -11,6 +11,7 @@ mod ranges;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -128,6 +129,8 @@ struct Answers {
 /// The bots of the house.
 pub struct Bots {
     roll: ArcSwap<Roll>,
+    /// Whether there ever was one: most houses have none, and each request asks.
+    ever: AtomicBool,
     key: [u8; 16],
     /// Made for the first bot: most houses have none.
     answers: OnceLock<Answers>,
@@ -139,11 +142,20 @@ impl Bots {
     pub fn new(secret: &Secret) -> Bots {
         let (queue, waiting) = channel(bounds::BOT_QUEUE);
         let key = secret.key("boma bots v1").mac(&[]);
-        Bots { roll: ArcSwap::default(), key, answers: OnceLock::new(), queue, waiting: Mutex::new(Some(waiting)) }
+        Bots {
+            roll: ArcSwap::default(),
+            ever: AtomicBool::new(false),
+            key,
+            answers: OnceLock::new(),
+            queue,
+            waiting: Mutex::new(Some(waiting)),
+        }
     }
 
     pub fn publish(&self, roll: Roll) {
+        let any = !roll.bots.is_empty();
         self.roll.store(Arc::new(roll));
+        self.ever.fetch_or(any, Ordering::Release);
     }
 
     pub fn roll(&self) -> Arc<Roll> {
@@ -163,10 +175,10 @@ impl Bots {
 
     /// Whether a User-Agent is a bot's, and what is known of whoever sends it. Of several the one that it is.
     pub fn claim(&self, agent: Option<&[u8]>, address: IpAddr, now: u64) -> Option<Claim> {
-        let roll = self.roll.load();
-        if roll.bots.is_empty() {
+        if !self.ever.load(Ordering::Acquire) {
             return None;
         }
+        let roll = self.roll.load();
         let agent = agent.filter(|agent| roll.agents.is_match(agent))?;
         let mut claim = None;
         for at in roll.agents.matches(agent) {

@@ -1,9 +1,11 @@
 //! What is kept, in memory and by bytes. An address has one place, with its variants in it; which address goes when
 //! there is no room is moka's to say: whatever is asked for once does not drive out what is asked for often.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::hash::{BuildHasher, Hash as _, Hasher};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 use siphasher::sip128::{Hasher128, SipHasher13};
 
@@ -15,7 +17,7 @@ use crate::bounds;
 use crate::clock::Now;
 
 /// The keyed hash of an address: nobody outside can find two that are alike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Key(pub u128);
 
 /// Where an answer lies, as far as it differs from others by that.
@@ -153,11 +155,31 @@ impl What {
     }
 }
 
+/// What a thread found of late: to see that nothing was changed since costs less than to look again. It holds nothing that is given up.
+#[derive(Default)]
+struct Near {
+    edition: u64,
+    key: Key,
+    place: Weak<Place>,
+    times: u8,
+}
+
+/// How many a thread has near by, and how often each is found there before it is looked for again.
+const NEAR_BY: usize = 64;
+const UNHEARD: u8 = 7;
+
+fn new_edition() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
+}
+
 /// All that is kept.
 pub struct Cache {
     places: moka::sync::Cache<u128, Arc<Place>, AsItIs>,
     turns: Arc<Turns>,
     keys: (u64, u64),
+    /// Another number after each change, and never one that was there before, in whichever cache.
+    edition: AtomicU64,
     /// Bytes of the largest answer that is kept.
     pub largest: usize,
 }
@@ -171,7 +193,8 @@ impl Cache {
             .weigher(|_: &u128, place: &Arc<Place>| place.weight())
             .build_with_hasher(AsItIs);
         let largest = bounds::CACHE_ANSWER_BYTES.min((memory / bounds::CACHE_ANSWER_SHARE) as usize);
-        Cache { places, turns: Arc::new(Turns::default()), keys: (word(0), word(8)), largest }
+        let edition = AtomicU64::new(new_edition());
+        Cache { places, turns: Arc::new(Turns::default()), keys: (word(0), word(8)), edition, largest }
     }
 
     pub fn key(&self, at: At<'_>) -> Key {
@@ -181,7 +204,31 @@ impl Cache {
     }
 
     pub fn find(&self, key: Key) -> Option<Arc<Place>> {
-        self.places.get(&key.0)
+        thread_local!(static NEAR: RefCell<[Near; NEAR_BY]> = RefCell::new(std::array::from_fn(|_| Near::default())));
+        let edition = self.edition.load(Ordering::Acquire);
+        NEAR.with_borrow_mut(|near| {
+            let near = &mut near[key.0 as usize % NEAR_BY];
+            // What is asked for often moka has to hear of, or it would give it up before others.
+            if (near.edition, near.key) == (edition, key) && near.times < UNHEARD {
+                near.times += 1;
+                if let Some(place) = near.place.upgrade() {
+                    return Some(place);
+                }
+            }
+            let place = self.places.get(&key.0)?;
+            *near = Near { edition, key, place: Arc::downgrade(&place), times: 0 };
+            Some(place)
+        })
+    }
+
+    /// What threads have near by is no longer so.
+    fn changed(&self) {
+        self.edition.store(new_edition(), Ordering::Release);
+    }
+
+    fn forget(&self, key: u128) {
+        self.places.invalidate(&key);
+        self.changed();
     }
 
     /// Keeps an answer.
@@ -197,7 +244,7 @@ impl Cache {
         }
         self.put(key, address, kept, now);
         if is_void() {
-            self.places.invalidate(&key.0);
+            self.forget(key.0);
         }
     }
 
@@ -212,6 +259,7 @@ impl Cache {
             let none = Place { address: address.clone(), list: Vec::new(), passes_until: 0 };
             Arc::new(change(old.as_ref().map_or(&none, |entry| entry.value())))
         });
+        self.changed();
     }
 
     /// Forgets an address, and whatever is on its way to it.
@@ -219,7 +267,7 @@ impl Cache {
         for own in [false, true] {
             let address = Address { own, ..address.clone() };
             self.turns.void(|of| *of == address);
-            self.places.invalidate(&self.key(address.at()).0);
+            self.forget(self.key(address.at()).0);
         }
     }
 
@@ -237,12 +285,12 @@ impl Cache {
                     let less = place.list.len() - list.len();
                     if less > 0 {
                         gone += less;
-                        self.places.invalidate(&*key);
+                        self.forget(*key);
                     }
                 }
                 _ if what.names(&place.address) => {
                     gone += place.list.len();
-                    self.places.invalidate(&*key);
+                    self.forget(*key);
                 }
                 _ => {}
             }

@@ -417,3 +417,40 @@ fn an_age_never_runs_backwards_whatever_the_wall_clock_does() {
         }
     }
 }
+
+#[test]
+fn what_a_thread_found_of_late_is_as_new_as_what_the_cache_has() {
+    let kept = |text: &'static str, now| {
+        let mut fields = Fields::default();
+        fields.push("cache-control", "max-age=60");
+        let asks = Asks { method: "GET".into(), target: "/".into(), fields: Vec::new() };
+        let request = Request { asking: Asking { head: &asks, encoding: None }, personal: false, word: Word::Origin };
+        let draft = judge(request, 200, &fields, Asked { asked: now, came: now }).unwrap();
+        Arc::new(draft.whole(Bytes::from_static(text.as_bytes())))
+    };
+    let now = Now { mono: START * SECOND, wall: START * SECOND };
+    let at = At { portal: "p", scheme: "http", authority: "a", path: "/", query: None, own: false };
+    let address = Arc::new(at.address());
+    let caches = [Cache::new(1 << 20, [7; 16]), Cache::new(1 << 20, [7; 16])];
+    let asks = Asks { method: "GET".into(), target: "/".into(), fields: Vec::new() };
+    let body = |cache: &Cache| {
+        let place = cache.find(cache.key(at))?;
+        Some(place.select(&Asking { head: &asks, encoding: None }, now)?.body.clone())
+    };
+    assert_eq!(body(&caches[0]), None);
+    caches[0].put(caches[0].key(at), &address, kept("old", now), now);
+    for _ in 0..20 {
+        assert_eq!(body(&caches[0]).as_deref(), Some(&b"old"[..]));
+        assert_eq!(body(&caches[1]), None, "another house has its own");
+    }
+    caches[0].put(caches[0].key(at), &address, kept("new", now), now);
+    assert_eq!(body(&caches[0]).as_deref(), Some(&b"new"[..]));
+    std::thread::scope(|scope| {
+        scope.spawn(|| caches[0].void(&address));
+    });
+    assert_eq!(body(&caches[0]), None, "what another thread made void is gone here too");
+    caches[0].put(caches[0].key(at), &address, kept("again", now), now);
+    assert_eq!(body(&caches[0]).as_deref(), Some(&b"again"[..]));
+    assert_eq!(caches[0].purge(Some("p"), &What::Path("/".into())), 1);
+    assert_eq!(body(&caches[0]), None);
+}

@@ -99,7 +99,7 @@ impl Office {
 
     /// A posture that spares the origin spares it boma's own fetches too.
     fn may_fetch(&self, portal: &Portal, path: &str) -> bool {
-        self.house.bars(&portal.name, portal.routes.find(path).1.stay_up).is_none()
+        self.house.bars(&portal.name, portal.routes.find(path).1.stay_up, self.house.now()).is_none()
     }
 
     /// Says which origins' names do not resolve, and takes it back when they do.

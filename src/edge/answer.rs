@@ -8,12 +8,12 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 
 use super::conn::Seat;
-use super::http1::Talk;
+use super::talk::Talk;
 use super::tcp::Io;
 use crate::clock::Patience;
 use crate::http1::{Parts, chunk_prefix, date, last_chunk, reason_phrase, write_field};
 use crate::pen;
-use crate::wire::{Answer, BodyBox, Chunk, Fields, Head, Payload, Version};
+use crate::wire::{Answer, BodyBox, Chunk, Fields, Head, Payload, Version, is_clean};
 
 /// Up to this much of a body is copied behind its head, so that both leave as one piece.
 const TOGETHER: usize = 4096;
@@ -41,11 +41,15 @@ pub struct Outgoing<'a> {
     /// The body's end is the connection's.
     at_close: bool,
     cut: bool,
-    patience: Patience,
+    /// From its first wait on.
+    patience: Option<Patience>,
     waits: bool,
 }
 
 pub fn status_line(out: &mut Vec<u8>, status: u16) {
+    if status == 200 {
+        return out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
+    }
     out.extend_from_slice(b"HTTP/1.1 ");
     out.extend_from_slice(&[b'0' + (status / 100) as u8, b'0' + (status / 10 % 10) as u8, b'0' + (status % 10) as u8]);
     out.push(b' ');
@@ -119,8 +123,7 @@ impl<'a> Outgoing<'a> {
         let frame = if chunked { Frame::Chunked } else { Frame::Plain };
         let mut parts = Parts::from(out);
         parts.data = rest;
-        let patience = Patience::new(house.town.load().settings.deadlines.download);
-        Outgoing { seat, parts, body: stream, frame, at_close: ends_at_close, cut: false, patience, waits: false }
+        Outgoing { seat, parts, body: stream, frame, at_close: ends_at_close, cut: false, patience: None, waits: false }
     }
 
     /// Whether the connection's end tells the body's.
@@ -153,12 +156,13 @@ impl<'a> Outgoing<'a> {
             let sent = talk.borrow_mut().link.poll_send(cx, &mut self.parts);
             self.waits(sent.is_pending());
             match sent {
-                Poll::Ready(Ok(())) => self.patience.renew(),
+                Poll::Ready(Ok(())) => self.patience.iter_mut().for_each(Patience::renew),
                 Poll::Ready(Err(_)) => return Poll::Ready(Sent::Broken),
                 Poll::Pending => {
                     let given_up = self.body.as_ref().is_some_and(|b| b.is_given_up());
                     if !given_up {
-                        ready!(self.patience.poll(cx));
+                        let most = || self.seat.post.house.town.load().settings.deadlines.download;
+                        ready!(self.patience.get_or_insert_with(|| Patience::new(most())).poll(cx));
                     }
                     return Poll::Ready(Sent::Broken);
                 }
@@ -241,9 +245,7 @@ fn room(answer: &Answer, body: &Payload) -> usize {
 
 fn fields(out: &mut Vec<u8>, fields: &Fields, with_length: bool) {
     for (name, value) in &fields.0 {
-        // Nothing may end a field but its own line's end, whoever made the value.
-        let clean = memchr::memchr3(b'\r', b'\n', 0, value).is_none();
-        if clean && !is_framing(name) && (with_length || name != "content-length") {
+        if is_clean(value) && !is_framing(name) && (with_length || name != "content-length") {
             write_field(out, name.as_bytes(), value);
         }
     }

@@ -13,45 +13,35 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::answer::{self, Outgoing, Sent};
 use super::conn::{Seat, in_place};
 use super::crowd::Phase;
 use super::identify::identify;
+use super::talk::{Outside, Shared, Talk, Teller, Upload};
 use super::tcp::Io;
 use super::tunnel;
 use crate::bounds;
 use crate::clock::Patience;
-use crate::http1::{Decoder, Framing, HeadFault, Link, Parts, RequestHead, Step, request_framing, write_field};
+use crate::http1::{Decoder, Framing, HeadFault, Parts, RequestHead, request_framing, write_field};
 use crate::reason::Reason;
-use crate::wire::{Body, BodyBox, Broken, Chunk, Empty, Fields, Head, Line, NoHead, Payload, Reply, Version};
-
-/// A connection in the middle of a request.
-pub struct Talk<S> {
-    pub link: Link<S>,
-    /// The upload's framing, and how far it is.
-    body: Decoder,
-    /// Informational answers on their way.
-    early: Vec<u8>,
-    /// The answer has begun: nothing informational may follow.
-    answering: bool,
-}
-
-type Shared<S> = Rc<RefCell<Talk<S>>>;
+use crate::serve::{Entered, Going};
+use crate::wire::{BodyBox, Empty, Head, NoHead, Payload, Reply};
 
 /// Serves a connection to its end. The stream goes behind a pointer before the future is made, or every idle
 /// connection would hold its size twice.
 pub fn serve<S: Io>(seat: Rc<Seat>, stream: S) -> impl Future<Output = ()> {
-    let talk =
-        Talk { link: Link::new(stream), body: Decoder::new(Framing::Empty), early: Vec::new(), answering: false };
-    talking(seat, Rc::new(RefCell::new(talk)))
+    talking(seat, Rc::new(RefCell::new(Talk::new(stream))))
 }
 
 async fn talking<S: Io>(seat: Rc<Seat>, talk: Shared<S>) {
     loop {
         let Some(turn) = next(&seat, &talk).await else { return };
-        match turn.await {
+        let keep = match turn {
+            Turn::Over(keep) => keep,
+            Turn::On(rest) => rest.await,
+        };
+        match keep {
             Keep::Open => {}
             Keep::Close => return Box::pin(close(&talk)).await,
             Keep::Over => return Box::pin(part(&talk)).await,
@@ -62,9 +52,13 @@ async fn talking<S: Io>(seat: Rc<Seat>, talk: Shared<S>) {
     }
 }
 
-/// A request's way through the house. Behind a pointer, like its head: both are large, and most connections are idle
-/// most of the time.
-type Turn<'a> = Pin<Box<dyn Future<Output = Keep> + 'a>>;
+/// A request's way through the house.
+enum Turn<'a> {
+    /// It was answered on the spot, and the system took the answer.
+    Over(Keep),
+    /// Behind a pointer, like its head: both are large, and most connections are idle most of the time.
+    On(Pin<Box<dyn Future<Output = Keep> + 'a>>),
+}
 
 /// What becomes of a connection after an answer.
 enum Keep {
@@ -80,69 +74,95 @@ enum Keep {
 async fn next<'a, S: Io>(seat: &'a Rc<Seat>, talk: &'a Shared<S>) -> Option<Turn<'a>> {
     let mut scanned = 0;
     let (bytes, fields) = {
-        let caps = &seat.post.house.town.load().settings.caps;
+        let caps = &seat.post.corridor.town().settings.caps;
         (caps.head, caps.fields)
     };
     poll_fn(|cx| {
-        let link = &mut talk.borrow_mut().link;
-        loop {
-            let turn: Turn<'a> = match RequestHead::take(&mut link.buf, &mut scanned, bytes, fields) {
-                Ok(Some(head)) => in_place(|| one(seat, talk, head)),
-                Err(fault) => Box::pin(unreadable(seat, talk, fault)),
+        let head = loop {
+            let link = &mut talk.borrow_mut().link;
+            match RequestHead::take(&mut link.buf, &mut scanned, bytes, fields) {
+                Ok(Some(head)) => break Ok(head),
+                Err(fault) => break Err(fault),
                 Ok(None) => match ready!(link.poll_fill(cx)) {
                     Ok(0) | Err(_) => return Poll::Ready(None),
-                    Ok(_) if seat.ticket.is(Phase::Idle) => {
-                        seat.ticket.phase(Phase::Head);
-                        continue;
-                    }
-                    Ok(_) => continue,
+                    Ok(_) if seat.ticket.is(Phase::Idle) => seat.ticket.phase(Phase::Head),
+                    Ok(_) => {}
                 },
-            };
-            seat.ticket.phase(Phase::Busy);
-            return Poll::Ready(Some(turn));
-        }
+            }
+        };
+        seat.ticket.phase(Phase::Busy);
+        Poll::Ready(Some(match head {
+            Ok(head) => begin(seat, talk, head, cx),
+            Err(fault) => unreadable(seat, talk, fault, cx),
+        }))
     })
     .await
 }
 
-async fn unreadable<S: Io>(seat: &Seat, talk: &Shared<S>, fault: HeadFault) -> Keep {
+fn unreadable<'a, S: Io>(seat: &'a Seat, talk: &'a Shared<S>, fault: HeadFault, cx: &mut Context<'_>) -> Turn<'a> {
     let reason = match fault {
         HeadFault::Malformed => Reason::BadRequest,
         HeadFault::TooLarge => Reason::HeadTooLarge,
         HeadFault::Version => Reason::BadVersion,
     };
-    let client = identify(&seat.post.house.town.load(), seat.peer, &NoHead).with(seat.fingerprint);
-    let reply = seat.post.corridor.refuse(&NoHead, client, seat.arrival(), reason);
-    send(seat, talk, &NoHead, reply, false).await
+    let corridor = &seat.post.corridor;
+    let client = identify(&corridor.town(), seat.peer, &NoHead).with(seat.fingerprint);
+    let reply = corridor.refuse(&NoHead, client, seat.arrival(), reason);
+    answered(seat, talk, &NoHead, (reply, false), cx)
 }
 
-async fn one<S: Io>(seat: &Rc<Seat>, talk: &Shared<S>, head: RequestHead) -> Keep {
-    let client = identify(&seat.post.house.town.load(), seat.peer, &head).with(seat.fingerprint);
-    let framing = match request_framing(&head) {
-        Ok(framing) => framing,
-        Err(_) => {
-            let reply = seat.post.corridor.refuse(&head, client, seat.arrival(), Reason::BadRequest);
-            return send(seat, talk, &head, reply, false).await;
-        }
+/// A request as far as it goes without waiting.
+fn begin<'a, S: Io>(seat: &'a Rc<Seat>, talk: &'a Shared<S>, head: RequestHead, cx: &mut Context<'_>) -> Turn<'a> {
+    let corridor = &seat.post.corridor;
+    let client = identify(&corridor.town(), seat.peer, &head).with(seat.fingerprint);
+    let Ok(framing) = request_framing(&head) else {
+        let reply = corridor.refuse(&head, client, seat.arrival(), Reason::BadRequest);
+        return answered(seat, talk, &head, (reply, false), cx);
     };
-    {
+    let bodiless = {
         let talk = &mut *talk.borrow_mut();
         (talk.body, talk.answering) = (Decoder::new(framing), false);
-    }
-    let upload: BodyBox = match framing {
-        Framing::Empty => Box::pin(Empty),
-        _ => Box::pin(Upload {
-            talk: talk.clone(),
-            seat: seat.clone(),
-            patience: Patience::new(seat.post.house.town.load().settings.deadlines.upload),
-            asks: head.expects_continue(),
-            waits: false,
-        }),
+        talk.body.exact() == Some(0)
     };
     let line = Teller { talk, seat, version: head.version() };
-    let walk = pin!(seat.post.corridor.walk(&head, upload, client, seat.arrival(), &line));
-    let Some(reply) = while_listening(talk, walk).await else { return Keep::Close };
-    send(seat, talk, &head, reply, head.keeps_alive()).await
+    match corridor.enter(&head, bodiless, (client, seat.arrival()), &line) {
+        Entered::Answered(reply) => answered(seat, talk, &head, (reply, head.keeps_alive()), cx),
+        Entered::Goes(going) => Turn::On(in_place(|| rest(seat, talk, head, framing, going))),
+    }
+}
+
+/// An answer that is there already goes out at once, where the system takes it.
+fn answered<'a, S: Io>(
+    seat: &'a Seat,
+    talk: &'a Shared<S>,
+    head: &dyn Head,
+    (reply, keep): (Reply, bool),
+    cx: &mut Context<'_>,
+) -> Turn<'a> {
+    match Sending::new(seat, talk, head, reply, keep) {
+        Err(Unsent::Tunnel(answer)) => Turn::On(Box::pin(pass_through(seat, talk, answer))),
+        Err(Unsent::Close) => Turn::Over(Keep::Cut),
+        Ok(mut sending) => match sending.poll(cx, talk) {
+            Poll::Ready(keep) => Turn::Over(keep),
+            Poll::Pending => Turn::On(Box::pin(poll_fn(move |cx| sending.poll(cx, talk)))),
+        },
+    }
+}
+
+/// What is left of a request once it has to wait.
+async fn rest<S: Io>(seat: &Rc<Seat>, talk: &Shared<S>, head: RequestHead, framing: Framing, going: Going<'_>) -> Keep {
+    let upload: BodyBox = match framing {
+        Framing::Empty => Box::pin(Empty),
+        _ => Box::pin(Upload::new(talk, seat, head.expects_continue())),
+    };
+    let line = Teller { talk, seat, version: head.version() };
+    let going = pin!(seat.post.corridor.go(going, &head, upload, &line));
+    let Some(reply) = while_listening(talk, going).await else { return Keep::Close };
+    match Sending::new(seat, talk, &head, reply, head.keeps_alive()) {
+        Err(Unsent::Tunnel(answer)) => pass_through(seat, talk, answer).await,
+        Err(Unsent::Close) => Keep::Cut,
+        Ok(mut sending) => poll_fn(|cx| sending.poll(cx, talk)).await,
+    }
 }
 
 /// Walks the corridor while listening for a client that leaves; `None` when it has.
@@ -172,51 +192,52 @@ async fn while_listening<S: Io>(talk: &Shared<S>, mut walk: Pin<&mut impl Future
     .await
 }
 
-impl<S: Io> Talk<S> {
-    fn poll_early(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.early.is_empty() {
-            let mut parts = Parts::from(std::mem::take(&mut self.early));
-            let sent = self.link.poll_send(cx, &mut parts);
-            if sent.is_pending() {
-                self.early.extend_from_slice(parts.front());
-            }
-            ready!(sent)?;
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// Takes what has come of a body that nobody wants; whether that was all of it.
-    fn skip_what_came(&mut self) -> bool {
-        while let Ok(Step::Data(_) | Step::Trailers(_)) = self.body.step(&mut self.link.buf) {}
-        self.body.is_done()
-    }
+/// An answer on its way out, and what becomes of the connection behind it.
+struct Sending<'a> {
+    out: Outgoing<'a>,
+    keep: bool,
+    over: bool,
 }
 
-async fn send<S: Io>(seat: &Seat, talk: &Shared<S>, head: &dyn Head, reply: Reply, keep: bool) -> Keep {
-    let Reply::Answer(mut answer) = reply else { return Keep::Cut };
-    if let Payload::Tunnel(_) = &answer.body {
-        return pass_through(seat, talk, answer).await;
-    }
-    let whole = talk.borrow_mut().skip_what_came();
-    // After what could not be read, the two sides may differ on where they are.
-    let lost =
-        matches!(answer.status, 400 | 408 | 413 | 431 | 501 | 505) && answer.fields.first("proxy-status").is_some();
-    let over = !keep && whole && !lost;
-    let keep = keep && whole && !lost && !seat.post.draining();
-    let prefix = {
+/// What is no answer to be sent.
+enum Unsent {
+    Tunnel(crate::wire::Answer),
+    Close,
+}
+
+impl<'a> Sending<'a> {
+    fn new<S: Io>(
+        seat: &'a Seat,
+        talk: &Shared<S>,
+        head: &dyn Head,
+        reply: Reply,
+        keep: bool,
+    ) -> Result<Sending<'a>, Unsent> {
+        let Reply::Answer(mut answer) = reply else { return Err(Unsent::Close) };
+        if let Payload::Tunnel(_) = &answer.body {
+            return Err(Unsent::Tunnel(answer));
+        }
         let talk = &mut *talk.borrow_mut();
+        let whole = talk.skip_what_came();
+        // After what could not be read, the two sides may differ on where they are.
+        let lost =
+            matches!(answer.status, 400 | 408 | 413 | 431 | 501 | 505) && answer.fields.first("proxy-status").is_some();
+        let over = !keep && whole && !lost;
+        let keep = keep && whole && !lost && !seat.post.draining();
         talk.answering = true;
-        std::mem::take(&mut talk.early)
-    };
-    let body = std::mem::replace(&mut answer.body, Payload::Bytes(Bytes::new()));
-    let mut out = Outgoing::new(seat, head, &answer, body, keep, &prefix);
-    let sent = poll_fn(|cx| out.poll(cx, talk)).await;
-    match sent {
-        Sent::Whole if keep && !out.ends_at_close() => Keep::Open,
-        // The client said that this was its last request, and nothing more came of it.
-        Sent::Whole if over && talk.borrow().link.buf.is_empty() => Keep::Over,
-        Sent::Whole | Sent::Cut => Keep::Close,
-        Sent::Broken => Keep::Cut,
+        let prefix = std::mem::take(&mut talk.early);
+        let body = std::mem::replace(&mut answer.body, Payload::Bytes(Bytes::new()));
+        Ok(Sending { out: Outgoing::new(seat, head, &answer, body, keep, &prefix), keep, over })
+    }
+
+    fn poll<S: Io>(&mut self, cx: &mut Context<'_>, talk: &Shared<S>) -> Poll<Keep> {
+        Poll::Ready(match ready!(self.out.poll(cx, talk)) {
+            Sent::Whole if self.keep && !self.out.ends_at_close() => Keep::Open,
+            // The client said that this was its last request, and nothing more came of it.
+            Sent::Whole if self.over && talk.borrow().link.buf.is_empty() => Keep::Over,
+            Sent::Whole | Sent::Cut => Keep::Close,
+            Sent::Broken => Keep::Cut,
+        })
     }
 }
 
@@ -270,118 +291,4 @@ async fn close<S: Io>(talk: &Shared<S>) {
         io::Result::Ok(())
     };
     let _ = tokio::time::timeout(bounds::LINGER, linger).await;
-}
-
-/// The citizen's upload.
-struct Upload<S> {
-    talk: Shared<S>,
-    seat: Rc<Seat>,
-    patience: Patience,
-    /// The client waits for leave to send (RFC 9110 section 10.1.1): given when somebody wants the body.
-    asks: bool,
-    waits: bool,
-}
-
-impl<S: Io> Upload<S> {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, Broken>>> {
-        let talk = &mut *self.talk.borrow_mut();
-        loop {
-            match talk.body.step(&mut talk.link.buf) {
-                Err(_) => return Poll::Ready(Some(Err(Broken::Malformed))),
-                Ok(Step::End) => return Poll::Ready(None),
-                Ok(Step::Data(data)) => return Poll::Ready(Some(Ok(Chunk::Data(data)))),
-                Ok(Step::Trailers(fields)) => return Poll::Ready(Some(Ok(Chunk::Trailers(fields)))),
-                Ok(Step::More) => {}
-            }
-            if std::mem::take(&mut self.asks) && talk.link.buf.is_empty() && !talk.answering {
-                talk.early.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
-                let _ = talk.poll_early(cx);
-            }
-            match ready!(talk.link.poll_fill(cx)) {
-                Ok(1..) => {}
-                Ok(0) | Err(_) => return Poll::Ready(Some(Err(Broken::Gone))),
-            }
-        }
-    }
-
-    fn waits(&mut self, on: bool) {
-        if self.waits != on {
-            self.waits = on;
-            self.seat.ticket.waits(on);
-        }
-    }
-}
-
-impl<S: Io> Body for Upload<S> {
-    fn poll_chunk(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, Broken>>> {
-        let chunk = self.poll(cx);
-        self.waits(chunk.is_pending());
-        if chunk.is_ready() {
-            self.patience.renew();
-            return chunk;
-        }
-        ready!(self.patience.poll(cx));
-        Poll::Ready(Some(Err(Broken::Idle)))
-    }
-
-    fn exact(&self) -> Option<u64> {
-        self.talk.borrow().body.exact()
-    }
-}
-
-impl<S> Drop for Upload<S> {
-    fn drop(&mut self) {
-        if self.waits {
-            self.seat.ticket.waits(false);
-        }
-    }
-}
-
-/// Lets the corridor speak before the answer.
-struct Teller<'a, S> {
-    talk: &'a Shared<S>,
-    seat: &'a Seat,
-    version: Version,
-}
-
-impl<S> Line for Teller<'_, S> {
-    fn inform(&self, status: u16, fields: &Fields) {
-        if self.version != Version::Http11 {
-            return;
-        }
-        let mut bytes = Vec::with_capacity(128);
-        answer::status_line(&mut bytes, status);
-        for (name, value) in &fields.0 {
-            write_field(&mut bytes, name.as_bytes(), value);
-        }
-        bytes.extend_from_slice(b"\r\n");
-        self.talk.borrow_mut().early.extend_from_slice(&bytes);
-    }
-
-    fn showed(&self, pass: u128) {
-        self.seat.ticket.showed(pass);
-    }
-}
-
-/// The citizen's side of a tunnel.
-struct Outside<'a, S>(&'a Shared<S>);
-
-impl<S: Io> AsyncRead for Outside<'_, S> {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0.borrow_mut().link).poll_read(cx, buf)
-    }
-}
-
-impl<S: Io> AsyncWrite for Outside<'_, S> {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0.borrow_mut().link).poll_write(cx, buf)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0.borrow_mut().link).poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0.borrow_mut().link).poll_shutdown(cx)
-    }
 }

@@ -18,6 +18,7 @@ mod listen;
 mod passes;
 mod proxy;
 mod stream;
+mod talk;
 mod tcp;
 mod tunnel;
 

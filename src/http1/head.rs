@@ -6,8 +6,8 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use bytes::{Buf, Bytes, BytesMut};
-use smallvec::SmallVec;
 
+use super::fields::{Fields, Span, Whole, Written, span};
 use super::link::lists;
 use crate::bounds;
 use crate::wire::{Head, Version};
@@ -23,57 +23,14 @@ pub enum HeadFault {
     Version,
 }
 
-type Span = Range<u32>;
-
-fn span(whole: &[u8], part: &[u8]) -> Span {
-    let start = part.as_ptr() as usize - whole.as_ptr() as usize;
-    start as u32..(start + part.len()) as u32
-}
-
-/// Fields as ranges into the head's bytes; names in lower case.
-#[derive(Debug)]
-pub(super) struct Fields {
-    bytes: Bytes,
-    spans: SmallVec<[(Span, Span); 16]>,
-    /// The lengths of the names, as bits: most names that are asked for are not there, and this tells it at once.
-    lengths: u64,
-}
-
-impl Fields {
-    fn new(bytes: Bytes, spans: SmallVec<[(Span, Span); 16]>) -> Fields {
-        let lengths = spans.iter().fold(0, |bits, (name, _)| bits | 1 << (name.len() & 63));
-        Fields { bytes, spans, lengths }
-    }
-
-    fn at(&self, span: &Span) -> &[u8] {
-        &self.bytes[span.start as usize..span.end as usize]
-    }
-
-    /// Where a field of this name can be.
-    fn likely(&self, name: &str) -> &[(Span, Span)] {
-        if self.lengths >> (name.len() & 63) & 1 == 1 { &self.spans } else { &[] }
-    }
-
-    fn text(&self, span: &Span) -> &str {
-        std::str::from_utf8(self.at(span)).unwrap_or("")
-    }
-
-    fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.spans.iter().map(|(name, value)| (self.text(name), self.at(value)))
-    }
-
-    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> + 'a {
-        self.likely(name).iter().filter(move |(n, _)| self.at(n) == name.as_bytes()).map(|(_, v)| self.at(v))
-    }
-}
-
 /// The end of a head in `buf`, after its empty line; `None` where more must come.
 ///
 /// `scanned` is how far an earlier look came, so that a head sent byte by byte is not read again and again. With
 /// `strict`, a line that ends in a bare LF is a fault at once; else it counts as a line's end, as RFC 9112 section
 /// 2.2 allows a recipient (some old origins need it).
 pub fn head_end(buf: &[u8], scanned: &mut usize, strict: bool) -> Result<Option<usize>, HeadFault> {
-    while let Some(at) = memchr::memchr(b'\n', &buf[*scanned..]).map(|i| i + *scanned) {
+    let from = *scanned;
+    for at in memchr::memchr_iter(b'\n', &buf[from..]).map(|i| i + from) {
         let crlf = at > 0 && buf[at - 1] == b'\r';
         if strict && !crlf {
             return Err(HeadFault::Malformed);
@@ -96,7 +53,7 @@ fn front(buf: &mut BytesMut, end: usize) -> BytesMut {
 /// A request's head.
 #[derive(Debug)]
 pub struct RequestHead {
-    pub(super) fields: Fields,
+    pub(super) fields: Fields<Written>,
     pub(super) version: Version,
     method: Span,
     path: Span,
@@ -167,7 +124,7 @@ impl RequestHead {
             bytes[name.start as usize..name.end as usize].make_ascii_lowercase();
         }
         Ok(RequestHead {
-            fields: Fields::new(bytes.freeze(), spans),
+            fields: Fields::new(bytes.into(), spans),
             version,
             method: method_at,
             path: place(parts.path),
@@ -200,8 +157,8 @@ fn version_fault(bytes: &[u8]) -> HeadFault {
     if well_formed && word[7].is_ascii_digit() { HeadFault::Version } else { HeadFault::Malformed }
 }
 
-fn spans(bytes: &[u8], headers: &[httparse::Header<'_>]) -> Result<SmallVec<[(Span, Span); 16]>, HeadFault> {
-    let mut spans = SmallVec::with_capacity(headers.len());
+fn spans(bytes: &[u8], headers: &[httparse::Header<'_>]) -> Result<Vec<(Span, Span)>, HeadFault> {
+    let mut spans = Vec::with_capacity(headers.len());
     for header in headers {
         if header.name.is_empty() {
             return Err(HeadFault::Malformed);
@@ -231,13 +188,13 @@ fn target_parts(method: &str, target: &str) -> Result<Parts, HeadFault> {
         let start = scheme.ok_or(HeadFault::Malformed)?.len();
         // Some readers take an authority to end at the first slash, others at a question mark: only the first is
         // written by anybody.
-        let end = target[start..].find('/').map(|i| i + start).ok_or(HeadFault::Malformed)?;
+        let end = memchr::memchr(b'/', &target.as_bytes()[start..]).map(|i| i + start).ok_or(HeadFault::Malformed)?;
         if end == start || target[start..end].contains(['?', '@']) {
             return Err(HeadFault::Malformed);
         }
         (Some(start..end), end)
     };
-    let query_at = target[from..].find('?').map(|i| i + from);
+    let query_at = memchr::memchr(b'?', &target.as_bytes()[from..]).map(|i| i + from);
     Ok(Parts { authority, path: from..query_at.unwrap_or(target.len()), query: query_at.map(|q| q + 1..target.len()) })
 }
 
@@ -263,8 +220,16 @@ impl Head for RequestHead {
     }
 
     fn field(&self, name: &str) -> Option<&[u8]> {
-        let named = |(n, _): &&(Span, Span)| self.fields.at(n) == name.as_bytes();
-        self.fields.likely(name).iter().find(named).map(|(_, value)| self.fields.at(value))
+        self.fields.first(name).map(|value| self.fields.at(value))
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        let value = self.fields.first(name)?;
+        self.fields.whole.text(value.start as usize..value.end as usize)
+    }
+
+    fn count(&self, name: &str) -> usize {
+        self.fields.all(name).count()
     }
 
     fn any(&self, name: &str, test: &mut dyn FnMut(&[u8]) -> bool) -> bool {
@@ -286,7 +251,7 @@ impl Head for RequestHead {
 /// An answer's head.
 #[derive(Debug)]
 pub struct ResponseHead {
-    pub(super) fields: Fields,
+    pub(super) fields: Fields<Bytes>,
     pub version: Version,
     pub status: u16,
 }
@@ -298,7 +263,8 @@ impl ResponseHead {
     /// [`HeadFault`]; the connection cannot be used any further.
     pub fn take(buf: &mut BytesMut, scanned: &mut usize) -> Result<Option<ResponseHead>, HeadFault> {
         let magic = b"HTTP/1.";
-        if buf.iter().zip(magic).any(|(a, b)| a != b) {
+        let known = magic.len().min(buf.len());
+        if buf[..known] != magic[..known] {
             return Err(HeadFault::Malformed);
         }
         let end = match head_end(buf, scanned, false)? {
@@ -335,10 +301,10 @@ impl ResponseHead {
         keeps_alive(self.version, &self.fields)
     }
 
-    /// Every field in its order; the value shares the head's bytes.
-    pub fn each(&self, mut visit: impl FnMut(&str, Bytes)) {
+    /// Every field in its order, the name as bytes of ASCII; the value shares the head's bytes.
+    pub fn each(&self, mut visit: impl FnMut(&[u8], Bytes)) {
         for (name, value) in &self.fields.spans {
-            visit(self.fields.text(name), self.fields.bytes.slice(value.start as usize..value.end as usize));
+            visit(self.fields.at(name), self.fields.whole.slice(value.start as usize..value.end as usize));
         }
     }
 
@@ -347,7 +313,7 @@ impl ResponseHead {
     }
 }
 
-fn keeps_alive(version: Version, fields: &Fields) -> bool {
+fn keeps_alive(version: Version, fields: &Fields<impl Whole>) -> bool {
     let says = |word: &[u8]| fields.all("connection").any(|v| lists(v, word));
     match version {
         Version::Http10 => says(b"keep-alive") && !says(b"close"),
@@ -386,6 +352,15 @@ mod tests {
             assert_eq!(request_framing(&head), Ok(Framing::Length(3)));
             assert_eq!((&buf[..], scanned), (&b"xyz"[..], 0));
         }
+    }
+
+    #[test]
+    fn a_value_that_is_no_text_leaves_the_others_as_they_are() {
+        let text = b"GET /a?b HTTP/1.1\r\nHost: h\r\nX-Name: Jos\xe9\r\nX-Place: Malm\xc3\xb6\r\n\r\n";
+        let head = RequestHead::take(&mut BytesMut::from(&text[..]), &mut 0, 4096, 10).unwrap().unwrap();
+        assert_eq!((head.method(), head.path(), head.query(), head.text("host")), ("GET", "/a", Some("b"), Some("h")));
+        assert_eq!((head.field("x-name"), head.text("x-name")), (Some(&b"Jos\xe9"[..]), None));
+        assert_eq!((head.text("x-place"), head.count("x-name"), head.count("x-none")), (Some("Malm\u{f6}"), 1, 0));
     }
 
     #[test]

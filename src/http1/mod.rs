@@ -5,6 +5,7 @@
 //! Does not know: which side it serves, what a request is for.
 
 mod body;
+mod fields;
 mod framing;
 mod head;
 mod link;

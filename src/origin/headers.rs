@@ -36,19 +36,23 @@ pub struct Forward<'a> {
     pub with: &'a [(&'static str, Vec<u8>)],
 }
 
-/// Fields that belong to one hop (RFC 9110 section 7.6.1), and `Expect`, which boma answers itself.
-const HOP: [&str; 10] = [
-    "connection",
-    "keep-alive",
-    "proxy-connection",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "te",
-    "transfer-encoding",
-    "upgrade",
-    "expect",
-    "http2-settings",
-];
+/// Whether a field belongs to one hop (RFC 9110 section 7.6.1), or is `Expect`, which boma answers itself. A pattern, because that
+/// goes by lengths first, and nearly no field is one.
+fn is_hop(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"connection"
+            | b"keep-alive"
+            | b"proxy-connection"
+            | b"proxy-authenticate"
+            | b"proxy-authorization"
+            | b"te"
+            | b"transfer-encoding"
+            | b"upgrade"
+            | b"expect"
+            | b"http2-settings"
+    )
+}
 
 /// Fields by which a client could speak for another, or ask the origin for another address than the rules saw.
 const FORGED: [&str; 8] = [
@@ -110,7 +114,7 @@ fn looks_alike(name: &str, shared: bool) -> bool {
     let known = |list: &[&str]| list.contains(&plain);
     let links = shared && known(&LINKS);
     links
-        || known(&HOP)
+        || is_hop(plain.as_bytes())
         || known(&FORGED)
         || known(&OWN)
         || plain.starts_with("x-forwarded-")
@@ -144,7 +148,8 @@ impl Forward<'_> {
             "x-forwarded-for" if trusted => join(&mut chain, value),
             "forwarded" if trusted => join(&mut forwarded, value),
             "x-forwarded-proto" => {}
-            _ if OWN.contains(&name) || HOP.contains(&name) || names_it(name) || looks_alike(name, self.shared) => {}
+            _ if OWN.contains(&name) || is_hop(name.as_bytes()) || names_it(name) || looks_alike(name, self.shared) => {
+            }
             _ if !trusted && (name.starts_with("x-forwarded-") || FORGED.contains(&name)) => {}
             _ => {
                 host |= name == "x-forwarded-host";
@@ -231,9 +236,11 @@ impl Own<'_> {
 /// An answer's fields without those of its hop; the length stays where it says something.
 pub fn answer_fields(head: &ResponseHead) -> Fields {
     let mut fields = Fields::with_capacity(18);
-    let named = head.all("connection").next().is_some();
+    // Mostly it names no field.
+    let plain = |v: &[u8]| v.eq_ignore_ascii_case(b"keep-alive") || v.eq_ignore_ascii_case(b"close");
+    let named = head.all("connection").any(|v| !plain(v));
     head.each(|name, value| {
-        let hop = HOP.contains(&name) || (named && head.all("connection").any(|v| lists(v, name.as_bytes())));
+        let hop = is_hop(name) || (named && head.all("connection").any(|v| lists(v, name)));
         if !hop {
             fields.push(known(name), value);
         }
@@ -245,8 +252,8 @@ pub fn answer_fields(head: &ResponseHead) -> Fields {
 pub fn map_fields(map: &HeaderMap) -> Fields {
     let mut fields = Fields::with_capacity(map.len() + 2);
     for (name, value) in map {
-        if !HOP.contains(&name.as_str()) {
-            fields.push(known(name.as_str()), Bytes::copy_from_slice(value.as_bytes()));
+        if !is_hop(name.as_str().as_bytes()) {
+            fields.push(known(name.as_str().as_bytes()), Bytes::copy_from_slice(value.as_bytes()));
         }
     }
     fields
@@ -259,7 +266,7 @@ pub fn early(mut fields: Fields) -> Fields {
 }
 
 /// The names that nearly every answer carries need no allocation.
-fn known(name: &str) -> Cow<'static, str> {
+fn known(name: &[u8]) -> Cow<'static, str> {
     const COMMON: [&str; 21] = [
         "date",
         "server",
@@ -283,9 +290,9 @@ fn known(name: &str) -> Cow<'static, str> {
         "x-content-type-options",
         "x-powered-by",
     ];
-    match COMMON.iter().find(|c| **c == name) {
+    match COMMON.iter().find(|c| c.as_bytes() == name) {
         Some(common) => Cow::Borrowed(common),
-        None => Cow::Owned(name.to_owned()),
+        None => Cow::Owned(String::from_utf8_lossy(name).into_owned()),
     }
 }
 

@@ -17,7 +17,6 @@ mod state;
 mod websocket;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -38,6 +37,7 @@ use crate::clock::{Clock, Now};
 use crate::held::Held;
 use crate::portal::{OriginAddress, Portal};
 use crate::proofs::{Admitted, Cleared};
+use crate::quick::Table;
 use crate::wire::{self, BodyBox, Broken, Empty, Fields, Line, TunnelBox};
 
 /// What came back.
@@ -85,7 +85,7 @@ pub struct Fetched {
 
 /// The origins as one worker sees them.
 pub struct Origins {
-    portals: RefCell<HashMap<String, Rc<Group>>>,
+    portals: RefCell<Table<String, Rc<Group>>>,
     fleet: Arc<Fleet>,
     clock: Clock,
 }
@@ -270,7 +270,9 @@ impl Origins {
             return Outcome::Fault(OriginFault::Full);
         }
         if pool.is_http2() {
-            return attempt2(pool, ask, body, line, admitted, (fresh, deadline, harmless), (at, tunnel)).await;
+            // Behind a pointer, or each request over HTTP/1 would hold room for it.
+            let how = (fresh, deadline, harmless);
+            return Box::pin(attempt2(pool, ask, body, line, admitted, how, (at, tunnel))).await;
         }
         let connection = match pool.connect((fresh, harmless), deadline, now).await {
             Ok(connection) => connection,
@@ -304,9 +306,10 @@ impl Origins {
 
     fn group(&self, portal: &Arc<Portal>, tls: Option<&Arc<ClientConfig>>) -> Rc<Group> {
         let old = self.portals.borrow().get(&portal.name).cloned();
-        if let Some(group) = old.as_ref().filter(|g| Arc::ptr_eq(&g.made_of, portal)) {
-            return group.clone();
-        }
+        let old = match old {
+            Some(group) if Arc::ptr_eq(&group.made_of, portal) => return group,
+            old => old,
+        };
         let group = Rc::new(Group::new(portal, tls, old.as_deref(), &self.fleet, &self.clock));
         self.portals.borrow_mut().insert(portal.name.clone(), group.clone());
         group

@@ -1,9 +1,9 @@
 //! Which portal a host is of.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Portal;
+use crate::quick::Table;
 
 /// A host without its port.
 pub fn bare(authority: &str) -> &str {
@@ -17,7 +17,7 @@ pub fn bare(authority: &str) -> &str {
 #[derive(Debug, Default)]
 pub struct Portals {
     pub list: Vec<Arc<Portal>>,
-    exact: HashMap<String, usize>,
+    exact: Table<String, usize>,
     /// `.suffix`, longest first.
     wildcards: Vec<(String, usize)>,
     any: Option<usize>,

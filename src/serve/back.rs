@@ -205,7 +205,7 @@ impl Corridor {
             match self.inside(visit, &head) {
                 Ok((request, decision)) => {
                     let call = Call { request: &request, head: &head, line };
-                    self.decided(visit, call, Box::pin(Empty), (decision, None)).await
+                    self.decided(visit, call, Box::pin(Empty), decision).await
                 }
                 Err(reason) => respond::refusal(visit, &head, reason),
             }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::errand::Errand;
-use super::kept::{self, Look, given, hit, note, stand_in};
+use super::kept::{self, Look, given, hit, hit_at, note, stand_in};
 use super::read::Request;
 use super::respond::{self, Made};
 use super::visit::Visit;
@@ -40,7 +40,9 @@ impl Corridor {
             self.fetch_behind(visit, request, look, head);
         }
         visit.free = true;
-        Some(hit(visit, request, head, kept))
+        // It has waited for nobody yet.
+        let now = visit.now;
+        Some(hit_at(visit, request, head, kept, now))
     }
 
     /// A request that may go on, by way of the cache; `Err`: nobody waits for it, and it goes alone.

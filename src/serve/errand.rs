@@ -49,7 +49,7 @@ impl Errand {
         };
         let portal = &self.town.portals.list[self.portal];
         let route = portal.routes.find(&crate::path::for_matching(&self.address.path)).1;
-        if let Some(reason) = self.house.bars(&portal.name, route.stay_up) {
+        if let Some(reason) = self.house.bars(&portal.name, route.stay_up, self.house.now()) {
             return Landed::Failed(reason);
         }
         let mut fields = self.fields.clone();

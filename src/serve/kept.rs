@@ -204,7 +204,10 @@ fn given_at(
 }
 
 pub fn hit(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, kept: &Kept) -> Made {
-    let now = visit.house.now();
+    hit_at(visit, request, head, kept, visit.house.now())
+}
+
+pub fn hit_at(visit: &mut Visit<'_>, request: &Request, head: &dyn Head, kept: &Kept, now: Now) -> Made {
     let left = kept.times.left(now);
     note(visit, if left > 0 { "hit" } else { "stale" });
     visit.from_cache = true;

@@ -1,5 +1,5 @@
 //! The corridor: one request's way through the stages, in order (DESIGN section 2). [`Corridor::walk`] is the order
-//! and nothing else.
+//! and nothing else: first what needs nobody's time (`enter`), then the rest.
 //!
 //! own paths → rules → cache → limit → challenge → admit → origin → fallback → respond → record
 //!
@@ -13,6 +13,7 @@ mod code;
 mod copied;
 mod counts;
 mod decide;
+mod enter;
 mod errand;
 pub mod explain;
 mod fallback;
@@ -48,23 +49,25 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::admit::Desk;
-use crate::client::Client;
 use crate::clock::Now;
 use crate::force::House;
 use crate::origin::{Answer, Forward, OriginFault, Origins};
 use crate::proofs::{Admitted, Cleared};
 use crate::reason::Reason;
 use crate::telemetry::metrics::ClassLabels;
-use crate::wire::{Arrival, BodyBox, Head, Line, Reply};
+use crate::wire::{BodyBox, Head, Line};
 
 pub use counts::Preview;
+pub use enter::{Entered, Going};
 pub use read::{foreign_cookies, host_of};
+pub use visit::Pinned;
 
 use decide::Decision;
+use enter::said;
 use kept::Look;
 use open::Open;
 use read::Request;
-use record::{InFlight, Recorder, Unanswered};
+use record::Recorder;
 use respond::Made;
 use turns::Before;
 use visit::{Pins, Visit};
@@ -88,75 +91,16 @@ impl Corridor {
         Corridor { house, origins, desk, open: Rc::default(), pins, recorder }
     }
 
-    /// Answers one request. Every exit passes `respond` and is recorded once.
-    pub async fn walk(
-        &self,
-        head: &dyn Head,
-        body: BodyBox,
-        client: Client,
-        arrival: Arrival,
-        line: &dyn Line,
-    ) -> Reply {
-        let (in_flight, visit) = self.opened(head, client, arrival);
-        let mut unanswered = Unanswered { recorder: &self.recorder, visit, head, in_flight: Some(in_flight) };
-        let made = self.stages(&mut unanswered.visit, head, body, line).await;
-        let made = respond::unmistaken(&mut unanswered.visit, head, made);
-        turns::saw(&unanswered.visit, head, &made);
-        unanswered.answer(made)
+    /// Everything after the decision, for a request within another.
+    async fn decided(&self, visit: &mut Visit<'_>, call: Call<'_>, body: BodyBox, decision: Decision) -> Made {
+        match said(visit, call, None, decision) {
+            Ok(made) => made,
+            Err(decision) => self.goes(visit, call, body, (decision, None)).await,
+        }
     }
 
-    /// Answers what could not be read as a request; `head` is what is known of it.
-    pub fn refuse(&self, head: &dyn Head, client: Client, arrival: Arrival, reason: Reason) -> Reply {
-        let (in_flight, mut visit) = self.opened(head, client, arrival);
-        visit.path = head.path().into();
-        let made = respond::refusal(&mut visit, head, reason);
-        self.recorder.send(&mut visit, head, made, in_flight)
-    }
-
-    fn opened(&self, head: &dyn Head, client: Client, arrival: Arrival) -> (InFlight, Visit<'_>) {
-        let id = self.recorder.next_id(head, &client);
-        let visit = Visit::pinned(self.pins.renew(&self.house), &self.house, id, client, arrival);
-        (self.recorder.in_flight(), visit)
-    }
-
-    async fn stages(&self, visit: &mut Visit<'_>, head: &dyn Head, body: BodyBox, line: &dyn Line) -> Made {
-        let trusted_itself = visit.client.peer_trusted && visit.client.address == visit.client.peer;
-        if !trusted_itself && self.house.bans.holds(visit.client.address, visit.now.unix()) {
-            return respond::refusal(visit, head, Reason::Banned);
-        }
-        let request = match read::read(visit, head) {
-            Ok(request) => request,
-            Err(reason) => return respond::refusal(visit, head, reason),
-        };
-        if let Some(pass) = visit.vouched() {
-            line.showed(pass.id);
-            self.house.bans.saw_pass(visit.client.address, pass.id);
-        }
-        if let Some(claim) = &visit.claim {
-            self.house.bots.ask(claim, visit.now.unix());
-        }
-        if visit.portal.is_some() {
-            visit.signals().arrived(&visit.client);
-        }
-        let law = visit.law.clone();
-        let plan = law.rules.plan(&request.facts(visit, head), visit.level, visit.now.unix());
-        visit.note(&plan);
-        if visit.arrival.redirect_https && request.scheme == "http" && !request.stays_http() {
-            return respond::to_https(&request);
-        }
-        if request.own {
-            return own::answer(visit, &request, &plan, head, body).await;
-        }
-        let look = kept::look(visit, &request, head, body.exact() == Some(0));
-        if let Some(made) = look.as_ref().and_then(|look| self.free(visit, &request, &plan, head, look)) {
-            return made;
-        }
-        let decision = decide::decide(visit, &request, &plan, head);
-        self.decided(visit, Call { request: &request, head, line }, body, (decision, look)).await
-    }
-
-    /// Everything after the decision.
-    async fn decided(
+    /// What goes on: to the cache's turns and to the origin, or with a form before a check.
+    async fn goes(
         &self,
         visit: &mut Visit<'_>,
         call: Call<'_>,
@@ -164,20 +108,8 @@ impl Corridor {
         (decision, look): (Decision, Option<Look>),
     ) -> Made {
         let Call { request, head, .. } = call;
-        if let (Decision::Fallback(reason @ (Reason::Posture | Reason::StaticRule | Reason::Strained)), Some(look)) =
-            (&decision, &look)
-            && let Some(made) = kept::stand_in(visit, request, head, look, *reason)
-        {
-            return made;
-        }
-        if let Decision::Challenge(Reason::ChallengePosture) = decision
-            && let Some(made) = turns::part(visit, request, head, look.as_ref())
-        {
-            return made;
-        }
         let mut cleared = match decision {
             Decision::Go(cleared) => cleared,
-            Decision::Refuse(reason) => return respond::refusal(visit, head, reason),
             stop => return self.stopped(visit, call, body, stop).await,
         };
         if look.as_ref().and_then(Look::usable).is_none() {
@@ -221,7 +153,9 @@ impl Corridor {
             Ok(admitted) => admitted,
             Err(reason) => return self.outside(visit, call, body, reason).await,
         };
-        let made = self.origin(visit, call, body, (cleared, admitted)).await;
+        // Behind a pointer of its own: what waits for a permit holds no room for it, and two pieces of less than a page of memory are had
+        // for less than one that is larger.
+        let made = Box::pin(self.origin(visit, call, body, (cleared, admitted))).await;
         if form::never_left(&made) { form::given_back(visit, request, head, form, made) } else { made }
     }
 
@@ -260,7 +194,7 @@ impl Corridor {
             self.house.metrics.admit_refused.get_or_create(&label).inc();
             return Err(Reason::Busy);
         };
-        if let Some(reason) = self.house.bars(&visit.portal().name, visit.route().stay_up) {
+        if let Some(reason) = self.house.bars(&visit.portal().name, visit.route().stay_up, visit.now) {
             return Err(reason);
         }
         turns::took(visit);
@@ -374,9 +308,11 @@ impl Corridor {
     /// connections, hands the log over.
     pub fn tick(&self) {
         self.desk.beat();
-        let ((_, town), now) = (self.pins.renew(&self.house), self.house.now());
+        // So that none of the law of before is held on to where nobody comes.
+        drop(self.pins.law());
+        let (town, now) = (self.pins.town(), self.house.now());
         town.gates.iter().for_each(|gate| gate.beat(now));
-        self.open.end(now, |portal, stay_up| self.house.bars(&portal.name, stay_up).is_some());
+        self.open.end(now, |portal, stay_up| self.house.bars(&portal.name, stay_up, now).is_some());
         self.origins.sweep(&town.portals.list);
         self.recorder.flush();
     }

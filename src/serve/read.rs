@@ -3,6 +3,7 @@
 //! Does not know: rules.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::rc::Rc;
 
@@ -100,14 +101,14 @@ pub fn read(visit: &mut Visit<'_>, head: &dyn Head) -> Result<Request, Reason> {
         return Err(Reason::UnknownProtocol);
     }
     let authority = authority(head)?;
-    let host = host_of(authority).ok_or(Reason::BadRequest)?;
-    let host: Rc<str> = (&*host).into();
+    let (authority, host) = spelt(authority).ok_or(Reason::BadRequest)?;
     visit.host = host.clone();
-    let path: Rc<str> = match head.path() {
+    let path: Rc<str> = match &*visit.path {
         // OPTIONS of the server as a whole (RFC 9110 section 9.3.7).
-        "*" if head.method() == "OPTIONS" => "*".into(),
-        path => shared(path::normalise(path).map_err(|_| Reason::BadRequest)?, &visit.path),
+        "*" if head.method() == "OPTIONS" => visit.path.clone(),
+        path => or_as_it_is(path::normalise(path).map_err(|_| Reason::BadRequest)?, &visit.path),
     };
+    let match_path = or_as_it_is(path::for_matching(&path), &path);
     // A program's mistake, or a rule's: what came through here already must not go round.
     if head.any("via", &mut |v| passed(v, &visit.house.pseudonym)) {
         return Err(Reason::Loop);
@@ -117,7 +118,7 @@ pub fn read(visit: &mut Visit<'_>, head: &dyn Head) -> Result<Request, Reason> {
     match visit.town.portals.find(&host) {
         Some((at, portal)) => {
             visit.portal = Some(at);
-            visit.route = portal.routes.find(&path::for_matching(&path)).0;
+            visit.route = portal.routes.find(&match_path).0;
             visit.level = visit.house.standing.load().level(&portal.name, visit.now.unix());
             // Nothing else than a page or boma's own paths is said in a language.
             if visit.kind == Kind::Navigation || path.starts_with(OWN) {
@@ -145,7 +146,6 @@ pub fn read(visit: &mut Visit<'_>, head: &dyn Head) -> Result<Request, Reason> {
         let finishes = visit.kind != Kind::Navigation || !safe;
         finishes || !pass.is_lapsed(visit.now.unix())
     });
-    let match_path = shared(path::for_matching(&path), &path);
     let counted = |query: &str| match visit.portal {
         Some(_) => visit.route().query_of(query),
         None => Some(query.to_owned()),
@@ -154,13 +154,29 @@ pub fn read(visit: &mut Visit<'_>, head: &dyn Head) -> Result<Request, Reason> {
     let target = query.as_ref().map_or_else(|| path.clone(), |query| [&*path, "?", query].concat().into());
     let spared = is_spared(head, &match_path);
     let scheme = scheme(visit, head);
-    let authority = shared(Cow::Borrowed(authority), &host);
     Ok(Request { host, authority, scheme, path, match_path, query, target, own, spared, safe })
 }
 
-/// A text, which is mostly this one.
-fn shared(text: Cow<'_, str>, known: &Rc<str>) -> Rc<str> {
-    if text == **known { known.clone() } else { text.into() }
+/// What became of a text, which mostly is what it was and then borrowed.
+fn or_as_it_is(text: Cow<'_, str>, was: &Rc<str>) -> Rc<str> {
+    match text {
+        Cow::Borrowed(_) => was.clone(),
+        Cow::Owned(text) => text.into(),
+    }
+}
+
+/// The authority, and the host in it; `None` where there is none. Most requests are for the host of the one before, and share its texts.
+fn spelt(authority: &str) -> Option<(Rc<str>, Rc<str>)> {
+    thread_local!(static LAST: RefCell<Option<(Rc<str>, Rc<str>)>> = const { RefCell::new(None) });
+    LAST.with_borrow_mut(|last| {
+        if let Some(last) = last.as_ref().filter(|(before, _)| **before == *authority) {
+            return Some(last.clone());
+        }
+        let host: Rc<str> = (&*host_of(authority)?).into();
+        let authority = if *host == *authority { host.clone() } else { authority.into() };
+        last.replace((authority, host));
+        last.clone()
+    })
 }
 
 /// Whether a `Via` names this boma.
@@ -279,11 +295,9 @@ fn is_own_cookie(pair: &[u8]) -> bool {
 
 /// The cookies that are the origin's: all but boma's own, in one field as HTTP/1 has it.
 pub fn foreign_cookies(head: &dyn Head) -> Option<Cow<'_, [u8]>> {
-    if head.count("cookie") == 1 {
-        let only = head.field("cookie")?;
-        if !only.windows(OWN_COOKIES.len()).any(|w| w == OWN_COOKIES) {
-            return Some(Cow::Borrowed(only));
-        }
+    let only = head.field("cookie")?;
+    if head.count("cookie") == 1 && !only.windows(OWN_COOKIES.len()).any(|w| w == OWN_COOKIES) {
+        return Some(Cow::Borrowed(only));
     }
     let mut kept: Vec<u8> = Vec::new();
     head.any("cookie", &mut |value| {
@@ -301,6 +315,20 @@ pub fn foreign_cookies(head: &dyn Head) -> Option<Cow<'_, [u8]>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_authority_is_spelt_by_itself_whoever_asked_before() {
+        let hosts =
+            [("Huduma.Example:80", "huduma.example"), ("b.example", "b.example"), ("b.example:80", "b.example")];
+        for (authority, host) in hosts.into_iter().cycle().take(20) {
+            assert_eq!(spelt(""), None);
+            for _ in 0..2 {
+                let (whole, bare) = spelt(authority).unwrap();
+                assert_eq!((&*whole, &*bare), (authority, host));
+                assert_eq!(spelt("a/b"), None);
+            }
+        }
+    }
 
     #[test]
     fn a_host_has_one_spelling_or_none() {

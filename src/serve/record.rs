@@ -3,8 +3,6 @@
 //! Does not know: how an answer was decided.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -19,6 +17,7 @@ use crate::held::Held;
 use crate::limit::Entered;
 use crate::pen;
 use crate::plan::quota_id;
+use crate::quick::Table;
 use crate::reason::{Blame, Reason};
 use crate::seal;
 use crate::telemetry::access::Batch;
@@ -39,43 +38,29 @@ pub struct Recorder {
     /// Handles of counters by what labels them, so that no label is built on the hot path.
     counters: RefCell<Counters>,
     /// Random start of this worker's request ids, and how many it has given.
-    start: u64,
+    start: String,
     given: Cell<u64>,
 }
 
 #[derive(Default)]
 struct Counters {
     edition: u64,
-    handles: HashMap<u128, Requests, BuildHasherDefault<Mixed>>,
-}
-
-/// Of labels that are numbers and nobody's to choose but the settings'.
-#[derive(Default)]
-struct Mixed(u64);
-
-impl Hasher for Mixed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|b| self.write_u128((*b).into()));
-    }
-    fn write_u128(&mut self, n: u128) {
-        let n = self.0 ^ (n as u64) ^ (n >> 64) as u64;
-        self.0 = n.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(20);
-    }
+    handles: Table<u128, Requests>,
 }
 
 impl Recorder {
     pub fn new(house: &Arc<House>) -> Recorder {
         let mut start = [0; 8];
         seal::random(&mut start);
+        let seed = u64::from_le_bytes(start);
+        let mut start = String::with_capacity(16);
+        pen::hex(&mut start, seed, 16);
         Recorder {
             house: Rc::new(house.clone()),
             batch: Rc::new(house.access.batch()),
-            sampler: Sampler::new(house.workers(), u64::from_le_bytes(start)),
+            sampler: Sampler::new(house.workers(), seed),
             counters: RefCell::default(),
-            start: u64::from_le_bytes(start),
+            start,
             given: Cell::new(0),
         }
     }
@@ -93,7 +78,7 @@ impl Recorder {
         let n = self.given.get();
         self.given.set(n + 1);
         let mut id = String::with_capacity(24);
-        pen::hex(&mut id, self.start, 16);
+        id.push_str(&self.start);
         pen::hex(&mut id, n, 8);
         id
     }
@@ -182,7 +167,7 @@ impl Recorder {
     fn count(&self, visit: &Visit<'_>, status: u16, reason: Reason) {
         let mut counters = self.counters.borrow_mut();
         if counters.edition != visit.town.edition {
-            *counters = Counters { edition: visit.town.edition, handles: HashMap::default() };
+            *counters = Counters { edition: visit.town.edition, handles: Table::default() };
         }
         let place = (visit.portal.map_or(0, |p| p as u128 + 1) << 64) | (visit.route as u128) << 32;
         let key = place | u128::from(status) << 8 | reason as u128;
@@ -287,7 +272,7 @@ fn is_citizens(visit: &Visit<'_>, outcome: Outcome) -> bool {
 /// recorded, as `client.gone`.
 pub struct Unanswered<'a> {
     pub recorder: &'a Recorder,
-    pub visit: Visit<'a>,
+    pub visit: Box<Visit<'a>>,
     pub head: &'a dyn Head,
     pub in_flight: Option<InFlight>,
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::explain::{Asked, explain};
 use super::trial::{Ground, vacant};
 use super::*;
+use crate::client::Client;
 use crate::clock::{Clock, SECOND};
 use crate::facts::Pass;
 use crate::laws;
@@ -18,6 +19,7 @@ use crate::plan::Level;
 use crate::posture;
 use crate::rules::{self, Sources};
 use crate::settings;
+use crate::wire::Arrival;
 
 /// 2026-12-01T18:00:00Z.
 const NOW: u64 = 1_796_148_000;

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::{ArcSwap, Cache};
 
 use crate::admit::Gate;
 use crate::bots::{Claim, Standing};
@@ -99,28 +99,43 @@ pub type Pinned<T> = Rc<Arc<T>>;
 /// The law and the town by which a worker's visits go. Were each counted by the visit itself, all workers would write to the same
 /// two counts on every request; so the worker counts once, and its visits among themselves.
 pub struct Pins {
-    law: RefCell<Pinned<Law>>,
-    town: RefCell<Pinned<Town>>,
+    law: RefCell<Pin<Law>>,
+    town: RefCell<Pin<Town>>,
+}
+
+struct Pin<T> {
+    /// Whether it is still in force is seen without a write.
+    newest: Cache<Arc<ArcSwap<T>>, Arc<T>>,
+    pinned: Pinned<T>,
 }
 
 impl Pins {
     pub fn new(house: &House) -> Pins {
-        let (law, town) = (Rc::new(house.law.load_full()), Rc::new(house.town.load_full()));
-        Pins { law: RefCell::new(law), town: RefCell::new(town) }
+        Pins { law: Pin::of(&house.law), town: Pin::of(&house.town) }
     }
 
     /// What is in force now; what was before is let go of.
-    pub fn renew(&self, house: &House) -> (Pinned<Law>, Pinned<Town>) {
-        (newest(&self.law, &house.law), newest(&self.town, &house.town))
+    pub fn law(&self) -> Pinned<Law> {
+        self.law.borrow_mut().renew()
+    }
+
+    pub fn town(&self) -> Pinned<Town> {
+        self.town.borrow_mut().renew()
     }
 }
 
-fn newest<T>(pinned: &RefCell<Pinned<T>>, of: &ArcSwap<T>) -> Pinned<T> {
-    let (mut pinned, now) = (pinned.borrow_mut(), of.load());
-    if !Arc::ptr_eq(&pinned, &now) {
-        *pinned = Rc::new(Guard::into_inner(now));
+impl<T> Pin<T> {
+    fn of(all: &Arc<ArcSwap<T>>) -> RefCell<Pin<T>> {
+        RefCell::new(Pin { newest: Cache::new(all.clone()), pinned: Rc::new(all.load_full()) })
     }
-    pinned.clone()
+
+    fn renew(&mut self) -> Pinned<T> {
+        let now = self.newest.load();
+        if !Arc::ptr_eq(now, &self.pinned) {
+            self.pinned = Rc::new(now.clone());
+        }
+        self.pinned.clone()
+    }
 }
 
 impl<'h> Visit<'h> {
@@ -129,6 +144,7 @@ impl<'h> Visit<'h> {
     }
 
     /// A visit that goes by what its worker has pinned.
+    #[inline]
     pub fn pinned(
         (law, town): (Pinned<Law>, Pinned<Town>),
         house: &'h House,

@@ -711,3 +711,44 @@ fn an_answer_that_fails_in_pieces_is_no_whole_one_for_anybody() {
     let hit = get(boma.at(), "/news");
     assert!(status_of(&hit).starts_with("boma; hit") && hit.text().ends_with("</html>"), "{}", status_of(&hit));
 }
+
+/// What is kept is answered on the spot, as far as the system takes it.
+#[test]
+fn who_asks_for_much_and_reads_late_gets_all_of_it_in_order() {
+    const MANY: usize = 400;
+    let origin = scripted(move |mut stream, head| {
+        let name = head.split(' ').nth(1).unwrap_or_default().to_owned();
+        let body = name.repeat(60_000 / name.len());
+        let length = body.len();
+        let _ =
+            write!(stream, "HTTP/1.1 200 OK\r\nCache-Control: max-age=600\r\nContent-Length: {length}\r\n\r\n{body}");
+    });
+    let portal = "[[portal.route]]\npath = \"/*\"\ncache = \"origin\"\n";
+    let boma = Setup::new().portal(portal).rules(WIDE).start(origin);
+    let names = ["/one", "/two"];
+    for name in names {
+        assert_eq!(get(boma.at(), name).status, 200);
+    }
+    let mut stream = TcpStream::connect(boma.at()).unwrap();
+    stream.set_read_timeout(Some(CEILING)).unwrap();
+    let asked: String =
+        (0..MANY).map(|n| format!("GET {} HTTP/1.1\r\nHost: huduma.example\r\n\r\n", names[n % 2])).collect();
+    stream.write_all(asked.as_bytes()).unwrap();
+    // All that fits between the two is on its way before anything is read.
+    eventually("answers", || (boma.metric("boma_cache_total{outcome=\"hit\"}") >= 20.0).then_some(()));
+    let mut reader = std::io::BufReader::new(stream);
+    for n in 0..MANY {
+        let (mut line, mut length) = (String::new(), 0);
+        while line != "\r\n" {
+            line.clear();
+            std::io::BufRead::read_line(&mut reader, &mut line).unwrap();
+            if let Some(value) = line.strip_prefix("content-length: ") {
+                length = value.trim().parse().unwrap();
+            }
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).unwrap();
+        let name = names[n % 2];
+        assert!(body == name.repeat(60_000 / name.len()).as_bytes(), "answer {n}");
+    }
+}
