@@ -30,12 +30,17 @@ const ENOUGH: u32 = 20;
 const ENOUGH_TO_JUDGE: u32 = 60;
 const WINDOW_LONGEST: u64 = 1_000_000_000;
 const STEP_LONGEST: u64 = 3_000_000_000;
-/// Octaves that latency may lie above the uncongested one (a fifth more), and below which the limit grows fast.
-const TOLERATED: f64 = 0.25;
+/// Octaves that latency may lie above the uncongested one (an eighth more) besides what chance explains, in all (a third more), and
+/// below which the limit grows fast. Of an origin whose answers take as long as each other a little more says much; of a moody one
+/// nothing, and a limit that follows it would waste what it can do.
+const TOLERATED: f64 = 0.17;
+const TOLERATED_MOST: f64 = 0.46;
 const WELL: f64 = 0.15;
 /// How far a window moves the limit, and what it shows of the strain.
 const MOVES: f64 = 0.4;
 const SMOOTHS: f64 = 0.5;
+/// How far a window moves what is known of chance.
+const CHANCE: f64 = 0.05;
 /// How far a kind's uncongested latency follows what is faster, and what is slower in quiet times.
 const FASTER: f64 = 0.05;
 const SLOWER: f64 = 0.02;
@@ -184,6 +189,8 @@ pub struct Gradient {
     window: Window,
     /// Octaves that answers take longer than uncongested, of late.
     strain: f64,
+    /// Octaves by which windows differ from the one before.
+    chance: f64,
     /// Nanoseconds of full use since it was last known what is uncongested.
     full: u64,
     look: Option<Look>,
@@ -209,6 +216,7 @@ impl Default for Gradient {
             bases: [None; KINDS],
             window: Window::default(),
             strain: 0.0,
+            chance: TOLERATED,
             full: 0,
             look: None,
             sure: None,
@@ -282,8 +290,10 @@ impl Gradient {
         let timed = window.timed();
         let weight = (f64::from(timed) / f64::from(ENOUGH)).min(1.0);
         if let Some(strain) = self.strain_of(window) {
+            self.chance += ((strain - self.strain).abs() - self.chance) * CHANCE * weight;
             self.strain += (strain - self.strain) * SMOOTHS * weight;
         }
+        let tolerated = (TOLERATED + self.chance).min(TOLERATED_MOST);
         let limit = f64::from(self.now());
         let quiet = f64::from(window.peak) < limit / 2.0;
         self.learn(window, quiet);
@@ -293,7 +303,7 @@ impl Gradient {
         }
         if f64::from(window.peak) < limit * 0.9 {
             // It is not the limit that holds them back; but where fewer are too many already, it comes down to these.
-            if self.strain > TOLERATED && timed > 0 {
+            if self.strain > tolerated && timed > 0 {
                 let few = f64::from(window.peak).max(UNUSED_LEAST);
                 self.limit = self.limit.min(few);
             } else if quiet && timed > 0 {
@@ -303,21 +313,20 @@ impl Gradient {
         }
         let root = self.limit.sqrt();
         let head = if self.strain < WELL { root } else { (root / 4.0).max(0.5) };
-        let wanted = self.limit * (TOLERATED - self.strain).exp2().clamp(0.5, 1.0) + head;
+        let wanted = self.limit * (tolerated - self.strain).exp2().clamp(0.5, 1.0) + head;
         self.limit += (wanted - self.limit) * MOVES * weight;
         self.limit = self.limit.clamp(f64::from(bounds::LIMIT_LEAST), f64::from(bounds::LIMIT_MOST));
         self.full += window.lasted;
-        if self.full >= self.look_every() && timed > 0 {
+        let every = if self.is_sure() { LOOK_CALM } else { LOOK_EVERY };
+        if self.full >= every && timed > 0 {
             self.full = 0;
             self.look = self.next_step(f64::from(self.now()), self.strain, 0, window);
         }
     }
 
-    fn look_every(&self) -> u64 {
-        match self.sure {
-            Some(at) if (at / ABOUT..=at * ABOUT).contains(&self.limit) => LOOK_CALM,
-            _ => LOOK_EVERY,
-        }
+    /// Whether the last look found what was believed, and the limit is about what it was.
+    fn is_sure(&self) -> bool {
+        self.sure.is_some_and(|at| (at / ABOUT..=at * ABOUT).contains(&self.limit))
     }
 
     fn learn(&mut self, window: &Window, quiet: bool) {
@@ -355,8 +364,9 @@ impl Gradient {
         let Some(strain) = self.strain_of(window).filter(|_| window.timed() >= ENOUGH / 2) else { return };
         let (from, before) = look.before;
         let could = (from / look.limit).log2();
-        // As fast as was believed: who goes further down only makes people wait.
-        if strain.abs() >= FOUND
+        // What the last look found, and this one too: who goes further down only makes people wait.
+        let known = self.is_sure() && strain.abs() < FOUND;
+        if !known
             && before - strain >= HELPED * could
             && let Some(next) = self.next_step(look.limit, strain, look.steps, window)
         {

@@ -30,6 +30,11 @@ pub enum Standing {
 }
 
 impl Standing {
+    /// Whether it is its turn: it goes ahead, or was called.
+    pub fn has_turn(self) -> bool {
+        self <= Standing::Called
+    }
+
     /// Whether it goes ahead of those of whom little is known.
     pub fn is_ahead(self) -> bool {
         self <= Standing::Newcomer

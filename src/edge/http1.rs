@@ -262,11 +262,16 @@ async fn pass_through<S: Io>(seat: &Seat, talk: &Shared<S>, answer: crate::wire:
     }
 }
 
-/// Says the last word, where the stream has one, and waits for nothing more.
+/// Says the last word, where the stream has one, and waits for nothing more; but what lies there unread would reset the connection.
 async fn part<S: Io>(talk: &Shared<S>) {
-    if !S::ENDS_BY_ITSELF {
-        let last = poll_fn(|cx| Pin::new(&mut talk.borrow_mut().link.stream).poll_shutdown(cx));
-        let _ = tokio::time::timeout(bounds::LINGER, last).await;
+    if S::ENDS_BY_ITSELF {
+        return;
+    }
+    let last = poll_fn(|cx| Pin::new(&mut talk.borrow_mut().link.stream).poll_shutdown(cx));
+    let _ = tokio::time::timeout(bounds::LINGER, last).await;
+    let more = poll_fn(|cx| Poll::Ready(talk.borrow_mut().link.poll_fill(cx))).await;
+    if matches!(more, Poll::Ready(Ok(1..))) {
+        close(talk).await;
     }
 }
 

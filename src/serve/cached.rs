@@ -150,7 +150,7 @@ impl Corridor {
                 }
                 Ok(Landed::Kept(_) | Landed::GaveUp) => look.again(visit, head),
                 // The gate sent the other away, and might not this one; the first of them leads on, and the others wait for that.
-                Ok(Landed::Failed(Reason::Busy)) if !own && !stood && vouch::standing(visit).0.is_ahead() => {
+                Ok(Landed::Failed(Reason::Busy)) if !own && !stood && vouch::standing(visit).0.has_turn() => {
                     stood = true;
                     look.again(visit, head);
                 }

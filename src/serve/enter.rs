@@ -58,10 +58,11 @@ impl Corridor {
         (client, arrival): (Client, Arrival),
         line: &dyn Line,
     ) -> Entered<'_> {
-        let (in_flight, mut visit) = self.opened(head, client, arrival);
+        let (mut in_flight, mut visit) = self.opened(head, client, arrival);
         match self.at_once(&mut visit, head, bodiless, line) {
             Ok(made) => {
                 let made = finished(&mut visit, head, made);
+                in_flight.entered = std::mem::take(&mut visit.entered);
                 Entered::Answered(self.recorder.send(&mut visit, head, made, in_flight))
             }
             Err(next) => Entered::Goes(Going { visit: Box::new(visit), in_flight, next }),

@@ -125,7 +125,7 @@ pub fn look(visit: &Visit<'_>, request: &Request, head: &dyn Head, bodiless: boo
         Word::Fill(_) => Some(if gzip { "gzip" } else { "identity" }),
         // However browsers write what else they take, it is one page for all of them; one that is packed otherwise cannot be looked
         // into, and would be kept for nobody.
-        Word::Origin => (gzip && !personal && visit.kind == Kind::Navigation).then_some("gzip"),
+        Word::Origin => (gzip && visit.kind == Kind::Navigation).then_some("gzip"),
     };
     let authority = asked_for(portal_of(visit), word, request);
     let key = visit.house.cache.key(at(visit, request, word, &authority));

@@ -302,7 +302,7 @@ impl Drop for Unanswered<'_> {
 pub struct InFlight {
     house: Pinned<House>,
     /// Concurrency limits that it counts in.
-    entered: Vec<Entered>,
+    pub(super) entered: Vec<Entered>,
 }
 
 impl Drop for InFlight {

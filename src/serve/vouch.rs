@@ -209,7 +209,7 @@ mod tests {
             standing(&Visit { first, ..visit }).0
         };
         let (newcomer, unknown) = (Standing::Newcomer, Standing::Unknown);
-        let without = || Visit { pass: None, level: Level::Guarded, ..visit(&house, 1) };
+        let without = || Visit { pass: None, level: Level::Guarded, kind: Kind::Navigation, ..visit(&house, 1) };
         assert_eq!(stands(without()), newcomer);
         assert_eq!(stands(Visit { exact: false, ..without() }), unknown, "a made-up address");
         assert_eq!(stands(Visit { kind: Kind::Subresource, ..without() }), unknown, "whose part it is nobody knows");
@@ -220,8 +220,12 @@ mod tests {
 
         // While all is quiet passes cost nothing, and say something only by how they are used.
         let now = visit(&house, 1).now.unix();
-        let quiet =
-            |pass| Visit { level: Level::Normal, pass: Some(Pass::proven(pass, 0, now, u64::MAX)), ..visit(&house, 1) };
+        let quiet = |pass| Visit {
+            level: Level::Normal,
+            kind: Kind::Navigation,
+            pass: Some(Pass::proven(pass, 0, now, u64::MAX)),
+            ..visit(&house, 1)
+        };
         let part = |pass| Visit { kind: Kind::Subresource, ..quiet(pass) };
         assert_eq!([stands(quiet(7)), stands(part(7))], [newcomer, unknown]);
         (0..3).for_each(|_| house.habits.took(7, now));

@@ -712,6 +712,20 @@ fn an_answer_that_fails_in_pieces_is_no_whole_one_for_anybody() {
     assert!(status_of(&hit).starts_with("boma; hit") && hit.text().ends_with("</html>"), "{}", status_of(&hit));
 }
 
+#[test]
+fn a_page_that_differs_by_encoding_is_kept_for_who_brings_cookies_of_statistics_too() {
+    let by_origin = "[[portal.route]]\npath = \"/*\"\ncache = \"origin\"\n";
+    let (origin, boma) = house(by_origin, "Cache-Control: max-age=60\r\nVary: Accept-Encoding\r\n");
+    let ask = |more: &str| {
+        let fields = format!("{NAVIGATES}Accept-Encoding: gzip, deflate, br, zstd\r\n{more}");
+        request(boma.at(), "GET", "/news", &fields, "")
+    };
+    assert_eq!(ask("").status, 200);
+    let hit = ask("Cookie: _ga=GA1.1.2\r\n");
+    assert!(status_of(&hit).starts_with("boma; hit"), "{}", status_of(&hit));
+    assert_eq!(origin.reached().len(), 1);
+}
+
 /// What is kept is answered on the spot, as far as the system takes it.
 #[test]
 fn who_asks_for_much_and_reads_late_gets_all_of_it_in_order() {
