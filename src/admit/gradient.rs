@@ -33,14 +33,16 @@ const STEP_LONGEST: u64 = 3_000_000_000;
 /// Octaves that latency may lie above the uncongested one (an eighth more) besides what chance explains, in all (a third more), and
 /// below which the limit grows fast. Of an origin whose answers take as long as each other a little more says much; of a moody one
 /// nothing, and a limit that follows it would waste what it can do.
-const TOLERATED: f64 = 0.17;
+const TOLERATED: f64 = 0.15;
 const TOLERATED_MOST: f64 = 0.46;
 const WELL: f64 = 0.15;
 /// How far a window moves the limit, and what it shows of the strain.
 const MOVES: f64 = 0.4;
 const SMOOTHS: f64 = 0.5;
-/// How far a window moves what is known of chance.
+/// How far a window moves what is known of chance; and from how many times that on it is not chance but something that happened.
 const CHANCE: f64 = 0.05;
+const CHANCE_MOST: f64 = 3.0;
+const CHANCE_FIRST: f64 = 0.1;
 /// How far a kind's uncongested latency follows what is faster, and what is slower in quiet times.
 const FASTER: f64 = 0.05;
 const SLOWER: f64 = 0.02;
@@ -216,7 +218,7 @@ impl Default for Gradient {
             bases: [None; KINDS],
             window: Window::default(),
             strain: 0.0,
-            chance: TOLERATED,
+            chance: CHANCE_FIRST,
             full: 0,
             look: None,
             sure: None,
@@ -290,7 +292,8 @@ impl Gradient {
         let timed = window.timed();
         let weight = (f64::from(timed) / f64::from(ENOUGH)).min(1.0);
         if let Some(strain) = self.strain_of(window) {
-            self.chance += ((strain - self.strain).abs() - self.chance) * CHANCE * weight;
+            let off = (strain - self.strain).abs().min(self.chance * CHANCE_MOST);
+            self.chance += (off - self.chance) * CHANCE * weight;
             self.strain += (strain - self.strain) * SMOOTHS * weight;
         }
         let tolerated = (TOLERATED + self.chance).min(TOLERATED_MOST);

@@ -16,4 +16,4 @@ pub const HABIT_HALVED: u32 = 4096;
 /// What a pass had from the origin counts half after so long.
 pub const HABIT_SPAN: Duration = Duration::from_secs(64);
 /// How long whoever could be given a copy waits for the page itself: hardly longer than anybody notices.
-pub const COPY_PATIENCE: Duration = Duration::from_millis(300);
+pub const COPY_PATIENCE: Duration = Duration::from_millis(200);
