@@ -30,7 +30,7 @@ const ENOUGH: u32 = 20;
 const ENOUGH_TO_JUDGE: u32 = 60;
 const WINDOW_LONGEST: u64 = 1_000_000_000;
 const STEP_LONGEST: u64 = 3_000_000_000;
-/// Octaves that latency may lie above the uncongested one (an eighth more) besides what chance explains, in all (a third more), and
+/// Octaves that latency may lie above the uncongested one (a tenth more) besides what chance explains, in all (a third more), and
 /// below which the limit grows fast. Of an origin whose answers take as long as each other a little more says much; of a moody one
 /// nothing, and a limit that follows it would waste what it can do.
 const TOLERATED: f64 = 0.15;
@@ -191,7 +191,7 @@ pub struct Gradient {
     window: Window,
     /// Octaves that answers take longer than uncongested, of late.
     strain: f64,
-    /// Octaves by which windows differ from the one before.
+    /// Octaves by which a window differs from those of late, as a rule.
     chance: f64,
     /// Nanoseconds of full use since it was last known what is uncongested.
     full: u64,

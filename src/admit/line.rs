@@ -43,7 +43,7 @@ impl Standing {
 
 const STANDINGS: usize = 7;
 /// What one turn costs each standing: a reader has 128 turns for a pass's one, of which nothing is known, and eight for a newcomer's,
-/// who else would never get to read. Below them it falls off steeply, because robots come there by the thousand; what is theirs all
+/// who else would never get to read, and sixteen for one's who was called: of these as many are called as there is room for. Below them it falls off steeply, because robots come there by the thousand; what is theirs all
 /// the same is a share of the calls from the waiting room.
 const STRIDES: [u64; STANDINGS] = [1, 2, 16, 32, 256, 512, 1024];
 
